@@ -1,0 +1,117 @@
+"""The three training algorithms as plain settings; the defaults are the paper's (section 3.2, appendix B).
+
+What the paper leaves open is an option here: straight-through window, latent clip, width of the initialisation,
+output scale, form and schedule of the replica coupling, early stop.
+"""
+
+import math
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from binland.data import positive_int
+from binland.errors import InvalidInputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD:
+    """BinaryNet stochastic gradient descent without momentum.
+
+    learning_rate: of the mean gradient of a mini-batch. epochs, batch_size: the last batch of an epoch may be short.
+    ste_window: the straight-through gradient of sign(Delta), Delta = w . x / sqrt(N), is 1 where |Delta| <= ste_window
+    and else 0 (math.inf: identity). clip: latents stay in [-clip, clip]. init_width: latents start uniform in
+    [-b, b], b = init_width sqrt(6 / (N + H)) (1: Xavier). output_scale: logit of the committee machine in units of
+    sum_h c_h sign(Delta_h), of the perceptron in units of w . x / sqrt(N). stop_at_zero_error: end after the first
+    epoch without a train error. Raises InvalidInputError on values out of range.
+    """
+
+    learning_rate: float = 1.0
+    epochs: int = 200
+    batch_size: int = 100
+    ste_window: float = 1.0
+    clip: float = 1.0
+    init_width: float = 0.25
+    output_scale: float = 1.0
+    stop_at_zero_error: bool = False
+
+    def __post_init__(self) -> None:
+        positive_int("epochs", self.epochs, minimum=0)
+        positive_int("batch_size", self.batch_size)
+        for name in ("learning_rate", "ste_window", "clip", "init_width", "output_scale"):
+            object.__setattr__(self, name, positive(name, getattr(self, name), infinite=name == "ste_window"))
+        if not isinstance(self.stop_at_zero_error, bool):
+            raise InvalidInputError(f"stop_at_zero_error={self.stop_at_zero_error!r} is not true or false")
+
+    def init_bound(self, n_inputs: int, n_hidden: int) -> float:
+        """b of the uniform initialisation on [-b, b]."""
+        return self.init_width * math.sqrt(6 / (n_inputs + n_hidden))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RSGD(SGD):
+    """Replicated SGD: coupled replicas with independent initialisations and shuffles; their centre is the solution.
+
+    replicas: y. coupling, coupling_growth: gamma(t) = coupling * coupling_growth**t, t the epoch from 0.
+    coupling_form: when w_a <- w_a - learning_rate gamma (w_a - mean_b w_b) is applied: "after_batch", after every
+    mini-batch step; "in_gradient", in the same step, with gradient and pull taken at the same latents;
+    "after_epoch", once an epoch.
+    """
+
+    replicas: int = 5
+    coupling: float = 0.002
+    coupling_growth: float = 1.002
+    coupling_form: Literal["after_batch", "in_gradient", "after_epoch"] = "after_batch"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int("replicas", self.replicas)
+        object.__setattr__(self, "coupling", positive("coupling", self.coupling, zero=True))
+        object.__setattr__(self, "coupling_growth", positive("coupling_growth", self.coupling_growth))
+        if self.coupling_form not in ("after_batch", "in_gradient", "after_epoch"):
+            raise InvalidInputError(
+                f"coupling_form={self.coupling_form!r} is not one of 'after_batch', 'in_gradient', 'after_epoch'"
+            )
+        strongest = self.learning_rate * max(self.pull(0), self.pull(max(self.epochs - 1, 0)))
+        if strongest > 1:
+            raise InvalidInputError(
+                f"coupling={self.coupling} with coupling_growth={self.coupling_growth} reaches learning_rate * gamma = "
+                f"{strongest:.3g}; above 1 the replicas overshoot their mean: lower coupling or learning_rate"
+            )
+
+    def pull(self, epoch: int) -> float:
+        """gamma(epoch)."""
+        try:
+            return self.coupling * self.coupling_growth**epoch
+        except OverflowError:
+            return math.inf
+
+
+@dataclass(frozen=True, kw_only=True)
+class ADV(SGD):
+    """SGD from an adversarial start: trained on random labels first (paper: 500 epochs at 10, then 200 at 5).
+
+    pretrain_epochs, pretrain_learning_rate: of the first phase, on the same inputs with uniform random labels.
+    stop_at_zero_error concerns the second phase only.
+    """
+
+    learning_rate: float = 5.0
+    pretrain_epochs: int = 500
+    pretrain_learning_rate: float = 10.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive_int("pretrain_epochs", self.pretrain_epochs, minimum=0)
+        rate = positive("pretrain_learning_rate", self.pretrain_learning_rate)
+        object.__setattr__(self, "pretrain_learning_rate", rate)
+
+
+Algorithm = SGD | RSGD | ADV
+
+
+def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:
+    """`value` as a float if it is a positive number (zero or infinite if allowed); raises InvalidInputError if not."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if (value > 0 or (zero and value == 0)) and (infinite or abs(value) <= sys.float_info.max):
+            return float(value)
+    allowed = "a non-negative number" if zero else "a positive number" + (" or inf" if infinite else "")
+    raise InvalidInputError(f"{name}={value!r} is not {allowed}")

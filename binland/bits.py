@@ -1,0 +1,34 @@
+"""Packing of +-1 arrays into words: bit 1 is +1, padding bits are 0."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORD = 64
+
+Signs = NDArray[np.int8]
+Words = NDArray[np.uint64]
+
+
+def n_words(n: int) -> int:
+    """Words needed for n bits."""
+    return -(-n // WORD)
+
+
+def pack(signs: NDArray[np.generic]) -> Words:
+    """Pack the last axis of a real array (..., N) into (..., W) uint64: the bit of x is x >= 0."""
+    packed = np.packbits(np.greater_equal(signs, 0), axis=-1, bitorder="little")
+    out = np.zeros((*packed.shape[:-1], n_words(signs.shape[-1]) * 8), np.uint8)
+    out[..., : packed.shape[-1]] = packed
+    return out.view("<u8").astype(np.uint64, copy=False)
+
+
+def unpack(words: Words, n: int) -> Signs:
+    """Undo `pack`: (..., W) uint64 to (..., n) int8 with entries -1 or +1."""
+    octets = np.ascontiguousarray(words.astype("<u8", copy=False)).view(np.uint8)
+    bits = np.unpackbits(octets, axis=-1, count=n, bitorder="little")
+    return (2 * bits.astype(np.int8) - 1).astype(np.int8)
+
+
+def as_signs(values: NDArray[np.generic]) -> Signs:
+    """sign(values) as int8 with sign(0) = +1."""
+    return np.where(np.greater_equal(values, 0), 1, -1).astype(np.int8)

@@ -1,0 +1,150 @@
+"""Labelled +-1 patterns and the Hidden Manifold Model that generates them (paper, appendix B)."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from binland.bits import WORD, Signs, Words, as_signs, n_words, pack
+from binland.errors import InvalidInputError
+from binland.rng import Seed, generator
+
+_CHUNK = 2048  # patterns projected at once by HiddenManifold.sample: bounds its memory
+
+
+def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
+    """`values` as a read-only C-ordered int8 array with entries -1 and +1.
+
+    Raises InvalidInputError if the number of dimensions is not `ndim`, the array is empty or another value occurs.
+    """
+    array = np.asarray(values)
+    if array.ndim != ndim or array.size == 0:
+        raise InvalidInputError(f"{name} has shape {array.shape}; a non-empty array of {ndim} dimension(s) is needed")
+    if array.dtype.kind not in "iuf" or not np.all((array == 1) | (array == -1)):
+        raise InvalidInputError(f"{name} holds values other than -1 and +1 (dtype {array.dtype}); convert them first")
+    signs = np.array(array, np.int8, order="C")
+    signs.flags.writeable = False
+    return signs
+
+
+def positive_int(name: str, value: object, minimum: int = 1) -> int:
+    """`value` as an int of at least `minimum`; raises InvalidInputError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
+        raise InvalidInputError(f"{name}={value!r} is not an integer of at least {minimum}")
+    return int(value)
+
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """Labelled patterns: inputs (P, N) and labels (P,), int8, all -1 or +1, read-only.
+
+    Raises InvalidInputError on other values, on empty arrays and on lengths that do not match.
+    """
+
+    inputs: Signs
+    labels: Signs
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", checked_signs("inputs", self.inputs, 2))
+        object.__setattr__(self, "labels", checked_signs("labels", self.labels, 1))
+        if len(self.inputs) != len(self.labels):
+            raise InvalidInputError(f"{len(self.inputs)} inputs but {len(self.labels)} labels; one label per pattern")
+
+    @classmethod
+    def random(cls, n_patterns: int, n_inputs: int, seed: Seed) -> "Patterns":
+        """I.i.d. uniform inputs (P, N) and independent uniform labels (P,): the storage problem."""
+        rng = generator(seed)
+        shape = (positive_int("n_patterns", n_patterns), positive_int("n_inputs", n_inputs))
+        return cls(random_signs(rng, shape), random_signs(rng, shape[0]))
+
+    def with_random_labels(self, seed: Seed) -> "Patterns":
+        """The same inputs with independent uniform labels."""
+        return Patterns(self.inputs, random_signs(generator(seed), self.n_patterns))
+
+    @property
+    def n_patterns(self) -> int:
+        """Number of patterns P."""
+        return self.inputs.shape[0]
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs N."""
+        return self.inputs.shape[1]
+
+    def __repr__(self) -> str:
+        return f"Patterns(n_patterns={self.n_patterns}, n_inputs={self.n_inputs})"
+
+    # What the kernels read. Writeable, because numba compiles anew for read-only arrays.
+
+    @cached_property
+    def words(self) -> Words:
+        """Inputs packed to (P, W) uint64."""
+        return pack(self.inputs)
+
+    @cached_property
+    def columns(self) -> Signs:
+        """Inputs transposed to (N, P) int8, C-ordered."""
+        return self.inputs.T.copy()
+
+    @cached_property
+    def padded(self) -> Signs:
+        """Inputs with zeros appended to (P, 64 W) int8."""
+        out = np.zeros((self.n_patterns, WORD * n_words(self.n_inputs)), np.int8)
+        out[:, : self.n_inputs] = self.inputs
+        return out
+
+    @cached_property
+    def positive(self) -> Signs:
+        """(P,) int8, 1 where the label is +1 and 0 where it is -1."""
+        return (self.labels > 0).astype(np.int8)
+
+
+def random_signs(rng: np.random.Generator, shape: int | tuple[int, ...]) -> Signs:
+    """Uniform +-1 int8 array."""
+    return (2 * rng.integers(0, 2, shape, np.int8) - 1).astype(np.int8)
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenManifold:
+    """Hidden Manifold Model: x = sign(F xi), y = sign(w_T . xi), xi ~ N(0, I_D) (paper, section 5.1, appendix B).
+
+    n_inputs: N. latent_dim: D. seed: draws features and teacher; patterns have seeds of their own.
+    teacher_kind, feature_kind: "binary" (+-1) or "gaussian". The paper leaves both open; defaults: binary teacher,
+    Gaussian features. Fields `features` (N, D) and `teacher` (D,) are float64.
+    """
+
+    n_inputs: int
+    latent_dim: int
+    seed: Seed = field(repr=False)
+    teacher_kind: Literal["binary", "gaussian"] = "binary"
+    feature_kind: Literal["gaussian", "binary"] = "gaussian"
+    features: NDArray[np.float64] = field(init=False, repr=False)
+    teacher: NDArray[np.float64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        n, d = positive_int("n_inputs", self.n_inputs), positive_int("latent_dim", self.latent_dim)
+        teacher_rng, feature_rng = generator(self.seed).spawn(2)
+        object.__setattr__(self, "teacher", _draw("teacher_kind", self.teacher_kind, teacher_rng, (d,)))
+        object.__setattr__(self, "features", _draw("feature_kind", self.feature_kind, feature_rng, (n, d)))
+
+    def sample(self, n_patterns: int, seed: Seed) -> Patterns:
+        """Draw `n_patterns` labelled patterns; the same seed gives the same latent patterns xi.
+
+        Signs are taken of float64 sums, so a pattern could differ between machines only where |F xi| < 1e-13.
+        """
+        latents = generator(seed).standard_normal((positive_int("n_patterns", n_patterns), self.latent_dim))
+        inputs = np.empty((n_patterns, self.n_inputs), np.int8)
+        for first in range(0, n_patterns, _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            inputs[rows] = as_signs(latents[rows] @ self.features.T)
+        return Patterns(inputs, as_signs(latents @ self.teacher))
+
+
+def _draw(name: str, kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    if kind == "gaussian":
+        return rng.standard_normal(shape)
+    if kind == "binary":
+        return random_signs(rng, shape).astype(np.float64)
+    raise InvalidInputError(f'{name}={kind!r} is not "binary" or "gaussian"')

@@ -1,0 +1,13 @@
+"""The package's exceptions: every message says what was given, what is allowed and what to do."""
+
+
+class BinlandError(Exception):
+    """Base of all errors the package raises on purpose; the command line prints its one line and exits 2."""
+
+
+class InvalidInputError(BinlandError, ValueError):
+    """An argument, an array or a configuration value that is not allowed."""
+
+
+class StoreError(BinlandError):
+    """A result file that is missing, foreign, of another configuration or not writable."""

@@ -1,0 +1,71 @@
+"""Exact mean number of errors after random sign flips, for any number of flips (perceptron and committee machine)."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+from scipy.stats import binom
+
+from binland.data import Patterns
+from binland.kernels.expectation import error_weights_into, sign_weights_into
+from binland.models import Solution
+
+_TOLERANCE = 1e-13  # of the conditioning on the number of flips, relative
+
+
+class ExpectedErrors:
+    """Expected errors of a solution when some of the weights in `flippable` are flipped.
+
+    flippable: boolean array of the solution's weight shape; None means every weight. Cost of a call: for each of
+    about 13 Fourier nodes (1 for independent flips) P H^2 / 2, and N operations per distinct unit state.
+    """
+
+    def __init__(self, solution: Solution, patterns: Patterns, flippable: NDArray[np.bool_] | None = None):
+        machine = solution.machine
+        fields = solution.preactivations(patterns).astype(np.int64)
+        if flippable is None:
+            self.n_flippable = machine.n_weights
+            movable = np.full((machine.n_hidden, 1), machine.n_inputs)
+            movable_field = fields
+        else:
+            chosen = flippable.reshape(solution.units.shape)
+            self.n_flippable = int(chosen.sum())
+            movable = chosen.sum(axis=1, keepdims=True)
+            movable_field = (solution.units * chosen).astype(np.int64) @ patterns.inputs.T.astype(np.int64)
+        agreeing = (movable + movable_field) // 2
+        states = np.stack([agreeing, np.broadcast_to(movable, fields.shape) - agreeing, fields])
+        distinct, index = np.unique(states.reshape(3, -1), axis=1, return_inverse=True)
+        self._agreeing, self._opposing, self._field = (np.ascontiguousarray(row) for row in distinct)
+        self._index = index.reshape(fields.shape)
+        self._output_signs, self._positive = machine.output_signs, patterns.positive
+        self._log_factorial = gammaln(np.arange(int(movable.max()) + 1) + 1.0)
+
+    def independent(self, probability: float) -> float:
+        """Each flippable weight is flipped with the given probability."""
+        return float(self._weights(probability, np.zeros(1))[0].real)
+
+    def count(self, flips: int) -> float:
+        """Exactly `flips` of the flippable weights are flipped, all choices equally likely.
+
+        E[errors | K = k] = sum_j exp(-i k theta_j) E[errors exp(i theta_j K)] / (M Pr(K = k)), theta_j = 2 pi j / M,
+        where M is so large that k + M and k - M flips are out of reach and nodes whose weight vanishes are left out.
+        """
+        n, p = self.n_flippable, flips / self.n_flippable
+        spread = math.sqrt(n * p * (1 - p))
+        nodes = 2 + math.ceil(9 * spread + 9 * 2 / (1 + spread))
+        probability = float(binom.pmf(flips, n, p))
+        angles = 2 * np.pi * np.arange(nodes // 2 + 1) / nodes
+        decay = np.abs(1 - p + p * np.exp(1j * angles)) ** n / (nodes * probability)
+        angles = angles[decay > _TOLERANCE * 1e-3]
+        multiplicity = np.where((angles == 0) | np.isclose(angles, np.pi), 1, 2)
+        terms = np.exp(-1j * flips * angles) * self._weights(p, angles)
+        return float(np.sum(multiplicity * terms.real) / (nodes * probability))
+
+    def _weights(self, p: float, angles: NDArray[np.float64]) -> NDArray[np.complex128]:
+        shape = (len(angles), len(self._field))
+        plus, minus = np.empty(shape, np.complex128), np.empty(shape, np.complex128)
+        sign_weights_into(self._agreeing, self._opposing, self._field, p, angles, self._log_factorial, plus, minus)
+        out = np.empty(len(angles), np.complex128)
+        error_weights_into(plus, minus, self._index, self._output_signs, self._positive, out)
+        return out

@@ -1,0 +1,103 @@
+"""Local energy: how much the train error rises when a fraction of the signs is flipped (paper, appendix B)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.bits import pack
+from binland.data import Patterns, positive_int
+from binland.errors import InvalidInputError
+from binland.expectation import ExpectedErrors
+from binland.models import Solution, check_fit, count_words
+from binland.rng import Seed, generator
+
+
+@dataclass(frozen=True, eq=False)
+class LocalEnergy:
+    """delta E(w, eps) = E[error of w with a fraction eps of its signs flipped] - error of w.
+
+    fractions: (F,) the eps asked for. samples: (F, R) one value per realisation; R = 1 for the closed form, whose
+    only column is the expectation itself.
+    """
+
+    fractions: NDArray[np.float64]
+    samples: NDArray[np.float64]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """(F,) mean over the realisations."""
+        return self.samples.mean(axis=1)
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """(F,) standard deviation over the realisations (ddof = 1); nan where there is one, as in the closed form."""
+        if self.samples.shape[1] < 2:
+            return np.full(len(self.samples), np.nan)
+        return self.samples.std(axis=1, ddof=1)
+
+
+def local_energy(
+    solution: Solution,
+    patterns: Patterns,
+    fractions: Sequence[float] | NDArray[np.float64],
+    realizations: int = 10,
+    seed: Seed = 0,
+    flips: Literal["count", "independent"] = "count",
+    method: Literal["sampled", "exact"] = "sampled",
+) -> LocalEnergy:
+    """Local energy of a solution at the given fractions of flipped weights, each in [0, 1].
+
+    flips: "count" flips exactly round(eps n) of the n weights, chosen uniformly (half-way cases round to even);
+    "independent" flips each with probability eps. method: "sampled" averages `realizations` independent draws per
+    fraction, with exact integer error counts; "exact" is the expectation over all draws in closed form, without
+    sampling noise (perceptron and committee machine; realizations and seed are not used).
+    Raises InvalidInputError on fractions outside [0, 1], unknown options or patterns of another width.
+    """
+    check_fit(solution.machine, patterns)
+    eps = np.atleast_1d(np.asarray(fractions, np.float64))
+    if eps.ndim != 1 or eps.size == 0 or not np.all((eps >= 0) & (eps <= 1)):
+        raise InvalidInputError(f"fractions={fractions!r} is not a non-empty list of numbers in [0, 1]")
+    if flips not in ("count", "independent"):
+        raise InvalidInputError(f'flips={flips!r} is not "count" or "independent"')
+    if method == "exact":
+        counts = _expected_counts(solution, patterns, eps, flips)
+    elif method == "sampled":
+        counts = _sampled_counts(solution, patterns, eps, positive_int("realizations", realizations), seed, flips)
+    else:
+        raise InvalidInputError(f'method={method!r} is not "sampled" or "exact"')
+    return LocalEnergy(eps, (counts - solution.error_count(patterns)) / patterns.n_patterns)
+
+
+def n_flips(fraction: float, n_weights: int) -> int:
+    """Weights flipped at a fraction: round(fraction n), half-way cases to even."""
+    return round(fraction * n_weights)
+
+
+def _expected_counts(
+    solution: Solution, patterns: Patterns, eps: NDArray[np.float64], flips: str
+) -> NDArray[np.float64]:
+    expected = ExpectedErrors(solution, patterns)
+    n = solution.machine.n_weights
+    values = [expected.count(n_flips(e, n)) if flips == "count" else expected.independent(e) for e in eps]
+    return np.array(values)[:, None]
+
+
+def _sampled_counts(
+    solution: Solution, patterns: Patterns, eps: NDArray[np.float64], realizations: int, seed: Seed, flips: str
+) -> NDArray[np.int64]:
+    rng = generator(seed)
+    n = solution.machine.n_weights
+    counts = np.empty((len(eps), realizations), np.int64)
+    for f, fraction in enumerate(eps):
+        for r in range(realizations):
+            if flips == "count":
+                chosen = rng.choice(n, n_flips(fraction, n), replace=False, shuffle=False)
+            else:
+                chosen = np.flatnonzero(rng.random(n) < fraction)
+            units = solution.units.copy()
+            units.reshape(-1)[chosen] *= -1
+            counts[f, r] = count_words(solution.machine, pack(units), patterns)
+    return counts

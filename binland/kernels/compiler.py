@@ -1,0 +1,92 @@
+"""The one place that decides how kernels are compiled and where the machine code is kept."""
+
+import contextlib
+import functools
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from filelock import FileLock
+from numba.core import caching
+from platformdirs import user_cache_path
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+JIT_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+@functools.cache
+def _kernel_stamp() -> str:
+    """Hash of all kernel sources and of every setting that changes the machine code."""
+    digest = hashlib.sha256(repr((numba.__version__, JIT_OPTIONS)).encode())
+    for name in sorted(os.environ):
+        if name.startswith("NUMBA_"):
+            digest.update(f"{name}={os.environ[name]}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_directory() -> Path:
+    """Folder of the compiled kernels: BINLAND_CACHE_DIR or the user's cache, keyed by the sources' hash."""
+    root = os.environ.get("BINLAND_CACHE_DIR")
+    return (Path(root) if root else user_cache_path("binland")) / f"kernels-{_kernel_stamp()}"
+
+
+class _Locator(caching._CacheLocator):  # type: ignore[misc]
+    """Keeps machine code beside a hash of all kernels: numba's own looks at one file's time stamp only."""
+
+    def get_cache_path(self) -> str:
+        return str(cache_directory())
+
+    def get_source_stamp(self) -> str:
+        return _kernel_stamp()
+
+    def get_disambiguator(self) -> None:
+        return None
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> "_Locator | None":
+        locator = cls()
+        try:
+            locator.ensure_cache_path()
+        except OSError:
+            return None
+        return locator
+
+
+class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_Locator]
+
+
+class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
+    """numba's cache, with a lock (its index is not safe against two writers) and deaf to a full disk."""
+
+    _impl_class = _CacheImpl
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with contextlib.suppress(OSError), FileLock(f"{self.cache_path}/lock"):
+            yield
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        result = None
+        with self._locked():
+            result = super().load_overload(sig, target_context)
+        return result
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with self._locked():
+            super().save_overload(sig, data)
+
+
+def kernel(function: Kernel) -> Kernel:
+    """Compile `function` with the package's options and its cache (none where no folder is writable)."""
+    dispatcher = numba.njit(**JIT_OPTIONS)(function)
+    if not numba.config.DISABLE_JIT:
+        with contextlib.suppress(RuntimeError):
+            dispatcher._cache = _KernelCache(function)
+    return dispatcher  # type: ignore[no-any-return]

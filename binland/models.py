@@ -1,0 +1,212 @@
+"""Binary perceptron and committee machine, their exact symmetries, and solutions (+-1 weights of a machine)."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from binland.bits import Signs, Words, as_signs, pack
+from binland.data import Patterns, checked_signs, positive_int, random_signs
+from binland.errors import InvalidInputError
+from binland.kernels.forward import count_errors, outputs_into, preactivations_into
+from binland.rng import Seed, generator
+
+if TYPE_CHECKING:
+    from binland.algorithms import Algorithm
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Transformations of the hidden units that leave the function unchanged on every input, ties included.
+
+    permutation: units with equal output weight may be exchanged.
+    sign_reversal: a unit may be moved to a place of opposite output weight with all its weights reversed; exact only
+    for odd n_inputs, because sign(0) = +1 does not change sign.
+    """
+
+    permutation: bool
+    sign_reversal: bool
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """Binary perceptron, output sign(w . x), weights (N,) (paper, section 5.1). n_inputs: N."""
+
+    n_inputs: int
+
+    def __post_init__(self) -> None:
+        positive_int("n_inputs", self.n_inputs)
+
+    n_hidden = 1
+    linear = True  # the logit is w . x / sqrt(N) itself, not its sign
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """(N,)"""
+        return (self.n_inputs,)
+
+    @property
+    def n_weights(self) -> int:
+        """Number of binary weights N."""
+        return self.n_inputs
+
+    @property
+    def output_signs(self) -> Signs:
+        """Output weights (H,) int8 of the committee machine with one unit that the perceptron is."""
+        return np.ones(1, np.int8)
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """None: two different weight vectors are two different functions."""
+        return Symmetry(permutation=False, sign_reversal=False)
+
+
+@dataclass(frozen=True)
+class CommitteeMachine:
+    """Fully connected committee machine, output sign(sum_h c_h sign(w_h . x)), weights (H, N) (paper, section 5.1).
+
+    n_inputs: N. n_hidden: H. output_weights: the fixed c_h, H values -1 or +1; None means all +1, as in the paper.
+    Raises InvalidInputError on sizes below 1 and on other output weights.
+    """
+
+    n_inputs: int
+    n_hidden: int
+    output_weights: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        positive_int("n_inputs", self.n_inputs)
+        positive_int("n_hidden", self.n_hidden)
+        if self.output_weights is None:
+            return
+        signs = checked_signs("output_weights", np.asarray(self.output_weights), 1)
+        if len(signs) != self.n_hidden:
+            raise InvalidInputError(f"{len(signs)} output_weights for n_hidden={self.n_hidden}; one per hidden unit")
+        values = tuple(int(c) for c in signs)
+        object.__setattr__(self, "output_weights", None if min(values) > 0 else values)
+
+    @classmethod
+    def with_random_outputs(cls, n_inputs: int, n_hidden: int, seed: Seed) -> "CommitteeMachine":
+        """A machine whose output weights are drawn uniformly from -1 and +1."""
+        signs = random_signs(generator(seed), positive_int("n_hidden", n_hidden))
+        return cls(n_inputs, n_hidden, tuple(int(c) for c in signs))
+
+    linear = False
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """(H, N)"""
+        return (self.n_hidden, self.n_inputs)
+
+    @property
+    def n_weights(self) -> int:
+        """Number of binary weights H N (the output weights are fixed)."""
+        return self.n_hidden * self.n_inputs
+
+    @property
+    def output_signs(self) -> Signs:
+        """Output weights (H,) int8."""
+        return np.array(self.output_weights or (1,) * self.n_hidden, np.int8)
+
+    @property
+    def symmetry(self) -> Symmetry:
+        """Permutations; with output weights of both signs and odd n_inputs also sign reversal."""
+        return Symmetry(permutation=True, sign_reversal=self.output_weights is not None and self.n_inputs % 2 == 1)
+
+
+Machine = Perceptron | CommitteeMachine
+
+
+@dataclass(frozen=True, eq=False)
+class Replicas:
+    """The replicas behind an RSGD solution (their centre).
+
+    weights: (R, *weight_shape) int8. errors: (R,) train errors. history: (epochs, R) train errors after each epoch.
+    spread: mean Hamming distance between two replicas, as a fraction of the weights.
+    """
+
+    weights: Signs
+    errors: NDArray[np.float64]
+    history: NDArray[np.float64]
+    spread: float
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Binary weights of a machine and, if they come from `fit`, what is known of their making.
+
+    machine: the architecture. weights: int8, all -1 or +1, of shape machine.weight_shape; read-only.
+    latents: float32 of the same shape, the continuous weights of BinaryNet (the centre's for RSGD), or None.
+    history: (epochs,) train error after each epoch, or None. replicas: only for RSGD. algorithm: what made it.
+    Raises InvalidInputError if the weights do not fit the machine.
+    """
+
+    machine: Machine
+    weights: Signs
+    latents: NDArray[np.float32] | None = None
+    history: NDArray[np.float64] | None = None
+    replicas: Replicas | None = None
+    algorithm: "Algorithm | None" = field(default=None)
+
+    def __post_init__(self) -> None:
+        shape = self.machine.weight_shape
+        weights = checked_signs("weights", self.weights, len(shape))
+        if weights.shape != shape:
+            raise InvalidInputError(f"weights of shape {weights.shape} do not fit {self.machine}, which needs {shape}")
+        object.__setattr__(self, "weights", weights)
+
+    @property
+    def units(self) -> Signs:
+        """Weights as (H, N), also for the perceptron (H = 1)."""
+        return self.weights.reshape(self.machine.n_hidden, self.machine.n_inputs)
+
+    @cached_property
+    def words(self) -> Words:
+        """Weights packed to (H, W) uint64."""
+        return pack(self.units)
+
+    def error_count(self, patterns: Patterns) -> int:
+        """Number of patterns with a wrong prediction. Raises InvalidInputError if n_inputs differ."""
+        check_fit(self.machine, patterns)
+        return count_words(self.machine, self.words, patterns)
+
+    def error(self, patterns: Patterns) -> float:
+        """Fraction of patterns with a wrong prediction, in [0, 1]."""
+        return self.error_count(patterns) / patterns.n_patterns
+
+    def predict(self, inputs: ArrayLike) -> Signs:
+        """Predicted labels (P,) int8 of inputs (P, N); sign(0) = +1."""
+        patterns = Patterns(checked_signs("inputs", inputs, 2), np.ones(len(np.asarray(inputs)), np.int8))
+        check_fit(self.machine, patterns)
+        return as_signs(outputs(self.machine, self.words, patterns))
+
+    def preactivations(self, patterns: Patterns) -> NDArray[np.int32]:
+        """w_h . x_mu, (H, P) int32."""
+        check_fit(self.machine, patterns)
+        fields = np.empty((self.machine.n_hidden, patterns.n_patterns), np.int32)
+        preactivations_into(self.words, patterns.words, self.machine.n_inputs, fields)
+        return fields
+
+    def __repr__(self) -> str:
+        made = type(self.algorithm).__name__ if self.algorithm else "given weights"
+        return f"Solution({self.machine}, {made})"
+
+
+def check_fit(machine: Machine, patterns: Patterns) -> None:
+    """Raise InvalidInputError unless the patterns have the machine's number of inputs."""
+    if machine.n_inputs != patterns.n_inputs:
+        raise InvalidInputError(f"{machine} has {machine.n_inputs} inputs but the patterns have {patterns.n_inputs}")
+
+
+def count_words(machine: Machine, words: Words, patterns: Patterns) -> int:
+    """Errors of packed weights (H, W) on patterns."""
+    labels = np.array(patterns.labels)
+    return int(count_errors(words, patterns.words, labels, machine.output_signs, machine.n_inputs))
+
+
+def outputs(machine: Machine, words: Words, patterns: Patterns) -> NDArray[np.int64]:
+    """sum_h c_h sign(w_h . x) of packed weights, (P,) int64."""
+    out = np.empty(patterns.n_patterns, np.int64)
+    outputs_into(words, patterns.words, machine.output_signs, machine.n_inputs, out)
+    return out

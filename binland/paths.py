@@ -1,0 +1,187 @@
+"""Hamming distance, random shortest paths with the error after every flip, barriers and paths with one bend."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.algorithms import SGD, Algorithm
+from binland.bits import Signs
+from binland.data import Patterns, positive_int
+from binland.errors import InvalidInputError
+from binland.kernels.walk import walk_errors_into
+from binland.models import Machine, Solution, check_fit
+from binland.rng import Seed, generator
+from binland.training import Latents, fit
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """A walk from one solution to another, one sign flip at a time.
+
+    error_counts: (d + 1,) int64 train errors of the start and after every flip, exact. n_patterns: P.
+    flipped: (d,) int64, index into the flattened weights of each flip, in order.
+    """
+
+    error_counts: NDArray[np.int64]
+    n_patterns: int
+    flipped: NDArray[np.int64]
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """(d + 1,) train errors, fractions in [0, 1]."""
+        return self.error_counts / self.n_patterns
+
+    @property
+    def barrier(self) -> float:
+        """The highest train error on the path, ends included (paper, section 4.2; not minus the ends)."""
+        return float(self.error_counts.max()) / self.n_patterns
+
+    @property
+    def length(self) -> int:
+        """Number of flips d."""
+        return len(self.error_counts) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Barrier:
+    """Barriers over several random orders of the flips between the same two solutions.
+
+    samples: (orders,) barrier of each path. profile: (d + 1,) train error after every flip, mean over the orders.
+    """
+
+    samples: NDArray[np.float64]
+    profile: NDArray[np.float64]
+
+    @property
+    def mean(self) -> float:
+        """Mean of the maxima: the paper's barrier."""
+        return float(self.samples.mean())
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the maxima over the orders (ddof = 1); nan for one order."""
+        return float(self.samples.std(ddof=1)) if len(self.samples) > 1 else float("nan")
+
+    @property
+    def max_of_mean(self) -> float:
+        """Maximum of the mean profile: never above `mean`."""
+        return float(self.profile.max())
+
+
+@dataclass(frozen=True, eq=False)
+class BentPath:
+    """Two random shortest paths through an optimised midpoint (paper, appendix B)."""
+
+    first: Path
+    second: Path
+    midpoint: Solution
+
+    @cached_property
+    def errors(self) -> NDArray[np.float64]:
+        """Train errors along both legs, the midpoint once."""
+        return np.concatenate([self.first.errors, self.second.errors[1:]])
+
+    @property
+    def barrier(self) -> float:
+        """The highest train error on both legs."""
+        return max(self.first.barrier, self.second.barrier)
+
+    @property
+    def length(self) -> int:
+        """Number of flips of both legs."""
+        return self.first.length + self.second.length
+
+
+def hamming(a: Solution, b: Solution) -> float:
+    """Fraction of differing weights, in [0, 1]; raises InvalidInputError if the machines differ."""
+    check_same(a.machine, b.machine)
+    return int(np.count_nonzero(a.weights != b.weights)) / a.machine.n_weights
+
+
+def check_same(a: Machine, b: Machine) -> None:
+    """Raise InvalidInputError unless two solutions live in one machine."""
+    if a != b:
+        raise InvalidInputError(f"solutions of different machines, {a} and {b}; `align` first if only signs differ")
+
+
+def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed) -> Path:
+    """Random shortest path: the differing weights flipped one at a time in a uniformly random order (appendix B).
+
+    The error after every flip is exact, by incremental update (cost d P for d flips, plus one evaluation).
+    Raises InvalidInputError if the machines or the number of inputs differ.
+    """
+    check_same(start.machine, end.machine)
+    differing = np.flatnonzero(start.weights.reshape(-1) != end.weights.reshape(-1))
+    return walk(start, end, patterns, generator(seed).permutation(differing))
+
+
+def walk(start: Solution, end: Solution, patterns: Patterns, flipped: NDArray[np.int64]) -> Path:
+    """The path that sets the weights `flipped` (d,) (flat indices, each once) to their value in `end`, in order."""
+    machine = start.machine
+    check_fit(machine, patterns)
+    signs = machine.output_signs
+    fields = start.preactivations(patterns)
+    output = signs.astype(np.int32) @ np.where(fields >= 0, 1, -1).astype(np.int32)
+    small = max(machine.n_inputs, machine.n_hidden) + 2 <= np.iinfo(np.int16).max
+    integer = np.int16 if small else np.int32
+    counts = np.empty(len(flipped) + 1, np.int64)
+    counts[0] = np.count_nonzero((output >= 0) != (patterns.labels > 0))
+    units, inputs = np.divmod(np.asarray(flipped, np.int64), machine.n_inputs)
+    targets: Signs = end.units[units, inputs]
+    walk_errors_into(
+        units,
+        inputs,
+        targets,
+        patterns.columns,
+        patterns.positive,
+        signs,
+        fields.astype(integer),
+        output.astype(integer),
+        counts[1:],
+    )
+    return Path(counts, patterns.n_patterns, flipped)
+
+
+def barrier(start: Solution, end: Solution, patterns: Patterns, orders: int = 5, seed: Seed = 0) -> Barrier:
+    """Barriers of `orders` independent random shortest paths (paper: 5 per directed pair)."""
+    streams = generator(seed).spawn(positive_int("orders", orders))
+    paths = [shortest_path(start, end, patterns, stream) for stream in streams]
+    total = np.sum([path.error_counts for path in paths], axis=0)
+    return Barrier(np.array([path.barrier for path in paths]), total / (orders * patterns.n_patterns))
+
+
+def optimized_path(
+    start: Solution, end: Solution, patterns: Patterns, algorithm: Algorithm | None = None, seed: Seed = 0
+) -> BentPath:
+    """Path with one bend: the midpoint of the two solutions starts a new training run (paper, appendix B).
+
+    algorithm: of that run, `SGD()` by default, as in the paper. The path is the two random shortest paths start ->
+    optimised midpoint -> end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's
+    3 midpoints and 5 orders. Raises InvalidInputError if machines or number of inputs differ.
+    """
+    check_same(start.machine, end.machine)
+    run = SGD() if algorithm is None else algorithm
+    middle_rng, fit_rng, first_rng, second_rng = generator(seed).spawn(4)
+    latents = midpoint_latents(start, end, run, middle_rng)
+    midpoint = fit(start.machine, patterns, run, fit_rng, start=latents)
+    return BentPath(
+        shortest_path(start, midpoint, patterns, first_rng), shortest_path(midpoint, end, patterns, second_rng), midpoint
+    )
+
+
+def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed: Seed) -> Latents:
+    """Latents of the bend: `start` with a random half of the differing signs taken from `end` (half rounded down).
+
+    Their size, one for all, is the mean |latent| of the two ends; of ends given without latents, half the width of
+    the algorithm's random initialisation, which is its mean size.
+    """
+    machine = start.machine
+    signs = np.array(start.weights).reshape(-1)
+    differing = np.flatnonzero(signs != end.weights.reshape(-1))
+    chosen = generator(seed).permutation(differing)[: len(differing) // 2]
+    signs[chosen] *= -1
+    known = [np.abs(ending.latents).mean() for ending in (start, end) if ending.latents is not None]
+    size = np.mean(known) if known else algorithm.init_bound(machine.n_inputs, machine.n_hidden) / 2
+    return (signs * np.float32(size)).astype(np.float32).reshape(machine.weight_shape)

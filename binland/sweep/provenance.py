@@ -1,0 +1,53 @@
+"""Where a result comes from: versions, host, git state."""
+
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+LIBRARIES = ("binland", "numpy", "numba", "scipy", "h5py", "h5netcdf", "xarray")
+
+
+def provenance() -> dict[str, str]:
+    """Plain text facts about this machine, interpreter, libraries and checkout."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "python": sys.version.split()[0],
+        "command": " ".join(sys.argv),
+        "git": git_state(),
+        **{f"version_{name}": version(name) for name in LIBRARIES},
+    }
+
+
+def version(name: str) -> str:
+    """Installed version of a distribution, or "unknown"."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def git_state() -> str:
+    """`git describe` of the package's own checkout, with -dirty; "none" outside one."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return "none"
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "none"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -1,0 +1,282 @@
+"""The configuration of a sweep: what a TOML file may say, checked before anything runs."""
+
+import difflib
+import json
+import re
+import tomllib
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from binland.algorithms import ADV, RSGD, SGD, Algorithm
+from binland.data import HiddenManifold
+from binland.errors import InvalidInputError
+from binland.models import CommitteeMachine, Machine, Perceptron
+from binland.rng import seed_of
+
+Positive = Annotated[int, Field(ge=1)]
+ALGORITHMS: dict[str, type[SGD]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DataSpec(_Section):
+    """Hidden Manifold data: D, P, number of test patterns, kinds of teacher and features."""
+
+    latent_dim: Positive = 501
+    n_patterns: Positive = 1503
+    n_test: Positive = 10_000
+    teacher_kind: Literal["binary", "gaussian"] = "binary"
+    feature_kind: Literal["gaussian", "binary"] = "gaussian"
+
+
+class ModelSpec(_Section):
+    """The machine: its kind, H, output weights all +1 or drawn; `allow_ties` silences the warning on even sizes."""
+
+    kind: Literal["perceptron", "committee"]
+    n_hidden: Positive | None = None
+    output_weights: Literal["ones", "random"] = "ones"
+    allow_ties: bool = False
+
+    @model_validator(mode="after")
+    def _sizes_match_kind(self) -> "ModelSpec":
+        if self.kind == "committee" and self.n_hidden is None:
+            raise ValueError('kind = "committee" needs n_hidden, an integer of at least 1')
+        if self.kind == "perceptron" and (self.n_hidden not in (None, 1) or self.output_weights != "ones"):
+            raise ValueError('kind = "perceptron" has neither n_hidden nor output_weights; remove them')
+        return self
+
+
+class GridSpec(_Section):
+    """What is repeated: values of N, disorder samples, solutions per algorithm."""
+
+    n_inputs: Annotated[list[Positive], Field(min_length=1)]
+    disorder_samples: Positive = 1
+    solutions: Positive = 3
+
+    @field_validator("n_inputs")
+    @classmethod
+    def _distinct(cls, values: list[int]) -> list[int]:
+        if len(set(values)) < len(values):
+            raise ValueError("each N may occur once")
+        return values
+
+
+class MeasureSpec(_Section):
+    """Local energies (fractions of flips, realisations, convention, method) and paths (orders, profile points)."""
+
+    fractions: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)] = [0.01, 0.02, 0.05, 0.1]
+    inset_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+    realizations: Positive = 10
+    flips: Literal["count", "independent"] = "count"
+    method: Literal["sampled", "exact"] = "sampled"
+    orders: Positive = 5
+    profile_points: Annotated[int, Field(ge=2)] = 51
+
+    @model_validator(mode="after")
+    def _inset_is_measured(self) -> "MeasureSpec":
+        if self.inset_fraction not in self.fractions:
+            raise ValueError(f"inset_fraction = {self.inset_fraction} is not one of the fractions {self.fractions}")
+        return self
+
+
+class SweepSpec(_Section):
+    """A whole sweep. `algorithms` maps a label to a kind (the label itself, if it is one) and its settings."""
+
+    title: str = ""
+    seed: Annotated[int, Field(ge=0)] = 0
+    data: DataSpec = DataSpec()
+    model: ModelSpec
+    grid: GridSpec
+    algorithms: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = {name: {} for name in ALGORITHMS}
+    measure: MeasureSpec = MeasureSpec()
+
+    @field_validator("algorithms")
+    @classmethod
+    def _known_algorithms(cls, tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for label, table in tables.items():
+            _algorithm(label, table)
+        return tables
+
+    def algorithm(self, label: str) -> Algorithm:
+        """The settings behind a label, defaults filled in."""
+        return _algorithm(label, self.algorithms[label])
+
+    def canonical(self) -> str:
+        """Every setting, defaults included, as JSON with sorted keys: equal specs have equal text."""
+        settings = self.model_dump()
+        settings["algorithms"] = {label: describe_algorithm(self.algorithm(label)) for label in self.algorithms}
+        return canonical_json(settings)
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Directed pairs of different solutions: 6 for the paper's 3."""
+        count = self.grid.solutions
+        return [(a, b) for a in range(count) for b in range(count) if a != b]
+
+
+def _algorithm(label: str, table: Mapping[str, Any]) -> Algorithm:
+    kind = table.get("kind", label)
+    if not isinstance(kind, str) or kind not in ALGORITHMS:
+        raise ValueError(f"algorithms.{label}: kind = {kind!r} is not one of {', '.join(ALGORITHMS)}")
+    settings = {key: value for key, value in table.items() if key != "kind"}
+    allowed = list(ALGORITHMS[kind].__dataclass_fields__)
+    for key, value in settings.items():
+        if key not in allowed:
+            raise ValueError(_unknown(f"algorithms.{label}.{key}", value, [*allowed, "kind"]))
+    try:
+        return ALGORITHMS[kind](**settings)
+    except InvalidInputError as error:
+        raise ValueError(f"algorithms.{label}: {error}") from None
+
+
+def describe_algorithm(algorithm: Algorithm) -> dict[str, Any]:
+    """Kind and every setting of an algorithm as plain data."""
+    return {"kind": type(algorithm).__name__, **vars(algorithm)}
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the text that is hashed into ids and seeds."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def parse_canonical(text: str) -> SweepSpec:
+    """Undo `SweepSpec.canonical`."""
+    return SweepSpec.model_validate(json.loads(text))
+
+
+def build_machine(spec: SweepSpec, n_inputs: int, disorder: int) -> Machine:
+    """The machine at one grid point; drawn output weights belong to the disorder sample."""
+    if spec.model.kind == "perceptron":
+        return Perceptron(n_inputs)
+    assert spec.model.n_hidden is not None
+    if spec.model.output_weights == "ones":
+        return CommitteeMachine(n_inputs, spec.model.n_hidden)
+    key = {"purpose": "output_weights", "seed": spec.seed, "n_inputs": n_inputs, "disorder": disorder}
+    key["n_hidden"] = spec.model.n_hidden
+    return CommitteeMachine.with_random_outputs(n_inputs, spec.model.n_hidden, seed_of(canonical_json(key)))
+
+
+def build_manifold(spec: SweepSpec, n_inputs: int, disorder: int) -> HiddenManifold:
+    """Features and teacher of one disorder sample."""
+    key = disorder_key(spec, n_inputs, disorder) | {"purpose": "manifold"}
+    return HiddenManifold(
+        n_inputs, spec.data.latent_dim, seed_of(canonical_json(key)), spec.data.teacher_kind, spec.data.feature_kind
+    )
+
+
+def disorder_key(spec: SweepSpec, n_inputs: int, disorder: int) -> dict[str, Any]:
+    """What a disorder sample is: the numbers drawn for it depend on this and on nothing else."""
+    return {
+        "seed": spec.seed,
+        "n_inputs": n_inputs,
+        "disorder": disorder,
+        "latent_dim": spec.data.latent_dim,
+        "n_patterns": spec.data.n_patterns,
+        "teacher_kind": spec.data.teacher_kind,
+        "feature_kind": spec.data.feature_kind,
+    }
+
+
+def load_spec(path: str | Path, smoke: bool = False) -> SweepSpec:
+    """Read and check a TOML file; with smoke=True its [smoke] table overrides the rest.
+
+    Raises InvalidInputError with one line that names the key, the value and what is allowed. Warns about even sizes,
+    whose ties (sign(0) = +1) the file does not ask for with allow_ties = true.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInputError(f"{path}: cannot read it ({error.strerror}); give the path of a TOML file") from None
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{path}: is not UTF-8 text; give the path of a TOML file") from None
+    try:
+        settings = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise InvalidInputError(f"{path}: not valid TOML: {_one_line(str(error))}") from None
+    overrides = settings.pop("smoke", {})
+    if not isinstance(overrides, dict):
+        raise InvalidInputError(f"{path}: smoke = {overrides!r} is not a table of settings to override")
+    checked = check_settings(settings, str(path))
+    smoke_spec = check_settings(_merged(settings, overrides), f"{path} with [smoke]")
+    spec = smoke_spec if smoke else checked
+    for message in tie_warnings(spec):
+        warnings.warn(f"{path}: {message}", stacklevel=2)
+    return spec
+
+
+def check_settings(settings: Mapping[str, Any], source: str) -> SweepSpec:
+    """A SweepSpec from plain data; `source` names it in the error."""
+    try:
+        return SweepSpec.model_validate(dict(settings))
+    except ValidationError as error:
+        raise InvalidInputError(f"{source}: {_explain(error)}") from None
+
+
+def tie_warnings(spec: SweepSpec) -> list[str]:
+    """One line per even size that makes sign(0) possible, unless ties are asked for."""
+    if spec.model.allow_ties:
+        return []
+    messages = []
+    even = [n for n in spec.grid.n_inputs if n % 2 == 0]
+    hint = "sign(0) counts as +1; take odd sizes, or set model.allow_ties = true"
+    if even:
+        messages.append(f"grid.n_inputs = {even}: an even number of inputs has ties, where {hint}")
+    if spec.model.n_hidden and spec.model.kind == "committee" and spec.model.n_hidden % 2 == 0:
+        messages.append(f"model.n_hidden = {spec.model.n_hidden}: an even number of units has ties, where {hint}")
+    return messages
+
+
+def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overrides.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+_ALLOWED = {
+    "": [*SweepSpec.model_fields, "smoke"],
+    "data": list(DataSpec.model_fields),
+    "model": list(ModelSpec.model_fields),
+    "grid": list(GridSpec.model_fields),
+    "measure": list(MeasureSpec.model_fields),
+}
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem as one line: key, value, what is allowed."""
+    problem = error.errors()[0]
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    place = [str(part) for part in problem["loc"]]
+    key, value = ".".join(place) or "the file", problem["input"]
+    message = re.sub(r"^(Value error|Assertion failed), ", "", problem["msg"])
+    if problem["type"] == "extra_forbidden":
+        line = _unknown(key, value, _ALLOWED[".".join(place[:-1])])
+    elif problem["type"] == "missing":
+        line = f"{key} is missing; add it"
+    elif problem["type"] == "value_error" and message.startswith("algorithms."):
+        line = message
+    else:
+        line = f"{key} = {_short(value)}: {message}"
+    return _one_line(line + more)
+
+
+def _unknown(key: str, value: object, allowed: list[str]) -> str:
+    close = difflib.get_close_matches(key.rsplit(".", 1)[-1], allowed, 1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"unknown key {key} = {_short(value)}; {hint}allowed: {', '.join(allowed)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
