@@ -111,7 +111,8 @@ Algorithm = SGD | RSGD | ADV
 def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:
     """`value` as a float if it is a positive number (zero or infinite if allowed); raises InvalidInputError if not."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if (value > 0 or (zero and value == 0)) and (infinite or abs(value) <= sys.float_info.max):
+        in_range = value > 0 or (zero and value == 0)
+        if in_range and (abs(value) <= sys.float_info.max or (infinite and value == math.inf)):
             return float(value)
     allowed = "a non-negative number" if zero else "a positive number" + (" or inf" if infinite else "")
     raise InvalidInputError(f"{name}={value!r} is not {allowed}")

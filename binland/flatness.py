@@ -62,6 +62,7 @@ def local_energy(
         raise InvalidInputError(f"fractions={fractions!r} is not a non-empty list of numbers in [0, 1]")
     if flips not in ("count", "independent"):
         raise InvalidInputError(f'flips={flips!r} is not "count" or "independent"')
+    counts: NDArray[np.float64] | NDArray[np.int64]
     if method == "exact":
         counts = _expected_counts(solution, patterns, eps, flips)
     elif method == "sampled":

@@ -167,7 +167,9 @@ def optimized_path(
     latents = midpoint_latents(start, end, run, middle_rng)
     midpoint = fit(start.machine, patterns, run, fit_rng, start=latents)
     return BentPath(
-        shortest_path(start, midpoint, patterns, first_rng), shortest_path(midpoint, end, patterns, second_rng), midpoint
+        shortest_path(start, midpoint, patterns, first_rng),
+        shortest_path(midpoint, end, patterns, second_rng),
+        midpoint,
     )
 
 

@@ -37,7 +37,7 @@ def align(solution: Solution, to: Solution) -> Alignment:
     machine, target = solution.machine, to.machine
     if type(machine) is not type(target) or machine.weight_shape != target.weight_shape:
         raise InvalidInputError(f"cannot align {machine} to {target}: they are not of one kind and size")
-    if not isinstance(machine, CommitteeMachine):
+    if not isinstance(target, CommitteeMachine):
         return Alignment(solution, np.zeros(1, np.int64), np.ones(1, np.int8))
     source_outputs, target_outputs = machine.output_signs, target.output_signs
     signs = np.outer(target_outputs, source_outputs)
@@ -54,9 +54,7 @@ def align(solution: Solution, to: Solution) -> Alignment:
     return Alignment(_moved(solution, target, permutation, unit_signs), permutation.astype(np.int64), unit_signs)
 
 
-def _moved(
-    solution: Solution, target: CommitteeMachine, permutation: NDArray[np.intp], signs: Signs
-) -> Solution:
+def _moved(solution: Solution, target: CommitteeMachine, permutation: NDArray[np.intp], signs: Signs) -> Solution:
     """The solution with unit permutation[h], times signs[h], at place h."""
     latents, replicas = solution.latents, solution.replicas
     if latents is not None:

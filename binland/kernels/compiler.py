@@ -59,7 +59,7 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
 
 
 class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_Locator]
+    _locator_classes = [_Locator]  # type: ignore[list-item]  # noqa: RUF012
 
 
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
@@ -86,7 +86,7 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
 def kernel(function: Kernel) -> Kernel:
     """Compile `function` with the package's options and its cache (none where no folder is writable)."""
     dispatcher = numba.njit(**JIT_OPTIONS)(function)
-    if not numba.config.DISABLE_JIT:
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         with contextlib.suppress(RuntimeError):
             dispatcher._cache = _KernelCache(function)
     return dispatcher  # type: ignore[no-any-return]

@@ -12,7 +12,7 @@ from binland.kernels.compiler import kernel
 
 
 @kernel
-def binomial_into(n, p, log_factorial, out):  # type: ignore[no-untyped-def]
+def binomial_into(n, p, log_factorial, out):
     """Binomial(n, p) probabilities into out[: n + 1]; log_factorial (>= n + 1,) float64. Cost n exponentials."""
     for a in range(n + 1):
         if p <= 0.0 or p >= 1.0:
@@ -23,7 +23,7 @@ def binomial_into(n, p, log_factorial, out):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def sign_weights_into(agreeing, opposing, field, p, thetas, log_factorial, plus, minus):  # type: ignore[no-untyped-def]
+def sign_weights_into(agreeing, opposing, field, p, thetas, log_factorial, plus, minus):
     """E[exp(i theta K) 1(sign = +1)] and E[exp(i theta K) 1(sign = -1)] of a unit after its K random flips.
 
     Of the weights that may flip, agreeing (U,) contribute +1 to the field (U,) and opposing (U,) contribute -1, int64:
@@ -52,7 +52,7 @@ def sign_weights_into(agreeing, opposing, field, p, thetas, log_factorial, plus,
 
 
 @kernel
-def error_weights_into(plus, minus, index, output_weights, positive, out):  # type: ignore[no-untyped-def]
+def error_weights_into(plus, minus, index, output_weights, positive, out):
     """sum over patterns of E[exp(i theta K) 1(error)], K the flips of all units: a Poisson-binomial convolution.
 
     plus, minus (T, U) complex128 of `sign_weights_into`; index (H, P) int64: entry of unit h on pattern p;

@@ -22,7 +22,7 @@ def popcount(typing_context: Any, word: Any) -> Any:
 
 
 @kernel
-def row_distance(a, b):  # type: ignore[no-untyped-def]
+def row_distance(a, b):
     """Differing bits of two packed rows a, b (W,) uint64. Cost W popcounts."""
     total = np.uint64(0)
     for k in range(a.shape[0]):
@@ -31,7 +31,7 @@ def row_distance(a, b):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def preactivations_into(weight_words, input_words, n_inputs, out):  # type: ignore[no-untyped-def]
+def preactivations_into(weight_words, input_words, n_inputs, out):
     """Delta_h(mu) = w_h . x_mu, unscaled.
 
     weight_words (H, W) uint64, input_words (P, W) uint64, out (H, P) integer. Cost H P W popcounts.
@@ -42,7 +42,7 @@ def preactivations_into(weight_words, input_words, n_inputs, out):  # type: igno
 
 
 @kernel
-def outputs_into(weight_words, input_words, output_weights, n_inputs, out):  # type: ignore[no-untyped-def]
+def outputs_into(weight_words, input_words, output_weights, n_inputs, out):
     """sum_h c_h sign(w_h . x_mu), whose sign is the label the machine predicts.
 
     weight_words (H, W) uint64, input_words (P, W) uint64, output_weights (H,) int8, out (P,) int64.
@@ -57,7 +57,7 @@ def outputs_into(weight_words, input_words, output_weights, n_inputs, out):  # t
 
 
 @kernel
-def count_errors(weight_words, input_words, labels, output_weights, n_inputs):  # type: ignore[no-untyped-def]
+def count_errors(weight_words, input_words, labels, output_weights, n_inputs):
     """Number of patterns on which sign(sum_h c_h sign(w_h . x)) differs from the label.
 
     weight_words (H, W) uint64, input_words (P, W) uint64, labels (P,) int8, output_weights (H,) int8.

@@ -33,7 +33,7 @@ class StepRule(NamedTuple):
 
 
 @kernel
-def backward_signals(weight_words, input_words, labels, output_weights, n_inputs, batch, rule, subset, signal):  # type: ignore[no-untyped-def]
+def backward_signals(weight_words, input_words, labels, output_weights, n_inputs, batch, rule, subset, signal):
     """Forward pass of a mini-batch; which patterns move which unit, and by how much.
 
     weight_words (H, W), input_words (P, W) uint64, labels (P,) int8, output_weights (H,) int8, batch (B,) integer.
@@ -60,7 +60,7 @@ def backward_signals(weight_words, input_words, labels, output_weights, n_inputs
 
 
 @kernel
-def subset_sums_into(inputs, first_column, batch, signal, sums):  # type: ignore[no-untyped-def]
+def subset_sums_into(inputs, first_column, batch, signal, sums):
     """All sums of signal_b x_b over subsets of each group of GROUP patterns, on one tile of 64 columns.
 
     inputs (P, M) int8, batch (B,) integer, signal (B,) float32; written: sums (G, 2^GROUP, 64) float32, terms added in
@@ -79,7 +79,7 @@ def subset_sums_into(inputs, first_column, batch, signal, sums):  # type: ignore
 
 
 @kernel
-def gather_into(sums, subset, total):  # type: ignore[no-untyped-def]
+def gather_into(sums, subset, total):
     """total (64,) = sum_g sums[g, subset[g]], float32, in the order of the groups; G is a multiple of 4."""
     for k in range(TILE):
         total[k] = np.float32(0.0)
@@ -90,14 +90,14 @@ def gather_into(sums, subset, total):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def update_tile(latents, total, rate, clip):  # type: ignore[no-untyped-def]
+def update_tile(latents, total, rate, clip):
     """latents (64,) <- clip(latents + rate * total), float32."""
     for k in range(TILE):
         latents[k] = min(max(latents[k] + rate * total[k], -clip), clip)
 
 
 @kernel
-def pack_row(latents, n_inputs, words):  # type: ignore[no-untyped-def]
+def pack_row(latents, n_inputs, words):
     """words (W,) uint64 <- signs of latents (64 W,) float32, padding bits 0."""
     for j in range(words.shape[0]):
         tile = latents[j * TILE : (j + 1) * TILE]
@@ -110,7 +110,7 @@ def pack_row(latents, n_inputs, words):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def step(latents, weight_words, inputs, input_words, labels, output_weights, n_inputs, batch, rule):  # type: ignore[no-untyped-def]
+def step(latents, weight_words, inputs, input_words, labels, output_weights, n_inputs, batch, rule):
     """One mini-batch step of BinaryNet (straight-through estimator, clipped latents; paper, appendix B).
 
     latents (H, 64 W) float32 and weight_words (H, W) uint64 are read and updated; inputs (P, 64 W) int8, zero in the
@@ -136,7 +136,7 @@ def step(latents, weight_words, inputs, input_words, labels, output_weights, n_i
 
 
 @kernel
-def couple(latents, pull, n_inputs, weight_words):  # type: ignore[no-untyped-def]
+def couple(latents, pull, n_inputs, weight_words):
     """w_a <- w_a - pull (w_a - mean_a w) for replicas latents (R, H, 64 W) float32, in place.
 
     weight_words (R, H, W) uint64 <- the new signs. Cost 3 R H N.
@@ -161,7 +161,9 @@ def couple(latents, pull, n_inputs, weight_words):  # type: ignore[no-untyped-de
 
 
 @kernel
-def train_epoch(latents, weight_words, inputs, input_words, labels, output_weights, n_inputs, order, batch_size, rule, pulls):  # type: ignore[no-untyped-def]  # noqa: E501
+def train_epoch(
+    latents, weight_words, inputs, input_words, labels, output_weights, n_inputs, order, batch_size, rule, pulls
+):
     """One epoch of coupled BinaryNet SGD; R = 1 is plain SGD.
 
     latents (R, H, 64 W) float32 and weight_words (R, H, W) uint64 are updated; labels (R, P) int8; order (R, P) int64,

@@ -6,7 +6,7 @@ BLOCK = 8192  # patterns whose errors fit the int16 accumulator of a block
 
 
 @kernel
-def flip(field, output, column, positive, field_change, output_change):  # type: ignore[no-untyped-def]
+def flip(field, output, column, positive, field_change, output_change):
     """Flip one weight of unit h; returns the number of errors after it. Cost P.
 
     Updated, both (P,) of one dtype, int16 or int32: field = w_h . x, which gains field_change = +-2 times column (P,)
@@ -35,7 +35,7 @@ def flip(field, output, column, positive, field_change, output_change):  # type:
 
 
 @kernel
-def walk_errors_into(units, inputs, targets, columns, positive, output_weights, fields, output, errors):  # type: ignore[no-untyped-def]
+def walk_errors_into(units, inputs, targets, columns, positive, output_weights, fields, output, errors):
     """Errors after every flip of a walk: flip t sets weight (units[t], inputs[t]) to targets[t].
 
     units, inputs (d,) int64, targets (d,) int8, columns (N, P) int8 the patterns' inputs transposed, positive (P,)

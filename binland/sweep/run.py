@@ -82,7 +82,7 @@ def warm_up() -> None:
     settings = RSGD(epochs=1, replicas=2)
     solutions = [fit(machine, patterns, settings, seed) for seed in (0, 1)]
     local_energy(solutions[0], patterns, [0.5], 1)
-    shortest_path(*solutions, patterns, seed=0)
+    shortest_path(solutions[0], solutions[1], patterns, seed=0)
 
 
 class _Queue:

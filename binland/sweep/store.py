@@ -15,14 +15,13 @@ import h5netcdf
 import h5py
 import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 
 from binland.bits import Signs
 from binland.errors import StoreError
 from binland.sweep.execute import SYMMETRY, Arrays
 from binland.sweep.provenance import provenance
 from binland.sweep.spec import SweepSpec, check_settings
-from binland.sweep.tasks import PairTask, SolutionTask, Task, all_tasks
+from binland.sweep.tasks import SolutionTask, Task, all_tasks
 
 SCHEMA = "binland-sweep-1"
 LEFT, DONE, FAILED = 0, 1, 2
@@ -135,7 +134,9 @@ class Store:
                 file.flush()
                 file[f"{kind}_state"][index] = DONE
         except OSError as error:
-            raise StoreError(f"{self.path}: cannot be written ({error}); free space, then run the same command") from None
+            raise StoreError(
+                f"{self.path}: cannot be written ({error}); free space, then run the same command"
+            ) from None
 
     def _index(self, task: Task) -> tuple[int, ...]:
         cell = task.cell
