@@ -13,6 +13,7 @@ from binland.kernels.forward import row_distance
 
 TILE = 64  # columns handled together: one packed word
 GROUP = 5  # patterns whose subset sums are tabulated together (method of four Russians)
+FEW_UNITS = 5  # below, the tables cost more than they save
 
 
 class StepRule(NamedTuple):
@@ -90,6 +91,28 @@ def gather_into(sums, subset, total):
 
 
 @kernel
+def add_patterns_into(inputs, first_column, batch, signal, subset, total):
+    """What `subset_sums_into` and `gather_into` give one unit, in the same order of additions, without the tables.
+
+    inputs (P, M) int8, batch (B,) integer, signal (B,) float32, subset (G,) uint8; written: total (64,) float32.
+    Cost 2 B 64 additions.
+    """
+    part = np.empty(TILE, np.float32)
+    for k in range(TILE):
+        total[k] = np.float32(0.0)
+    for first in range(0, batch.shape[0], GROUP):
+        for k in range(TILE):
+            part[k] = np.float32(0.0)
+        for b in range(first, min(first + GROUP, batch.shape[0])):
+            if (subset[b // GROUP] >> np.uint8(b % GROUP)) & 1:
+                x = inputs[batch[b], first_column : first_column + TILE]
+                for k in range(TILE):
+                    part[k] += signal[b] * np.float32(x[k])
+        for k in range(TILE):
+            total[k] += part[k]
+
+
+@kernel
 def update_tile(latents, total, rate, clip):
     """latents (64,) <- clip(latents + rate * total), float32."""
     for k in range(TILE):
@@ -126,9 +149,13 @@ def step(latents, weight_words, inputs, input_words, labels, output_weights, n_i
     sums = np.zeros((G, 1 << GROUP, TILE), np.float32)
     total = np.empty(TILE, np.float32)
     for j in range(W):
-        subset_sums_into(inputs, j * TILE, batch, signal, sums)
+        if H >= FEW_UNITS:
+            subset_sums_into(inputs, j * TILE, batch, signal, sums)
         for h in range(H):
-            gather_into(sums, subset[h], total)
+            if H >= FEW_UNITS:
+                gather_into(sums, subset[h], total)
+            else:
+                add_patterns_into(inputs, j * TILE, batch, signal, subset[h], total)
             rate = rule.learning_rate * np.float32(output_weights[h])
             update_tile(latents[h, j * TILE : (j + 1) * TILE], total, rate, rule.clip)
     for h in range(H):

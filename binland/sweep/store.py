@@ -7,7 +7,7 @@ Every variable spans the whole grid from the start, NaN or 0 where nothing is kn
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +158,8 @@ class Store:
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be created ({error}); choose another --out") from None
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
 
     def _layout(self, file: h5netcdf.File) -> None:
         spec = self.spec

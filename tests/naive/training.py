@@ -11,17 +11,19 @@ def sign(x):
     return np.where(np.asarray(x) >= 0, 1, -1)
 
 
-def step(latents, inputs, labels, output_weights, rule):
-    """One mini-batch; latents (H, N) float32 are updated. rule: dict(learning_rate, window, clip, scale, linear)."""
+def step(latents, weights, inputs, labels, outputs, rule):
+    """One mini-batch; latents (H, N) float32 are updated with the gradient at the binary weights (H, N).
+
+    rule: learning_rate, window (of Delta), clip, scale, linear.
+    """
     B, N = inputs.shape
-    weights = sign(latents).astype(np.int64)
-    delta = inputs.astype(np.int64) @ weights.T  # (B, H)
+    fields = inputs.astype(np.int64) @ weights.astype(np.int64).T  # (B, H)
     signal = np.zeros(B, np.float32)
     for b in range(B):
         if rule["linear"]:
-            logit = rule["scale"] * (delta[b, 0] / math.sqrt(N))
+            logit = rule["scale"] * (fields[b, 0] / math.sqrt(N))
         else:
-            logit = rule["scale"] * int(np.sum(output_weights * sign(delta[b])))
+            logit = rule["scale"] * int(np.sum(outputs * sign(fields[b])))
         y = float(labels[b])
         signal[b] = np.float32(y / (1 + math.exp(y * logit)) * rule["scale"] / (math.sqrt(N) * B))
     for h in range(len(latents)):
@@ -29,10 +31,10 @@ def step(latents, inputs, labels, output_weights, rule):
         for first in range(0, B, GROUP):
             part = np.zeros(N, np.float32)
             for b in range(first, min(first + GROUP, B)):
-                if abs(delta[b, h]) / math.sqrt(N) <= rule["window"]:
+                if rule["linear"] or abs(fields[b, h]) / math.sqrt(N) <= rule["window"]:
                     part = part + signal[b] * inputs[b].astype(np.float32)
             total = total + part
-        rate = np.float32(rule["learning_rate"]) * np.float32(output_weights[h])
+        rate = np.float32(rule["learning_rate"]) * np.float32(outputs[h])
         clip = np.float32(rule["clip"])
         latents[h] = np.minimum(np.maximum(latents[h] + rate * total, -clip), clip)
 
@@ -47,19 +49,15 @@ def couple(latents, pull):
         replica -= np.float32(pull) * (replica - mean)
 
 
-def train_epoch(latents, inputs, labels, output_weights, order, batch_size, rule, pulls):
-    """latents (R, H, N) float32 are updated; labels (R, P); order (R, P)."""
+def train_epoch(latents, inputs, labels, outputs, order, batch_size, rule, pulls):
+    """latents (R, H, N) float32 are updated; inputs (P, N), labels (P,), order (R, P)."""
     for start in range(0, order.shape[1], batch_size):
+        weights = sign(latents)
         if pulls[0] > 0:
-            binary = [np.array(replica) for replica in latents]
             couple(latents, pulls[0])
         for r, replica in enumerate(latents):
             batch = order[r, start : start + batch_size]
-            if pulls[0] > 0:
-                moved = binary[r]
-                before = moved.copy()
-                del before
-            step(replica, inputs[batch], labels[batch], output_weights, rule)
+            step(replica, weights[r], inputs[batch], labels[batch], outputs, rule)
         if pulls[1] > 0:
             couple(latents, pulls[1])
     if pulls[2] > 0:

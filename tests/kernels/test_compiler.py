@@ -1,0 +1,26 @@
+import os
+import subprocess
+import sys
+
+SCRIPT = "from binland.kernels.forward import count_errors; import numpy as np; w = np.zeros((1, 1), np.uint64); \
+print(count_errors(w, w, np.ones(1, np.int8), np.ones(1, np.int8), 3))"
+
+
+def start(folder):
+    environment = {**os.environ, "BINLAND_CACHE_DIR": str(folder)}
+    return subprocess.Popen([sys.executable, "-c", SCRIPT], env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_processes_that_start_at_once_share_one_cache(tmp_path):
+    processes = [start(tmp_path) for _ in range(3)]
+    assert [process.communicate(timeout=120)[0].strip() for process in processes] == ["0"] * 3
+    compiled = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")}
+    assert compiled
+    assert start(tmp_path).communicate(timeout=120)[0].strip() == "0"
+    assert compiled == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")}
+
+
+def test_an_unwritable_cache_folder_is_no_obstacle(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    assert start(blocked).communicate(timeout=120)[0].strip() == "0"

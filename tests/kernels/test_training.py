@@ -1,0 +1,46 @@
+import math
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from binland.bits import n_words, pack
+from binland.kernels.training import StepRule, train_epoch
+from binland.training import _window
+from tests.naive import training as naive
+from tests.problems import problems
+
+
+@settings(max_examples=60)
+@given(
+    problems(max_patterns=30),
+    st.integers(1, 4),
+    st.integers(1, 40),
+    st.sampled_from([0.3, 1.0, 2.0, math.inf]),
+    st.sampled_from([0.1, 1.0]),
+    st.sampled_from([0, 1, 2]),
+    st.sampled_from([0.5, 10.0]),
+)
+def test_epochs_equal_the_naive_ones_bit_for_bit(problem, replicas, batch_size, window, scale, form, learning_rate):
+    machine, patterns, rng = problem.machine, problem.patterns, problem.rng
+    shape = (replicas, machine.n_hidden, machine.n_inputs)
+    expected = rng.uniform(-0.3, 0.3, shape).astype(np.float32)
+    expected[rng.random(shape) < 0.1] = 0.0  # sign(0) = +1 in the weights, too
+    latents = np.zeros((*shape[:2], 64 * n_words(machine.n_inputs)), np.float32)
+    latents[..., : machine.n_inputs] = expected
+    words = pack(expected)
+    pulls = np.zeros(3, np.float32)
+    pulls[form] = 0.02
+    rule = StepRule(np.float32(learning_rate), _window(machine, window), np.float32(1.0), scale, machine.linear)
+    plain = {"learning_rate": learning_rate, "window": window, "clip": 1.0, "scale": scale, "linear": machine.linear}
+    labels = np.array(patterns.labels)
+    for _ in range(2):
+        order = np.stack([rng.permutation(patterns.n_patterns) for _ in range(replicas)])
+        train_epoch(
+            latents, words, patterns.padded, patterns.words, labels, machine.output_signs, machine.n_inputs,
+            order, batch_size, rule, pulls,
+        )  # fmt: skip
+        naive.train_epoch(expected, patterns.inputs, labels, problem.outputs, order, batch_size, plain, pulls)
+    assert np.array_equal(latents[..., : machine.n_inputs], expected)
+    assert np.array_equal(words, pack(expected))
+    assert np.all(latents[..., machine.n_inputs :] == 0)

@@ -1,0 +1,66 @@
+"""Committee machine and its path, local energy and matching, by definition and nothing else."""
+
+from itertools import combinations, permutations, product
+
+import numpy as np
+
+
+def sign(x):
+    return np.where(np.asarray(x) >= 0, 1, -1)
+
+
+def predict(weights, outputs, inputs):
+    """weights (H, N), outputs (H,), inputs (P, N)."""
+    hidden = sign(inputs.astype(np.int64) @ weights.astype(np.int64).T)
+    return sign(hidden @ np.asarray(outputs, np.int64))
+
+
+def count_errors(weights, outputs, inputs, labels):
+    return int(np.sum(predict(weights, outputs, inputs) != labels))
+
+
+def path_error_counts(weights, outputs, inputs, labels, flipped):
+    """Errors of the start and after every flip, each by evaluating the whole network again."""
+    current = np.array(weights, np.int64)
+    counts = [count_errors(current, outputs, inputs, labels)]
+    for index in flipped:
+        current.reshape(-1)[index] *= -1
+        counts.append(count_errors(current, outputs, inputs, labels))
+    return counts
+
+
+def expected_errors_count(weights, outputs, inputs, labels, flips, flippable=None):
+    """Mean errors over every choice of `flips` of the flippable flat indices."""
+    indices = range(weights.size) if flippable is None else flippable
+    values = [
+        path_error_counts(weights, outputs, inputs, labels, chosen)[-1] for chosen in combinations(indices, flips)
+    ]
+    return float(np.mean(values))
+
+
+def expected_errors_independent(weights, outputs, inputs, labels, probability):
+    """Mean errors when each weight is flipped with the given probability, over all 2^n choices."""
+    total = 0.0
+    for mask in product([False, True], repeat=weights.size):
+        flipped = np.flatnonzero(mask)
+        chance = probability ** len(flipped) * (1 - probability) ** (weights.size - len(flipped))
+        total += chance * path_error_counts(weights, outputs, inputs, labels, flipped)[-1]
+    return total
+
+
+def smallest_distance(moving, moving_outputs, target, target_outputs):
+    """Smallest number of differing weights over permutations and signs that bring the output weights into place.
+
+    Signs may be -1 only for odd N, where sign(-x) = -sign(x) on every input.
+    """
+    H, N = target.shape
+    allowed_signs = (1, -1) if N % 2 else (1,)
+    best = None
+    for permutation in permutations(range(H)):
+        for signs in product(allowed_signs, repeat=H):
+            places = np.array(permutation)
+            if np.any(np.array(signs) * np.asarray(moving_outputs)[places] != target_outputs):
+                continue
+            distance = int(np.sum(moving[places] * np.array(signs)[:, None] != target))
+            best = distance if best is None else min(best, distance)
+    return best

@@ -1,0 +1,45 @@
+"""A sweep of a second and helpers around it."""
+
+import tomllib
+
+from binland.sweep.spec import check_settings
+
+TEXT = """
+title = "small"
+seed = 3
+[data]
+latent_dim = 11
+n_patterns = 30
+n_test = 50
+[model]
+kind = "committee"
+n_hidden = 5
+[grid]
+n_inputs = [21, 31]
+disorder_samples = 2
+solutions = 2
+[algorithms.SGD]
+epochs = 4
+[algorithms.RSGD]
+epochs = 3
+replicas = 2
+[measure]
+fractions = [0.05, 0.1]
+realizations = 3
+orders = 2
+[smoke.grid]
+n_inputs = [21]
+"""
+
+
+def settings(**changes):
+    """Plain settings, without [smoke]; changes are `section={key: value}` or `key=value`."""
+    plain = tomllib.loads(TEXT)
+    plain.pop("smoke")
+    for section, change in changes.items():
+        plain[section] = {**plain[section], **change} if isinstance(change, dict) else change
+    return plain
+
+
+def spec(**changes):
+    return check_settings(settings(**changes), "small")

@@ -1,0 +1,183 @@
+import math
+import warnings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binland import ADV, SGD, CommitteeMachine, Perceptron
+from binland.errors import InvalidInputError
+from binland.sweep.spec import build_machine, check_settings, load_spec, parse_canonical
+from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, stream_text
+from tests.sweep.small import TEXT, settings, spec
+
+
+def write(tmp_path, text):
+    path = tmp_path / "sweep.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_becomes_a_spec_and_smoke_overrides_it(tmp_path):
+    path = write(tmp_path, TEXT)
+    assert load_spec(path).grid.n_inputs == [21, 31]
+    assert load_spec(path, smoke=True).grid.n_inputs == [21]
+    assert load_spec(path, smoke=True).grid.solutions == 2
+
+
+def test_defaults_are_the_papers():
+    plain = check_settings({"model": {"kind": "committee", "n_hidden": 101}, "grid": {"n_inputs": [1001]}}, "x")
+    assert (plain.data.latent_dim, plain.data.n_patterns, plain.data.n_test) == (501, 1503, 10_000)
+    assert (plain.grid.solutions, len(plain.pairs()), plain.measure.orders) == (3, 6, 5)
+    assert list(plain.algorithms) == ["RSGD", "SGD", "ADV"]
+    assert plain.algorithm("ADV") == ADV()
+
+
+def test_labels_name_variants_of_an_algorithm():
+    found = spec(algorithms={"wide": {"kind": "SGD", "init_width": 1}, "free": {"kind": "SGD", "ste_window": math.inf}})
+    assert found.algorithm("wide") == SGD(init_width=1.0)
+    assert parse_canonical(found.canonical()).algorithm("free") == SGD(ste_window=math.inf)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grid": {"n_inputs": [0]}}, "grid.n_inputs.0 = 0: .* greater than or equal to 1"),
+        ({"grid": {"n_inputs": []}}, "grid.n_inputs = \\[\\]: .* at least 1 item"),
+        ({"grid": {"n_inputs": [5, 5]}}, "each N may occur once"),
+        ({"grid": {"n_inputs": "5"}}, "grid.n_inputs = '5': .* valid list"),
+        ({"grid": {"n_inputs": [5.0]}}, "grid.n_inputs.0 = 5.0: .* valid integer"),
+        ({"grid": {"solutions": True}}, "grid.solutions = True: .* valid integer"),
+        ({"grid": {"solution": 3}}, "unknown key grid.solution = 3; did you mean solutions\\? allowed: n_inputs"),
+        ({"sede": 3}, "unknown key sede = 3; did you mean seed\\?"),
+        ({"seed": -1}, "seed = -1"),
+        ({"data": {"teacher_kind": "cubic"}}, "data.teacher_kind = 'cubic': .*'binary' or 'gaussian'"),
+        ({"model": {"kind": "perceptron"}}, "has neither n_hidden nor output_weights"),
+        ({"model": {"kind": "deep"}}, "model.kind = 'deep': .*'perceptron' or 'committee'"),
+        ({"model": {"n_hidden": None}}, "needs n_hidden"),
+        ({"measure": {"fractions": [0.05, 1.5]}}, "measure.fractions.1 = 1.5: .* less than or equal to 1"),
+        ({"measure": {"fractions": [math.nan]}}, "measure.fractions.0 = nan"),
+        ({"measure": {"inset_fraction": 0.3}}, "inset_fraction = 0.3 is not one of the fractions"),
+        ({"algorithms": {"SGD": {"lr": 1.0}}}, "unknown key algorithms.SGD.lr = 1.0; .*allowed: learning_rate"),
+        ({"algorithms": {"SGD": {"epochs": "many"}}}, "algorithms.SGD: epochs='many' is not an integer"),
+        ({"algorithms": {"fast": {}}}, "algorithms.fast: kind = 'fast' is not one of RSGD, SGD, ADV"),
+        ({"algorithms": {"x": {"kind": ["SGD"]}}}, "kind = \\['SGD'\\] is not one of"),
+        ({"algorithms": {"SGD": 3}}, "algorithms.SGD = 3"),
+        ({"algorithms": {"RSGD": {"coupling": 2.0}}}, "replicas overshoot"),
+        ({"grid": 3}, "grid = 3"),
+    ],
+)
+def test_a_bad_value_gets_one_line_with_key_value_and_what_is_allowed(changes, message):
+    plain = settings()
+    for section, change in changes.items():
+        merge = isinstance(change, dict) and section != "algorithms"
+        plain[section] = {**plain[section], **change} if merge else change
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        check_settings(plain, "sweep.toml")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("sweep.toml: ")
+
+
+def test_a_missing_section_is_named():
+    with pytest.raises(InvalidInputError, match="model is missing; add it"):
+        check_settings({"grid": {"n_inputs": [3]}}, "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a = ", "not valid TOML"),
+        (b"a = 1\na = 2", "not valid TOML"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"smoke = 3", "smoke = 3 is not a table"),
+    ],
+)
+def test_a_file_that_is_no_config_is_refused(tmp_path, content, message):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        load_spec(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InvalidInputError, match="cannot read it"):
+        load_spec(tmp_path / "none.toml")
+
+
+def test_a_bad_smoke_table_is_found_without_asking_for_it(tmp_path):
+    path = write(tmp_path, TEXT + "solutions = 0\n")
+    with pytest.raises(InvalidInputError, match="with \\[smoke\\]: grid.solutions = 0"):
+        load_spec(path)
+
+
+JSONISH = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(["seed", "title", "data", "model", "grid", "algorithms", "measure", "other"]), JSONISH)
+def test_rubbish_is_refused_in_one_line_or_valid(section, rubbish):
+    try:
+        check_settings({**settings(), section: rubbish}, "sweep.toml")
+    except InvalidInputError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(("n_inputs", "n_hidden"), [([21, 30], 5), ([21], 6)])
+def test_even_sizes_warn_unless_asked_for(tmp_path, n_inputs, n_hidden):
+    text = TEXT.replace("n_inputs = [21, 31]", f"n_inputs = {n_inputs}").replace(
+        "n_hidden = 5", f"n_hidden = {n_hidden}"
+    )
+    with pytest.warns(UserWarning, match="has ties, where sign\\(0\\) counts as \\+1"):
+        load_spec(write(tmp_path, text))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_spec(write(tmp_path, text.replace("[model]", "[model]\nallow_ties = true")))
+
+
+def test_canonical_text_does_not_depend_on_the_order_of_keys():
+    plain = settings()
+    turned = {key: dict(reversed(value.items())) if isinstance(value, dict) else value for key, value in plain.items()}
+    assert check_settings(dict(reversed(turned.items())), "x").canonical() == spec().canonical()
+
+
+def test_machines_of_a_spec():
+    assert build_machine(spec(), 21, 0) == CommitteeMachine(21, 5)
+    perceptron = {**settings(), "model": {"kind": "perceptron"}}
+    assert build_machine(check_settings(perceptron, "x"), 21, 0) == Perceptron(21)
+    drawn = [build_machine(spec(model={"output_weights": "random"}), 21, disorder) for disorder in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_pairs_come_after_the_solutions_they_need():
+    tasks = all_tasks(spec())
+    assert len(tasks) == len(set(tasks)) == 2 * 2 * 2 * (2 + 2)
+    for place, task in enumerate(tasks):
+        if isinstance(task, PairTask):
+            assert all(tasks.index(need) < place for need in task.needs)
+            assert all(isinstance(need, SolutionTask) for need in task.needs)
+
+
+def test_streams_depend_on_what_a_task_is_and_on_nothing_else():
+    cell = Cell(21, 0, "SGD")
+    text = stream_text(spec(), "fit", cell, solution=0)
+    same = [
+        spec(grid={"n_inputs": [31, 21, 41]}),
+        spec(grid={"disorder_samples": 9, "solutions": 5}),
+        spec(data={"n_test": 7}),
+        spec(measure={"orders": 9, "fractions": [0.05]}),
+        spec(title="other", algorithms={"SGD": {"epochs": 4}}),
+    ]
+    other = [
+        spec(seed=4),
+        spec(data={"n_patterns": 31}),
+        spec(algorithms={"SGD": {"epochs": 5}}),
+        spec(model={"n_hidden": 7}),
+    ]
+    assert all(stream_text(changed, "fit", cell, solution=0) == text for changed in same)
+    assert all(stream_text(changed, "fit", cell, solution=0) != text for changed in other)
+    assert stream_text(spec(), "fit", cell, solution=1) != text
+    assert stream_text(spec(), "fit", Cell(21, 1, "SGD"), solution=0) != text

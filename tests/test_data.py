@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+import binland as bl
+
+
+def test_hidden_manifold_follows_its_definition():
+    manifold = bl.HiddenManifold(n_inputs=31, latent_dim=17, seed=4)
+    patterns = manifold.sample(50, seed=5)
+    latents = np.random.default_rng(5).standard_normal((50, 17))
+    assert np.array_equal(patterns.inputs, np.where(latents @ manifold.features.T >= 0, 1, -1))
+    assert np.array_equal(patterns.labels, np.where(latents @ manifold.teacher >= 0, 1, -1))
+    assert patterns.inputs.dtype == patterns.labels.dtype == np.int8
+    assert set(np.unique(manifold.teacher)) == {-1.0, 1.0}
+
+
+def test_sampling_in_chunks_equals_sampling_at_once(monkeypatch):
+    manifold = bl.HiddenManifold(21, 9, seed=0)
+    whole = manifold.sample(50, seed=1)
+    monkeypatch.setattr("binland.data._CHUNK", 7)
+    assert np.array_equal(manifold.sample(50, seed=1).inputs, whole.inputs)
+
+
+@pytest.mark.parametrize(("teacher_kind", "feature_kind"), [("gaussian", "binary"), ("binary", "gaussian")])
+def test_kinds_of_teacher_and_features(teacher_kind, feature_kind):
+    manifold = bl.HiddenManifold(200, 40, seed=1, teacher_kind=teacher_kind, feature_kind=feature_kind)
+    binary = {"teacher": manifold.teacher, "features": manifold.features}
+    assert (len(np.unique(binary["teacher"])) == 2) == (teacher_kind == "binary")
+    assert (len(np.unique(binary["features"])) == 2) == (feature_kind == "binary")
+
+
+def test_gaussian_features_are_standard_normal():
+    features = bl.HiddenManifold(300, 100, seed=7).features.ravel()
+    assert stats.kstest(features, "norm").pvalue > 1e-4  # false alarm once in 10 000 seeds; this one is fixed
+
+
+def test_a_seed_fixes_everything_and_another_changes_it():
+    first, again, other = (bl.HiddenManifold(11, 5, seed=s) for s in (3, 3, 4))
+    assert np.array_equal(first.features, again.features)
+    assert not np.array_equal(first.features, other.features)
+    assert np.array_equal(first.sample(9, seed=1).inputs, again.sample(9, seed=1).inputs)
+
+
+def test_random_labels_are_balanced_and_keep_the_inputs():
+    patterns = bl.Patterns.random(4000, 3, seed=0)
+    shuffled = patterns.with_random_labels(seed=1)
+    assert np.array_equal(patterns.inputs, shuffled.inputs)
+    for labels in (patterns.labels, shuffled.labels):
+        assert stats.binomtest(int((labels > 0).sum()), 4000).pvalue > 1e-4  # fixed seed, 1 in 10 000 otherwise
+
+
+def test_patterns_cannot_be_changed_by_accident():
+    patterns = bl.Patterns.random(4, 3, seed=0)
+    with pytest.raises(ValueError, match="read-only"):
+        patterns.inputs[0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    ("inputs", "labels", "message"),
+    [
+        (np.zeros((2, 3)), np.ones(2), "inputs holds values other than -1 and \\+1"),
+        (np.ones((2, 3)), [1, 2], "labels holds values other than"),
+        (np.ones((2, 3)), np.ones(3), "2 inputs but 3 labels"),
+        (np.ones(3), np.ones(3), "inputs has shape \\(3,\\)"),
+        (np.ones((0, 3)), np.ones(0), "non-empty"),
+        (np.full((2, 3), np.nan), np.ones(2), "inputs holds values"),
+        (np.array([["a"]]), np.ones(1), "inputs holds values"),
+    ],
+)
+def test_bad_patterns_are_refused_in_one_line(inputs, labels, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        bl.Patterns(inputs, labels)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sizes", [(0, 5), (5, 0), (5.0, 5), (True, 5)])
+def test_bad_sizes_are_refused(sizes):
+    with pytest.raises(ValueError, match="is not an integer of at least 1"):
+        bl.HiddenManifold(*sizes, seed=0)
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.5, "x", True])
+def test_bad_seeds_are_refused(seed):
+    with pytest.raises(ValueError, match="seed="):
+        bl.HiddenManifold(3, 3, seed=seed)

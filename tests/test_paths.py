@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import binland as bl
+from binland.paths import midpoint_latents, walk
+from tests.naive import machine as naive
+from tests.problems import problems
+
+
+@given(problems(max_inputs=70), st.integers(0, 2**32))
+def test_every_error_on_a_path_equals_a_full_evaluation(problem, seed):
+    start, end, patterns = problem.solution(), problem.solution(), problem.patterns
+    path = bl.shortest_path(start, end, patterns, seed)
+    expected = naive.path_error_counts(start.units, problem.outputs, patterns.inputs, patterns.labels, path.flipped)
+    assert path.error_counts.tolist() == expected
+    assert path.barrier == max(expected) / patterns.n_patterns
+
+
+@given(problems(), st.integers(0, 2**32))
+def test_ends_length_and_reverse(problem, seed):
+    start, end, patterns = problem.solution(), problem.solution(), problem.patterns
+    path = bl.shortest_path(start, end, patterns, seed)
+    assert path.errors[0] == start.error(patterns)
+    assert path.errors[-1] == end.error(patterns)
+    assert path.length == round(bl.hamming(start, end) * problem.machine.n_weights)
+    assert len(np.unique(path.flipped)) == path.length
+    back = walk(end, start, patterns, path.flipped[::-1])
+    assert np.array_equal(back.error_counts, path.error_counts[::-1])
+
+
+@given(problems(), st.integers(0, 2**32))
+def test_flipping_twice_is_the_identity(problem, seed):
+    start, patterns = problem.solution(), problem.patterns
+    opposite = bl.Solution(problem.machine, -start.weights)
+    there = bl.shortest_path(start, opposite, patterns, seed)
+    back = walk(opposite, start, patterns, there.flipped)
+    assert back.error_counts[-1] == start.error_count(patterns)
+
+
+def test_large_fields_need_more_than_16_bits():
+    machine, patterns = bl.Perceptron(40_001), bl.Patterns(np.ones((1, 40_001)), [1])
+    plus, minus = (bl.Solution(machine, np.full(40_001, s)) for s in (1, -1))
+    path = bl.shortest_path(plus, minus, patterns, seed=0)
+    assert path.error_counts[20_000] == 0
+    assert path.error_counts[20_001] == 1
+    assert path.error_counts.sum() == 20_001
+
+
+def test_many_patterns_cross_the_block_of_the_kernel():
+    patterns = bl.Patterns.random(20_000, 9, seed=1)
+    a, b = (bl.Solution(bl.Perceptron(9), bl.Patterns.random(1, 9, s).inputs[0]) for s in (2, 3))
+    path = bl.shortest_path(a, b, patterns, seed=0)
+    assert path.error_counts[-1] == b.error_count(patterns)
+
+
+def test_all_orders_are_equally_likely():
+    machine = bl.Perceptron(3)
+    start, end = bl.Solution(machine, [1, 1, 1]), bl.Solution(machine, [-1, -1, -1])
+    patterns, rng = bl.Patterns.random(2, 3, seed=0), np.random.default_rng(0)
+    orders = [tuple(bl.shortest_path(start, end, patterns, rng).flipped) for _ in range(1200)]
+    counts = np.unique(orders, axis=0, return_counts=True)[1]
+    chi_square = np.sum((counts - 200) ** 2 / 200)
+    assert len(counts) == 6
+    assert chi_square < 27.9  # 5 degrees of freedom: false alarm rate 4e-5, and the seed is fixed
+
+
+@given(problems(max_inputs=30), st.integers(1, 4), st.integers(0, 2**32))
+def test_barrier_keeps_its_samples_and_the_mean_profile(problem, orders, seed):
+    start, end, patterns = problem.solution(), problem.solution(), problem.patterns
+    found = bl.barrier(start, end, patterns, orders, seed)
+    assert found.samples.shape == (orders,)
+    assert found.profile.shape == (round(bl.hamming(start, end) * problem.machine.n_weights) + 1,)
+    assert found.max_of_mean <= found.mean + 1e-12
+    assert found.mean == pytest.approx(found.samples.mean())
+    assert np.isnan(found.std) == (orders == 1)
+
+
+def test_different_machines_cannot_be_compared():
+    a, b = bl.Solution(bl.Perceptron(3), [1, 1, 1]), bl.Solution(bl.Perceptron(4), [1, 1, 1, 1])
+    for call in (lambda: bl.hamming(a, b), lambda: bl.shortest_path(a, b, bl.Patterns.random(2, 3, 0), 0)):
+        with pytest.raises(ValueError, match="different machines"):
+            call()
+
+
+@given(problems(max_inputs=40))
+def test_the_midpoint_is_half_way(problem):
+    start, end = problem.solution(), problem.solution()
+    latents = midpoint_latents(start, end, bl.SGD(), problem.rng)
+    middle = bl.Solution(problem.machine, np.where(latents >= 0, 1, -1))
+    n, d = problem.machine.n_weights, round(bl.hamming(start, end) * problem.machine.n_weights)
+    assert round(bl.hamming(start, middle) * n) == d // 2
+    assert round(bl.hamming(middle, end) * n) == d - d // 2
+    assert len(np.unique(np.abs(latents))) == 1
+
+
+def test_optimized_path_joins_two_shortest_paths_at_the_trained_midpoint():
+    train = bl.HiddenManifold(101, 51, seed=0).sample(120, seed=1)
+    machine, settings = bl.CommitteeMachine(101, 11), bl.SGD(epochs=60)
+    a, b = (bl.fit(machine, train, settings, seed) for seed in (1, 2))
+    bend = bl.optimized_path(a, b, train, settings, seed=3)
+    assert bend.midpoint.error(train) == 0
+    assert bend.errors[0] == a.error(train)
+    assert bend.errors[-1] == b.error(train)
+    assert bend.errors[bend.first.length] == bend.midpoint.error(train)
+    assert bend.length == len(bend.errors) - 1
+    assert bend.barrier == bend.errors.max()
+    assert bend.barrier < bl.shortest_path(a, b, train, seed=3).barrier
+    assert bl.hamming(a, bend.midpoint) < bl.hamming(a, b)
+    again = bl.optimized_path(a, b, train, settings, seed=3)
+    assert np.array_equal(again.errors, bend.errors)

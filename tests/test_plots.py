@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+import xarray as xr
+
+import binland as bl
+from binland.errors import StoreError
+from binland.plots import mean_and_error, plot_overview
+from binland.sweep.store import Store
+from tests.sweep.small import spec
+
+
+def test_error_bars_are_the_standard_error_over_disorder_samples():
+    values = xr.DataArray(np.arange(24.0).reshape(2, 3, 4), dims=("n_inputs", "disorder", "solution"))
+    mean, error = mean_and_error(values, "n_inputs")
+    samples = values.to_numpy().mean(axis=2)
+    assert np.allclose(mean, samples.mean(axis=1))
+    assert np.allclose(error, samples.std(axis=1, ddof=1) / np.sqrt(3))
+
+
+def test_error_bars_of_one_disorder_sample_are_the_spread_of_its_solutions():
+    values = xr.DataArray(np.arange(8.0).reshape(2, 1, 4), dims=("n_inputs", "disorder", "pair"))
+    mean, error = mean_and_error(values, "n_inputs")
+    assert np.allclose(mean, values.to_numpy().mean(axis=(1, 2)))
+    assert np.allclose(error, values.to_numpy()[:, 0].std(axis=1, ddof=1))
+
+
+@pytest.mark.parametrize("disorder_samples", [1, 2])
+def test_the_overview_is_drawn_as_png_and_pdf(tmp_path, disorder_samples):
+    path = tmp_path / "small.h5"
+    bl.run_sweep(spec(grid={"disorder_samples": disorder_samples}), path)
+    paths = plot_overview(path, tmp_path / "figures")
+    assert [p.name for p in paths] == ["small.png", "small.pdf"]
+    assert paths[0].read_bytes().startswith(b"\x89PNG")
+    assert paths[1].read_bytes().startswith(b"%PDF")
+
+
+def test_an_empty_sweep_is_not_drawn(tmp_path):
+    Store.open_or_create(tmp_path / "empty.h5", spec())
+    with pytest.raises(StoreError, match="no finished task yet"):
+        plot_overview(tmp_path / "empty.h5", tmp_path)

@@ -1,0 +1,152 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import binland as bl
+from tests.naive import training as naive
+from tests.problems import signs
+
+TRAIN = bl.HiddenManifold(101, 41, seed=0).sample(130, seed=1)
+MACHINES = [bl.Perceptron(101), bl.CommitteeMachine(101, 11), bl.CommitteeMachine(101, 5, (1, -1, 1, -1, 1))]
+QUICK = [bl.SGD(epochs=8), bl.RSGD(epochs=8, replicas=3), bl.ADV(epochs=8, pretrain_epochs=6)]
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=str)
+@pytest.mark.parametrize("algorithm", QUICK, ids=lambda a: type(a).__name__)
+def test_a_solution_carries_what_is_known_of_it(machine, algorithm):
+    solution = bl.fit(machine, TRAIN, algorithm, seed=5)
+    assert solution.weights.dtype == np.int8
+    assert solution.latents.dtype == np.float32
+    assert np.array_equal(solution.weights, naive.sign(solution.latents))
+    assert np.abs(solution.latents).max() <= algorithm.clip
+    assert solution.history.shape == (8,)
+    assert solution.history[-1] == solution.error(TRAIN)
+    assert solution.algorithm == algorithm
+    assert (solution.replicas is not None) == isinstance(algorithm, bl.RSGD)
+
+
+@pytest.mark.parametrize("algorithm", QUICK, ids=lambda a: type(a).__name__)
+def test_a_seed_fixes_the_run_and_another_changes_it(algorithm):
+    first, again, other = (bl.fit(MACHINES[1], TRAIN, algorithm, seed) for seed in (1, 1, 2))
+    assert np.array_equal(first.latents, again.latents)
+    assert not np.array_equal(first.weights, other.weights)
+
+
+def test_fit_is_the_naive_run_bit_for_bit():
+    """Initialisation, shuffles, learning rates and coupling schedule, all drawn as documented."""
+    machine, algorithm = MACHINES[2], bl.RSGD(epochs=4, replicas=2, coupling=0.1, coupling_growth=1.5, batch_size=30)
+    solution = bl.fit(machine, TRAIN, algorithm, seed=9)
+    _, *streams = np.random.default_rng(9).spawn(3)
+    bound = 0.25 * math.sqrt(6 / (101 + 5))
+    latents = np.array([rng.uniform(-bound, bound, (5, 101)) for rng in streams], np.float32)
+    rule = {"learning_rate": 1.0, "window": 1.0, "clip": 1.0, "scale": 1.0, "linear": False}
+    for epoch in range(4):
+        order = np.stack([rng.permutation(130) for rng in streams])
+        pulls = [0, np.float32(0.1 * 1.5**epoch), 0]
+        outputs = np.array(machine.output_signs)
+        naive.train_epoch(latents, TRAIN.inputs, TRAIN.labels, outputs, order, 30, rule, pulls)
+    assert np.array_equal(solution.replicas.weights, naive.sign(latents))
+    assert np.allclose(solution.latents, latents.mean(axis=0), atol=1e-7)
+
+
+def test_adversarial_start_is_sgd_on_random_labels_first():
+    algorithm = bl.ADV(epochs=0, pretrain_epochs=60)
+    label_rng, _ = np.random.default_rng(3).spawn(2)
+    noise = TRAIN.with_random_labels(label_rng)
+    start = bl.fit(MACHINES[1], TRAIN, algorithm, seed=3)
+    assert start.error(noise) < 0.05
+    assert start.error(TRAIN) > 0.3
+    assert start.history.shape == (0,)
+
+
+def test_training_learns_and_replicas_gather_round_their_centre():
+    test = bl.HiddenManifold(101, 41, seed=0).sample(2000, seed=2)
+    sgd = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=60), seed=0)
+    rsgd = bl.fit(MACHINES[1], TRAIN, bl.RSGD(epochs=60, coupling=0.01), seed=0)
+    apart = bl.fit(MACHINES[1], TRAIN, bl.RSGD(epochs=60, coupling=0.0), seed=0)
+    assert sgd.error(TRAIN) == 0
+    assert sgd.error(test) < 0.4
+    assert rsgd.replicas.weights.shape == (5, 11, 101)
+    assert rsgd.replicas.errors.shape == (5,)
+    assert rsgd.replicas.history.shape == (60, 5)
+    assert np.array_equal(rsgd.replicas.history[-1], rsgd.replicas.errors)
+    assert 0 <= rsgd.replicas.spread < 0.5 * apart.replicas.spread
+
+
+@pytest.mark.parametrize("form", ["after_batch", "in_gradient", "after_epoch"])
+def test_every_form_of_coupling_draws_the_replicas_together(form):
+    free = bl.fit(MACHINES[1], TRAIN, bl.RSGD(epochs=20, coupling=0.0), seed=1)
+    tied = bl.fit(MACHINES[1], TRAIN, bl.RSGD(epochs=20, coupling=0.2, coupling_growth=1.0, coupling_form=form), seed=1)
+    assert tied.replicas.spread < 0.9 * free.replicas.spread
+
+
+def test_one_replica_is_plain_sgd():
+    sgd = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=5), seed=4)
+    rsgd = bl.fit(MACHINES[1], TRAIN, bl.RSGD(epochs=5, replicas=1), seed=4)
+    assert np.array_equal(sgd.weights, rsgd.weights)
+    assert rsgd.replicas.spread == 0
+
+
+def test_early_stop_ends_at_the_first_epoch_without_an_error():
+    whole = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=80), seed=0)
+    stopped = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=80, stop_at_zero_error=True), seed=0)
+    epochs = int(np.argmin(whole.history > 0)) + 1
+    assert len(stopped.history) == epochs < 80
+    assert stopped.error(TRAIN) == 0
+    assert np.array_equal(stopped.history, whole.history[:epochs])
+
+
+def test_a_given_start_replaces_the_random_one():
+    start = 0.1 * signs(np.random.default_rng(0), (11, 101)).astype(np.float32)
+    solution = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=0), seed=0, start=start)
+    assert np.array_equal(solution.latents, start)
+    with pytest.raises(ValueError, match="start of shape"):
+        bl.fit(MACHINES[1], TRAIN, bl.SGD(), seed=0, start=start[:-1])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"ste_window": 0.2}, {"clip": 0.05}, {"init_width": 1.0}, {"output_scale": 0.1}, {"learning_rate": 0.1}],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_option_changes_the_run(change):
+    default = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=5), seed=0)
+    changed = bl.fit(MACHINES[1], TRAIN, replace(bl.SGD(epochs=5), **change), seed=0)
+    assert not np.array_equal(default.latents, changed.latents)
+
+
+def test_defaults_are_the_papers():
+    assert (bl.SGD().learning_rate, bl.SGD().epochs, bl.SGD().batch_size) == (1.0, 200, 100)
+    assert (bl.RSGD().learning_rate, bl.RSGD().replicas, bl.RSGD().pull(3)) == (1.0, 5, 0.002 * 1.002**3)
+    adv = bl.ADV()
+    assert (adv.pretrain_learning_rate, adv.pretrain_epochs, adv.learning_rate, adv.epochs) == (10.0, 500, 5.0, 200)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: bl.SGD(learning_rate=0), "learning_rate=0 is not a positive number"),
+        (lambda: bl.SGD(learning_rate="1"), "learning_rate='1'"),
+        (lambda: bl.SGD(clip=math.nan), "clip=nan"),
+        (lambda: bl.SGD(clip=math.inf), "clip=inf"),
+        (lambda: bl.SGD(ste_window=-1), "ste_window=-1 is not a positive number or inf"),
+        (lambda: bl.SGD(epochs=1.5), "epochs=1.5 is not an integer"),
+        (lambda: bl.SGD(batch_size=0), "batch_size=0"),
+        (lambda: bl.SGD(stop_at_zero_error=1), "stop_at_zero_error=1 is not true or false"),
+        (lambda: bl.RSGD(replicas=0), "replicas=0"),
+        (lambda: bl.RSGD(coupling=-0.1), "coupling=-0.1 is not a non-negative number"),
+        (lambda: bl.RSGD(coupling_form="often"), "coupling_form='often' is not one of"),
+        (lambda: bl.RSGD(coupling_growth=1.5), "the replicas overshoot their mean"),
+        (lambda: bl.RSGD(coupling_growth=1e300), "the replicas overshoot their mean"),
+        (lambda: bl.ADV(pretrain_epochs=-1), "pretrain_epochs=-1"),
+        (lambda: bl.ADV(pretrain_learning_rate=0), "pretrain_learning_rate=0"),
+        (lambda: bl.fit(bl.Perceptron(3), TRAIN, bl.SGD(), 0), "has 3 inputs but the patterns have 101"),
+        (lambda: bl.fit(MACHINES[0], TRAIN, "SGD", 0), "algorithm='SGD' is not an SGD, RSGD or ADV"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_line(make, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        make()
+    assert "\n" not in str(caught.value)
