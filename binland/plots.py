@@ -109,19 +109,24 @@ def _errorbar(
     axes.errorbar(x, mean, error, markersize=5, capsize=2.5, linewidth=1.3, **style)  # type: ignore[arg-type]
 
 
-def _parameters(axes: Axes, data: xr.Dataset) -> None:
+def _parameters(axes: Axes, data: xr.Dataset, size: int = 8) -> None:
+    """Logarithmic axis of the number of parameters, labelled at the measured points."""
+    counts = np.sort(data["n_weights"].to_numpy())
     axes.set_xscale("log")
-    axes.set_xlabel("number of parameters")
-    top = axes.secondary_xaxis("top", functions=_to_ratio(data))
-    top.set_xlabel("overparameterisation N / D", fontsize=8)
-    ratios = data["overparameterization"].to_numpy()
-    top.set_xticks(ratios, [f"{ratio:.2g}" for ratio in ratios], fontsize=7)
-    top.minorticks_off()
+    axes.set_xticks(counts, [f"{count / 1000:.3g}k" if count >= 10_000 else f"{count}" for count in counts])
+    axes.tick_params(axis="x", labelsize=size)
+    axes.minorticks_off()
+    axes.set_xlabel("number of parameters", fontsize=size + 1)
 
 
-def _to_ratio(data: xr.Dataset):  # type: ignore[no-untyped-def]
+def _ratios(axes: Axes, data: xr.Dataset) -> None:
+    """N / D along the top."""
     factor = float((data["overparameterization"] / data["n_weights"])[0])
-    return (lambda x: np.asarray(x) * factor, lambda x: np.asarray(x) / factor)
+    top = axes.secondary_xaxis("top", functions=(lambda x: np.asarray(x) * factor, lambda x: np.asarray(x) / factor))
+    top.set_xlabel("overparameterisation N / D", fontsize=8)
+    ratios = np.sort(data["overparameterization"].to_numpy())
+    top.set_xticks(ratios, [f"{ratio:.2g}" for ratio in ratios], fontsize=8)
+    top.minorticks_off()
 
 
 def _curves(axes: Axes, data: xr.Dataset, spec: SweepSpec, name: str, label: str, scale: float) -> None:
@@ -130,6 +135,7 @@ def _curves(axes: Axes, data: xr.Dataset, spec: SweepSpec, name: str, label: str
         x = np.sort(data["n_weights"].to_numpy())
         _errorbar(axes, x, scale * mean, scale * error, label=algorithm, **_style(spec, algorithm))
     _parameters(axes, data)
+    _ratios(axes, data)
     axes.set_ylabel(label)
     axes.legend(fontsize=8)
 
@@ -146,6 +152,7 @@ def _compared(axes: Axes, data: xr.Dataset, spec: SweepSpec, name: str, label: s
             text = f"{algorithm}, {symmetry}" if len(shown) > 1 else algorithm
             _errorbar(axes, x, scale * mean, scale * error, label=text, alpha=light, **_style(spec, algorithm))
     _parameters(axes, data)
+    _ratios(axes, data)
     axes.set_ylabel(label)
     axes.legend(fontsize=7, ncols=2 if len(shown) > 1 else 1)
 
@@ -167,7 +174,7 @@ def _local_energies(axes: Axes, data: xr.Dataset, spec: SweepSpec) -> None:
     axes.set_xlabel("flipped weights (%)")
     axes.set_ylabel(f"local energy (train error, %) at N = {shown}")
     axes.legend(fontsize=8, loc="lower right")
-    inset.set_xscale("log")
-    inset.set_title(f"at {100 * spec.measure.inset_fraction:g} % flips", fontsize=7)
-    inset.set_xlabel("number of parameters", fontsize=7)
+    _parameters(inset, data, size=6)
     inset.tick_params(labelsize=6)
+    inset.tick_params(axis="x", rotation=40)
+    inset.set_title(f"at {100 * spec.measure.inset_fraction:g} % flips", fontsize=7)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from binland.errors import InvalidInputError, StoreError
+from binland.errors import InvalidInputError
 from binland.models import Solution
 from binland.sweep.spec import build_machine
-from binland.sweep.store import DONE, Store
+from binland.sweep.store import DONE, Store, reading
 from binland.sweep.tasks import Cell, SolutionTask
 
 
@@ -22,12 +22,9 @@ def load_results(path: str | Path) -> xr.Dataset:
     fractions in [0, 1]. Attributes: configuration and provenance. Raises StoreError on a missing or foreign file.
     """
     spec = Store.open(path).spec
-    try:
-        data = xr.load_dataset(
-            path, engine="h5netcdf", drop_variables=["weights", "byte", "solution_failure", "pair_failure"]
-        )
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({error}); try again") from None
+    left_out = ["weights", "byte", "solution_failure", "pair_failure"]
+    with reading(Path(path)):
+        data = xr.load_dataset(path, engine="h5netcdf", drop_variables=left_out)
     n = data["n_inputs"]
     data = data.assign_coords(
         n_weights=n * (spec.model.n_hidden or 1),

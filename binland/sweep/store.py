@@ -6,6 +6,7 @@ Every variable spans the whole grid from the start, NaN or 0 where nothing is kn
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from binland.sweep.tasks import SolutionTask, Task, all_tasks
 
 SCHEMA = "binland-sweep-1"
 LEFT, DONE, FAILED = 0, 1, 2
+READER_PATIENCE, WRITER_PATIENCE = 20.0, 120.0  # seconds to wait for whoever has the file open; HDF5 locks it
 GRID = ("n_inputs", "disorder", "algorithm")
 
 _SOLUTION: dict[str, tuple[tuple[str, ...], str, str]] = {
@@ -56,7 +58,7 @@ class Store:
         path = Path(path)
         if not path.is_file():
             raise StoreError(f"{path}: no such file; give the path of a result file made by `binland sweep`")
-        with _reading(path) as file:
+        with reading(path) as file:
             if file.attrs.get("schema") != SCHEMA:
                 raise StoreError(f"{path}: is not a {SCHEMA} file; give the path of a result made by `binland sweep`")
             settings = json.loads(file.attrs["config"])
@@ -93,25 +95,25 @@ class Store:
 
     def states(self) -> dict[Task, int]:
         """LEFT, DONE or FAILED for every task."""
-        with _reading(self.path) as file:
+        with reading(self.path) as file:
             flags = {kind: file[f"{kind}_state"][...] for kind in ("solution", "pair")}
         return {task: int(flags[_kind(task)][self._index(task)]) for task in all_tasks(self.spec)}
 
     def task_seconds(self) -> dict[Task, float]:
         """Wall time of every task, NaN if it is not done."""
-        with _reading(self.path) as file:
+        with reading(self.path) as file:
             times = {kind: file[f"{kind}_seconds"][...] for kind in ("solution", "pair")}
         return {task: float(times[_kind(task)][self._index(task)]) for task in all_tasks(self.spec)}
 
     def failures(self) -> dict[Task, str]:
         """Tracebacks of the failed tasks."""
         failed = [task for task, state in self.states().items() if state == FAILED]
-        with _reading(self.path) as file:
+        with reading(self.path) as file:
             return {task: file[f"{_kind(task)}_failure"][self._index(task)].decode() for task in failed}
 
     def weights(self, task: SolutionTask, shape: tuple[int, ...]) -> Signs:
         """Binary weights of a finished solution, of the given shape."""
-        with _reading(self.path) as file:
+        with reading(self.path) as file:
             octets = file["weights"][self._index(task)]
         count = int(np.prod(shape))
         bits = np.unpackbits(octets, count=count, bitorder="little")
@@ -122,7 +124,7 @@ class Store:
         index = self._index(task)
         kind = _kind(task)
         try:
-            with h5py.File(self.path, "r+") as file:
+            with _opened(self.path, "r+", WRITER_PATIENCE) as file:
                 if "failure" in arrays:
                     file[f"{kind}_failure"][index] = str(arrays["failure"])
                     file[f"{kind}_state"][index] = FAILED
@@ -219,9 +221,26 @@ def _variable(
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[h5py.File]:
+def _opened(path: Path, mode: str, patience: float) -> Iterator[h5py.File]:
+    """The file, waiting while a writer or readers hold HDF5's lock on it."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            file = h5py.File(path, mode)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    with file:
+        yield file
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[h5py.File]:
+    """The file for reading, kept from the writer meanwhile; raises StoreError if it is not HDF5 or stays in use."""
     try:
-        with h5py.File(path, "r") as file:
+        with _opened(path, "r", READER_PATIENCE) as file:
             yield file
     except OSError as error:
         raise StoreError(f"{path}: cannot be read as HDF5 ({error}); is it a result file, and complete?") from None
