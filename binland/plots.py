@@ -109,9 +109,9 @@ def _errorbar(
     axes.errorbar(x, mean, error, markersize=5, capsize=2.5, linewidth=1.3, **style)  # type: ignore[arg-type]
 
 
-def _parameters(axes: Axes, data: xr.Dataset, size: int = 8) -> None:
-    """Logarithmic axis of the number of parameters, labelled at the measured points."""
-    counts = np.sort(data["n_weights"].to_numpy())
+def _parameters(axes: Axes, data: xr.Dataset, size: int = 8, every: int = 1) -> None:
+    """Logarithmic axis of the number of parameters, labelled at (every so many of) the measured points."""
+    counts = np.sort(data["n_weights"].to_numpy())[::every]
     axes.set_xscale("log")
     axes.set_xticks(counts, [f"{count / 1000:.3g}k" if count >= 10_000 else f"{count}" for count in counts])
     axes.tick_params(axis="x", labelsize=size)
@@ -154,7 +154,9 @@ def _compared(axes: Axes, data: xr.Dataset, spec: SweepSpec, name: str, label: s
     _parameters(axes, data)
     _ratios(axes, data)
     axes.set_ylabel(label)
-    axes.legend(fontsize=7, ncols=2 if len(shown) > 1 else 1)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.22 * (high - low))  # room for the legend
+    axes.legend(fontsize=7, ncols=len(spec.algorithms), loc="upper center")
 
 
 def _local_energies(axes: Axes, data: xr.Dataset, spec: SweepSpec) -> None:
@@ -174,7 +176,6 @@ def _local_energies(axes: Axes, data: xr.Dataset, spec: SweepSpec) -> None:
     axes.set_xlabel("flipped weights (%)")
     axes.set_ylabel(f"local energy (train error, %) at N = {shown}")
     axes.legend(fontsize=8, loc="lower right")
-    _parameters(inset, data, size=6)
+    _parameters(inset, data, size=6, every=max(1, (len(sizes) - 1) // 2))
     inset.tick_params(labelsize=6)
-    inset.tick_params(axis="x", rotation=40)
     inset.set_title(f"at {100 * spec.measure.inset_fraction:g} % flips", fontsize=7)
