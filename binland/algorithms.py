@@ -5,12 +5,14 @@ output scale, form and schedule of the replica coupling, early stop.
 """
 
 import math
-import sys
+import numbers
 from dataclasses import dataclass
 from typing import Literal
 
 from binland.data import positive_int
 from binland.errors import InvalidInputError
+
+SMALLEST, LARGEST = 1e-12, 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,10 +111,13 @@ Algorithm = SGD | RSGD | ADV
 
 
 def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:
-    """`value` as a float if it is a positive number (zero or infinite if allowed); raises InvalidInputError if not."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        in_range = value > 0 or (zero and value == 0)
-        if in_range and (abs(value) <= sys.float_info.max or (infinite and value == math.inf)):
-            return float(value)
-    allowed = "a non-negative number" if zero else "a positive number" + (" or inf" if infinite else "")
-    raise InvalidInputError(f"{name}={value!r} is not {allowed}")
+    """`value` as a float if it is in [1e-12, 1e12] (or zero, or infinite, if allowed); else InvalidInputError.
+
+    The bounds keep float32 latents and their updates finite.
+    """
+    if isinstance(value, (float, numbers.Real)) and not isinstance(value, bool):
+        number = float(value)
+        if SMALLEST <= number <= LARGEST or (zero and number == 0) or (infinite and number == math.inf):
+            return number
+    also = " or 0" if zero else " or inf" if infinite else ""
+    raise InvalidInputError(f"{name}={value!r} is not a number from {SMALLEST:g} to {LARGEST:g}{also}")

@@ -1,5 +1,7 @@
 """Packing of +-1 arrays into words: bit 1 is +1, padding bits are 0."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,11 +24,15 @@ def pack(signs: NDArray[np.generic]) -> Words:
     return out.view("<u8").astype(np.uint64, copy=False)
 
 
-def unpack(words: Words, n: int) -> Signs:
-    """Undo `pack`: (..., W) uint64 to (..., n) int8 with entries -1 or +1."""
-    octets = np.ascontiguousarray(words.astype("<u8", copy=False)).view(np.uint8)
-    bits = np.unpackbits(octets, axis=-1, count=n, bitorder="little")
-    return (2 * bits.astype(np.int8) - 1).astype(np.int8)
+def to_bytes(signs: Signs) -> NDArray[np.uint8]:
+    """All entries of a +-1 array in row-major order, eight to a byte, lowest bit first, padded with 0."""
+    return np.packbits(signs.reshape(-1) > 0, bitorder="little")
+
+
+def from_bytes(octets: NDArray[np.uint8], shape: tuple[int, ...]) -> Signs:
+    """Undo `to_bytes`: int8 array of the given shape; further bytes are ignored."""
+    bits = np.unpackbits(octets, count=math.prod(shape), bitorder="little")
+    return (2 * bits.astype(np.int8) - 1).astype(np.int8).reshape(shape)
 
 
 def as_signs(values: NDArray[np.generic]) -> Signs:

@@ -16,7 +16,6 @@ from binland.errors import BinlandError
 
 app = typer.Typer(
     help="Sweeps over binary neural networks: train, measure, store, plot.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
@@ -41,12 +40,15 @@ def sweep(
         with reporter:
             run_sweep(config, out, default_workers() if workers is None else workers, smoke, reporter)
     except KeyboardInterrupt:
-        errors.print(f"interrupted; what is done is in {out}, run the same command to go on")
+        errors.print(f"interrupted; what is done is in {out}, run the same command to go on", markup=False)
         raise typer.Exit(130) from None
     failures = Store.open(out).failures()
     typer.echo(f"{out}: {reporter.summary()}")
     if failures:
-        errors.print(f"{len(failures)} task(s) failed; `binland status {out}` shows why, the same command tries again")
+        errors.print(
+            f"{len(failures)} task(s) failed; `binland status {out}` shows why, the same command tries again",
+            markup=False,
+        )
         raise typer.Exit(1)
 
 
@@ -150,9 +152,14 @@ def _duration(seconds: float) -> str:
 
 def main() -> None:
     """Entry point: errors of the package and of the arguments end in one line and exit code 2."""
-    warnings.showwarning = lambda message, *_, **__: errors.print(f"warning: {message}")  # type: ignore[assignment]
+    warnings.showwarning = lambda message, *_, **__: errors.print(f"warning: {message}", markup=False)  # type: ignore[assignment]
     try:
-        app()
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except BinlandError as error:
-        errors.print(f"error: {error}", markup=False)
-        sys.exit(2)
+        message = str(error)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what the argument parser raises has it
+            raise
+        message = f"{error.format_message().rstrip('.')}; see `binland --help`"
+    errors.print(f"error: {message}", markup=False)
+    sys.exit(2)

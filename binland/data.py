@@ -14,12 +14,18 @@ from binland.rng import Seed, generator
 _CHUNK = 2048  # patterns projected at once by HiddenManifold.sample: bounds its memory
 
 
+LARGEST = 2**31 - 1
+
+
 def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
     """`values` as a read-only C-ordered int8 array with entries -1 and +1.
 
     Raises InvalidInputError if the number of dimensions is not `ndim`, the array is empty or another value occurs.
     """
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InvalidInputError(f"{name} is not a rectangular array of {ndim} dimension(s)") from None
     if array.ndim != ndim or array.size == 0:
         raise InvalidInputError(f"{name} has shape {array.shape}; a non-empty array of {ndim} dimension(s) is needed")
     if array.dtype.kind not in "iuf" or not np.all((array == 1) | (array == -1)):
@@ -30,9 +36,9 @@ def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
 
 
 def positive_int(name: str, value: object, minimum: int = 1) -> int:
-    """`value` as an int of at least `minimum`; raises InvalidInputError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < minimum:
-        raise InvalidInputError(f"{name}={value!r} is not an integer of at least {minimum}")
+    """`value` as an int from `minimum` to 2^31 - 1; raises InvalidInputError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not minimum <= value <= LARGEST:
+        raise InvalidInputError(f"{name}={value!r} is not an integer of at least {minimum} (and below 2^31)")
     return int(value)
 
 
@@ -54,14 +60,17 @@ class Patterns:
 
     @classmethod
     def random(cls, n_patterns: int, n_inputs: int, seed: Seed) -> "Patterns":
-        """I.i.d. uniform inputs (P, N) and independent uniform labels (P,): the storage problem."""
-        rng = generator(seed)
+        """I.i.d. uniform inputs (P, N) and independent uniform labels (P,): the storage problem.
+
+        Raises InvalidInputError on sizes below 1 and bad seeds.
+        """
+        rng = generator(seed, "Patterns.random")
         shape = (positive_int("n_patterns", n_patterns), positive_int("n_inputs", n_inputs))
         return cls(random_signs(rng, shape), random_signs(rng, shape[0]))
 
     def with_random_labels(self, seed: Seed) -> "Patterns":
-        """The same inputs with independent uniform labels."""
-        return Patterns(self.inputs, random_signs(generator(seed), self.n_patterns))
+        """The same inputs with independent uniform labels (P,). Raises InvalidInputError on a bad seed."""
+        return Patterns(self.inputs, random_signs(generator(seed, "random_labels"), self.n_patterns))
 
     @property
     def n_patterns(self) -> int:
@@ -113,6 +122,7 @@ class HiddenManifold:
     n_inputs: N. latent_dim: D. seed: draws features and teacher; patterns have seeds of their own.
     teacher_kind, feature_kind: "binary" (+-1) or "gaussian". The paper leaves both open; defaults: binary teacher,
     Gaussian features. Fields `features` (N, D) and `teacher` (D,) are float64.
+    Raises InvalidInputError on sizes below 1, other kinds and bad seeds.
     """
 
     n_inputs: int
@@ -125,16 +135,18 @@ class HiddenManifold:
 
     def __post_init__(self) -> None:
         n, d = positive_int("n_inputs", self.n_inputs), positive_int("latent_dim", self.latent_dim)
-        teacher_rng, feature_rng = generator(self.seed).spawn(2)
+        teacher_rng, feature_rng = generator(self.seed, "HiddenManifold").spawn(2)
         object.__setattr__(self, "teacher", _draw("teacher_kind", self.teacher_kind, teacher_rng, (d,)))
         object.__setattr__(self, "features", _draw("feature_kind", self.feature_kind, feature_rng, (n, d)))
 
     def sample(self, n_patterns: int, seed: Seed) -> Patterns:
-        """Draw `n_patterns` labelled patterns; the same seed gives the same latent patterns xi.
+        """Draw `n_patterns` labelled patterns (inputs (P, N), labels (P,)); a seed fixes the latent patterns xi.
 
         Signs are taken of float64 sums, so a pattern could differ between machines only where |F xi| < 1e-13.
+        Raises InvalidInputError on a number below 1 and bad seeds.
         """
-        latents = generator(seed).standard_normal((positive_int("n_patterns", n_patterns), self.latent_dim))
+        rng = generator(seed, "HiddenManifold.sample")
+        latents = rng.standard_normal((positive_int("n_patterns", n_patterns), self.latent_dim))
         inputs = np.empty((n_patterns, self.n_inputs), np.int8)
         for first in range(0, n_patterns, _CHUNK):
             rows = slice(first, first + _CHUNK)

@@ -15,43 +15,34 @@ _TOLERANCE = 1e-14  # relative to one error: flips out of reach, Fourier terms l
 
 
 class ExpectedErrors:
-    """Expected errors of a solution when some of the weights in `flippable` are flipped.
+    """Expected errors of a solution after random flips of its weights.
 
-    flippable: boolean array of the solution's weight shape; None means every weight. Cost for independent flips:
-    P H^2 / 2 and sqrt(N) per distinct state of a unit; for an exact count about 25 times that at H = 101.
+    Cost for independent flips: P H^2 / 2, and sqrt(N) per distinct field; for an exact count 2 to 3 times that at
+    H = 101, N = 1001.
     """
 
-    def __init__(self, solution: Solution, patterns: Patterns, flippable: NDArray[np.bool_] | None = None):
+    def __init__(self, solution: Solution, patterns: Patterns):
         machine = solution.machine
         fields = solution.preactivations(patterns).astype(np.int64)
-        if flippable is None:
-            self.n_flippable = machine.n_weights
-            movable = np.full((machine.n_hidden, 1), machine.n_inputs)
-            movable_field = fields
-        else:
-            chosen = flippable.reshape(solution.units.shape)
-            self.n_flippable = int(chosen.sum())
-            movable = chosen.sum(axis=1, keepdims=True)
-            movable_field = (solution.units * chosen).astype(np.int64) @ patterns.inputs.T.astype(np.int64)
-        agreeing = (movable + movable_field) // 2
-        states = np.stack([agreeing, np.broadcast_to(movable, fields.shape) - agreeing, fields])
-        distinct, index = np.unique(states.reshape(3, -1), axis=1, return_inverse=True)
-        self._agreeing, self._opposing, self._field = (np.ascontiguousarray(row) for row in distinct)
+        self._field, index = np.unique(fields, return_inverse=True)
         self._index = index.reshape(fields.shape)
+        self._agreeing = (machine.n_inputs + self._field) // 2
+        self._opposing = machine.n_inputs - self._agreeing
+        self._n_weights = machine.n_weights
         self._output_signs, self._positive = machine.output_signs, patterns.positive
-        self._log_factorial = gammaln(np.arange(int(movable.max()) + 1) + 1.0)
+        self._log_factorial = gammaln(np.arange(machine.n_inputs + 1) + 1.0)
 
     def independent(self, probability: float) -> float:
-        """Each flippable weight is flipped with the given probability."""
+        """Each weight is flipped with the given probability."""
         return float(self._weights(probability, np.zeros(1), 0.0)[0].real)
 
     def count(self, flips: int) -> float:
-        """Exactly `flips` of the flippable weights are flipped, all choices equally likely.
+        """Exactly `flips` of the weights are flipped, all choices equally likely.
 
         E[errors | K = k] = sum_j exp(-i k theta_j) E[errors exp(i theta_j K)] / (M Pr(K = k)), theta_j = 2 pi j / M,
         for independent flips with probability k / n, and M so large that k +- M flips are out of reach.
         """
-        n, p = self.n_flippable, flips / max(self.n_flippable, 1)
+        n, p = self._n_weights, flips / self._n_weights
         nodes = 2 + math.ceil(9 * math.sqrt(n * p * (1 - p)))
         probability = float(binom.pmf(flips, n, p))
         while binom.sf(flips + nodes - 1, n, p) + binom.cdf(flips - nodes, n, p) > _TOLERANCE * probability:

@@ -11,7 +11,7 @@ from binland.bits import pack
 from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
 from binland.expectation import ExpectedErrors
-from binland.models import Solution, check_fit, count_words
+from binland.models import Solution, check_fit, check_solutions, count_words
 from binland.rng import Seed, generator
 
 
@@ -52,12 +52,16 @@ def local_energy(
 
     flips: "count" flips exactly round(eps n) of the n weights, chosen uniformly (half-way cases round to even);
     "independent" flips each with probability eps. method: "sampled" averages `realizations` independent draws per
-    fraction, with exact integer error counts; "exact" is the expectation over all draws in closed form, without
-    sampling noise (perceptron and committee machine; realizations and seed are not used).
+    fraction, with exact integer error counts (the draws at a fraction depend on the seed and on its value only);
+    "exact" is the expectation over all draws in closed form, without sampling noise (realizations and seed not used).
     Raises InvalidInputError on fractions outside [0, 1], unknown options or patterns of another width.
     """
+    check_solutions(solution)
     check_fit(solution.machine, patterns)
-    eps = np.atleast_1d(np.asarray(fractions, np.float64))
+    try:
+        eps = np.atleast_1d(np.asarray(fractions, np.float64))
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"fractions={fractions!r} is not a list of numbers in [0, 1]") from None
     if eps.ndim != 1 or eps.size == 0 or not np.all((eps >= 0) & (eps <= 1)):
         raise InvalidInputError(f"fractions={fractions!r} is not a non-empty list of numbers in [0, 1]")
     if flips not in ("count", "independent"):
@@ -89,10 +93,11 @@ def _expected_counts(
 def _sampled_counts(
     solution: Solution, patterns: Patterns, eps: NDArray[np.float64], realizations: int, seed: Seed, flips: str
 ) -> NDArray[np.int64]:
-    rng = generator(seed)
+    root = generator(seed, "local_energy").integers(2**63, size=2)
     n = solution.machine.n_weights
     counts = np.empty((len(eps), realizations), np.int64)
     for f, fraction in enumerate(eps):
+        rng = np.random.default_rng([*root, int(fraction.view(np.uint64))])
         for r in range(realizations):
             if flips == "count":
                 chosen = rng.choice(n, n_flips(fraction, n), replace=False, shuffle=False)

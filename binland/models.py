@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class Symmetry:
     """Transformations of the hidden units that leave the function unchanged on every input, ties included.
 
-    permutation: units with equal output weight may be exchanged.
-    sign_reversal: a unit may be moved to a place of opposite output weight with all its weights reversed; exact only
-    for odd n_inputs, because sign(0) = +1 does not change sign.
+    permutation: units may be exchanged, each with its output weight.
+    sign_reversal: the weights of a unit and its output weight may be reversed together, so that a unit can take a place
+    of opposite output weight. Exact only for odd n_inputs, because sign(0) = +1 does not change sign, and of use only
+    where output weights are given: all +1, the paper's, leaves no such place.
     """
 
     permutation: bool
@@ -88,8 +89,11 @@ class CommitteeMachine:
 
     @classmethod
     def with_random_outputs(cls, n_inputs: int, n_hidden: int, seed: Seed) -> "CommitteeMachine":
-        """A machine whose output weights are drawn uniformly from -1 and +1."""
-        signs = random_signs(generator(seed), positive_int("n_hidden", n_hidden))
+        """A machine whose output weights are drawn uniformly from -1 and +1.
+
+        Raises InvalidInputError on sizes below 1 and bad seeds.
+        """
+        signs = random_signs(generator(seed, "output_weights"), positive_int("n_hidden", n_hidden))
         return cls(n_inputs, n_hidden, tuple(int(c) for c in signs))
 
     linear = False
@@ -111,7 +115,7 @@ class CommitteeMachine:
 
     @property
     def symmetry(self) -> Symmetry:
-        """Permutations; with output weights of both signs and odd n_inputs also sign reversal."""
+        """Permutations; with given output weights and odd n_inputs also sign reversal."""
         return Symmetry(permutation=True, sign_reversal=self.output_weights is not None and self.n_inputs % 2 == 1)
 
 
@@ -150,11 +154,15 @@ class Solution:
     algorithm: "Algorithm | None" = field(default=None)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.machine, (Perceptron, CommitteeMachine)):
+            raise InvalidInputError(f"machine={self.machine!r} is not a Perceptron or CommitteeMachine")
         shape = self.machine.weight_shape
         weights = checked_signs("weights", self.weights, len(shape))
         if weights.shape != shape:
             raise InvalidInputError(f"weights of shape {weights.shape} do not fit {self.machine}, which needs {shape}")
         object.__setattr__(self, "weights", weights)
+        if self.latents is not None and np.shape(self.latents) != shape:
+            raise InvalidInputError(f"latents of shape {np.shape(self.latents)} do not fit {self.machine}")
 
     @property
     def units(self) -> Signs:
@@ -172,7 +180,7 @@ class Solution:
         return count_words(self.machine, self.words, patterns)
 
     def error(self, patterns: Patterns) -> float:
-        """Fraction of patterns with a wrong prediction, in [0, 1]."""
+        """Fraction of patterns with a wrong prediction, in [0, 1]. Raises InvalidInputError if n_inputs differ."""
         return self.error_count(patterns) / patterns.n_patterns
 
     def predict(self, inputs: ArrayLike) -> Signs:
@@ -194,9 +202,21 @@ class Solution:
 
 
 def check_fit(machine: Machine, patterns: Patterns) -> None:
-    """Raise InvalidInputError unless the patterns have the machine's number of inputs."""
+    """Raise InvalidInputError unless both are what they should be and have the same number of inputs."""
+    if not isinstance(machine, (Perceptron, CommitteeMachine)):
+        raise InvalidInputError(f"{machine!r} is not a Perceptron or CommitteeMachine")
+    if not isinstance(patterns, Patterns):
+        raise InvalidInputError(f"{type(patterns).__name__} given where Patterns are needed: Patterns(inputs, labels)")
     if machine.n_inputs != patterns.n_inputs:
         raise InvalidInputError(f"{machine} has {machine.n_inputs} inputs but the patterns have {patterns.n_inputs}")
+
+
+def check_solutions(*solutions: Solution) -> None:
+    """Raise InvalidInputError unless all are solutions."""
+    for solution in solutions:
+        if not isinstance(solution, Solution):
+            kind = type(solution).__name__
+            raise InvalidInputError(f"{kind} given where a Solution is needed: Solution(machine, weights)")
 
 
 def count_words(machine: Machine, words: Words, patterns: Patterns) -> int:

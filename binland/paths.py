@@ -11,7 +11,7 @@ from binland.bits import Signs
 from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
 from binland.kernels.walk import walk_errors_into
-from binland.models import Machine, Solution, check_fit
+from binland.models import Solution, check_fit, check_solutions
 from binland.rng import Seed, generator
 from binland.training import Latents, fit
 
@@ -80,7 +80,7 @@ class BentPath:
 
     @cached_property
     def errors(self) -> NDArray[np.float64]:
-        """Train errors along both legs, the midpoint once."""
+        """(d_1 + d_2 + 1,) train errors along both legs, the midpoint once, fractions in [0, 1]."""
         return np.concatenate([self.first.errors, self.second.errors[1:]])
 
     @property
@@ -95,15 +95,18 @@ class BentPath:
 
 
 def hamming(a: Solution, b: Solution) -> float:
-    """Fraction of differing weights, in [0, 1]; raises InvalidInputError if the machines differ."""
-    check_same(a.machine, b.machine)
+    """Fraction of differing weights, in [0, 1] (section 3.1.3); raises InvalidInputError if the machines differ."""
+    check_same(a, b)
     return int(np.count_nonzero(a.weights != b.weights)) / a.machine.n_weights
 
 
-def check_same(a: Machine, b: Machine) -> None:
-    """Raise InvalidInputError unless two solutions live in one machine."""
-    if a != b:
-        raise InvalidInputError(f"solutions of different machines, {a} and {b}; `align` first if only signs differ")
+def check_same(a: Solution, b: Solution) -> None:
+    """Raise InvalidInputError unless both are solutions of one machine."""
+    check_solutions(a, b)
+    if a.machine != b.machine:
+        raise InvalidInputError(
+            f"solutions of different machines, {a.machine} and {b.machine}; `align` one to the other"
+        )
 
 
 def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed) -> Path:
@@ -112,9 +115,9 @@ def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed
     The error after every flip is exact, by incremental update (cost d P for d flips, plus one evaluation).
     Raises InvalidInputError if the machines or the number of inputs differ.
     """
-    check_same(start.machine, end.machine)
+    check_same(start, end)
     differing = np.flatnonzero(start.weights.reshape(-1) != end.weights.reshape(-1))
-    return walk(start, end, patterns, generator(seed).permutation(differing))
+    return walk(start, end, patterns, generator(seed, "shortest_path").permutation(differing))
 
 
 def walk(start: Solution, end: Solution, patterns: Patterns, flipped: NDArray[np.int64]) -> Path:
@@ -145,8 +148,12 @@ def walk(start: Solution, end: Solution, patterns: Patterns, flipped: NDArray[np
 
 
 def barrier(start: Solution, end: Solution, patterns: Patterns, orders: int = 5, seed: Seed = 0) -> Barrier:
-    """Barriers of `orders` independent random shortest paths (paper: 5 per directed pair)."""
-    streams = generator(seed).spawn(positive_int("orders", orders))
+    """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair).
+
+    Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
+    Raises InvalidInputError if the machines or the number of inputs differ.
+    """
+    streams = generator(seed, "barrier").spawn(positive_int("orders", orders))
     paths = [shortest_path(start, end, patterns, stream) for stream in streams]
     total = np.sum([path.error_counts for path in paths], axis=0)
     return Barrier(np.array([path.barrier for path in paths]), total / (orders * patterns.n_patterns))
@@ -161,9 +168,11 @@ def optimized_path(
     optimised midpoint -> end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's
     3 midpoints and 5 orders. Raises InvalidInputError if machines or number of inputs differ.
     """
-    check_same(start.machine, end.machine)
+    check_same(start, end)
     run = SGD() if algorithm is None else algorithm
-    middle_rng, fit_rng, first_rng, second_rng = generator(seed).spawn(4)
+    if not isinstance(run, SGD):
+        raise InvalidInputError(f"algorithm={run!r} is not an SGD, RSGD or ADV")
+    middle_rng, fit_rng, first_rng, second_rng = generator(seed, "optimized_path").spawn(4)
     latents = midpoint_latents(start, end, run, middle_rng)
     midpoint = fit(start.machine, patterns, run, fit_rng, start=latents)
     return BentPath(
@@ -182,7 +191,7 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
     machine = start.machine
     signs = np.array(start.weights).reshape(-1)
     differing = np.flatnonzero(signs != end.weights.reshape(-1))
-    chosen = generator(seed).permutation(differing)[: len(differing) // 2]
+    chosen = generator(seed, "midpoint").permutation(differing)[: len(differing) // 2]
     signs[chosen] *= -1
     known = [np.abs(ending.latents).mean() for ending in (start, end) if ending.latents is not None]
     size = np.mean(known) if known else algorithm.init_bound(machine.n_inputs, machine.n_hidden) / 2

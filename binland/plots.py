@@ -2,6 +2,7 @@
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -21,14 +22,15 @@ from binland.sweep.store import Store
 # The paper's green, blue and red in shades that stay apart for colour-blind readers; the markers are the paper's too.
 COLOURS = {"RSGD": "#009E73", "SGD": "#0072B2", "ADV": "#D55E00"}
 MARKERS = {"RSGD": "^", "SGD": "o", "ADV": "s"}
-LINES = ("-", "--", "-.", ":")
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
 
 def plot_overview(path: str | Path, out: str | Path) -> list[Path]:
     """Draw local energies, test errors, Hamming distances and barriers of a sweep; returns the PNG and PDF paths.
 
     Points are means over all samples; error bars are described by `mean_and_error` and named in the figure.
-    Raises StoreError if the file is missing, foreign or holds no finished task yet, or if `out` cannot be written.
+    Raises StoreError if the file is missing, foreign or holds no finished task yet, InvalidInputError if `out` cannot
+    be written.
     """
     spec = Store.open(path).spec
     data = load_results(path)
@@ -37,10 +39,15 @@ def plot_overview(path: str | Path, out: str | Path) -> list[Path]:
     figure, axes = plt.subplots(2, 2, figsize=(9.6, 7.6), constrained_layout=True)
     _local_energies(axes[0, 0], data, spec)
     _curves(axes[0, 1], data, spec, "test_error", "test error (%)", scale=100)
-    _compared(axes[1, 0], data, spec, "distance", "Hamming distance (fraction of weights)", scale=1)
-    _compared(axes[1, 1], data, spec, "barrier", "barrier: maximum train error (%)", scale=100)
-    axes[1, 1].set_ylim(bottom=min(0, axes[1, 1].get_ylim()[0]))
-    figure.suptitle(textwrap.fill(_headline(data, spec), 120), fontsize=9)
+    if spec.pairs():
+        _compared(axes[1, 0], data, spec, "distance", "Hamming distance (fraction of weights)", scale=1)
+        _compared(axes[1, 1], data, spec, "barrier", "barrier: maximum train error (%)", scale=100)
+        axes[1, 1].set_ylim(bottom=min(0, axes[1, 1].get_ylim()[0]))
+    else:
+        for panel in axes[1]:
+            panel.set_axis_off()
+            panel.text(0.5, 0.5, "one solution each: no pairs", ha="center", transform=panel.transAxes)
+    figure.suptitle(textwrap.fill(_headline(data, spec), 130), fontsize=9)
     folder = Path(out)
     targets = [folder / f"{Path(path).stem}.{ending}" for ending in ("png", "pdf")]
     try:
@@ -90,12 +97,17 @@ def _headline(data: xr.Dataset, spec: SweepSpec) -> str:
         f"{spec.grid.solutions} solutions, {len(spec.pairs())} directed pairs, {spec.measure.orders} orders;",
         f"{error_bar_text(data)}.",
     ]
-    if bool((data["solution_state"] != 1).any() or (data["pair_state"] != 1).any()):
+    if any(bool((data[name] != 1).any()) for name in ("solution_state", "pair_state") if name in data):
         parts.append("UNFINISHED SWEEP.")
-    return " ".join(parts)
+    return _plain(" ".join(parts))
 
 
-def _style(spec: SweepSpec, label: str) -> dict[str, str]:
+def _plain(text: str) -> str:
+    """Text that matplotlib does not read as mathematics."""
+    return text.replace("$", r"\$")
+
+
+def _style(spec: SweepSpec, label: str) -> dict[str, Any]:
     """Colour and marker of the algorithm's kind; variants of a kind differ in their lines."""
     kinds = {name: type(spec.algorithm(name)).__name__ for name in spec.algorithms}
     same = [name for name, kind in kinds.items() if kind == kinds[label]]
@@ -133,7 +145,7 @@ def _curves(axes: Axes, data: xr.Dataset, spec: SweepSpec, name: str, label: str
     for algorithm in spec.algorithms:
         mean, error = mean_and_error(data[name].sel(algorithm=algorithm).sortby("n_inputs"), "n_inputs")
         x = np.sort(data["n_weights"].to_numpy())
-        _errorbar(axes, x, scale * mean, scale * error, label=algorithm, **_style(spec, algorithm))
+        _errorbar(axes, x, scale * mean, scale * error, label=_plain(algorithm), **_style(spec, algorithm))
     _parameters(axes, data)
     _ratios(axes, data)
     axes.set_ylabel(label)
@@ -149,7 +161,7 @@ def _compared(axes: Axes, data: xr.Dataset, spec: SweepSpec, name: str, label: s
             mean, error = mean_and_error(values, "n_inputs")
             x = np.sort(data["n_weights"].to_numpy())
             light = 0.4 if symmetry == "raw" and len(shown) > 1 else 1.0
-            text = f"{algorithm}, {symmetry}" if len(shown) > 1 else algorithm
+            text = _plain(f"{algorithm}, {symmetry}" if len(shown) > 1 else algorithm)
             _errorbar(axes, x, scale * mean, scale * error, label=text, alpha=light, **_style(spec, algorithm))
     _parameters(axes, data)
     _ratios(axes, data)
@@ -169,8 +181,8 @@ def _local_energies(axes: Axes, data: xr.Dataset, spec: SweepSpec) -> None:
         mean, error = mean_and_error(values.sel(n_inputs=shown), "fraction")
         style = _style(spec, algorithm)
         x = 100 * data["fraction"].to_numpy()[order]
-        _errorbar(axes, x, 100 * mean[order], 100 * error[order], label=algorithm, **style)
-        fixed = values.sel(fraction=spec.measure.inset_fraction).sortby("n_inputs")
+        _errorbar(axes, x, 100 * mean[order], 100 * error[order], label=_plain(algorithm), **style)
+        fixed = values.sel(fraction=spec.measure.shown_fraction).sortby("n_inputs")
         mean, error = mean_and_error(fixed, "n_inputs")
         _errorbar(inset, np.sort(data["n_weights"].to_numpy()), 100 * mean, 100 * error, **style)
     axes.set_xlabel("flipped weights (%)")
@@ -178,4 +190,4 @@ def _local_energies(axes: Axes, data: xr.Dataset, spec: SweepSpec) -> None:
     axes.legend(fontsize=8, loc="lower right")
     _parameters(inset, data, size=6, every=max(1, (len(sizes) - 1) // 2))
     inset.tick_params(labelsize=6)
-    inset.set_title(f"at {100 * spec.measure.inset_fraction:g} % flips", fontsize=7)
+    inset.set_title(f"at {100 * spec.measure.shown_fraction:g} % flips", fontsize=7)

@@ -10,19 +10,24 @@ from binland.errors import InvalidInputError
 Seed = int | np.random.SeedSequence | np.random.Generator
 
 
-def generator(seed: Seed) -> np.random.Generator:
-    """A Generator from a seed; a Generator is used as it is and advances.
+def generator(seed: Seed, purpose: str) -> np.random.Generator:
+    """A Generator from a seed.
 
-    Raises InvalidInputError for anything but a non-negative int, a SeedSequence or a Generator (None included: a
-    number that cannot be reproduced is not a result).
+    An int is mixed with the purpose, so that one int given to several functions gives unrelated draws. A SeedSequence
+    is used as it is and not changed. A Generator is used as it is and advances.
+    Raises InvalidInputError for anything else (None included: a number that cannot be reproduced is not a result).
     """
     if isinstance(seed, np.random.Generator):
-        return seed
-    if isinstance(seed, np.random.SeedSequence):
-        return np.random.default_rng(seed)
-    if isinstance(seed, numbers.Integral) and not isinstance(seed, bool) and int(seed) >= 0:
-        return np.random.default_rng(int(seed))
-    raise InvalidInputError(f"seed={seed!r} is not a non-negative int, numpy SeedSequence or numpy Generator")
+        if isinstance(seed.bit_generator.seed_seq, np.random.SeedSequence):
+            return seed
+    elif isinstance(seed, np.random.SeedSequence):
+        fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key, pool_size=seed.pool_size)
+        return np.random.default_rng(fresh)
+    elif isinstance(seed, numbers.Integral) and not isinstance(seed, bool) and int(seed) >= 0:
+        return np.random.default_rng([int(seed), int.from_bytes(purpose.encode(), "big")])
+    raise InvalidInputError(
+        f"seed={seed!r} is not a non-negative int, a numpy SeedSequence or a numpy Generator that can spawn"
+    )
 
 
 def seed_of(text: str) -> np.random.SeedSequence:

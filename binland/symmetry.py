@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from binland.bits import Signs
 from binland.errors import InvalidInputError
-from binland.models import CommitteeMachine, Solution
+from binland.models import CommitteeMachine, Perceptron, Solution, check_solutions
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +34,20 @@ def align(solution: Solution, to: Solution) -> Alignment:
     allowed. The two machines may differ in their output weights; the result lives in the machine of `to`.
     Latents and replicas move along. Raises InvalidInputError if the machines differ in size, or cannot be matched.
     """
+    check_solutions(solution, to)
     machine, target = solution.machine, to.machine
     if type(machine) is not type(target) or machine.weight_shape != target.weight_shape:
         raise InvalidInputError(f"cannot align {machine} to {target}: they are not of one kind and size")
-    if not isinstance(target, CommitteeMachine):
+    if not target.symmetry.permutation or isinstance(target, Perceptron):
         return Alignment(solution, np.zeros(1, np.int64), np.ones(1, np.int8))
     source_outputs, target_outputs = machine.output_signs, target.output_signs
     signs = np.outer(target_outputs, source_outputs)
     overlaps = signs * (to.units.astype(np.float32) @ solution.units.astype(np.float32).T)
-    if machine.n_inputs % 2 == 0:
+    if not (machine.symmetry.sign_reversal or target.symmetry.sign_reversal):
         if np.sum(source_outputs) != np.sum(target_outputs):
             raise InvalidInputError(
-                f"cannot align exactly: n_inputs={machine.n_inputs} is even, where units keep their output weight, and "
-                f"the machines have {np.sum(source_outputs > 0)} and {np.sum(target_outputs > 0)} positive ones"
+                f"cannot align exactly: n_inputs={machine.n_inputs} is even, where no sign may be reversed, and the "
+                f"machines have {np.sum(source_outputs > 0)} and {np.sum(target_outputs > 0)} positive output weights"
             )
         overlaps[signs < 0] = -4.0 * machine.n_inputs * machine.n_hidden
     _, permutation = linear_sum_assignment(overlaps, maximize=True)

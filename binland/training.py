@@ -31,7 +31,7 @@ def fit(
     if not isinstance(algorithm, SGD):
         raise InvalidInputError(f"algorithm={algorithm!r} is not an SGD, RSGD or ADV")
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
-    label_rng, *streams = generator(seed).spawn(1 + n_replicas)
+    label_rng, *streams = generator(seed, "fit").spawn(1 + n_replicas)
     state = _State(machine, patterns, algorithm, streams, start)
     if isinstance(algorithm, ADV):
         noise = patterns.with_random_labels(label_rng)
@@ -141,7 +141,10 @@ def _window(machine: Machine, ste_window: float) -> int:
 
 
 def _checked_start(machine: Machine, start: Latents) -> Latents:
-    latents = np.asarray(start, np.float32)
+    try:
+        latents = np.asarray(start, np.float32)
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"start of type {type(start).__name__} is not an array of numbers") from None
     if latents.shape != machine.weight_shape or not np.all(np.isfinite(latents)):
         raise InvalidInputError(
             f"start of shape {latents.shape} is not a finite array of shape {machine.weight_shape}, as {machine} needs"

@@ -33,7 +33,7 @@ def test_sweep_status_and_plot(config, tmp_path):
     plot = call("plot", "out.h5", cwd=tmp_path)
     assert plot.returncode == 0
     assert (tmp_path / "figures" / "out.png").exists()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["figures", "out.h5", "small.toml"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["figures", "out.h5", "out.h5.lock", "small.toml"]
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,9 @@ def test_sweep_status_and_plot(config, tmp_path):
         (("sweep", "small.toml", "--out", "x.h5", "--workers", "0"), "error: workers=0 is not an integer"),
         (("sweep", "small.toml", "--out", "small.toml"), "error: small.toml: cannot be read as HDF5"),
         (("status", "none.h5"), "error: none.h5: no such file"),
+        (("status",), "error: Missing argument"),
+        (("sweep", "small.toml"), "error: Missing option '--out'"),
+        (("sweeep",), "error: No such command"),
         (("plot", "small.toml"), "error: small.toml: cannot be read as HDF5"),
     ],
 )

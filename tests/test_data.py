@@ -3,12 +3,13 @@ import pytest
 from scipy import stats
 
 import binland as bl
+from binland.rng import generator
 
 
 def test_hidden_manifold_follows_its_definition():
     manifold = bl.HiddenManifold(n_inputs=31, latent_dim=17, seed=4)
     patterns = manifold.sample(50, seed=5)
-    latents = np.random.default_rng(5).standard_normal((50, 17))
+    latents = generator(5, "HiddenManifold.sample").standard_normal((50, 17))
     assert np.array_equal(patterns.inputs, np.where(latents @ manifold.features.T >= 0, 1, -1))
     assert np.array_equal(patterns.labels, np.where(latents @ manifold.teacher >= 0, 1, -1))
     assert patterns.inputs.dtype == patterns.labels.dtype == np.int8
@@ -66,6 +67,7 @@ def test_patterns_cannot_be_changed_by_accident():
         (np.ones((0, 3)), np.ones(0), "non-empty"),
         (np.full((2, 3), np.nan), np.ones(2), "inputs holds values"),
         (np.array([["a"]]), np.ones(1), "inputs holds values"),
+        ([[1, -1], [1]], np.ones(2), "inputs is not a rectangular array"),
     ],
 )
 def test_bad_patterns_are_refused_in_one_line(inputs, labels, message):
@@ -74,7 +76,21 @@ def test_bad_patterns_are_refused_in_one_line(inputs, labels, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("sizes", [(0, 5), (5, 0), (5.0, 5), (True, 5)])
+def test_one_int_for_two_purposes_gives_unrelated_draws():
+    manifold = bl.HiddenManifold(200, 200, seed=5)
+    labels = bl.Patterns.random(200, 3, seed=5).with_random_labels(seed=5).labels
+    assert abs(int(labels @ manifold.teacher)) < 70  # 5 standard deviations; seeds are fixed
+
+
+def test_a_seed_sequence_is_not_changed_by_its_use():
+    seed = np.random.SeedSequence(3)
+    first, again = (bl.HiddenManifold(11, 5, seed) for _ in range(2))
+    assert np.array_equal(first.features, again.features)
+    machine, train = bl.Perceptron(11), first.sample(9, seed)
+    assert np.array_equal(*(bl.fit(machine, train, bl.SGD(epochs=2), seed).latents for _ in range(2)))
+
+
+@pytest.mark.parametrize("sizes", [(0, 5), (5, 0), (5.0, 5), (True, 5), (2**31, 5)])
 def test_bad_sizes_are_refused(sizes):
     with pytest.raises(ValueError, match="is not an integer of at least 1"):
         bl.HiddenManifold(*sizes, seed=0)

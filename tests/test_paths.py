@@ -95,6 +95,13 @@ def test_the_midpoint_is_half_way(problem):
     assert len(np.unique(np.abs(latents))) == 1
 
 
+def test_the_size_of_the_midpoint_latents_is_that_of_the_ends():
+    train, machine = bl.Patterns.random(20, 11, seed=0), bl.Perceptron(11)
+    a, b = (bl.fit(machine, train, bl.SGD(epochs=3), seed) for seed in (0, 1))
+    size = np.mean([np.abs(a.latents).mean(), np.abs(b.latents).mean()])
+    assert np.allclose(np.abs(midpoint_latents(a, b, bl.SGD(), 0)), size)
+
+
 def test_optimized_path_joins_two_shortest_paths_at_the_trained_midpoint():
     train = bl.HiddenManifold(101, 51, seed=0).sample(120, seed=1)
     machine, settings = bl.CommitteeMachine(101, 11), bl.SGD(epochs=60)

@@ -34,6 +34,25 @@ def test_the_overview_is_drawn_as_png_and_pdf(tmp_path, disorder_samples):
     assert paths[1].read_bytes().startswith(b"%PDF")
 
 
+def test_the_curves_are_the_means_of_the_samples(tmp_path, monkeypatch):
+    path, drawn = tmp_path / "small.h5", {}
+    bl.run_sweep(spec(title="costs $5 and $\\foo"), path)
+
+    def errorbar(axes, x, mean, error, **style):
+        drawn[axes.get_ylabel(), style.get("label")] = (x, mean)
+
+    monkeypatch.setattr("binland.plots._errorbar", errorbar)
+    monkeypatch.setattr("matplotlib.axes.Axes.legend", lambda *_, **__: None)
+    plot_overview(path, tmp_path)
+    data = bl.load_results(path)
+    mean = ["disorder", "pair", "order"]
+    curves = [values for (_, label), values in drawn.items() if label == "SGD, aligned"]
+    expected = 100 * data["barrier"].sel(algorithm="SGD", symmetry="aligned").mean(mean)
+    assert any(np.allclose(curve, expected) for _, curve in curves)
+    assert not np.allclose(expected, 100 * data["barrier"].sel(algorithm="SGD", symmetry="raw").mean(mean))
+    assert all(x.tolist() == [105, 155] for x, _ in curves)
+
+
 def test_an_empty_sweep_is_not_drawn(tmp_path):
     Store.open_or_create(tmp_path / "empty.h5", spec())
     with pytest.raises(StoreError, match="no finished task yet"):

@@ -87,7 +87,7 @@ def test_a_tie_would_break_sign_reversal_so_even_sizes_keep_their_signs():
     inputs = np.array([[1, -1]])
     plus, minus = (bl.Solution(bl.CommitteeMachine(2, 1, (c,)), [[c, c]]) for c in (1, -1))
     assert plus.predict(inputs) != minus.predict(inputs)
-    with pytest.raises(ValueError, match="is even, where units keep their output weight"):
+    with pytest.raises(ValueError, match="is even, where no sign may be reversed"):
         bl.align(minus, to=plus)
 
 

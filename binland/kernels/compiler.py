@@ -69,17 +69,21 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        with contextlib.suppress(OSError), FileLock(f"{self.cache_path}/lock"):
+        lock = FileLock(f"{self.cache_path}/lock")
+        with contextlib.suppress(OSError):
+            lock.acquire()
+        try:
             yield
+        finally:
+            lock.release()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        result = None
-        with self._locked():
-            result = super().load_overload(sig, target_context)
-        return result
+        with self._locked(), contextlib.suppress(OSError):
+            return super().load_overload(sig, target_context)
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with self._locked():
+        with self._locked(), contextlib.suppress(OSError):
             super().save_overload(sig, data)
 
 

@@ -42,6 +42,16 @@ def preactivations_into(weight_words, input_words, n_inputs, out):
 
 
 @kernel
+def output(weight_words, pattern, output_weights, n_inputs):
+    """sum_h c_h sign(w_h . x) for weight_words (H, W) and one pattern (W,) uint64, output_weights (H,) int8."""
+    total = 0
+    for h in range(weight_words.shape[0]):
+        rising = 2 * row_distance(weight_words[h], pattern) <= n_inputs
+        total += output_weights[h] if rising else -output_weights[h]
+    return total
+
+
+@kernel
 def outputs_into(weight_words, input_words, output_weights, n_inputs, out):
     """sum_h c_h sign(w_h . x_mu), whose sign is the label the machine predicts.
 
@@ -49,11 +59,7 @@ def outputs_into(weight_words, input_words, output_weights, n_inputs, out):
     Cost H P W popcounts.
     """
     for p in range(input_words.shape[0]):
-        total = 0
-        for h in range(weight_words.shape[0]):
-            distance = row_distance(weight_words[h], input_words[p])
-            total += output_weights[h] if 2 * distance <= n_inputs else -output_weights[h]
-        out[p] = total
+        out[p] = output(weight_words, input_words[p], output_weights, n_inputs)
 
 
 @kernel
@@ -65,9 +71,5 @@ def count_errors(weight_words, input_words, labels, output_weights, n_inputs):
     """
     errors = 0
     for p in range(input_words.shape[0]):
-        total = 0
-        for h in range(weight_words.shape[0]):
-            distance = row_distance(weight_words[h], input_words[p])
-            total += output_weights[h] if 2 * distance <= n_inputs else -output_weights[h]
-        errors += (total >= 0) != (labels[p] > 0)
+        errors += (output(weight_words, input_words[p], output_weights, n_inputs) >= 0) != (labels[p] > 0)
     return errors

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import Signs
+from binland.bits import Signs, to_bytes
 from binland.data import Patterns
 from binland.flatness import local_energy
 from binland.models import Machine, Solution
@@ -58,7 +58,7 @@ def _solution(text: str, task: SolutionTask) -> Arrays:
         "test_error": np.array(solution.error(test)),
         "local_energy": energy.samples,
         "history": solution.history,
-        "weights": np.packbits(solution.weights.reshape(-1) > 0, bitorder="little"),
+        "weights": to_bytes(solution.weights),
     }
     if solution.replicas is not None:
         arrays["replica_error"] = solution.replicas.errors

@@ -1,6 +1,5 @@
 """Reading a result file: an xarray Dataset with named dimensions, and solutions as they were found."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +34,7 @@ def load_results(path: str | Path) -> xr.Dataset:
     data["n_weights"].attrs["long_name"] = "number of parameters"
     data["overparameterization"].attrs["long_name"] = "N / D"
     data["constraint_density"].attrs["long_name"] = "P / N"
-    return data.set_coords(["start", "end"])
+    return data.set_coords([name for name in ("start", "end") if name in data])
 
 
 def load_solution(path: str | Path, n_inputs: int, algorithm: str, disorder: int = 0, solution: int = 0) -> Solution:
@@ -56,8 +55,3 @@ def load_solution(path: str | Path, n_inputs: int, algorithm: str, disorder: int
         history=history[~np.isnan(history)],
         algorithm=store.spec.algorithm(algorithm),
     )
-
-
-def load_config(path: str | Path) -> dict[str, object]:
-    """The configuration a result file was made with, defaults included."""
-    return dict(json.loads(Store.open(path).spec.canonical()))

@@ -22,7 +22,7 @@ from binland.paths import shortest_path
 from binland.sweep.execute import Arrays, execute
 from binland.sweep.spec import SweepSpec, build_machine, load_spec
 from binland.sweep.store import DONE, FAILED, LEFT, Store
-from binland.sweep.tasks import PairTask, SolutionTask, Task, all_tasks
+from binland.sweep.tasks import SolutionTask, Task, all_tasks
 from binland.training import fit
 
 
@@ -64,7 +64,7 @@ def run_sweep(
         done = sum(state == DONE for state in states.values())
         failed, began = 0, time.perf_counter()
         todo = [task for task in all_tasks(spec) if states[task] != DONE]
-        pool = _pooled(spec, store, todo, workers) if workers > 1 else _serial(spec, store, todo)
+        pool = _pooled(spec, store, todo, workers) if workers > 1 and todo else _serial(spec, store, todo)
         before = done
         for task, arrays in pool:
             store.record(task, arrays)
@@ -92,24 +92,24 @@ class _Queue:
         self.spec, self.store = spec, store
         self.text = spec.canonical()
         self.missing = {task for task in todo if isinstance(task, SolutionTask)}
-        self.failed: set[SolutionTask] = set()
         self.waiting = list(todo)
 
     def next_ready(self) -> Task | None:
-        """The first task that can run now, taken out of the queue; pairs of failed solutions are dropped."""
+        """The first task that can run now, taken out of the queue."""
         for place, task in enumerate(self.waiting):
-            if isinstance(task, PairTask) and any(need in self.failed for need in task.needs):
-                continue
             if isinstance(task, SolutionTask) or not any(need in self.missing for need in task.needs):
                 return self.waiting.pop(place)
         return None
 
     def finish(self, task: Task, arrays: Arrays) -> None:
         """Take note of a recorded result."""
-        if isinstance(task, SolutionTask):
-            if "failure" in arrays:
-                self.failed.add(task)
-            self.missing.discard(task)
+        if not isinstance(task, SolutionTask):
+            return
+        if "failure" in arrays:  # its pairs cannot be measured
+            self.waiting = [
+                other for other in self.waiting if isinstance(other, SolutionTask) or task not in other.needs
+            ]
+        self.missing.discard(task)
 
     def arguments(self, task: Task) -> tuple[str, Task, tuple[Signs, ...]]:
         """What `execute` is called with."""

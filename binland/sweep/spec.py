@@ -17,7 +17,9 @@ from binland.errors import InvalidInputError
 from binland.models import CommitteeMachine, Machine, Perceptron
 from binland.rng import seed_of
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
+LARGEST_MACHINE = 10**9  # weights
 ALGORITHMS: dict[str, type[SGD]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
 
 
@@ -71,7 +73,7 @@ class MeasureSpec(_Section):
     """Local energies (fractions of flips, realisations, convention, method) and paths (orders, profile points)."""
 
     fractions: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)] = [0.01, 0.02, 0.05, 0.1]
-    inset_fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+    inset_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     realizations: Positive = 10
     flips: Literal["count", "independent"] = "count"
     method: Literal["sampled", "exact"] = "sampled"
@@ -79,44 +81,73 @@ class MeasureSpec(_Section):
     profile_points: Annotated[int, Field(ge=2)] = 51
 
     @model_validator(mode="after")
-    def _inset_is_measured(self) -> "MeasureSpec":
-        if self.inset_fraction not in self.fractions:
+    def _fractions_fit(self) -> "MeasureSpec":
+        if len(set(self.fractions)) < len(self.fractions):
+            raise ValueError("each fraction may occur once")
+        if self.inset_fraction is not None and self.inset_fraction not in self.fractions:
             raise ValueError(f"inset_fraction = {self.inset_fraction} is not one of the fractions {self.fractions}")
         return self
+
+    @property
+    def shown_fraction(self) -> float:
+        """The fraction of the figure's inset: inset_fraction, or the middle one."""
+        return (
+            self.inset_fraction if self.inset_fraction is not None else sorted(self.fractions)[len(self.fractions) // 2]
+        )
 
 
 class SweepSpec(_Section):
     """A whole sweep. `algorithms` maps a label to a kind (the label itself, if it is one) and its settings."""
 
-    title: str = ""
-    seed: Annotated[int, Field(ge=0)] = 0
+    title: Text = ""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     data: DataSpec = DataSpec()
     model: ModelSpec
     grid: GridSpec
-    algorithms: Annotated[dict[str, dict[str, Any]], Field(min_length=1)] = {name: {} for name in ALGORITHMS}
+    algorithms: Annotated[dict[Text, dict[str, Any]], Field(min_length=1)] = {name: {} for name in ALGORITHMS}
     measure: MeasureSpec = MeasureSpec()
 
     @field_validator("algorithms")
     @classmethod
     def _known_algorithms(cls, tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        known: dict[Algorithm, str] = {}
         for label, table in tables.items():
-            _algorithm(label, table)
+            same = known.setdefault(_algorithm(label, table), label)
+            if same != label:
+                raise ValueError(
+                    f"algorithms.{label} has the settings of {same} and would repeat its numbers; "
+                    "remove it, or raise grid.solutions for more runs"
+                )
         return tables
+
+    @model_validator(mode="after")
+    def _machines_fit_in_memory(self) -> "SweepSpec":
+        weights = max(self.grid.n_inputs) * (self.model.n_hidden or 1)
+        if weights > LARGEST_MACHINE:
+            raise ValueError(f"grid.n_inputs and model.n_hidden make a machine of {weights} weights; at most 10^9")
+        return self
 
     def algorithm(self, label: str) -> Algorithm:
         """The settings behind a label, defaults filled in."""
         return _algorithm(label, self.algorithms[label])
 
+    def resolved(self) -> dict[str, Any]:
+        """Every setting, defaults included, as plain data; labels in the order of the file."""
+        algorithms = {label: describe_algorithm(self.algorithm(label)) for label in self.algorithms}
+        return self.model_dump() | {"algorithms": algorithms}
+
     def canonical(self) -> str:
         """Every setting, defaults included, as JSON with sorted keys: equal specs have equal text."""
-        settings = self.model_dump()
-        settings["algorithms"] = {label: describe_algorithm(self.algorithm(label)) for label in self.algorithms}
-        return canonical_json(settings)
+        return canonical_json(self.resolved())
 
     def pairs(self) -> list[tuple[int, int]]:
-        """Directed pairs of different solutions: 6 for the paper's 3."""
+        """Directed pairs of different solutions: 6 for the paper's 3, none for 1."""
         count = self.grid.solutions
         return [(a, b) for a in range(count) for b in range(count) if a != b]
+
+    def pair_index(self, start: int, end: int) -> int:
+        """Place of a pair in `pairs`."""
+        return start * (self.grid.solutions - 1) + end - (end > start)
 
 
 def _algorithm(label: str, table: Mapping[str, Any]) -> Algorithm:
@@ -254,13 +285,13 @@ def _explain(error: ValidationError) -> str:
     problem = error.errors()[0]
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     place = [str(part) for part in problem["loc"]]
-    key, value = ".".join(place) or "the file", problem["input"]
+    key, value = ".".join(place), problem["input"]
     message = re.sub(r"^(Value error|Assertion failed), ", "", problem["msg"])
     if problem["type"] == "extra_forbidden":
         line = _unknown(key, value, _ALLOWED[".".join(place[:-1])])
     elif problem["type"] == "missing":
         line = f"{key} is missing; add it"
-    elif problem["type"] == "value_error" and message.startswith("algorithms."):
+    elif problem["type"] == "value_error" and (not key or message.startswith("algorithms.")):
         line = message
     else:
         line = f"{key} = {_short(value)}: {message}"

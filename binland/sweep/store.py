@@ -7,6 +7,7 @@ Every variable spans the whole grid from the start, NaN or 0 where nothing is kn
 import json
 import os
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,8 +17,9 @@ import h5netcdf
 import h5py
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
-from binland.bits import Signs
+from binland.bits import Signs, from_bytes
 from binland.errors import StoreError
 from binland.sweep.execute import SYMMETRY, Arrays
 from binland.sweep.provenance import provenance
@@ -26,7 +28,7 @@ from binland.sweep.tasks import SolutionTask, Task, all_tasks
 
 SCHEMA = "binland-sweep-1"
 LEFT, DONE, FAILED = 0, 1, 2
-READER_PATIENCE, WRITER_PATIENCE = 20.0, 120.0  # seconds to wait for whoever has the file open; HDF5 locks it
+PATIENCE = 10.0  # seconds before a warning that somebody else has the file open
 GRID = ("n_inputs", "disorder", "algorithm")
 
 _SOLUTION: dict[str, tuple[tuple[str, ...], str, str]] = {
@@ -56,6 +58,8 @@ class Store:
     def open(cls, path: str | Path) -> "Store":
         """An existing file; raises StoreError if it is missing or not a binland result."""
         path = Path(path)
+        if path.is_dir():
+            raise StoreError(f"{path}: is a folder; give the path of a result file")
         if not path.is_file():
             raise StoreError(f"{path}: no such file; give the path of a result file made by `binland sweep`")
         with reading(path) as file:
@@ -79,6 +83,11 @@ class Store:
             )
         return cls(path, spec)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of tasks: no pairs where there is one solution."""
+        return ("solution", "pair") if self.spec.pairs() else ("solution",)
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Exclusive right to write; raises StoreError if another process has it."""
@@ -87,22 +96,23 @@ class Store:
             lock.acquire(timeout=0)
         except Timeout:
             raise StoreError(f"{self.path}: another process is writing it; wait for it or stop it first") from None
+        except OSError as error:
+            raise StoreError(f"{self.path}: its folder cannot be written ({error.strerror}); copy the file") from None
         try:
             yield
         finally:
-            lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()  # the lock file stays: unlinking it would let two writers in
 
     def states(self) -> dict[Task, int]:
         """LEFT, DONE or FAILED for every task."""
         with reading(self.path) as file:
-            flags = {kind: file[f"{kind}_state"][...] for kind in ("solution", "pair")}
+            flags = {kind: file[f"{kind}_state"][...] for kind in self.kinds}
         return {task: int(flags[_kind(task)][self._index(task)]) for task in all_tasks(self.spec)}
 
     def task_seconds(self) -> dict[Task, float]:
         """Wall time of every task, NaN if it is not done."""
         with reading(self.path) as file:
-            times = {kind: file[f"{kind}_seconds"][...] for kind in ("solution", "pair")}
+            times = {kind: file[f"{kind}_seconds"][...] for kind in self.kinds}
         return {task: float(times[_kind(task)][self._index(task)]) for task in all_tasks(self.spec)}
 
     def failures(self) -> dict[Task, str]:
@@ -114,17 +124,14 @@ class Store:
     def weights(self, task: SolutionTask, shape: tuple[int, ...]) -> Signs:
         """Binary weights of a finished solution, of the given shape."""
         with reading(self.path) as file:
-            octets = file["weights"][self._index(task)]
-        count = int(np.prod(shape))
-        bits = np.unpackbits(octets, count=count, bitorder="little")
-        return (2 * bits.astype(np.int8) - 1).astype(np.int8).reshape(shape)
+            return from_bytes(file["weights"][self._index(task)], shape)
 
     def record(self, task: Task, arrays: Arrays) -> None:
         """Write what a task returned and mark it done, or failed; raises StoreError if the disk does not take it."""
         index = self._index(task)
         kind = _kind(task)
         try:
-            with _opened(self.path, "r+", WRITER_PATIENCE) as file:
+            with _opened(self.path, "r+") as file:
                 if "failure" in arrays:
                     file[f"{kind}_failure"][index] = str(arrays["failure"])
                     file[f"{kind}_state"][index] = FAILED
@@ -147,7 +154,7 @@ class Store:
             cell.disorder,
             list(self.spec.algorithms).index(cell.algorithm),
         )
-        last = task.solution if isinstance(task, SolutionTask) else self.spec.pairs().index((task.start, task.end))
+        last = task.solution if isinstance(task, SolutionTask) else self.spec.pair_index(task.start, task.end)
         return (*grid, last)
 
     def _create(self) -> None:
@@ -156,7 +163,7 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with h5netcdf.File(part, "w") as file:
                 self._layout(file)
-            os.link(part, self.path)  # unlike a rename, never replaces a file made meanwhile
+            _move_to_new(part, self.path)
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be created ({error}); choose another --out") from None
         finally:
@@ -167,26 +174,25 @@ class Store:
         spec = self.spec
         for name, coordinate in coordinates(spec).items():
             file.dimensions[name] = len(coordinate)
-            text = isinstance(coordinate[0], str)
-            dtype = h5py.string_dtype() if text else np.asarray(coordinate).dtype
-            file.create_variable(name, (name,), dtype)[...] = np.array(coordinate, dtype=object if text else None)
-        pairs = np.array(spec.pairs(), np.int64).reshape(-1, 2)
-        for column, name in enumerate(("start", "end")):
-            file.create_variable(name, ("pair",), "i8")[...] = pairs[:, column]
-        for kind, variables in (("solution", _SOLUTION), ("pair", _PAIR)):
+            dtype = h5py.string_dtype() if coordinate.dtype == object else coordinate.dtype
+            file.create_variable(name, (name,), dtype)[...] = coordinate
+        if spec.pairs():
+            for column, name in enumerate(("start", "end")):
+                file.create_variable(name, ("pair",), "i8")[...] = np.array(spec.pairs(), np.int64)[:, column]
+        for kind in self.kinds:
             dims = (*GRID, kind)
-            for name, (inner, dtype, meaning) in variables.items():
+            for name, (inner, dtype, meaning) in (_SOLUTION if kind == "solution" else _PAIR).items():
                 _variable(file, name, dims, inner, dtype, meaning)
             _variable(file, f"{kind}_seconds", dims, (), "f8", "wall time of the task, s")
             _variable(file, f"{kind}_state", dims, (), "i1", "0 left, 1 done, 2 failed")
             file.create_variable(f"{kind}_failure", dims, h5py.string_dtype())
-        settings = spec.model_dump_json()
+        settings = json.dumps(spec.resolved())
         for key, value in {"schema": SCHEMA, "title": spec.title, "config": settings, **provenance()}.items():
             file.attrs[key] = value
 
 
-def coordinates(spec: SweepSpec) -> dict[str, list[Any]]:
-    """Dimensions of the result file with their labels."""
+def coordinates(spec: SweepSpec) -> dict[str, NDArray[Any]]:
+    """Dimensions of the result file with their labels, text as object arrays."""
     algorithms = [spec.algorithm(label) for label in spec.algorithms]
     units = spec.model.n_hidden or 1
     sizes = {
@@ -194,18 +200,18 @@ def coordinates(spec: SweepSpec) -> dict[str, list[Any]]:
         "solution": spec.grid.solutions,
         "pair": len(spec.pairs()),
         "realization": spec.measure.realizations if spec.measure.method == "sampled" else 1,
-        "epoch": max(algorithm.epochs for algorithm in algorithms),
+        "epoch": max(1, *(algorithm.epochs for algorithm in algorithms)),
         "replica": max(getattr(algorithm, "replicas", 1) for algorithm in algorithms),
         "order": spec.measure.orders,
         "byte": -(-max(spec.grid.n_inputs) * units // 8),
     }
     return {
-        "n_inputs": list(spec.grid.n_inputs),
-        "algorithm": list(spec.algorithms),
-        "fraction": list(spec.measure.fractions),
-        "symmetry": list(SYMMETRY),
-        "position": [float(x) for x in np.linspace(0, 1, spec.measure.profile_points)],
-        **{name: list(range(size)) for name, size in sizes.items()},
+        "n_inputs": np.array(spec.grid.n_inputs),
+        "algorithm": np.array(list(spec.algorithms), object),
+        "fraction": np.array(spec.measure.fractions),
+        "symmetry": np.array(SYMMETRY, object),
+        "position": np.linspace(0, 1, spec.measure.profile_points),
+        **{name: np.arange(size) for name, size in sizes.items() if size},
     }
 
 
@@ -213,24 +219,36 @@ def _variable(
     file: h5netcdf.File, name: str, dims: tuple[str, ...], inner: tuple[str, ...], dtype: str, meaning: str
 ) -> None:
     """A chunk for each task; floats start as NaN."""
-    lengths = tuple(max(len(file.dimensions[dim]), 1) for dim in inner)
+    lengths = tuple(len(file.dimensions[dim]) for dim in inner)
     options: dict[str, Any] = {"chunks": (1,) * len(dims) + lengths, "compression": "gzip"} if inner else {}
     fill = np.nan if dtype == "f8" else None
     variable = file.create_variable(name, (*dims, *inner), dtype, fillvalue=fill, **options)
     variable.attrs["long_name"] = meaning
 
 
+def _move_to_new(part: Path, path: Path) -> None:
+    """Give a finished file its name; unlike a rename, never replaces a file made meanwhile."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here
+        path.touch(exist_ok=False)
+        part.replace(path)
+
+
 @contextmanager
-def _opened(path: Path, mode: str, patience: float) -> Iterator[h5py.File]:
-    """The file, waiting while a writer or readers hold HDF5's lock on it."""
-    deadline = time.monotonic() + patience
+def _opened(path: Path, mode: str) -> Iterator[h5py.File]:
+    """The file, waiting as long as a writer or readers hold HDF5's lock on it; a warning after a while."""
+    began, warned = time.monotonic(), False
     while True:
         try:
             file = h5py.File(path, mode)
             break
         except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise
+            if not warned and time.monotonic() - began > PATIENCE:
+                warnings.warn(f"{path}: another program has it open; waiting until it is closed", stacklevel=2)
+                warned = True
             time.sleep(0.02)
     with file:
         yield file
@@ -238,9 +256,9 @@ def _opened(path: Path, mode: str, patience: float) -> Iterator[h5py.File]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[h5py.File]:
-    """The file for reading, kept from the writer meanwhile; raises StoreError if it is not HDF5 or stays in use."""
+    """The file for reading, kept from the writer meanwhile; raises StoreError if it is not HDF5."""
     try:
-        with _opened(path, "r", READER_PATIENCE) as file:
+        with _opened(path, "r") as file:
             yield file
     except OSError as error:
         raise StoreError(f"{path}: cannot be read as HDF5 ({error}); is it a result file, and complete?") from None

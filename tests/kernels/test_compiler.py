@@ -20,6 +20,14 @@ def test_processes_that_start_at_once_share_one_cache(tmp_path):
     assert compiled == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")}
 
 
+def test_a_lock_that_cannot_be_opened_is_no_obstacle(tmp_path):
+    start(tmp_path).communicate(timeout=120)
+    (lock,) = tmp_path.rglob("lock")
+    lock.unlink()
+    lock.mkdir()
+    assert start(tmp_path).communicate(timeout=120)[0].strip() == "0"
+
+
 def test_an_unwritable_cache_folder_is_no_obstacle(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")

@@ -2,20 +2,24 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binland.bits import pack, unpack
+from binland.bits import from_bytes, pack, to_bytes
 from binland.kernels.forward import count_errors, outputs_into, preactivations_into
 from tests.naive import machine as naive
 from tests.problems import problems, signs
 
 
 @given(st.integers(1, 300), st.integers(1, 5), st.integers(0, 2**32))
-def test_unpack_undoes_pack(n, rows, seed):
+def test_packed_bits_are_the_signs(n, rows, seed):
     weights = signs(np.random.default_rng(seed), (rows, n))
-    assert np.array_equal(unpack(pack(weights), n), weights)
+    words = pack(weights)
+    bits = [[int(word) >> k & 1 for word in row for k in range(64)] for row in words]
+    assert np.array_equal(2 * np.array(bits)[:, :n] - 1, weights)
+    assert not np.any(np.array(bits)[:, n:])
+    assert np.array_equal(from_bytes(to_bytes(weights), weights.shape), weights)
 
 
 def test_zero_packs_as_plus_one():
-    assert np.array_equal(unpack(pack(np.array([0.0, -0.0, -1e-9, 2.0])), 4), [1, 1, -1, 1])
+    assert pack(np.array([0.0, -0.0, -1e-9, 2.0])).tolist() == [0b1011]
 
 
 @given(problems())

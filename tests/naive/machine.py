@@ -29,13 +29,10 @@ def path_error_counts(weights, outputs, inputs, labels, flipped):
     return counts
 
 
-def expected_errors_count(weights, outputs, inputs, labels, flips, flippable=None):
-    """Mean errors over every choice of `flips` of the flippable flat indices."""
-    indices = range(weights.size) if flippable is None else flippable
-    values = [
-        path_error_counts(weights, outputs, inputs, labels, chosen)[-1] for chosen in combinations(indices, flips)
-    ]
-    return float(np.mean(values))
+def expected_errors_count(weights, outputs, inputs, labels, flips):
+    """Mean errors over every choice of `flips` weights."""
+    choices = combinations(range(weights.size), flips)
+    return float(np.mean([path_error_counts(weights, outputs, inputs, labels, chosen)[-1] for chosen in choices]))
 
 
 def expected_errors_independent(weights, outputs, inputs, labels, probability):

@@ -33,11 +33,12 @@ n_inputs = [21]
 
 
 def settings(**changes):
-    """Plain settings, without [smoke]; changes are `section={key: value}` or `key=value`."""
+    """Plain settings, without [smoke]; changes are `section={key: value}` (algorithms: all of them) or `key=value`."""
     plain = tomllib.loads(TEXT)
     plain.pop("smoke")
     for section, change in changes.items():
-        plain[section] = {**plain[section], **change} if isinstance(change, dict) else change
+        merged = isinstance(change, dict) and section != "algorithms"
+        plain[section] = {**plain[section], **change} if merged else change
     return plain
 
 

@@ -1,12 +1,21 @@
+import json
+import math
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import binland as bl
 from binland.errors import InvalidInputError, StoreError
+from binland.plots import plot_overview
+from binland.rng import seed_of
 from binland.sweep import run
+from binland.sweep.execute import _problem
+from binland.sweep.spec import build_manifold, canonical_json, disorder_key
 from binland.sweep.store import DONE, FAILED, Store
-from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks
+from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, stream_text
 from tests.sweep.small import TEXT, spec
 
 TIMES = ["solution_seconds", "pair_seconds"]
@@ -50,28 +59,91 @@ def test_results_have_named_dimensions_and_every_sample(finished):
     assert {"config", "git", "host", "version_numba", "created"} <= set(data.attrs)
 
 
-def test_stored_numbers_are_those_of_the_stored_solutions(finished):
-    data = bl.load_results(finished)
-    from binland.sweep.execute import _problem
+@pytest.mark.parametrize("flips", ["count", "independent"])
+def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
+    """Every stored number of a cell, from the public functions and the documented streams."""
+    small = spec(data={"teacher_kind": "gaussian", "feature_kind": "binary"}, measure={"flips": flips, "orders": 3})
+    path = tmp_path / "out.h5"
+    bl.run_sweep(small, path)
+    cell = Cell(31, 1, "RSGD")
+    key = disorder_key(small, 31, 1)
 
-    _, train, test = _problem(spec().canonical(), 31, 1)
-    a, b = (bl.load_solution(finished, 31, "RSGD", disorder=1, solution=k) for k in (0, 1))
-    point = data.sel(n_inputs=31, disorder=1, algorithm="RSGD")
-    assert float(point["train_error"].sel(solution=0)) == a.error(train) == a.history[-1]
-    assert float(point["test_error"].sel(solution=0)) == a.error(test)
-    pair = point.sel(pair=0)
-    assert float(pair["distance"].sel(symmetry="raw")) == bl.hamming(a, b)
-    assert float(pair["distance"].sel(symmetry="aligned")) == bl.hamming(a, bl.align(b, to=a).solution)
-    ends = pair["path_error"].isel(position=[0, -1])
-    assert np.allclose(ends, [a.error(train), b.error(train)])
-    assert a.history.shape == (3,)
+    def drawn(purpose):
+        return seed_of(canonical_json(key | {"purpose": purpose}))
+
+    manifold = bl.HiddenManifold(31, 11, drawn("manifold"), "gaussian", "binary")
+    train, test = manifold.sample(30, drawn("train")), manifold.sample(50, drawn("test"))
+    machine, algorithm = bl.CommitteeMachine(31, 5), bl.RSGD(epochs=3, replicas=2)
+    solutions = [
+        bl.fit(machine, train, algorithm, seed_of(stream_text(small, "fit", cell, solution=k))) for k in range(2)
+    ]
+    point = bl.load_results(path).sel(n_inputs=31, disorder=1, algorithm="RSGD")
+    for k, solution in enumerate(solutions):
+        found = point.sel(solution=k)
+        stream = seed_of(stream_text(small, "local_energy", cell, solution=k, flips=flips))
+        energy = bl.local_energy(solution, train, [0.05, 0.1], 3, stream, flips)
+        assert float(found["train_error"]) == solution.error(train)
+        assert float(found["test_error"]) == solution.error(test)
+        assert np.array_equal(found["local_energy"], energy.samples)
+        assert np.array_equal(found["history"].dropna("epoch"), solution.history)
+        assert np.array_equal(found["replica_error"], solution.replicas.errors)
+        assert float(found["replica_spread"]) == solution.replicas.spread
+        stored = bl.load_solution(path, 31, "RSGD", disorder=1, solution=k)
+        assert np.array_equal(stored.weights, solution.weights)
+        assert np.array_equal(stored.history, solution.history)
+        assert stored.algorithm == algorithm
+    start, end = solutions
+    for symmetry, moved in (("raw", end), ("aligned", bl.align(end, to=start).solution)):
+        found = point.sel(pair=0, symmetry=symmetry)
+        stream = seed_of(stream_text(small, "path", cell, start=0, end=1, symmetry=symmetry))
+        barrier = bl.barrier(start, moved, train, 3, stream)
+        assert float(found["distance"]) == bl.hamming(start, moved)
+        assert np.array_equal(found["barrier"], barrier.samples)
+        assert float(found["barrier_of_mean"]) == barrier.max_of_mean
+        assert np.array_equal(found["path_error"][[0, -1]], barrier.profile[[0, -1]])
+    assert float(point["distance"].sel(pair=0, symmetry="raw")) > float(
+        point["distance"].sel(pair=0, symmetry="aligned")
+    )
+
+
+def test_train_test_and_disorder_samples_are_different_draws():
+    _, train, test = _problem(spec().canonical(), 31, 0)
+    _, other, _ = _problem(spec().canonical(), 31, 1)
+    rows = [{row.tobytes() for row in patterns.inputs} for patterns in (train, test, other)]
+    assert not rows[0] & rows[1]
+    assert not rows[0] & rows[2]
+    manifolds = [build_manifold(spec(), 31, disorder) for disorder in (0, 1)]
+    assert not np.array_equal(manifolds[0].features, manifolds[1].features)
+    assert not np.array_equal(manifolds[0].teacher, manifolds[1].teacher)
+
+
+def test_the_file_records_every_setting(tmp_path):
+    path = tmp_path / "out.h5"
+    whole = spec(algorithms={"free": {"kind": "SGD", "epochs": 2, "ste_window": math.inf}, "SGD": {"epochs": 2}})
+    Store.open_or_create(path, whole)
+    config = json.loads(bl.load_results(path).attrs["config"])
+    assert list(config["algorithms"]) == ["free", "SGD"]
+    assert config["algorithms"]["SGD"]["clip"] == 1.0
+    assert config["data"]["n_test"] == 50
+    assert Store.open(path).spec.canonical() == whole.canonical()
+    bl.run_sweep(whole, path)
+
+
+def test_one_solution_has_no_pairs(tmp_path):
+    path = tmp_path / "out.h5"
+    bl.run_sweep(spec(grid={"solutions": 1}, algorithms={"SGD": {"epochs": 0}}), path)
+    data = bl.load_results(path)
+    assert "barrier" not in data
+    assert bool(data["test_error"].notnull().all())
+    assert plot_overview(path, tmp_path)[0].exists()
 
 
 def test_a_larger_grid_changes_no_other_number(finished, tmp_path):
-    larger = spec(grid={"n_inputs": [11, 21, 31], "disorder_samples": 3}, measure={"orders": 3})
+    measure = {"orders": 3, "fractions": [0.02, 0.1, 0.05], "realizations": 4}
+    larger = spec(grid={"n_inputs": [11, 21, 31], "disorder_samples": 3}, measure=measure)
     bl.run_sweep(larger, tmp_path / "larger.h5")
     old, new = bl.load_results(finished), bl.load_results(tmp_path / "larger.h5")
-    shared = new.sel(n_inputs=old["n_inputs"], disorder=old["disorder"], order=old["order"])
+    shared = new.sel({dim: old[dim] for dim in ("n_inputs", "disorder", "order", "fraction", "realization")})
     for name in ("train_error", "test_error", "local_energy", "history", "distance", "barrier"):
         xr.testing.assert_equal(shared[name].drop_attrs(), old[name].drop_attrs())
 
@@ -132,6 +204,24 @@ def test_two_writers_at_once_are_refused(tmp_path):
     store = Store.open_or_create(path, spec())
     with store.writing(), pytest.raises(StoreError, match="another process is writing"):
         bl.run_sweep(spec(), path)
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="is a folder"):
+        bl.run_sweep(spec(), tmp_path)
+
+
+def test_a_reader_does_not_stop_the_writer(tmp_path, monkeypatch):
+    monkeypatch.setattr("binland.sweep.store.PATIENCE", 0.1)
+    path = tmp_path / "out.h5"
+    store = Store.open_or_create(path, spec())
+    script = f"import h5py, time; f = h5py.File({str(path)!r}); print('open', flush=True); time.sleep(2)"
+    task = SolutionTask(Cell(21, 0, "SGD"), 0)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout.readline() == "open\n"
+        with pytest.warns(UserWarning, match="another program has it open"):
+            store.record(task, {"train_error": np.array(0.5)})
+    assert store.states()[task] == DONE
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):

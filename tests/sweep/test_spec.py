@@ -64,16 +64,17 @@ def test_labels_name_variants_of_an_algorithm():
         ({"algorithms": {"x": {"kind": ["SGD"]}}}, "kind = \\['SGD'\\] is not one of"),
         ({"algorithms": {"SGD": 3}}, "algorithms.SGD = 3"),
         ({"algorithms": {"RSGD": {"coupling": 2.0}}}, "replicas overshoot"),
+        ({"algorithms": {"SGD": {}, "copy": {"kind": "SGD"}}}, "algorithms.copy has the settings of SGD"),
+        ({"grid": {"n_inputs": [10**20]}}, "grid.n_inputs.0 = 1000.*less than or equal to"),
+        ({"grid": {"n_inputs": [10_000_000]}, "model": {"n_hidden": 1000}}, "at most 10\\^9"),
+        ({"title": "a\0b"}, "title = "),
+        ({"measure": {"fractions": [0.1, 0.1]}}, "each fraction may occur once"),
         ({"grid": 3}, "grid = 3"),
     ],
 )
 def test_a_bad_value_gets_one_line_with_key_value_and_what_is_allowed(changes, message):
-    plain = settings()
-    for section, change in changes.items():
-        merge = isinstance(change, dict) and section != "algorithms"
-        plain[section] = {**plain[section], **change} if merge else change
     with pytest.raises(InvalidInputError, match=message) as caught:
-        check_settings(plain, "sweep.toml")
+        check_settings(settings(**changes), "sweep.toml")
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("sweep.toml: ")
 
