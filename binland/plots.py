@@ -1,6 +1,5 @@
 """The paper's overview figure (Fig. 6 for the committee machine, Fig. 18 for the perceptron) from a result file."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def plot_overview(path: str | Path, out: str | Path) -> list[Path]:
         for panel in axes[1]:
             panel.set_axis_off()
             panel.text(0.5, 0.5, "one solution each: no pairs", ha="center", transform=panel.transAxes)
-    figure.suptitle(textwrap.fill(_headline(data, spec), 130), fontsize=9)
+    figure.suptitle(_headline(data, spec), fontsize=9)
     folder = Path(out)
     targets = [folder / f"{Path(path).stem}.{ending}" for ending in ("png", "pdf")]
     try:
@@ -92,14 +91,13 @@ def error_bar_text(data: xr.Dataset) -> str:
 def _headline(data: xr.Dataset, spec: SweepSpec) -> str:
     hidden = f", H = {spec.model.n_hidden}" if spec.model.kind == "committee" else ""
     parts = [
-        f"{spec.title or Path(str(spec.model.kind)).name}.",
         f"D = {spec.data.latent_dim}, P = {spec.data.n_patterns}{hidden};",
         f"{spec.grid.solutions} solutions, {len(spec.pairs())} directed pairs, {spec.measure.orders} orders;",
         f"{error_bar_text(data)}.",
     ]
     if any(bool((data[name] != 1).any()) for name in ("solution_state", "pair_state") if name in data):
         parts.append("UNFINISHED SWEEP.")
-    return _plain(" ".join(parts))
+    return _plain(f"{spec.title or spec.model.kind}\n{' '.join(parts)}")
 
 
 def _plain(text: str) -> str:

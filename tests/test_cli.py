@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,20 +69,46 @@ def test_even_sizes_are_a_warning_on_one_line(config, tmp_path):
     assert found.stderr.count("\n") == 1
 
 
-@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to a process group")
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
+def started(config, tmp_path):
+    """A long sweep on two workers in a process group of its own, with its first task done."""
     config.write_text(TEXT.replace("disorder_samples = 2", "disorder_samples = 500"))
     process = subprocess.Popen(
         [*COMMAND, "sweep", config.name, "--out", "out.h5", "--workers", "2"],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    while "0 done" in (state := call("status", "out.h5", cwd=tmp_path).stdout) or not state:
+    while not re.search("^[1-9][0-9]* done", call("status", "out.h5", cwd=tmp_path).stdout, re.MULTILINE):
         assert process.poll() is None
         time.sleep(0.2)
+    return process
+
+
+def group_is_gone(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals to a process group")
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
+    process = started(config, tmp_path)
     os.killpg(process.pid, signal.SIGINT)
     stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert stderr == "interrupted; what is done is in out.h5, run the same command to go on\n"
     after = call("status", "out.h5", cwd=tmp_path).stdout
     assert " 0 failed" in after
-    assert " 0 done" not in after
+    assert re.search("^[1-9][0-9]* done", after, re.MULTILINE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends signals to a process group")
+def test_workers_end_with_a_killed_parent(config, tmp_path):
+    process = started(config, tmp_path)
+    process.kill()
+    process.wait()
+    process.stderr.close()
+    deadline = time.monotonic() + 30
+    while not group_is_gone(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

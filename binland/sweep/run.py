@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -154,9 +155,17 @@ def _pooled(spec: SweepSpec, store: Store, todo: list[Task], workers: int) -> It
 
 
 def _prepare_worker() -> None:
-    """One thread per worker; Ctrl-C is the parent's business."""
+    """One thread per worker; Ctrl-C is the parent's business; without the parent there is no work."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threadpool_limits(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def default_workers() -> int:
