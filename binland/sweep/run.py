@@ -64,8 +64,12 @@ def run_sweep(
         states = store.states()
         done = sum(state == DONE for state in states.values())
         failed, began = 0, time.perf_counter()
-        todo = [task for task in all_tasks(spec) if states[task] != DONE]
-        pool = _pooled(spec, store, todo, workers) if workers > 1 and todo else _serial(spec, store, todo)
+        unfinished = [task for task in all_tasks(spec) if states[task] != DONE]
+        pool = (
+            _pooled(spec, store, unfinished, workers)
+            if workers > 1 and unfinished
+            else _serial(spec, store, unfinished)
+        )
         before = done
         for task, arrays in pool:
             store.record(task, arrays)
@@ -89,11 +93,11 @@ def warm_up() -> None:
 class _Queue:
     """Tasks to do; a pair is ready once its two solutions are in the store."""
 
-    def __init__(self, spec: SweepSpec, store: Store, todo: list[Task]):
+    def __init__(self, spec: SweepSpec, store: Store, unfinished: list[Task]):
         self.spec, self.store = spec, store
         self.text = spec.canonical()
-        self.missing = {task for task in todo if isinstance(task, SolutionTask)}
-        self.waiting = list(todo)
+        self.missing = {task for task in unfinished if isinstance(task, SolutionTask)}
+        self.waiting = list(unfinished)
 
     def next_ready(self) -> Task | None:
         """The first task that can run now, taken out of the queue."""
@@ -120,8 +124,8 @@ class _Queue:
         return self.text, task, tuple(self.store.weights(need, shape) for need in task.needs)
 
 
-def _serial(spec: SweepSpec, store: Store, todo: list[Task]) -> Iterator[tuple[Task, Arrays]]:
-    queue = _Queue(spec, store, todo)
+def _serial(spec: SweepSpec, store: Store, unfinished: list[Task]) -> Iterator[tuple[Task, Arrays]]:
+    queue = _Queue(spec, store, unfinished)
     with threadpool_limits(1):
         while (task := queue.next_ready()) is not None:
             arrays = execute(*queue.arguments(task))
@@ -129,9 +133,9 @@ def _serial(spec: SweepSpec, store: Store, todo: list[Task]) -> Iterator[tuple[T
             queue.finish(task, arrays)
 
 
-def _pooled(spec: SweepSpec, store: Store, todo: list[Task], workers: int) -> Iterator[tuple[Task, Arrays]]:
+def _pooled(spec: SweepSpec, store: Store, unfinished: list[Task], workers: int) -> Iterator[tuple[Task, Arrays]]:
     warm_up()
-    queue = _Queue(spec, store, todo)
+    queue = _Queue(spec, store, unfinished)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_prepare_worker)
     running: dict[Future[Arrays], Task] = {}
     try:
