@@ -2,26 +2,20 @@
 
 import math
 import sys
-import time
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
 from binland.errors import BinlandError
+from binland.sweep.progress import Reporter, duration, errors
 
 app = typer.Typer(
     help="Sweeps over binary neural networks: train, measure, store, plot.",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-LOG_EVERY = 60.0  # seconds between log lines where there is no terminal
 
 
 @app.command()
@@ -35,7 +29,7 @@ def sweep(
     from binland.sweep.run import default_workers, run_sweep
     from binland.sweep.store import Store
 
-    reporter = _Reporter()
+    reporter = Reporter()
     try:
         with reporter:
             run_sweep(config, out, default_workers() if workers is None else workers, smoke, reporter)
@@ -65,7 +59,7 @@ def status(file: Annotated[Path, typer.Argument(help="HDF5 result file.")]) -> N
     typer.echo(f"{counts['done']} done, {counts['failed']} failed, {counts['left']} left, of {len(states)} tasks")
     times = store.task_seconds()
     spent = sum(times[task] for task, state in states.items() if state == DONE)
-    typer.echo(f"{_duration(spent)} of work done, about {_duration(_work_left(states, times))} left, on one worker")
+    typer.echo(f"{duration(spent)} of work done, about {duration(_work_left(states, times))} left, on one worker")
     for task, failure in store.failures().items():
         typer.echo(f"failed: {task}\n{failure}")
 
@@ -82,51 +76,6 @@ def plot(
         typer.echo(str(path))
 
 
-class _Reporter:
-    """Progress bar on a terminal; elsewhere a log line a minute."""
-
-    def __init__(self) -> None:
-        self.last: Any = None
-        self.logged = time.monotonic()
-        self.bar: Bar | None = None
-        self.task: Any = None
-
-    def __enter__(self) -> "_Reporter":
-        if sys.stderr.isatty():
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self.bar = Bar(*columns, TextColumn("{task.fields[left]}"), console=errors)
-            self.task = self.bar.add_task("starting", total=None, left="")
-            self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar:
-            self.bar.stop()
-
-    def __call__(self, progress: Any) -> None:
-        self.last = progress
-        left = f"{_duration(_left(progress))} left"
-        if self.bar:
-            finished = progress.done + progress.failed
-            self.bar.update(self.task, description="tasks", completed=finished, total=progress.total, left=left)
-        elif time.monotonic() - self.logged >= LOG_EVERY:
-            self.logged = time.monotonic()
-            errors.print(f"{progress.done} of {progress.total} tasks done, {progress.failed} failed, about {left}")
-
-    def summary(self) -> str:
-        """One line about the run."""
-        if self.last is None:
-            return "nothing left to do"
-        p = self.last
-        return f"{p.done} of {p.total} tasks done, {p.failed} failed, in {_duration(p.seconds)}"
-
-
-def _left(progress: Any) -> float:
-    """Wall seconds left at the rate of this run, all tasks taken as equal."""
-    finished = progress.done + progress.failed - progress.done_before
-    return float(progress.seconds / max(finished, 1) * (progress.total - progress.done - progress.failed))
-
-
 def _work_left(states: dict[Any, int], times: dict[Any, float]) -> float:
     """Seconds of work left, from the mean time of the finished tasks of the same kind, N and algorithm, or kind."""
     known: dict[Any, list[float]] = {}
@@ -140,14 +89,6 @@ def _work_left(states: dict[Any, int], times: dict[Any, float]) -> float:
 
 def _group(task: Any) -> Any:
     return type(task), task.cell.n_inputs, task.cell.algorithm
-
-
-def _duration(seconds: float) -> str:
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {whole % 60:02d} s" if minutes else f"{seconds:.1f} s"
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from contextlib import nullcontext
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -21,22 +21,11 @@ from binland.flatness import local_energy
 from binland.models import CommitteeMachine
 from binland.paths import shortest_path
 from binland.sweep.execute import Arrays, execute
+from binland.sweep.progress import Progress, Reporter
 from binland.sweep.spec import SweepSpec, build_machine, load_spec
 from binland.sweep.store import DONE, FAILED, LEFT, Store
 from binland.sweep.tasks import SolutionTask, Task, all_tasks
 from binland.training import fit
-
-
-@dataclass(frozen=True)
-class Progress:
-    """State of a run: tasks done, failed and in all, wall seconds since it began, done before it began."""
-
-    done: int
-    failed: int
-    total: int
-    seconds: float
-    done_before: int
-
 
 Report = Callable[[Progress], None]
 
@@ -52,31 +41,27 @@ def run_sweep(
 
     config: path of a TOML file, or a checked SweepSpec. out: HDF5 file; made if missing, continued if it holds this
     very sweep, and refused otherwise. workers: processes, one thread each; 1 runs in this process (more need the
-    usual `if __name__ == "__main__":` guard in a script). smoke: apply the file's [smoke] table. report: called
-    after every task. A task that fails is recorded with its traceback and the sweep goes on.
+    usual `if __name__ == "__main__":` guard in a script). smoke: apply the file's [smoke] table. report: called after
+    every task, instead of the progress bar (off a terminal: a log line a minute). A task that fails is recorded with
+    its traceback and the sweep goes on.
     Raises InvalidInputError on a bad configuration, StoreError on a file that is foreign, of another configuration,
     in use or not writable. On KeyboardInterrupt what is done is in the file; call again to go on.
     """
     spec = config if isinstance(config, SweepSpec) else load_spec(config, smoke)
     positive_int("workers", workers)
     store = Store.open_or_create(out, spec)
-    with store.writing():
+    with store.writing(), Reporter() if report is None else nullcontext(report) as tell:
         states = store.states()
         done = sum(state == DONE for state in states.values())
         failed, began = 0, time.perf_counter()
         unfinished = [task for task in all_tasks(spec) if states[task] != DONE]
-        pool = (
-            _pooled(spec, store, unfinished, workers)
-            if workers > 1 and unfinished
-            else _serial(spec, store, unfinished)
-        )
         before = done
-        for task, arrays in pool:
+        results = _pooled if workers > 1 and unfinished else _serial
+        for task, arrays in results(spec, store, unfinished, workers):
             store.record(task, arrays)
             failed += "failure" in arrays
             done += "failure" not in arrays
-            if report:
-                report(Progress(done, failed, len(states), time.perf_counter() - began, before))
+            tell(Progress(done, failed, len(states), time.perf_counter() - began, before))
     return store
 
 
@@ -124,7 +109,7 @@ class _Queue:
         return self.text, task, tuple(self.store.weights(need, shape) for need in task.needs)
 
 
-def _serial(spec: SweepSpec, store: Store, unfinished: list[Task]) -> Iterator[tuple[Task, Arrays]]:
+def _serial(spec: SweepSpec, store: Store, unfinished: list[Task], workers: int) -> Iterator[tuple[Task, Arrays]]:
     queue = _Queue(spec, store, unfinished)
     with threadpool_limits(1):
         while (task := queue.next_ready()) is not None:
