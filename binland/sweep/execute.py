@@ -14,7 +14,8 @@ from binland.flatness import local_energy
 from binland.models import Machine, Solution
 from binland.paths import barrier, hamming
 from binland.rng import seed_of
-from binland.sweep.spec import SweepSpec, build_machine, build_manifold, canonical_json, disorder_key, parse_canonical
+from binland.sweep.problem import build_machine, build_manifold, disorder_key
+from binland.sweep.spec import SweepSpec, canonical_json, parse_canonical
 from binland.sweep.tasks import PairTask, SolutionTask, Task, stream_text
 from binland.symmetry import align
 from binland.training import fit

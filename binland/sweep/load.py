@@ -7,7 +7,7 @@ import xarray as xr
 
 from binland.errors import InvalidInputError
 from binland.models import Solution
-from binland.sweep.spec import build_machine
+from binland.sweep.problem import build_machine
 from binland.sweep.store import DONE, Store, reading
 from binland.sweep.tasks import Cell, SolutionTask
 

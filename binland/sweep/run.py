@@ -21,8 +21,9 @@ from binland.flatness import local_energy
 from binland.models import CommitteeMachine
 from binland.paths import shortest_path
 from binland.sweep.execute import Arrays, execute
+from binland.sweep.problem import build_machine
 from binland.sweep.progress import Progress, Reporter
-from binland.sweep.spec import SweepSpec, build_machine, load_spec
+from binland.sweep.spec import SweepSpec, load_spec
 from binland.sweep.store import DONE, FAILED, LEFT, Store
 from binland.sweep.tasks import SolutionTask, Task, all_tasks
 from binland.training import fit

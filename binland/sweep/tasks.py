@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from binland.sweep.spec import SweepSpec, canonical_json, describe_algorithm, disorder_key
+from binland.sweep.problem import disorder_key
+from binland.sweep.spec import SweepSpec, canonical_json, describe_algorithm
 
 
 @dataclass(frozen=True)

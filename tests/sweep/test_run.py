@@ -13,7 +13,8 @@ from binland.plots import plot_overview
 from binland.rng import seed_of
 from binland.sweep import run
 from binland.sweep.execute import _problem
-from binland.sweep.spec import build_manifold, canonical_json, disorder_key
+from binland.sweep.problem import build_manifold, disorder_key
+from binland.sweep.spec import canonical_json
 from binland.sweep.store import DONE, FAILED, Store
 from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, stream_text
 from tests.sweep.small import TEXT, spec

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from binland import ADV, SGD, CommitteeMachine, Perceptron
 from binland.errors import InvalidInputError
-from binland.sweep.spec import build_machine, check_settings, load_spec, parse_canonical
+from binland.sweep.problem import build_machine
+from binland.sweep.spec import check_settings, load_spec, parse_canonical
 from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, stream_text
 from tests.sweep.small import TEXT, settings, spec
 
