@@ -110,6 +110,12 @@ class ADV(SGD):
 Algorithm = SGD | RSGD | ADV
 
 
+def check_algorithm(algorithm: Algorithm) -> None:
+    """Raise InvalidInputError unless it is an algorithm."""
+    if not isinstance(algorithm, SGD):
+        raise InvalidInputError(f"algorithm={algorithm!r} is not an SGD, RSGD or ADV")
+
+
 def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:
     """`value` as a float if it is in [1e-12, 1e12] (or zero, or infinite, if allowed); else InvalidInputError.
 

@@ -27,16 +27,15 @@ def sweep(
 ) -> None:
     """Run a sweep, or carry on where it stopped."""
     from binland.sweep.run import default_workers, run_sweep
-    from binland.sweep.store import Store
 
     reporter = Reporter()
     try:
         with reporter:
-            run_sweep(config, out, default_workers() if workers is None else workers, smoke, reporter)
+            store = run_sweep(config, out, default_workers() if workers is None else workers, smoke, reporter)
     except KeyboardInterrupt:
         errors.print(f"interrupted; what is done is in {out}, run the same command to go on", markup=False)
         raise typer.Exit(130) from None
-    failures = Store.open(out).failures()
+    failures = store.failures()
     typer.echo(f"{out}: {reporter.summary()}")
     if failures:
         errors.print(

@@ -1,6 +1,6 @@
 """Binary perceptron and committee machine, their exact symmetries, and solutions (+-1 weights of a machine)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,7 @@ class CommitteeMachine:
         positive_int("n_hidden", self.n_hidden)
         if self.output_weights is None:
             return
-        signs = checked_signs("output_weights", np.asarray(self.output_weights), 1)
+        signs = checked_signs("output_weights", self.output_weights, 1)
         if len(signs) != self.n_hidden:
             raise InvalidInputError(f"{len(signs)} output_weights for n_hidden={self.n_hidden}; one per hidden unit")
         values = tuple(int(c) for c in signs)
@@ -151,11 +151,10 @@ class Solution:
     latents: NDArray[np.float32] | None = None
     history: NDArray[np.float64] | None = None
     replicas: Replicas | None = None
-    algorithm: "Algorithm | None" = field(default=None)
+    algorithm: "Algorithm | None" = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.machine, (Perceptron, CommitteeMachine)):
-            raise InvalidInputError(f"machine={self.machine!r} is not a Perceptron or CommitteeMachine")
+        check_machine(self.machine)
         shape = self.machine.weight_shape
         weights = checked_signs("weights", self.weights, len(shape))
         if weights.shape != shape:
@@ -185,7 +184,8 @@ class Solution:
 
     def predict(self, inputs: ArrayLike) -> Signs:
         """Predicted labels (P,) int8 of inputs (P, N); sign(0) = +1."""
-        patterns = Patterns(checked_signs("inputs", inputs, 2), np.ones(len(np.asarray(inputs)), np.int8))
+        signs = checked_signs("inputs", inputs, 2)
+        patterns = Patterns(signs, np.ones(len(signs), np.int8))
         check_fit(self.machine, patterns)
         return as_signs(outputs(self.machine, self.words, patterns))
 
@@ -201,10 +201,15 @@ class Solution:
         return f"Solution({self.machine}, {made})"
 
 
+def check_machine(machine: Machine) -> None:
+    """Raise InvalidInputError unless it is a machine."""
+    if not isinstance(machine, (Perceptron, CommitteeMachine)):
+        raise InvalidInputError(f"machine={machine!r} is not a Perceptron or CommitteeMachine")
+
+
 def check_fit(machine: Machine, patterns: Patterns) -> None:
     """Raise InvalidInputError unless both are what they should be and have the same number of inputs."""
-    if not isinstance(machine, (Perceptron, CommitteeMachine)):
-        raise InvalidInputError(f"{machine!r} is not a Perceptron or CommitteeMachine")
+    check_machine(machine)
     if not isinstance(patterns, Patterns):
         raise InvalidInputError(f"{type(patterns).__name__} given where Patterns are needed: Patterns(inputs, labels)")
     if machine.n_inputs != patterns.n_inputs:

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.algorithms import SGD, Algorithm
+from binland.algorithms import SGD, Algorithm, check_algorithm
 from binland.bits import Signs
 from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
@@ -116,8 +116,12 @@ def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed
     Raises InvalidInputError if the machines or the number of inputs differ.
     """
     check_same(start, end)
-    differing = np.flatnonzero(start.weights.reshape(-1) != end.weights.reshape(-1))
-    return walk(start, end, patterns, generator(seed, "shortest_path").permutation(differing))
+    return walk(start, end, patterns, generator(seed, "shortest_path").permutation(_differing(start, end)))
+
+
+def _differing(start: Solution, end: Solution) -> NDArray[np.int64]:
+    """Flat indices of the weights that differ."""
+    return np.flatnonzero(start.weights != end.weights)
 
 
 def walk(start: Solution, end: Solution, patterns: Patterns, flipped: NDArray[np.int64]) -> Path:
@@ -170,8 +174,7 @@ def optimized_path(
     """
     check_same(start, end)
     run = SGD() if algorithm is None else algorithm
-    if not isinstance(run, SGD):
-        raise InvalidInputError(f"algorithm={run!r} is not an SGD, RSGD or ADV")
+    check_algorithm(run)
     middle_rng, fit_rng, first_rng, second_rng = generator(seed, "optimized_path").spawn(4)
     latents = midpoint_latents(start, end, run, middle_rng)
     midpoint = fit(start.machine, patterns, run, fit_rng, start=latents)
@@ -190,7 +193,7 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
     """
     machine = start.machine
     signs = np.array(start.weights).reshape(-1)
-    differing = np.flatnonzero(signs != end.weights.reshape(-1))
+    differing = _differing(start, end)
     chosen = generator(seed, "midpoint").permutation(differing)[: len(differing) // 2]
     signs[chosen] *= -1
     known = [np.abs(ending.latents).mean() for ending in (start, end) if ending.latents is not None]

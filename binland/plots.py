@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from binland.errors import InvalidInputError, StoreError
 from binland.sweep.load import load_results
 from binland.sweep.spec import SweepSpec
-from binland.sweep.store import Store
+from binland.sweep.store import DONE, Store
 
 # The paper's green, blue and red in shades that stay apart for colour-blind readers; the markers are the paper's too.
 COLOURS = {"RSGD": "#009E73", "SGD": "#0072B2", "ADV": "#D55E00"}
@@ -33,7 +33,7 @@ def plot_overview(path: str | Path, out: str | Path) -> list[Path]:
     """
     spec = Store.open(path).spec
     data = load_results(path)
-    if not bool((data["solution_state"] == 1).any()):
+    if not bool((data["solution_state"] == DONE).any()):
         raise StoreError(f"{path}: no finished task yet; run `binland sweep` first")
     figure, axes = plt.subplots(2, 2, figsize=(9.6, 7.6), constrained_layout=True)
     _local_energies(axes[0, 0], data, spec)
@@ -95,7 +95,7 @@ def _headline(data: xr.Dataset, spec: SweepSpec) -> str:
         f"{spec.grid.solutions} solutions, {len(spec.pairs())} directed pairs, {spec.measure.orders} orders;",
         f"{error_bar_text(data)}.",
     ]
-    if any(bool((data[name] != 1).any()) for name in ("solution_state", "pair_state") if name in data):
+    if any(bool((data[name] != DONE).any()) for name in ("solution_state", "pair_state") if name in data):
         parts.append("UNFINISHED SWEEP.")
     return _plain(f"{spec.title or spec.model.kind}\n{' '.join(parts)}")
 

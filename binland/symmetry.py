@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from binland.bits import Signs
 from binland.errors import InvalidInputError
-from binland.models import CommitteeMachine, Perceptron, Solution, check_solutions
+from binland.models import Machine, Solution, check_solutions
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ def align(solution: Solution, to: Solution) -> Alignment:
     machine, target = solution.machine, to.machine
     if type(machine) is not type(target) or machine.weight_shape != target.weight_shape:
         raise InvalidInputError(f"cannot align {machine} to {target}: they are not of one kind and size")
-    if not target.symmetry.permutation or isinstance(target, Perceptron):
+    if not target.symmetry.permutation:
         return Alignment(solution, np.zeros(1, np.int64), np.ones(1, np.int8))
     source_outputs, target_outputs = machine.output_signs, target.output_signs
     signs = np.outer(target_outputs, source_outputs)
@@ -55,7 +55,7 @@ def align(solution: Solution, to: Solution) -> Alignment:
     return Alignment(_moved(solution, target, permutation, unit_signs), permutation.astype(np.int64), unit_signs)
 
 
-def _moved(solution: Solution, target: CommitteeMachine, permutation: NDArray[np.intp], signs: Signs) -> Solution:
+def _moved(solution: Solution, target: Machine, permutation: NDArray[np.intp], signs: Signs) -> Solution:
     """The solution with unit permutation[h], times signs[h], at place h."""
     latents, replicas = solution.latents, solution.replicas
     if latents is not None:

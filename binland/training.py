@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.algorithms import ADV, RSGD, SGD, Algorithm
+from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm
 from binland.bits import WORD, Words, as_signs, n_words, pack
 from binland.data import Patterns
 from binland.errors import InvalidInputError
@@ -28,8 +28,7 @@ def fit(
     Raises InvalidInputError if the patterns or the start do not fit the machine.
     """
     check_fit(machine, patterns)
-    if not isinstance(algorithm, SGD):
-        raise InvalidInputError(f"algorithm={algorithm!r} is not an SGD, RSGD or ADV")
+    check_algorithm(algorithm)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
     label_rng, *streams = generator(seed, "fit").spawn(1 + n_replicas)
     state = _State(machine, patterns, algorithm, streams, start)

@@ -42,6 +42,7 @@ def test_drawn_outputs_are_reproducible_signs():
         (lambda: bl.Perceptron(0), "n_inputs=0 is not an integer of at least 1"),
         (lambda: bl.CommitteeMachine(3, -1), "n_hidden=-1"),
         (lambda: bl.CommitteeMachine(3, 2, (1, 0)), "output_weights holds values"),
+        (lambda: bl.CommitteeMachine(3, 2, ((1, 1), 1)), "output_weights is not a rectangular array"),
         (lambda: bl.CommitteeMachine(3, 2, (1, 1, 1)), "3 output_weights for n_hidden=2"),
         (lambda: bl.Solution(bl.Perceptron(3), np.ones(4)), "do not fit"),
         (lambda: bl.Solution(bl.CommitteeMachine(3, 2), np.ones(6)), "2 dimension"),

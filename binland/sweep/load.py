@@ -47,8 +47,7 @@ def load_solution(path: str | Path, n_inputs: int, algorithm: str, disorder: int
     if store.states().get(task) != DONE:
         raise InvalidInputError(f"{path}: {task} is not among its finished solutions; see `binland status`")
     machine = build_machine(store.spec, n_inputs, disorder)
-    point = {"n_inputs": n_inputs, "disorder": disorder, "algorithm": algorithm, "solution": solution}
-    history = load_results(path)["history"].sel(point).to_numpy()
+    history = store.values(task, "history")
     return Solution(
         machine,
         store.weights(task, machine.weight_shape),

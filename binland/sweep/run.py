@@ -57,9 +57,10 @@ def run_sweep(
         failed, began = 0, time.perf_counter()
         unfinished = [task for task in all_tasks(spec) if states[task] != DONE]
         before = done
-        results = _pooled if workers > 1 and unfinished else _serial
-        for task, arrays in results(spec, store, unfinished, workers):
+        queue = _Queue(spec, store, unfinished)
+        for task, arrays in _pooled(queue, workers) if workers > 1 and unfinished else _serial(queue):
             store.record(task, arrays)
+            queue.finish(task, arrays)
             failed += "failure" in arrays
             done += "failure" not in arrays
             tell(Progress(done, failed, len(states), time.perf_counter() - began, before))
@@ -67,7 +68,7 @@ def run_sweep(
 
 
 def warm_up() -> None:
-    """Compile every kernel of a sweep once (or load it), so that workers only load: about 15 s on a new machine."""
+    """Compile every kernel of a sweep once (or load it), so that workers only load: some 5 s on a new machine."""
     patterns = HiddenManifold(3, 2, seed=0).sample(4, seed=0)
     machine = CommitteeMachine(3, 3)
     settings = RSGD(epochs=1, replicas=2)
@@ -110,18 +111,14 @@ class _Queue:
         return self.text, task, tuple(self.store.weights(need, shape) for need in task.needs)
 
 
-def _serial(spec: SweepSpec, store: Store, unfinished: list[Task], workers: int) -> Iterator[tuple[Task, Arrays]]:
-    queue = _Queue(spec, store, unfinished)
+def _serial(queue: _Queue) -> Iterator[tuple[Task, Arrays]]:
     with threadpool_limits(1):
         while (task := queue.next_ready()) is not None:
-            arrays = execute(*queue.arguments(task))
-            yield task, arrays
-            queue.finish(task, arrays)
+            yield task, execute(*queue.arguments(task))
 
 
-def _pooled(spec: SweepSpec, store: Store, unfinished: list[Task], workers: int) -> Iterator[tuple[Task, Arrays]]:
+def _pooled(queue: _Queue, workers: int) -> Iterator[tuple[Task, Arrays]]:
     warm_up()
-    queue = _Queue(spec, store, unfinished)
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_prepare_worker)
     running: dict[Future[Arrays], Task] = {}
     try:
@@ -132,12 +129,11 @@ def _pooled(spec: SweepSpec, store: Store, unfinished: list[Task], workers: int)
                 break
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
-                task = running.pop(future)
-                arrays = future.result()
-                yield task, arrays
-                queue.finish(task, arrays)
+                yield running.pop(future), future.result()
     except BrokenProcessPool:
-        raise StoreError(f"a worker process died; {store.path} is intact, run the same command to go on") from None
+        raise StoreError(
+            f"a worker process died; {queue.store.path} is intact, run the same command to go on"
+        ) from None
     finally:
         for process in list((pool._processes or {}).values()):
             process.terminate()

@@ -88,9 +88,8 @@ class MeasureSpec(_Section):
     @property
     def shown_fraction(self) -> float:
         """The fraction of the figure's inset: inset_fraction, or the middle one."""
-        return (
-            self.inset_fraction if self.inset_fraction is not None else sorted(self.fractions)[len(self.fractions) // 2]
-        )
+        middle = sorted(self.fractions)[len(self.fractions) // 2]
+        return middle if self.inset_fraction is None else self.inset_fraction
 
 
 class SweepSpec(_Section):

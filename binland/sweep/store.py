@@ -105,26 +105,31 @@ class Store:
 
     def states(self) -> dict[Task, int]:
         """LEFT, DONE or FAILED for every task."""
-        with reading(self.path) as file:
-            flags = {kind: file[f"{kind}_state"][...] for kind in self.kinds}
-        return {task: int(flags[_kind(task)][self._index(task)]) for task in all_tasks(self.spec)}
+        return {task: int(state) for task, state in self._of_tasks("state").items()}
 
     def task_seconds(self) -> dict[Task, float]:
         """Wall time of every task, NaN if it is not done."""
-        with reading(self.path) as file:
-            times = {kind: file[f"{kind}_seconds"][...] for kind in self.kinds}
-        return {task: float(times[_kind(task)][self._index(task)]) for task in all_tasks(self.spec)}
+        return {task: float(seconds) for task, seconds in self._of_tasks("seconds").items()}
 
     def failures(self) -> dict[Task, str]:
         """Tracebacks of the failed tasks."""
         failed = [task for task, state in self.states().items() if state == FAILED]
+        return {task: self.values(task, f"{_kind(task)}_failure").decode() for task in failed}
+
+    def _of_tasks(self, what: str) -> dict[Task, Any]:
+        """The variable KIND_what at every task."""
         with reading(self.path) as file:
-            return {task: file[f"{_kind(task)}_failure"][self._index(task)].decode() for task in failed}
+            values = {kind: file[f"{kind}_{what}"][...] for kind in self.kinds}
+        return {task: values[_kind(task)][self._index(task)] for task in all_tasks(self.spec)}
+
+    def values(self, task: Task, variable: str) -> Any:
+        """What a variable of the file holds for one task."""
+        with reading(self.path) as file:
+            return file[variable][self._index(task)]
 
     def weights(self, task: SolutionTask, shape: tuple[int, ...]) -> Signs:
         """Binary weights of a finished solution, of the given shape."""
-        with reading(self.path) as file:
-            return from_bytes(file["weights"][self._index(task)], shape)
+        return from_bytes(self.values(task, "weights"), shape)
 
     def record(self, task: Task, arrays: Arrays) -> None:
         """Write what a task returned and mark it done, or failed; raises StoreError if the disk does not take it."""
