@@ -1,71 +1,118 @@
-"""The command line: sweep, status, plot. Bad input is one line on stderr and exit code 2."""
+"""The command line. Bad input is one line on stderr and exit code 2; see `sweep` for the other codes."""
 
-import math
+import signal
 import sys
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
-from binland.errors import BinlandError
-from binland.sweep.progress import Reporter, duration, errors
+from binland.errors import BinlandError, InvalidInputError
+from binland.sweep.progress import Reporter, duration, errors, output
 
 app = typer.Typer(
     help="Sweeps over binary neural networks: train, measure, store, plot.",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
 
 
 @app.command()
 def sweep(
     config: Annotated[Path, typer.Argument(help="TOML file of the sweep.")],
-    out: Annotated[Path, typer.Option(help="HDF5 result file; an unfinished one of the same sweep is continued.")],
+    out: Annotated[
+        Path | None, typer.Option(help="HDF5 result file; an unfinished one of the same sweep is continued.")
+    ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Apply the file's [smoke] table: seconds, not hours.")] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes; all processors by default.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine; all processors by default.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a running Dask scheduler, e.g. tcp://host:8786; its workers work.")
+    ] = None,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="The grid is larger than the file's: add the new tasks.")
+    ] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed tasks again.")] = False,
+    part: Annotated[
+        str | None, typer.Option(help="k/n: only the k-th of n parts of the grid (array jobs); see `binland merge`.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show tasks, expected time and size of the file; writes nothing.")
+    ] = False,
 ) -> None:
-    """Run a sweep, or carry on where it stopped."""
-    from binland.sweep.run import default_workers, run_sweep
+    """Run a sweep, or carry on where it stopped.
 
+    Exit codes: 0 all tasks are done, 1 some have failed, 2 bad input or a file that cannot be written, 130 interrupted.
+    """
+    from binland.sweep.run import default_workers, run_sweep
+    from binland.sweep.store.layout import FAILED
+
+    count = default_workers() if workers is None else workers
+    chosen = _part(part)
+    if workers is not None and scheduler is not None:
+        raise InvalidInputError(
+            "--workers starts processes here, --scheduler uses those of a cluster; give one of them"
+        )
+    if dry_run:
+        _dry_run(config, out, smoke, count, chosen)
+        return
+    if out is None:
+        raise InvalidInputError("missing option --out; give the path of the HDF5 result file")
     reporter = Reporter()
+    signal.signal(signal.SIGTERM, _interrupt)  # what batch systems send before they kill
     try:
         with reporter:
-            store = run_sweep(config, out, default_workers() if workers is None else workers, smoke, reporter)
+            store = run_sweep(
+                config, out, count, smoke, reporter,
+                scheduler=scheduler, extend=extend, retry_failed=retry_failed, part=chosen,
+            )  # fmt: skip
     except KeyboardInterrupt:
         errors.print(f"interrupted; what is done is in {out}, run the same command to go on", markup=False)
         raise typer.Exit(130) from None
-    failures = store.failures()
+    failed = sum(state == FAILED for state in store.states().values())
     typer.echo(f"{out}: {reporter.summary()}")
-    if failures:
+    if failed:
         errors.print(
-            f"{len(failures)} task(s) failed; `binland status {out}` shows why, the same command tries again",
-            markup=False,
+            f"{failed} task(s) failed; `binland status {out}` shows why, --retry-failed tries them again", markup=False
         )
         raise typer.Exit(1)
 
 
 @app.command()
-def status(file: Annotated[Path, typer.Argument(help="HDF5 result file.")]) -> None:
-    """Show how far a sweep is, its failures and the work left."""
-    from binland.sweep.run import count_states
-    from binland.sweep.store import DONE, Store
+def status(file: ResultFile) -> None:
+    """Show how far a sweep is, who is working on it, its failures and the work left; also while it runs.
+
+    Running tasks have been given to a worker; a worker has the one that it computes and the next in line.
+    """
+    from binland.sweep.progress import work_left
+    from binland.sweep.store.layout import DONE
+    from binland.sweep.store.lock import describe
+    from binland.sweep.store.store import Store, count_states
 
     store = Store.open(file)
-    states = store.states()
-    counts = count_states(states)
+    writer = store.writer()
+    with store.snapshot() as snapshot:
+        states, times, failures = snapshot.states(), snapshot.seconds(), snapshot.failures()
+        counts = count_states(states, snapshot.running if writer is not None else ())
+    blocked = counts.pop("blocked")
+    counts["left"] += blocked
     typer.echo(f"{file}: {store.spec.title or 'untitled sweep'}")
-    typer.echo(f"{counts['done']} done, {counts['failed']} failed, {counts['left']} left, of {len(states)} tasks")
-    times = store.task_seconds()
+    typer.echo(f"{describe(writer)} is writing it" if writer is not None else "nobody is writing it")
+    shown = ", ".join(f"{count} {name}" for name, count in counts.items())
+    why = f" ({blocked} of them blocked by a failure)" if blocked else ""
+    typer.echo(f"{shown}{why}, of {len(states)} tasks")
     spent = sum(times[task] for task, state in states.items() if state == DONE)
-    typer.echo(f"{duration(spent)} of work done, about {duration(_work_left(states, times))} left, on one worker")
-    for task, failure in store.failures().items():
+    typer.echo(f"{duration(spent)} of work done, about {duration(work_left(states, times))} left, on one worker")
+    for task, failure in failures.items():
         typer.echo(f"failed: {task}\n{failure}")
 
 
 @app.command()
 def plot(
-    file: Annotated[Path, typer.Argument(help="HDF5 result file.")],
+    file: ResultFile,
     out: Annotated[Path, typer.Option(help="Folder for the figures, made if missing.")] = Path("figures"),
 ) -> None:
     """Draw the four panels of the paper's Fig. 6 / Fig. 18 as PNG and PDF."""
@@ -75,24 +122,81 @@ def plot(
         typer.echo(str(path))
 
 
-def _work_left(states: dict[Any, int], times: dict[Any, float]) -> float:
-    """Seconds of work left, from the mean time of the finished tasks of the same kind, N and algorithm, or kind."""
-    known: dict[Any, list[float]] = {}
-    for task, seconds in times.items():
-        if not math.isnan(seconds):
-            known.setdefault(_group(task), []).append(seconds)
-            known.setdefault(type(task), []).append(seconds)
-    left = [known.get(_group(task)) or known.get(type(task)) or [0.0] for task in states if math.isnan(times[task])]
-    return sum(sum(group) / len(group) for group in left)
+@app.command()
+def export(
+    file: ResultFile,
+    csv: Annotated[Path, typer.Option(help="New CSV file: one row per measurement.")],
+) -> None:
+    """Write every measurement as tidy CSV."""
+    from binland.sweep.export import export_csv
+
+    typer.echo(f"{csv}: {export_csv(file, csv)} rows")
 
 
-def _group(task: Any) -> Any:
-    return type(task), task.cell.n_inputs, task.cell.algorithm
+@app.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="Result files of one sweep, made apart.")],
+    out: Annotated[Path, typer.Option(help="New HDF5 result file.")],
+) -> None:
+    """Put result files of one sweep together; where they overlap they must agree."""
+    from binland.sweep.store.merge import merge as merged
+    from binland.sweep.store.store import count_states
+
+    counts = count_states(merged(files, out).states())
+    typer.echo(f"{out}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
+
+
+def _dry_run(config: Path, out: Path | None, smoke: bool, workers: int, part: tuple[int, int] | None) -> None:
+    from binland.sweep.estimate import estimate
+    from binland.sweep.run import of_part
+    from binland.sweep.spec import load_spec
+    from binland.sweep.store.layout import LEFT
+    from binland.sweep.store.store import Store
+    from binland.sweep.tasks import all_tasks
+
+    spec = load_spec(config, smoke)
+    tasks = of_part(all_tasks(spec), part)
+    states = Store.open(out).states() if out is not None and out.exists() else {}
+    left = [task for task in tasks if states.get(task, LEFT) == LEFT]
+    expected = estimate(spec)
+    table = Table("kind", "N", "algorithm", "tasks", "left", "s per task", box=None, header_style="")
+    for group, seconds in expected.seconds.items():
+        numbers = [
+            sum((task.kind, task.cell.n_inputs, task.cell.algorithm) == group for task in some)
+            for some in (tasks, left)
+        ]
+        table.add_row(group[0], str(group[1]), escape(group[2]), *map(str, numbers), f"{seconds:.2g}")
+    output.print(table)
+    work = expected.work(left)
+    typer.echo(f"{len(left)} of {len(tasks)} tasks to do: {duration(work)} of work on one core of this machine")
+    typer.echo(f"about {duration(work / workers)} on {workers} worker(s); the whole file takes {_size(expected.bytes)}")
+
+
+def _part(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    try:
+        k, n = (int(number) for number in text.split("/"))
+    except ValueError:
+        raise InvalidInputError(f"--part {text} is not k/n, for example 3/10") from None
+    return k, n
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.3g} {unit}"
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Entry point: errors of the package and of the arguments end in one line and exit code 2."""
-    warnings.showwarning = lambda message, *_, **__: errors.print(f"warning: {message}", markup=False)  # type: ignore[assignment]
+    warnings.showwarning = _show_warning
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
     except BinlandError as error:
@@ -103,3 +207,7 @@ def main() -> None:
         message = f"{error.format_message().rstrip('.')}; see `binland --help`"
     errors.print(f"error: {message}", markup=False)
     sys.exit(2)
+
+
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    errors.print(f"warning: {message}", markup=False)

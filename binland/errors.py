@@ -11,3 +11,7 @@ class InvalidInputError(BinlandError, ValueError):
 
 class StoreError(BinlandError):
     """A result file that is missing, foreign, of another configuration or not writable."""
+
+
+class ClusterError(BinlandError):
+    """Workers that cannot be reached, are lost or run another version; what is done is kept."""

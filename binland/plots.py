@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from binland.errors import InvalidInputError, StoreError
 from binland.sweep.load import load_results
 from binland.sweep.spec import SweepSpec
-from binland.sweep.store import DONE, Store
+from binland.sweep.store.layout import DONE
+from binland.sweep.store.store import Store
 
 # The paper's green, blue and red in shades that stay apart for colour-blind readers; the markers are the paper's too.
 COLOURS = {"RSGD": "#009E73", "SGD": "#0072B2", "ADV": "#D55E00"}

@@ -1,6 +1,5 @@
-"""Seeds: public functions take an int, a SeedSequence or a Generator; tasks seed themselves by what they are."""
+"""Seeds: public functions take an int, a SeedSequence or a Generator."""
 
-import hashlib
 import numbers
 
 import numpy as np
@@ -28,8 +27,3 @@ def generator(seed: Seed, purpose: str) -> np.random.Generator:
     raise InvalidInputError(
         f"seed={seed!r} is not a non-negative int, a numpy SeedSequence or a numpy Generator that can spawn"
     )
-
-
-def seed_of(text: str) -> np.random.SeedSequence:
-    """The SeedSequence of a task described by its canonical text (SHA-256 of the text as entropy)."""
-    return np.random.SeedSequence(int.from_bytes(hashlib.sha256(text.encode()).digest(), "big"))

@@ -30,7 +30,7 @@ def test_sweep_status_and_plot(config, tmp_path):
     again = call("sweep", config.name, "--out", "out.h5", cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "out.h5: nothing left to do\n")
     status = call("status", "out.h5", cwd=tmp_path)
-    assert "32 done, 0 failed, 0 left, of 32 tasks" in status.stdout
+    assert "32 done, 0 running, 0 failed, 0 left, of 32 tasks" in status.stdout
     plot = call("plot", "out.h5", cwd=tmp_path)
     assert plot.returncode == 0
     assert (tmp_path / "figures" / "out.png").exists()
@@ -46,7 +46,7 @@ def test_sweep_status_and_plot(config, tmp_path):
         (("sweep", "small.toml", "--out", "small.toml"), "error: small.toml: cannot be read as HDF5"),
         (("status", "none.h5"), "error: none.h5: no such file"),
         (("status",), "error: Missing argument"),
-        (("sweep", "small.toml"), "error: Missing option '--out'"),
+        (("sweep", "small.toml"), "error: missing option --out"),
         (("sweeep",), "error: No such command"),
         (("plot", "small.toml"), "error: small.toml: cannot be read as HDF5"),
     ],

@@ -3,20 +3,21 @@
 import time
 import traceback
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import Signs, to_bytes
+from binland.bits import from_bytes, to_bytes
 from binland.data import Patterns
 from binland.flatness import local_energy
 from binland.models import Machine, Solution
 from binland.paths import barrier, hamming
-from binland.rng import seed_of
+from binland.rng import Seed
+from binland.sweep.identity import identify
 from binland.sweep.problem import build_machine, build_manifold, disorder_key
-from binland.sweep.spec import SweepSpec, canonical_json, parse_canonical
-from binland.sweep.tasks import PairTask, SolutionTask, Task, stream_text
+from binland.sweep.spec import SweepSpec, parse_canonical
+from binland.sweep.tasks import PairTask, SolutionTask, Task, streams
 from binland.symmetry import align
 from binland.training import fit
 
@@ -24,35 +25,43 @@ Arrays = dict[str, NDArray[Any]]
 SYMMETRY = ("raw", "aligned")
 
 
-def execute(text: str, task: Task, weights: tuple[Signs, ...] = ()) -> Arrays:
-    """Run one task of the spec with canonical text `text`; `weights` are those of the solutions it needs.
+class Job(NamedTuple):
+    """A task and all that it needs: the packed weights of the solutions of a pair."""
 
-    Returns the arrays of the task's variables, without grid dimensions, and `seconds`; a task that raises returns
-    `failure`, its traceback, instead.
-    """
+    task: Task
+    weights: tuple[NDArray[np.uint8], ...] = ()
+
+
+class Outcome(NamedTuple):
+    """What came of a task: arrays of its variables without grid dimensions, wall seconds; or a traceback."""
+
+    arrays: Arrays
+    seconds: float
+    failure: str = ""
+
+
+def execute(text: str, job: Job) -> Outcome:
+    """Run one task of the spec with canonical text `text`; a task that raises gives a failure."""
     began = time.perf_counter()
     try:
-        arrays = _solution(text, task) if isinstance(task, SolutionTask) else _pair(text, task, *weights)
+        arrays = _solution(text, job.task) if isinstance(job.task, SolutionTask) else _pair(text, job.task, job.weights)
     except Exception:
-        return {"failure": np.array(traceback.format_exc(), dtype=object)}
-    return arrays | {"seconds": np.array(time.perf_counter() - began)}
+        return Outcome({}, time.perf_counter() - began, traceback.format_exc())
+    return Outcome(arrays, time.perf_counter() - began)
 
 
 def _solution(text: str, task: SolutionTask) -> Arrays:
-    spec, cell = _spec(text), task.cell
-    machine, train, test = _problem(text, cell.n_inputs, cell.disorder)
-    algorithm = spec.algorithm(cell.algorithm)
-    solution = fit(machine, train, algorithm, seed_of(stream_text(spec, "fit", cell, solution=task.solution)))
+    spec, cell = parsed(text), task.cell
+    machine, train, test = problem(text, cell.n_inputs, cell.disorder)
+    seeds = {name: stream.seed for name, stream in streams(spec, task).items()}
+    solution = fit(machine, train, spec.algorithm(cell.algorithm), seeds["fit"])
+    return measured(spec, solution, train, test, seeds["local_energy"])
+
+
+def measured(spec: SweepSpec, solution: Solution, train: Patterns, test: Patterns, seed: Seed) -> Arrays:
+    """Errors, local energies and weights of a solution from `fit`; the seed draws the flips."""
     measure = spec.measure
-    energy = local_energy(
-        solution,
-        train,
-        measure.fractions,
-        measure.realizations,
-        seed_of(stream_text(spec, "local_energy", cell, solution=task.solution, flips=measure.flips)),
-        measure.flips,
-        measure.method,
-    )
+    energy = local_energy(solution, train, measure.fractions, measure.realizations, seed, measure.flips, measure.method)
     assert solution.history is not None
     arrays: Arrays = {
         "train_error": np.array(solution.error(train)),
@@ -64,18 +73,21 @@ def _solution(text: str, task: SolutionTask) -> Arrays:
     if solution.replicas is not None:
         arrays["replica_error"] = solution.replicas.errors
         arrays["replica_spread"] = np.array(solution.replicas.spread)
+    if spec.store.latents:
+        assert solution.latents is not None
+        arrays["latents"] = solution.latents.reshape(-1)
     return arrays
 
 
-def _pair(text: str, task: PairTask, start_weights: Signs, end_weights: Signs) -> Arrays:
-    spec, cell = _spec(text), task.cell
-    machine, train, _ = _problem(text, cell.n_inputs, cell.disorder)
-    start, end = Solution(machine, start_weights), Solution(machine, end_weights)
+def _pair(text: str, task: PairTask, packed: tuple[NDArray[np.uint8], ...]) -> Arrays:
+    spec, cell = parsed(text), task.cell
+    machine, train, _ = problem(text, cell.n_inputs, cell.disorder)
+    start, end = (Solution(machine, from_bytes(octets, machine.weight_shape)) for octets in packed)
     ends = {"raw": end, "aligned": align(end, to=start).solution}
     distances, barriers, maxima, profiles = [], [], [], []
     for symmetry in SYMMETRY:
-        stream = stream_text(spec, "path", cell, start=task.start, end=task.end, symmetry=symmetry)
-        found = barrier(start, ends[symmetry], train, spec.measure.orders, seed_of(stream))
+        seed = streams(spec, task)[symmetry].seed
+        found = barrier(start, ends[symmetry], train, spec.measure.orders, seed)
         distances.append(hamming(start, ends[symmetry]))
         barriers.append(found.samples)
         maxima.append(found.max_of_mean)
@@ -90,16 +102,17 @@ def _pair(text: str, task: PairTask, start_weights: Signs, end_weights: Signs) -
 
 
 @lru_cache(maxsize=8)
-def _spec(text: str) -> SweepSpec:
+def parsed(text: str) -> SweepSpec:
+    """The spec with this canonical text."""
     return parse_canonical(text)
 
 
 @lru_cache(maxsize=2)
-def _problem(text: str, n_inputs: int, disorder: int) -> tuple[Machine, Patterns, Patterns]:
+def problem(text: str, n_inputs: int, disorder: int) -> tuple[Machine, Patterns, Patterns]:
     """Machine, train and test patterns of a disorder sample; kept, since neighbouring tasks share them."""
-    spec = _spec(text)
+    spec = parsed(text)
     manifold = build_manifold(spec, n_inputs, disorder)
     key = disorder_key(spec, n_inputs, disorder)
-    train = manifold.sample(spec.data.n_patterns, seed_of(canonical_json(key | {"purpose": "train"})))
-    test = manifold.sample(spec.data.n_test, seed_of(canonical_json(key | {"purpose": "test"})))
+    train = manifold.sample(spec.data.n_patterns, identify(key | {"purpose": "train"}).seed)
+    test = manifold.sample(spec.data.n_test, identify(key | {"purpose": "test"}).seed)
     return build_machine(spec, n_inputs, disorder), train, test

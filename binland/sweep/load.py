@@ -1,44 +1,78 @@
-"""Reading a result file: an xarray Dataset with named dimensions, and solutions as they were found."""
+"""Reading results: an xarray Dataset with named dimensions, and solutions as they were found."""
 
 from pathlib import Path
+from typing import Any
 
+import h5netcdf
 import numpy as np
 import xarray as xr
 
 from binland.errors import InvalidInputError
 from binland.models import Solution
 from binland.sweep.problem import build_machine
-from binland.sweep.store import DONE, Store, reading
+from binland.sweep.spec import SweepSpec
+from binland.sweep.store.layout import DONE, LARGE, PACKED
+from binland.sweep.store.store import Snapshot, Store
 from binland.sweep.tasks import Cell, SolutionTask
 
 
 def load_results(path: str | Path) -> xr.Dataset:
-    """All samples of a sweep, finished or not, in memory; NaN where a task is not done. Weights: `load_solution`.
+    """All samples of a sweep, finished or not, running or not, in memory; NaN where a task is not done.
 
     Dimensions: n_inputs, disorder, algorithm, then solution (with fraction, realization, epoch, replica) or pair
     (with symmetry "raw" / "aligned", order, position). Extra coordinates: n_weights, overparameterization N / D,
     constraint_density alpha = P / N, and start, end: the solutions of a pair. Errors, energies and distances are
-    fractions in [0, 1]. Attributes: configuration and provenance. Raises StoreError on a missing or foreign file.
+    fractions in [0, 1]. Attributes: configuration and provenance. Weights: `load_solution`.
+    Raises StoreError on a missing, foreign or damaged file.
     """
-    spec = Store.open(path).spec
-    left_out = ["weights", "byte", "solution_failure", "pair_failure"]
-    with reading(Path(path)):
-        data = xr.load_dataset(path, engine="h5netcdf", drop_variables=left_out)
+    store = Store.open(path)
+    with store.snapshot() as snapshot:
+        data = _dataset(snapshot)
+        _lay_over(data, snapshot)
+    return _with_physics(data, store.spec)
+
+
+def _dataset(snapshot: Snapshot) -> xr.Dataset:
+    texts = [f"{kind}_{name}" for kind in snapshot.layout.kinds for name in ("failure", "id")]
+    left_out = [name for name in (*LARGE, *PACKED, *texts) if name in snapshot.file]
+    return xr.load_dataset(xr.backends.H5NetCDFStore(h5netcdf.File(snapshot.file)), drop_variables=left_out)
+
+
+def _lay_over(data: xr.Dataset, snapshot: Snapshot) -> None:
+    """What the journal knows and the file does not yet."""
+    states, seconds = snapshot.states(), snapshot.seconds()
+    for task in snapshot.records:
+        index = snapshot.layout.index(task)
+        data[f"{task.kind}_state"].values[index] = states[task]
+        data[f"{task.kind}_seconds"].values[index] = seconds[task]
+        for name, values in snapshot.arrays(task).items():
+            if name in data:
+                place: tuple[Any, ...] = (*index, *(slice(0, length) for length in values.shape))
+                data[name].values[place] = values
+
+
+def _with_physics(data: xr.Dataset, spec: SweepSpec) -> xr.Dataset:
+    """Coordinates that physicists plot against."""
     n = data["n_inputs"]
     data = data.assign_coords(
         n_weights=n * (spec.model.n_hidden or 1),
         overparameterization=n / spec.data.latent_dim,
         constraint_density=spec.data.n_patterns / n,
     )
-    data["n_inputs"].attrs["long_name"] = "number of inputs N"
-    data["n_weights"].attrs["long_name"] = "number of parameters"
-    data["overparameterization"].attrs["long_name"] = "N / D"
-    data["constraint_density"].attrs["long_name"] = "P / N"
+    for name, meaning in {
+        "n_inputs": "number of inputs N",
+        "n_weights": "number of parameters",
+        "overparameterization": "N / D",
+        "constraint_density": "P / N",
+        "fraction": "fraction of the weights that are flipped",
+        "position": "fraction of the path's flips that are done",
+    }.items():
+        data[name].attrs |= {"long_name": meaning, "units": "1"}
     return data.set_coords([name for name in ("start", "end") if name in data])
 
 
 def load_solution(path: str | Path, n_inputs: int, algorithm: str, disorder: int = 0, solution: int = 0) -> Solution:
-    """One solution of a sweep with its binary weights and train-error history.
+    """One solution of a sweep: binary weights, train-error history, and latents if the sweep keeps them.
 
     Raises InvalidInputError if the grid has no such point or the solution is not done, StoreError on a bad file.
     """
@@ -48,9 +82,14 @@ def load_solution(path: str | Path, n_inputs: int, algorithm: str, disorder: int
         raise InvalidInputError(f"{path}: {task} is not among its finished solutions; see `binland status`")
     machine = build_machine(store.spec, n_inputs, disorder)
     history = store.values(task, "history")
+    latents = None
+    if store.spec.store.latents:
+        count = int(np.prod(machine.weight_shape))
+        latents = store.values(task, "latents")[:count].reshape(machine.weight_shape)
     return Solution(
         machine,
         store.weights(task, machine.weight_shape),
+        latents,
         history=history[~np.isnan(history)],
         algorithm=store.spec.algorithm(algorithm),
     )

@@ -4,8 +4,8 @@ from typing import Any
 
 from binland.data import HiddenManifold
 from binland.models import CommitteeMachine, Machine, Perceptron
-from binland.rng import seed_of
-from binland.sweep.spec import SweepSpec, canonical_json
+from binland.sweep.identity import identify
+from binland.sweep.spec import SweepSpec
 
 
 def build_machine(spec: SweepSpec, n_inputs: int, disorder: int) -> Machine:
@@ -17,14 +17,14 @@ def build_machine(spec: SweepSpec, n_inputs: int, disorder: int) -> Machine:
         return CommitteeMachine(n_inputs, spec.model.n_hidden)
     key = {"purpose": "output_weights", "seed": spec.seed, "n_inputs": n_inputs, "disorder": disorder}
     key["n_hidden"] = spec.model.n_hidden
-    return CommitteeMachine.with_random_outputs(n_inputs, spec.model.n_hidden, seed_of(canonical_json(key)))
+    return CommitteeMachine.with_random_outputs(n_inputs, spec.model.n_hidden, identify(key).seed)
 
 
 def build_manifold(spec: SweepSpec, n_inputs: int, disorder: int) -> HiddenManifold:
     """Features and teacher of one disorder sample."""
     key = disorder_key(spec, n_inputs, disorder) | {"purpose": "manifold"}
     return HiddenManifold(
-        n_inputs, spec.data.latent_dim, seed_of(canonical_json(key)), spec.data.teacher_kind, spec.data.feature_kind
+        n_inputs, spec.data.latent_dim, identify(key).seed, spec.data.teacher_kind, spec.data.feature_kind
     )
 
 

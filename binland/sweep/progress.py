@@ -1,5 +1,6 @@
-"""What a user sees of a running sweep: a progress bar on a terminal, elsewhere a log line a minute."""
+"""What a user sees of a running sweep: a progress bar on a terminal, elsewhere a log line a minute; time left."""
 
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -9,20 +10,34 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from binland.sweep.store.layout import LEFT
+from binland.sweep.tasks import Task
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+output = Console(highlight=False, soft_wrap=True)
 
 LOG_EVERY = 60.0  # seconds between log lines where there is no terminal
 
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a run: tasks done, failed and in all, wall seconds since it began, done before it began."""
+    """State of a run: tasks done, failed and in all; wall seconds since it began, tasks finished since then."""
 
     done: int
     failed: int
     total: int
     seconds: float
-    done_before: int
+    finished: int
+
+    @property
+    def rate(self) -> float:
+        """Tasks a second in this run."""
+        return self.finished / max(self.seconds, 1e-9)
+
+    @property
+    def seconds_left(self) -> float:
+        """Wall seconds left at the rate of this run, all tasks taken as equal."""
+        return (self.total - self.done - self.failed) / max(self.rate, 1e-9)
 
 
 class Reporter:
@@ -49,7 +64,7 @@ class Reporter:
     def __call__(self, progress: Progress) -> None:
         """Show the state after a task."""
         self.last = progress
-        left = f"{duration(_left(progress))} left"
+        left = f"{rate(progress.rate)}, {duration(progress.seconds_left)} left"
         if self.bar:
             finished = progress.done + progress.failed
             self.bar.update(self.task, description="tasks", completed=finished, total=progress.total, left=left)
@@ -65,10 +80,11 @@ class Reporter:
         return f"{p.done} of {p.total} tasks done, {p.failed} failed, in {duration(p.seconds)}"
 
 
-def _left(progress: Progress) -> float:
-    """Wall seconds left at the rate of this run, all tasks taken as equal."""
-    finished = progress.done + progress.failed - progress.done_before
-    return float(progress.seconds / max(finished, 1) * (progress.total - progress.done - progress.failed))
+def rate(per_second: float) -> str:
+    """A rate as text, in the unit that fits."""
+    if per_second >= 1:
+        return f"{per_second:.3g} tasks/s"
+    return f"{60 * per_second:.2g} tasks/min" if per_second * 60 >= 1 else f"{3600 * per_second:.2g} tasks/h"
 
 
 def duration(seconds: float) -> str:
@@ -78,3 +94,19 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{seconds:.1f} s"
+
+
+def work_left(states: dict[Task, int], times: dict[Task, float]) -> float:
+    """Seconds of work left, from the mean time of the finished tasks of the same kind, N and algorithm, or kind."""
+    known: dict[Any, list[float]] = {}
+    for task, seconds in times.items():
+        if not math.isnan(seconds):
+            known.setdefault(_group(task), []).append(seconds)
+            known.setdefault(task.kind, []).append(seconds)
+    means = {group: sum(some) / len(some) for group, some in known.items()}
+    left = [task for task, state in states.items() if state == LEFT]
+    return sum(means.get(_group(task), means.get(task.kind, 0.0)) for task in left)
+
+
+def _group(task: Task) -> Any:
+    return task.kind, task.cell.n_inputs, task.cell.algorithm

@@ -1,13 +1,15 @@
 """Where a result comes from: versions, host, git state."""
 
+import hashlib
 import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-LIBRARIES = ("binland", "numpy", "numba", "scipy", "h5py", "h5netcdf", "xarray")
+LIBRARIES = ("binland", "numpy", "numba", "scipy", "h5py", "h5netcdf", "xarray", "distributed")
 
 
 def provenance() -> dict[str, str]:
@@ -20,8 +22,20 @@ def provenance() -> dict[str, str]:
         "python": sys.version.split()[0],
         "command": " ".join(sys.argv),
         "git": git_state(),
+        "code": code_stamp(),
         **{f"version_{name}": version(name) for name in LIBRARIES},
     }
+
+
+@cache
+def code_stamp() -> str:
+    """Hash of the package's source: processes with the same stamp compute the same numbers."""
+    digest = hashlib.sha256()
+    package = Path(__file__).resolve().parents[1]
+    for source in sorted(package.rglob("*.py")):
+        digest.update(f"{source.relative_to(package).as_posix()}\n".encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def version(name: str) -> str:

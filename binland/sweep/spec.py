@@ -6,6 +6,7 @@ import re
 import tomllib
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,10 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from binland.algorithms import ADV, RSGD, SGD, Algorithm
 from binland.errors import InvalidInputError
+from binland.sweep.identity import canonical_json
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
-LARGEST_MACHINE = 10**9  # weights
+LARGEST_MACHINE = 10**9  # weights, of all replicas
+LARGEST_DATA = 10**11  # entries of the train or test inputs, a byte each
+LARGEST_SWEEP = 2_000_000  # tasks
+LARGEST_RESULT = 10**7  # numbers that a task returns for one variable
 ALGORITHMS: dict[str, type[SGD]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
 
 
@@ -92,6 +97,12 @@ class MeasureSpec(_Section):
         return middle if self.inset_fraction is None else self.inset_fraction
 
 
+class StoreSpec(_Section):
+    """What is kept besides the measurements: `latents`, the float32 latent weights, 32 times the binary ones."""
+
+    latents: bool = False
+
+
 class SweepSpec(_Section):
     """A whole sweep. `algorithms` maps a label to a kind (the label itself, if it is one) and its settings."""
 
@@ -102,6 +113,7 @@ class SweepSpec(_Section):
     grid: GridSpec
     algorithms: Annotated[dict[Text, dict[str, Any]], Field(min_length=1)] = {name: {} for name in ALGORITHMS}
     measure: MeasureSpec = MeasureSpec()
+    store: StoreSpec = StoreSpec()
 
     @field_validator("algorithms")
     @classmethod
@@ -117,20 +129,36 @@ class SweepSpec(_Section):
         return tables
 
     @model_validator(mode="after")
-    def _machines_fit_in_memory(self) -> "SweepSpec":
-        weights = max(self.grid.n_inputs) * (self.model.n_hidden or 1)
-        if weights > LARGEST_MACHINE:
-            raise ValueError(f"grid.n_inputs and model.n_hidden make a machine of {weights} weights; at most 10^9")
+    def _sizes_are_possible(self) -> "SweepSpec":
+        units, largest = self.model.n_hidden or 1, max(self.grid.n_inputs)
+        grid, data, measure = self.grid, self.data, self.measure
+        epochs = max(self.algorithm(label).epochs for label in self.algorithms)
+        replicas = max(getattr(self.algorithm(label), "replicas", 1) for label in self.algorithms)
+        tasks = len(grid.n_inputs) * grid.disorder_samples * len(self.algorithms) * grid.solutions**2
+        for count, what, keys, limit in (
+            (largest * units * replicas, "weights", "grid.n_inputs, model.n_hidden, replicas", LARGEST_MACHINE),
+            (largest * max(data.n_patterns, data.n_test), "inputs", "grid.n_inputs and data", LARGEST_DATA),
+            (tasks, "tasks", "grid and algorithms", LARGEST_SWEEP),
+            (len(measure.fractions) * measure.realizations, "local energies", "measure", LARGEST_RESULT),
+            (epochs, "train errors of a solution", "epochs", LARGEST_RESULT),
+            (measure.profile_points, "points of a path", "measure.profile_points", LARGEST_RESULT),
+        ):
+            if count > limit:
+                raise ValueError(f"{keys} make {count} {what}; at most {limit}")
         return self
 
     def algorithm(self, label: str) -> Algorithm:
         """The settings behind a label, defaults filled in."""
         return _algorithm(label, self.algorithms[label])
 
+    @cached_property
+    def described(self) -> dict[str, dict[str, Any]]:
+        """Kind and every setting of each algorithm, as plain data."""
+        return {label: _described(self.algorithm(label)) for label in self.algorithms}
+
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults included, as plain data; labels in the order of the file."""
-        algorithms = {label: describe_algorithm(self.algorithm(label)) for label in self.algorithms}
-        return self.model_dump() | {"algorithms": algorithms}
+        return self.model_dump() | {"algorithms": self.described}
 
     def canonical(self) -> str:
         """Every setting, defaults included, as JSON with sorted keys: equal specs have equal text."""
@@ -161,14 +189,8 @@ def _algorithm(label: str, table: Mapping[str, Any]) -> Algorithm:
         raise ValueError(f"algorithms.{label}: {error}") from None
 
 
-def describe_algorithm(algorithm: Algorithm) -> dict[str, Any]:
-    """Kind and every setting of an algorithm as plain data."""
+def _described(algorithm: Algorithm) -> dict[str, Any]:
     return {"kind": type(algorithm).__name__, **vars(algorithm)}
-
-
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: the text that is hashed into ids and seeds."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def parse_canonical(text: str) -> SweepSpec:
@@ -240,6 +262,7 @@ _ALLOWED = {
     "model": list(ModelSpec.model_fields),
     "grid": list(GridSpec.model_fields),
     "measure": list(MeasureSpec.model_fields),
+    "store": list(StoreSpec.model_fields),
 }
 
 

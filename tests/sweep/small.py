@@ -38,7 +38,7 @@ def settings(**changes):
     plain.pop("smoke")
     for section, change in changes.items():
         merged = isinstance(change, dict) and section != "algorithms"
-        plain[section] = {**plain[section], **change} if merged else change
+        plain[section] = {**plain.get(section, {}), **change} if merged else change
     return plain
 
 

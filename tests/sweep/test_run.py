@@ -1,22 +1,21 @@
 import json
 import math
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import binland as bl
-from binland.errors import InvalidInputError, StoreError
+from binland.errors import InvalidInputError
 from binland.plots import plot_overview
-from binland.rng import seed_of
-from binland.sweep import run
-from binland.sweep.execute import _problem
+from binland.sweep import workers
+from binland.sweep.execute import problem
+from binland.sweep.identity import identify
 from binland.sweep.problem import build_manifold, disorder_key
-from binland.sweep.spec import canonical_json
-from binland.sweep.store import DONE, FAILED, Store
-from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, stream_text
+from binland.sweep.store.layout import DONE, FAILED
+from binland.sweep.store.store import Store, count_states
+from binland.sweep.store.writer import writing
+from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, streams
 from tests.sweep.small import TEXT, spec
 
 TIMES = ["solution_seconds", "pair_seconds"]
@@ -56,7 +55,7 @@ def test_results_have_named_dimensions_and_every_sample(finished):
         assert bool(data[name].notnull().all()), name
     assert bool(data["replica_error"].sel(algorithm="SGD").isnull().all())
     assert bool(data["replica_error"].sel(algorithm="RSGD").notnull().all())
-    assert data.attrs["schema"] == "binland-sweep-1"
+    assert data.attrs["schema"] == "binland-sweep-2"
     assert {"config", "git", "host", "version_numba", "created"} <= set(data.attrs)
 
 
@@ -70,18 +69,16 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
     key = disorder_key(small, 31, 1)
 
     def drawn(purpose):
-        return seed_of(canonical_json(key | {"purpose": purpose}))
+        return identify(key | {"purpose": purpose}).seed
 
     manifold = bl.HiddenManifold(31, 11, drawn("manifold"), "gaussian", "binary")
     train, test = manifold.sample(30, drawn("train")), manifold.sample(50, drawn("test"))
     machine, algorithm = bl.CommitteeMachine(31, 5), bl.RSGD(epochs=3, replicas=2)
-    solutions = [
-        bl.fit(machine, train, algorithm, seed_of(stream_text(small, "fit", cell, solution=k))) for k in range(2)
-    ]
+    solutions = [bl.fit(machine, train, algorithm, streams(small, SolutionTask(cell, k))["fit"].seed) for k in range(2)]
     point = bl.load_results(path).sel(n_inputs=31, disorder=1, algorithm="RSGD")
     for k, solution in enumerate(solutions):
         found = point.sel(solution=k)
-        stream = seed_of(stream_text(small, "local_energy", cell, solution=k, flips=flips))
+        stream = streams(small, SolutionTask(cell, k))["local_energy"].seed
         energy = bl.local_energy(solution, train, [0.05, 0.1], 3, stream, flips)
         assert float(found["train_error"]) == solution.error(train)
         assert float(found["test_error"]) == solution.error(test)
@@ -96,7 +93,7 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
     start, end = solutions
     for symmetry, moved in (("raw", end), ("aligned", bl.align(end, to=start).solution)):
         found = point.sel(pair=0, symmetry=symmetry)
-        stream = seed_of(stream_text(small, "path", cell, start=0, end=1, symmetry=symmetry))
+        stream = streams(small, PairTask(cell, 0, 1))[symmetry].seed
         barrier = bl.barrier(start, moved, train, 3, stream)
         assert float(found["distance"]) == bl.hamming(start, moved)
         assert np.array_equal(found["barrier"], barrier.samples)
@@ -108,8 +105,8 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
 
 
 def test_train_test_and_disorder_samples_are_different_draws():
-    _, train, test = _problem(spec().canonical(), 31, 0)
-    _, other, _ = _problem(spec().canonical(), 31, 1)
+    _, train, test = problem(spec().canonical(), 31, 0)
+    _, other, _ = problem(spec().canonical(), 31, 1)
     rows = [{row.tobytes() for row in patterns.inputs} for patterns in (train, test, other)]
     assert not rows[0] & rows[1]
     assert not rows[0] & rows[2]
@@ -121,7 +118,8 @@ def test_train_test_and_disorder_samples_are_different_draws():
 def test_the_file_records_every_setting(tmp_path):
     path = tmp_path / "out.h5"
     whole = spec(algorithms={"free": {"kind": "SGD", "epochs": 2, "ste_window": math.inf}, "SGD": {"epochs": 2}})
-    Store.open_or_create(path, whole)
+    with writing(path, whole):
+        pass
     config = json.loads(bl.load_results(path).attrs["config"])
     assert list(config["algorithms"]) == ["free", "SGD"]
     assert config["algorithms"]["SGD"]["clip"] == 1.0
@@ -155,7 +153,7 @@ class Stop(Exception):
 
 def stop_after(count):
     def report(progress):
-        if progress.done + progress.failed - progress.done_before >= count:
+        if progress.finished >= count:
             raise Stop
 
     return report
@@ -163,8 +161,8 @@ def stop_after(count):
 
 def test_an_interrupted_sweep_goes_on_and_repeats_nothing(finished, tmp_path, monkeypatch):
     path, executed = tmp_path / "parts.h5", []
-    execute = run.execute
-    monkeypatch.setattr(run, "execute", lambda text, task, w: executed.append(task) or execute(text, task, w))
+    execute = workers.execute
+    monkeypatch.setattr(workers, "execute", lambda text, job: executed.append(job.task) or execute(text, job))
     for count in (1, 5, 9):
         with pytest.raises(Stop):
             bl.run_sweep(spec(), path, report=stop_after(count))
@@ -173,62 +171,6 @@ def test_an_interrupted_sweep_goes_on_and_repeats_nothing(finished, tmp_path, mo
     assert_same_numbers(finished, path)
     bl.run_sweep(spec(), path)
     assert len(executed) == len(all_tasks(spec()))
-
-
-def test_another_configuration_is_refused_and_nothing_is_changed(finished):
-    before = finished.read_bytes()
-    with pytest.raises(StoreError, match="holds a sweep with other settings \\(seed: 3 -> 4\\)"):
-        bl.run_sweep(spec(seed=4), finished)
-    assert finished.read_bytes() == before
-
-
-@pytest.mark.parametrize("content", [b"", b"not HDF5", b"\x89HDF\r\n\x1a\n truncated"])
-def test_a_foreign_file_is_refused_and_not_touched(tmp_path, content):
-    path = tmp_path / "mine.h5"
-    path.write_bytes(content)
-    with pytest.raises(StoreError, match="cannot be read as HDF5"):
-        bl.run_sweep(spec(), path)
-    assert path.read_bytes() == content
-
-
-def test_another_hdf5_file_is_refused_and_not_touched(tmp_path):
-    path = tmp_path / "other.h5"
-    xr.Dataset({"x": 1}).to_netcdf(path, engine="h5netcdf")
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match="is not a binland-sweep-1 file"):
-        bl.run_sweep(spec(), path)
-    assert path.read_bytes() == before
-
-
-def test_two_writers_at_once_are_refused(tmp_path):
-    path = tmp_path / "busy.h5"
-    store = Store.open_or_create(path, spec())
-    with store.writing(), pytest.raises(StoreError, match="another process is writing"):
-        bl.run_sweep(spec(), path)
-
-
-def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
-    with pytest.raises(StoreError, match="is a folder"):
-        bl.run_sweep(spec(), tmp_path)
-
-
-def test_a_reader_does_not_stop_the_writer(tmp_path, monkeypatch):
-    monkeypatch.setattr("binland.sweep.store.PATIENCE", 0.1)
-    path = tmp_path / "out.h5"
-    store = Store.open_or_create(path, spec())
-    script = f"import h5py, time; f = h5py.File({str(path)!r}); print('open', flush=True); time.sleep(2)"
-    task = SolutionTask(Cell(21, 0, "SGD"), 0)
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as reader:
-        assert reader.stdout.readline() == "open\n"
-        with pytest.warns(UserWarning, match="another program has it open"):
-            store.record(task, {"train_error": np.array(0.5)})
-    assert store.states()[task] == DONE
-
-
-def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be created"):
-        bl.run_sweep(spec(), tmp_path / "file" / "out.h5")
 
 
 def test_a_failed_task_is_recorded_and_the_sweep_goes_on(finished, tmp_path, monkeypatch):
@@ -251,7 +193,10 @@ def test_a_failed_task_is_recorded_and_the_sweep_goes_on(finished, tmp_path, mon
     skipped = [task for task in states if isinstance(task, PairTask) and bad in task.needs]
     assert all(state == DONE for task, state in states.items() if task not in [bad, *skipped])
     assert "ArithmeticError: planted" in store.failures()[bad]
+    assert count_states(states) == {"done": 29, "running": 0, "failed": 1, "blocked": 2, "left": 0}
     bl.run_sweep(spec(), path)
+    assert store.states() == states
+    bl.run_sweep(spec(), path, retry_failed=True)
     assert_same_numbers(finished, path)
 
 

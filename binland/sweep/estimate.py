@@ -1,0 +1,132 @@
+"""What a sweep will cost, from a short calibration: work in seconds and size of the file."""
+
+import io
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import h5py
+import numpy as np
+
+from binland.algorithms import ADV, Algorithm
+from binland.bits import to_bytes
+from binland.sweep.execute import Job, Outcome, execute, measured, problem
+from binland.sweep.spec import SweepSpec, check_settings
+from binland.sweep.store.layout import Layout
+from binland.sweep.store.tables import write_outcomes
+from binland.sweep.tasks import Cell, PairTask, SolutionTask, Task
+from binland.sweep.workers import warm_up
+from binland.training import fit
+
+Group = tuple[str, int, str]  # kind of task, N, algorithm
+CALIBRATED = 3  # values of N that are timed; others lie between them
+EPOCHS = 2  # epochs that are timed, after one that is not
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of one task of each kind, N and algorithm, and bytes of the whole result file."""
+
+    seconds: dict[Group, float]
+    bytes: float
+
+    def work(self, tasks: Iterable[Task]) -> float:
+        """Seconds of work in some tasks, on one core."""
+        return sum(self.seconds[task.kind, task.cell.n_inputs, task.cell.algorithm] for task in tasks)
+
+
+def estimate(spec: SweepSpec) -> Estimate:
+    """Time a few epochs and every measurement once, at the smallest, middle and largest N, and scale them up.
+
+    Seconds and bytes between the timed sizes follow from a power law between neighbours. Early epochs stand for late
+    ones and unfinished solutions for finished ones, so expect tens of percent of error, not more.
+    """
+    warm_up()
+    sizes = sorted(spec.grid.n_inputs)
+    timed = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]}) if len(sizes) > CALIBRATED else sizes
+    seconds: dict[Group, float] = {}
+    written: dict[Group, float] = {}
+    for n_inputs in timed:
+        for label in spec.algorithms:
+            for task, outcome in _calibrate(spec, Cell(n_inputs, 0, label)):
+                seconds[task.kind, n_inputs, label] = outcome.seconds
+                written[task.kind, n_inputs, label] = _compressed_size(spec, task, outcome)
+    kinds = Layout(spec).kinds
+    every = [(kind, n, label) for kind in kinds for n in sizes for label in spec.algorithms]
+    per_group = {"solution": spec.grid.solutions, "pair": len(spec.pairs())}
+    total = sum(
+        spec.grid.disorder_samples * per_group[group[0]] * (_between(written, timed, group) + BOOKKEEPING)
+        for group in every
+    )
+    return Estimate({group: _between(seconds, timed, group) for group in every}, total + EMPTY)
+
+
+BOOKKEEPING = 64 + 16 + 16 + 8 + 1  # bytes of a task besides its numbers: id, two references, seconds, state
+EMPTY = 40_000  # bytes of a file with empty tables
+
+
+def _calibrate(spec: SweepSpec, cell: Cell) -> list[tuple[Task, Outcome]]:
+    """One solution and one pair of a cell, with their seconds scaled to the whole training."""
+    text, algorithm = spec.canonical(), spec.algorithm(cell.algorithm)
+    building, (machine, train, test) = _timed(lambda: problem(text, cell.n_inputs, 0))
+    one = _timed(lambda: fit(machine, train, _shortened(algorithm, 1), 0))[0]
+    more, solution = _timed(lambda: fit(machine, train, _shortened(algorithm, 1 + EPOCHS), 0))
+    phases = (algorithm.epochs, algorithm.pretrain_epochs) if isinstance(algorithm, ADV) else (algorithm.epochs,)
+    trained = sum(min(epochs, 1 + EPOCHS) - min(epochs, 1) for epochs in phases)
+    epoch = max(more - one, 0.0) / max(trained, 1)
+    measuring, arrays = _timed(lambda: measured(spec, solution, train, test, 0))
+    arrays["history"] = np.resize(arrays["history"], algorithm.epochs) if algorithm.epochs else arrays["history"]
+    shared = spec.grid.solutions * len(spec.algorithms)  # a worker builds the data of a disorder sample once
+    seconds = building / shared + one + epoch * (sum(phases) - len(phases)) + measuring
+    found: list[tuple[Task, Outcome]] = [(SolutionTask(cell, 0), Outcome(arrays, seconds))]
+    if spec.pairs():
+        other = fit(machine, train, _shortened(algorithm, 1 + EPOCHS), 1)
+        task = PairTask(cell, 0, 1)
+        found.append((task, execute(text, Job(task, (to_bytes(solution.weights), to_bytes(other.weights))))))
+    return found
+
+
+def _shortened(algorithm: Algorithm, epochs: int) -> Algorithm:
+    shorter: dict[str, Any] = {"epochs": min(epochs, algorithm.epochs)}
+    if isinstance(algorithm, ADV):
+        shorter["pretrain_epochs"] = min(epochs, algorithm.pretrain_epochs)
+    return replace(algorithm, **shorter)
+
+
+def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
+    began = time.perf_counter()
+    result = action()
+    return time.perf_counter() - began, result
+
+
+def _compressed_size(spec: SweepSpec, task: Task, outcome: Outcome) -> float:
+    """Bytes that a task's numbers take in the file, measured in a file in memory."""
+    settings = spec.resolved()
+    settings["grid"] |= {
+        "n_inputs": [task.cell.n_inputs],
+        "disorder_samples": 1,
+        "solutions": min(2, spec.grid.solutions),
+    }
+    single = Layout(check_settings(settings, "calibration"))
+    buffer = io.BytesIO()
+    single.create(buffer, {})
+    with h5py.File(buffer, "r+") as file:
+        before = _stored(file, single, task)
+        write_outcomes(file, single, [(task, outcome)])
+        file.flush()
+        return _stored(file, single, task) - before
+
+
+def _stored(file: h5py.File, layout: Layout, task: Task) -> float:
+    return float(sum(file[name].id.get_storage_size() for name in layout.variables(task.kind)))
+
+
+def _between(known: dict[Group, float], timed: list[int], group: Group) -> float:
+    """Power law through the timed sizes on both sides."""
+    kind, n_inputs, label = group
+    if n_inputs in timed:
+        return known[group]
+    logs = [math.log(max(known[kind, n, label], 1e-9)) for n in timed]
+    return float(np.exp(np.interp(math.log(n_inputs), np.log(timed), logs)))

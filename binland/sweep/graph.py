@@ -1,0 +1,44 @@
+"""The order of work: which tasks can run now, and which must wait for others."""
+
+import heapq
+from collections.abc import Iterable
+
+from binland.sweep.tasks import Task
+
+
+class Graph:
+    """Unfinished tasks of a sweep; a pair is ready once its two solutions are done. Every step costs O(log tasks)."""
+
+    def __init__(self, tasks: Iterable[Task], done: Iterable[Task] = ()):
+        """tasks: all that may run, in the wanted order. done: what is finished already."""
+        self._order = {task: place for place, task in enumerate(tasks)}
+        finished = set(done)
+        self._missing: dict[Task, int] = {}
+        self._waiting: dict[Task, list[Task]] = {}
+        self._ready: list[tuple[int, Task]] = []
+        for task, place in self._order.items():
+            missing = [need for need in task.needs if need not in finished]
+            self._missing[task] = len(missing)
+            for need in missing:
+                self._waiting.setdefault(need, []).append(task)
+            if not missing:
+                self._ready.append((place, task))
+
+    def __len__(self) -> int:
+        """Tasks that are ready."""
+        return len(self._ready)
+
+    def pop(self) -> Task:
+        """The first task that is ready, taken out; raises IndexError if none is."""
+        return heapq.heappop(self._ready)[1]
+
+    def put_back(self, task: Task) -> None:
+        """A task that was taken out is to be run after all."""
+        heapq.heappush(self._ready, (self._order[task], task))
+
+    def done(self, task: Task) -> None:
+        """A task is finished: those that waited for it alone are ready. After a failure, do not call this."""
+        for waiting in self._waiting.pop(task, ()):
+            self._missing[waiting] -= 1
+            if not self._missing[waiting]:
+                self.put_back(waiting)

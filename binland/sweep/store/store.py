@@ -1,0 +1,206 @@
+"""Reading a result file, also while it is being written: the HDF5 file with its journal laid over it.
+
+The HDF5 file is never changed in place; a new one takes its place at once. So whoever opens the journal first and the
+HDF5 file second sees every finished task, whatever the writer does meanwhile.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.bits import Signs, from_bytes
+from binland.errors import StoreError
+from binland.sweep.execute import Arrays, Outcome
+from binland.sweep.spec import SweepSpec, check_settings
+from binland.sweep.store.journal import JournalReader, Record
+from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE, SCHEMA, Layout
+from binland.sweep.store.lock import writer_of
+from binland.sweep.tasks import SolutionTask, Task, all_tasks, from_plain
+
+DRAWN_LATER = "it is older than this version; `binland merge OLD --out NEW` makes one that can be continued"
+
+
+def journal_path(path: Path) -> Path:
+    """The journal beside a result file; there is one while it is written, or after the writer was killed."""
+    return path.with_name(path.name + ".journal")
+
+
+class Snapshot:
+    """A result file and its journal as they were at one moment."""
+
+    def __init__(self, file: h5py.File, layout: Layout, journal: JournalReader | None):
+        self.file, self.layout = file, layout
+        self._journal = journal
+        self.damaged = journal.damaged if journal else 0
+        self.records: dict[Task, Record] = {}  # the last word on every task in the journal
+        self.running: dict[Task, Record] = {}
+        for record in journal.records if journal else []:
+            if "task" in record.facts:
+                task = from_plain(record.facts["task"])
+                if record.facts["event"] == "start":
+                    self.running[task] = record
+                else:
+                    self.running.pop(task, None)
+                    self.records[task] = record
+
+    def states(self) -> dict[Task, int]:
+        """LEFT, DONE or FAILED for every task."""
+        laid_over = {task: FAILED if "failure" in record.facts else DONE for task, record in self.records.items()}
+        return {task: int(value) for task, value in self._of_tasks("state").items()} | laid_over
+
+    def seconds(self) -> dict[Task, float]:
+        """Wall time of every task, NaN if it is neither done nor failed."""
+        laid_over = {task: record.facts["seconds"] for task, record in self.records.items()}
+        return {task: float(value) for task, value in self._of_tasks("seconds").items()} | laid_over
+
+    def failures(self) -> dict[Task, str]:
+        """Tracebacks of the failed tasks."""
+        failed = [task for task, state in self.states().items() if state == FAILED]
+        return {task: self.outcome(task).failure for task in failed}
+
+    def outcome(self, task: Task) -> Outcome:
+        """What is known of a finished task: every variable, padded with NaN or 0 to the lengths of the file."""
+        if task in self.records:
+            return outcome_of(self.records[task].facts, self.arrays(task))
+        index, kind = self.layout.index(task), task.kind
+        seconds = float(self.file[f"{kind}_seconds"][index])
+        if self.file[f"{kind}_state"][index] == FAILED:
+            return Outcome({}, seconds, self.file[f"{kind}_failure"][index].decode())
+        return Outcome({name: self.file[name][index] for name in self.layout.variables(kind)}, seconds)
+
+    def arrays(self, task: Task) -> Arrays:
+        """The arrays of a task in the journal."""
+        assert self._journal is not None
+        return self._journal.arrays(self.records[task])
+
+    def values(self, task: Task, variable: str) -> NDArray[Any]:
+        """What is known of one variable of one task."""
+        if task in self.records:
+            return self.arrays(task)[variable]
+        return np.asarray(self.file[variable][self.layout.index(task)])
+
+    def _of_tasks(self, what: str) -> dict[Task, Any]:
+        """The variable KIND_what at every task."""
+        values = {kind: self.file[f"{kind}_{what}"][...] for kind in self.layout.kinds}
+        return {task: values[task.kind][self.layout.index(task)] for task in all_tasks(self.layout.spec)}
+
+
+class Store:
+    """A result file of one sweep, for reading. Use `Store.open`."""
+
+    def __init__(self, path: Path, spec: SweepSpec, schema: str):
+        self.path, self.spec, self.schema = path, spec, schema
+        self.layout = Layout(spec)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Store":
+        """An existing file; raises StoreError if it is missing or not a binland result."""
+        path = Path(path)
+        if path.is_dir():
+            raise StoreError(f"{path}: is a folder; give the path of a result file")
+        if not path.is_file():
+            raise StoreError(f"{path}: no such file; give the path of a result file made by `binland sweep`")
+        with _opened(path) as file:
+            schema = file.attrs.get("schema")
+            if schema not in READABLE:
+                raise StoreError(
+                    f"{path}: is not a binland result of a known schema ({schema!r} is none of {', '.join(READABLE)});"
+                    " give the path of a file made by `binland sweep`, or update binland"
+                )
+            try:
+                settings = json.loads(file.attrs["config"])
+            except (KeyError, ValueError) as error:
+                raise StoreError(f"{path}: its configuration cannot be read ({error}); take it from a copy") from None
+        return cls(path, check_settings(settings, str(path)), str(schema))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The file and its journal at this moment; raises StoreError if they cannot be read or do not fit."""
+        with ExitStack() as stack:
+            journal = None
+            path = journal_path(self.path)
+            if self.schema == SCHEMA and path.exists():
+                try:
+                    journal = JournalReader(stack.enter_context(path.open("rb")))
+                except FileNotFoundError:  # the writer has just finished
+                    pass
+                except (OSError, ValueError, KeyError) as error:
+                    raise StoreError(f"{path}: cannot be read ({error}); move it away to go on without it") from None
+            file = stack.enter_context(_opened(self.path))
+            if journal is not None and journal.records:
+                owner = journal.records[0].facts.get("file")
+                if owner != file.attrs["file_id"]:
+                    raise StoreError(
+                        f"{path}: belongs to another result file than {self.path.name}; move it away, or move its file"
+                        " back"
+                    )
+            yield Snapshot(file, self.layout, journal)
+
+    def states(self) -> dict[Task, int]:
+        """LEFT, DONE or FAILED for every task."""
+        with self.snapshot() as snapshot:
+            return snapshot.states()
+
+    def failures(self) -> dict[Task, str]:
+        """Tracebacks of the failed tasks."""
+        with self.snapshot() as snapshot:
+            return snapshot.failures()
+
+    def seconds(self) -> dict[Task, float]:
+        """Wall time of every task, NaN if it is neither done nor failed."""
+        with self.snapshot() as snapshot:
+            return snapshot.seconds()
+
+    def values(self, task: Task, variable: str) -> NDArray[Any]:
+        """What is known of one variable of one task."""
+        with self.snapshot() as snapshot:
+            return snapshot.values(task, variable)
+
+    def weights(self, task: SolutionTask, shape: tuple[int, ...]) -> Signs:
+        """Binary weights of a finished solution, of the given shape."""
+        return from_bytes(self.values(task, "weights"), shape)
+
+    def writer(self) -> dict[str, Any] | None:
+        """Process, host and start of the writer at work, None if there is none."""
+        return writer_of(self.path)
+
+
+def outcome_of(facts: dict[str, Any], arrays: Arrays) -> Outcome:
+    """An outcome from a journal record."""
+    return Outcome(arrays, facts["seconds"], facts.get("failure", ""))
+
+
+def count_states(states: dict[Task, int], running: Collection[Task] = ()) -> dict[str, int]:
+    """Number of tasks done, running, failed, blocked (a solution that they need has failed) and left."""
+    counts = dict.fromkeys(("done", "running", "failed", "blocked", "left"), 0)
+    for task, state in states.items():
+        if task in running:
+            counts["running"] += 1
+        elif state != LEFT:
+            counts["done" if state == DONE else "failed"] += 1
+        else:
+            blocked = any(states[need] == FAILED and need not in running for need in task.needs)
+            counts["blocked" if blocked else "left"] += 1
+    return counts
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """The HDF5 file for reading; raises StoreError if it is not one, or not a whole one."""
+    try:
+        file = h5py.File(path, "r")
+    except BlockingIOError:
+        raise StoreError(f"{path}: another program has it open for writing; close it there first") from None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read as HDF5 ({error}); is it a result file, and complete?") from None
+    try:
+        with file:
+            yield file
+    except OSError as error:
+        raise StoreError(f"{path}: is damaged ({error}); take it from a copy, or run the sweep anew") from None

@@ -1,0 +1,283 @@
+"""Writing a result file so that a kill at any moment, a full disk or a second writer loses nothing.
+
+What is finished goes to the journal at once. Now and then, and at the end, a copy of the HDF5 file takes in the journal
+and replaces the file in one step; then a new journal begins. Nothing else ever writes to the file.
+"""
+
+import json
+import os
+import shutil
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.errors import StoreError
+from binland.sweep.execute import Outcome
+from binland.sweep.provenance import git_state, version
+from binland.sweep.spec import SweepSpec
+from binland.sweep.store.changes import check_extension, check_ids, check_same
+from binland.sweep.store.journal import Journal, Record
+from binland.sweep.store.layout import DONE, FAILED, SCHEMA, Layout
+from binland.sweep.store.lock import sole_writer
+from binland.sweep.store.store import DRAWN_LATER, Store, journal_path
+from binland.sweep.store.tables import copy_finished, write_outcomes
+from binland.sweep.tasks import SolutionTask, Task, to_plain
+
+UPDATE_EVERY = 60.0  # seconds of a run after which the file takes in the journal ...
+UPDATE_SHARE = 0.02  # ... as long as that costs no more than this share of the time
+JOURNAL_BYTES = 2**28  # a longer journal is taken in at once ...
+JOURNAL_SHARE = 0.5  # ... unless it is smaller than this share of the file
+
+
+@contextmanager
+def writing(path: str | Path, spec: SweepSpec, extend: bool = False) -> Iterator["Writer"]:
+    """The writer of the file of this very sweep, made if it is missing.
+
+    extend: the spec may have a larger grid than the file, which then gets room for the new tasks.
+    Raises StoreError rather than touch a file that is foreign, of another configuration, in use or not writable.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be created ({error.strerror or error}); choose another --out") from None
+    if path.exists():
+        _checked(path, spec, extend)  # a foreign file gets no lock beside it
+    with sole_writer(path) as card, ExitStack() as stack:
+        if not path.exists():
+            create(path, spec)
+        writer = Writer(_checked(path, spec, extend), card)
+        stack.callback(writer.close)
+        writer.begin()
+        if writer.store.spec.canonical() != spec.canonical():
+            writer.extend(spec)
+        yield writer
+
+
+def _checked(path: Path, spec: SweepSpec, extend: bool) -> Store:
+    store = Store.open(path)
+    if store.schema != SCHEMA:
+        raise StoreError(f"{path}: has the schema {store.schema}; {DRAWN_LATER}")
+    (check_extension if extend else check_same)(path, store.spec, spec)
+    return store
+
+
+def create(path: Path, spec: SweepSpec, fill: Callable[[h5py.File], None] | None = None) -> None:
+    """Make a new result file, with what `fill` writes into it; raises StoreError rather than replace anything."""
+    for taken, advice in ((path, "choose another --out"), (journal_path(path), "move it away, or its file back")):
+        if taken.exists():
+            raise StoreError(f"{taken}: is there already; {advice}")
+    part = part_path(path)
+    try:
+        Layout(spec).create(part, {"file_id": uuid.uuid4().hex})
+        if fill is not None:
+            with h5py.File(part, "r+") as file:
+                fill(file)
+        move_to_new(part, path)
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"{path}: cannot be created ({reason(error)}); choose another --out") from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+class Writer:
+    """Sole writer of a result file; made by `writing`. `states` holds the state of every task."""
+
+    def __init__(self, store: Store, card: dict[str, Any]):
+        self.store, self._card = store, card
+        self.path = store.path
+        self.states: dict[Task, int] = {}
+        self._records: dict[Task, Record] = {}
+        self._running: dict[Task, None] = {}
+        self._journal: Journal | None = None
+        self._file: h5py.File | None = None
+        self._updated, self._cost = time.monotonic(), 0.0
+
+    def begin(self) -> None:
+        """Take in what a killed writer left in its journal, and begin a new one."""
+        with self.store.snapshot() as snapshot:
+            self.states = snapshot.states()
+            check_ids(self.path, snapshot)
+            if snapshot.damaged:
+                warnings.warn(
+                    f"{journal_path(self.path)}: its last {snapshot.damaged} bytes are damaged; tasks recorded there"
+                    " are done again",
+                    stacklevel=2,
+                )
+        self._take_in_journal()
+
+    def start(self, tasks: Iterable[Task]) -> None:
+        """Note that tasks have been given to a worker."""
+        for task in tasks:
+            self._running[task] = None
+            self._append({"event": "start", "task": to_plain(task), "time": time.time()})
+
+    def record(self, task: Task, outcome: Outcome) -> None:
+        """Keep what came of a task; raises StoreError if the disk does not take it."""
+        facts: dict[str, Any] = {"event": "end", "task": to_plain(task), "seconds": outcome.seconds}
+        if outcome.failure:
+            facts["failure"] = outcome.failure
+        self._records[task] = self._append(facts, outcome)
+        self._running.pop(task, None)
+        self.states[task] = FAILED if outcome.failure else DONE
+        assert self._journal is not None
+        waited, size = time.monotonic() - self._updated, self._journal.size
+        long = size > max(JOURNAL_BYTES, JOURNAL_SHARE * self.path.stat().st_size)
+        if long or waited > max(UPDATE_EVERY, self._cost / UPDATE_SHARE):
+            self.update()
+
+    def weights(self, task: SolutionTask) -> NDArray[np.uint8]:
+        """Packed weights of a finished solution."""
+        if task in self._records:
+            assert self._journal is not None
+            return self._journal.arrays(self._records[task])["weights"]
+        if self._file is None:
+            self._file = h5py.File(self.path, "r")
+        return np.asarray(self._file["weights"][self.store.layout.index(task)])
+
+    def update(self) -> None:
+        """Bring the HDF5 file up to date and begin a new journal."""
+        began = time.monotonic()
+        self._take_in_journal()
+        self._updated = time.monotonic()
+        self._cost = self._updated - began
+
+    def extend(self, spec: SweepSpec) -> None:
+        """Give the file room for the tasks of a larger grid; what is there stays."""
+        part, new = part_path(self.path), Layout(spec)
+        try:
+            with self.store.snapshot() as snapshot:
+                attributes = {str(k): v for k, v in snapshot.file.attrs.items() if not str(k).startswith("_")}
+                kept = {key: value for key, value in attributes.items() if key not in ("config", "title", "schema")}
+                new.create(part, kept)
+                with h5py.File(part, "r+") as file:
+                    copy_finished(snapshot, file, new)
+            self._take(part)
+        except OSError as error:
+            raise self._trouble(error) from None
+        finally:
+            part.unlink(missing_ok=True)
+        self.store = Store(self.path, spec, SCHEMA)
+        self.states = self.store.states()
+
+    def close(self) -> None:
+        """Bring the file up to date and remove the journal; if that fails, the journal stays for the next run."""
+        try:
+            if self._journal is not None:
+                self._running.clear()
+                self._take_in_journal()
+                journal_path(self.path).unlink(missing_ok=True)
+        finally:
+            if self._journal is not None:
+                self._journal.close()
+            self._close_file()
+
+    def _append(self, facts: dict[str, Any], outcome: Outcome | None = None) -> Record:
+        assert self._journal is not None
+        try:
+            return self._journal.append(facts, outcome.arrays if outcome else None)
+        except OSError as error:
+            raise self._trouble(error) from None
+
+    def _take_in_journal(self) -> None:
+        """The journal itself says what is in it: a record may be complete when the call that wrote it was not."""
+        with self.store.snapshot() as snapshot:
+            owner = str(snapshot.file.attrs["file_id"])
+            if snapshot.records:
+                news = ((task, snapshot.outcome(task)) for task in snapshot.records)
+                self._replace(lambda file: write_outcomes(file, self.store.layout, news))
+        self._new_journal(owner)
+
+    def _new_journal(self, owner: str) -> None:
+        """A journal that begins with the writer's name and the tasks that are running."""
+        try:
+            journal = Journal(journal_path(self.path), {"event": "writer", "file": owner, **self._card})
+        except OSError as error:
+            raise self._trouble(error) from None
+        if self._journal is not None:
+            self._journal.close()
+        self._journal, self._records = journal, {}
+        running, self._running = list(self._running), {}
+        self.start(running)
+
+    def _replace(self, change: Callable[[h5py.File], None]) -> None:
+        """Change a copy of the file, then let it take the file's place."""
+        part = part_path(self.path)
+        try:
+            shutil.copyfile(self.path, part)
+            with h5py.File(part, "r+") as file:
+                change(file)
+                file.attrs["runs"] = json.dumps(self._runs(file))
+            self._take(part)
+        except (OSError, RuntimeError) as error:  # HDF5 raises RuntimeError where a flush fails
+            raise self._trouble(error) from None
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _take(self, part: Path) -> None:
+        sync(part)
+        self._close_file()
+        os.replace(part, self.path)
+        sync(self.path.parent)
+
+    def _runs(self, file: h5py.File) -> list[dict[str, Any]]:
+        """Who wrote the file, and when: one entry per run."""
+        runs = json.loads(file.attrs.get("runs", "[]"))
+        me = {**self._card, "version": version("binland"), "git": git_state()}
+        if not runs or {key: runs[-1].get(key) for key in self._card} != self._card:
+            runs.append(me)
+        runs[-1]["until"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+        return list(runs)
+
+    def _trouble(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"{self.path}: cannot be written ({reason(error)}); what is done is safe, free space and run the same"
+            " command"
+        )
+
+    def _close_file(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be written, in few words: HDF5 adds pages of its own."""
+    known = isinstance(error, OSError) and error.errno
+    return os.strerror(error.errno) if known else str(error).splitlines()[0]  # type: ignore[attr-defined, arg-type]
+
+
+def part_path(path: Path) -> Path:
+    """Where the next version of a file is made; only the file's sole writer touches it."""
+    return path.with_name(path.name + ".part")
+
+
+def move_to_new(part: Path, path: Path) -> None:
+    """Give a finished file its name; unlike a rename, never replaces a file made meanwhile."""
+    sync(part)
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here
+        path.touch(exist_ok=False)
+        part.replace(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    with suppress(PermissionError):  # Windows opens no folders
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,206 @@
+"""Who does the work: this process, worker processes on this machine, or the workers of a Dask scheduler.
+
+A task is handed out with all that it needs, and its result is taken back and kept before the tasks that wait for it are
+handed out. So a worker that dies takes nothing along but what it was doing, nothing that is recorded is ever computed
+again, and this process holds the results in flight only, however large the sweep.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from threadpoolctl import threadpool_limits
+
+from binland.algorithms import RSGD
+from binland.data import HiddenManifold
+from binland.errors import ClusterError
+from binland.flatness import local_energy
+from binland.models import CommitteeMachine
+from binland.paths import shortest_path
+from binland.sweep.execute import Job, Outcome, execute
+from binland.sweep.graph import Graph
+from binland.sweep.progress import errors
+from binland.sweep.provenance import code_stamp, version
+from binland.sweep.spec import SweepSpec
+from binland.sweep.tasks import Task
+from binland.training import fit
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+BATCH_SECONDS = 0.25  # work in one message: shorter tasks go together, or messages would cost more than they
+IN_LINE = 2  # batches handed out for every thread: one that runs, one that is next
+COUNT_EVERY = 2.0  # seconds after which the workers are counted again
+CONNECT_SECONDS = 10.0
+
+Take = Callable[[], Job]
+Outcomes = Iterator[tuple[Task, Outcome]]
+
+
+def in_this_process(spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
+    """One task after the other."""
+    text = spec.canonical()
+    with threadpool_limits(1):
+        while graph:
+            job = take()
+            yield job.task, execute(text, job)
+
+
+def distributed_over(spec: SweepSpec, graph: Graph, take: Take, workers: int, scheduler: str | None) -> Outcomes:
+    """Tasks on `workers` processes of this machine, or on all workers of the scheduler with the given address.
+
+    A batch whose worker died goes to another one; a task that has killed several workers has failed. Workers may come
+    and go; without any, the sweep waits. Raises ClusterError if the scheduler is lost or workers run other code.
+    """
+    with _client(workers, scheduler) as client:
+        yield from _Batches(client, spec, graph, take).run()
+
+
+class _Batches:
+    """Tasks handed to a cluster in batches of about BATCH_SECONDS."""
+
+    def __init__(self, client: "Client", spec: SweepSpec, graph: Graph, take: Take):
+        from distributed import as_completed
+
+        self._client, self._graph, self._take = client, graph, take
+        self._text = spec.canonical()
+        self._finished = as_completed(with_results=True, raise_errors=False)
+        self._in_flight: dict[Future[Any], list[Job]] = {}
+        self._seconds: dict[tuple[str, int, str], float] = {}  # of the latest task of a kind, N and algorithm
+        self._threads, self._counted = 0, 0.0
+
+    def run(self) -> Outcomes:
+        while True:
+            while self._graph and len(self._in_flight) < IN_LINE * self._count_threads():
+                self._submit(self._next_batch())
+            if not self._in_flight:
+                return
+            future, results = next(self._finished)
+            jobs = self._in_flight.pop(future)
+            if future.status == "finished":
+                for job, outcome in zip(jobs, results, strict=True):
+                    self._seconds[_group(job.task)] = outcome.seconds
+                    yield job.task, outcome
+            else:
+                yield from self._after_trouble(future, jobs, results)
+            future.release()
+
+    def _next_batch(self) -> list[Job]:
+        jobs, expected = [self._take()], 0.0
+        while self._graph:
+            expected += self._seconds.get(_group(jobs[-1].task), BATCH_SECONDS)
+            if expected >= BATCH_SECONDS:
+                break
+            jobs.append(self._take())
+        return jobs
+
+    def _submit(self, jobs: list[Job]) -> None:
+        future = self._client.submit(run_batch, code_stamp(), self._text, jobs, pure=False)
+        self._in_flight[future] = jobs
+        self._finished.add(future)
+
+    def _after_trouble(self, future: "Future[Any]", jobs: list[Job], results: object) -> Outcomes:
+        """The batch did not come back: its workers died, or it could not be run at all."""
+        from distributed import KilledWorker
+
+        error = results[1] if isinstance(results, tuple) and len(results) > 1 else results
+        if future.status == "error" and isinstance(error, KilledWorker):
+            if len(jobs) == 1:
+                yield jobs[0].task, Outcome({}, float("nan"), f"every worker that tried this task died: {error}")
+            else:  # one of them is to blame: each for itself
+                for job in jobs:
+                    self._submit([job])
+        elif isinstance(error, ClusterError):
+            raise error
+        elif future.status == "error":
+            raise ClusterError(
+                f"the workers cannot run tasks ({type(error).__name__}: {error}); install binland {version('binland')}"
+                " there, what is done is safe"
+            )
+        else:
+            raise ClusterError("the Dask scheduler is lost; what is done is safe, run the same command to go on")
+
+    def _count_threads(self) -> int:
+        """Threads of the workers that are there now; waits for the first."""
+        asked = False
+        while not self._threads or time.monotonic() - self._counted > COUNT_EVERY:
+            try:
+                self._threads = sum(self._client.nthreads().values())
+            except (OSError, TimeoutError):
+                raise ClusterError(
+                    "the Dask scheduler is lost; what is done is safe, run the same command to go on"
+                ) from None
+            self._counted = time.monotonic()
+            if self._in_flight:
+                break
+            if not self._threads:
+                if not asked:
+                    errors.print("no workers yet; waiting for the first", markup=False)
+                asked = True
+                time.sleep(0.5)
+        return self._threads
+
+
+def run_batch(stamp: str, text: str, jobs: list[Job]) -> list[Outcome]:
+    """What a worker does; `stamp` names the code that the results are to come from."""
+    if stamp != code_stamp():
+        raise ClusterError(
+            f"a worker runs other code (binland {version('binland')}, stamp {code_stamp()}) than this process (stamp"
+            f" {stamp}); install the same version on both sides"
+        )
+    _one_thread()
+    return [execute(text, job) for job in jobs]
+
+
+@cache
+def _one_thread() -> None:
+    """A worker takes one core; threads of BLAS would take those of its neighbours."""
+    threadpool_limits(1)
+
+
+@contextmanager
+def _client(workers: int, scheduler: str | None) -> Iterator["Client"]:
+    import dask
+    from distributed import Client, LocalCluster
+
+    with dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s"}):
+        if scheduler is not None:
+            try:
+                client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=True)
+            except (OSError, TimeoutError, ValueError) as error:
+                raise ClusterError(
+                    f"scheduler {scheduler!r}: no Dask scheduler answers ({error or type(error).__name__}); start one"
+                    " with `dask scheduler`, and give its address like tcp://host:8786"
+                ) from None
+            with client:
+                yield client
+            return
+        warm_up()
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+
+
+def warm_up() -> None:
+    """Compile every kernel of a sweep once (or load it), so that workers only load: some 5 s on a new machine."""
+    patterns = HiddenManifold(3, 2, seed=0).sample(4, seed=0)
+    machine = CommitteeMachine(3, 3)
+    settings = RSGD(epochs=1, replicas=2)
+    solutions = [fit(machine, patterns, settings, seed) for seed in (0, 1)]
+    local_energy(solutions[0], patterns, [0.5], 1)
+    shortest_path(solutions[0], solutions[1], patterns, seed=0)
+
+
+def _group(task: Task) -> tuple[str, int, str]:
+    return task.kind, task.cell.n_inputs, task.cell.algorithm
