@@ -1,11 +1,12 @@
 """Results as tidy CSV: one row per measurement."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from binland.errors import StoreError
 from binland.sweep.load import load_results
 from binland.sweep.store.layout import LARGE, VARIABLES
-from binland.sweep.store.writer import move_to_new, part_path, reason
+from binland.sweep.store.writer import move_to_new, new_part, reason
 
 WHERE = ("n_inputs", "overparameterization", "disorder", "algorithm", "solution", "start", "end")
 INSIDE = ("symmetry", "fraction", "realization", "order", "position", "epoch", "replica")
@@ -22,9 +23,9 @@ def export_csv(path: str | Path, out: str | Path) -> int:
     data = load_results(path)
     if out.exists():
         raise StoreError(f"{out}: is there already; choose another --csv")
-    part, rows = part_path(out), 0
-    columns = ["quantity", *WHERE, *INSIDE, "value"]
+    rows, columns = 0, ["quantity", *WHERE, *INSIDE, "value"]
     try:
+        part = new_part(out)
         with part.open("w", encoding="utf-8", newline="") as file:
             file.write(",".join(columns) + "\n")
             for name in (n for variables in VARIABLES.values() for n in variables if n not in LARGE and n in data):
@@ -37,5 +38,6 @@ def export_csv(path: str | Path, out: str | Path) -> int:
     except OSError as error:
         raise StoreError(f"{out}: cannot be written ({reason(error)}); choose another --csv") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            new_part(out)
     return rows

@@ -2,7 +2,13 @@
 
 import tomllib
 
+import numpy as np
+import xarray as xr
+
+import binland as bl
 from binland.sweep.spec import check_settings
+from binland.sweep.store.store import Store
+from binland.sweep.tasks import SolutionTask, all_tasks
 
 TEXT = """
 title = "small"
@@ -44,3 +50,13 @@ def settings(**changes):
 
 def spec(**changes):
     return check_settings(settings(**changes), "small")
+
+
+def assert_same_numbers(path, other, small=None):
+    """Two result files hold the same, times and provenance apart."""
+    a, b = (bl.load_results(p).drop_vars(["solution_seconds", "pair_seconds"]) for p in (path, other))
+    xr.testing.assert_identical(a.drop_attrs(), b.drop_attrs())
+    with Store.open(path).snapshot() as one, Store.open(other).snapshot() as two:
+        for task in all_tasks(small or spec()):
+            if isinstance(task, SolutionTask):
+                assert np.array_equal(one.values(task, "weights"), two.values(task, "weights"))

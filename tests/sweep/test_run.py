@@ -16,9 +16,7 @@ from binland.sweep.store.layout import DONE, FAILED
 from binland.sweep.store.store import Store, count_states
 from binland.sweep.store.writer import writing
 from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, streams
-from tests.sweep.small import TEXT, spec
-
-TIMES = ["solution_seconds", "pair_seconds"]
+from tests.sweep.small import TEXT, assert_same_numbers, spec
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +24,6 @@ def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("sweep") / "whole.h5"
     bl.run_sweep(spec(), path)
     return path
-
-
-def assert_same_numbers(path, other):
-    a, b = (bl.load_results(p).drop_vars(TIMES) for p in (path, other))
-    xr.testing.assert_identical(a.drop_attrs(), b.drop_attrs())
-    for task in all_tasks(spec()):
-        if isinstance(task, SolutionTask):
-            shape = (5, task.cell.n_inputs)
-            assert np.array_equal(Store.open(path).weights(task, shape), Store.open(other).weights(task, shape))
-
-
-def test_two_workers_give_the_numbers_of_one(finished, tmp_path):
-    bl.run_sweep(spec(), tmp_path / "two.h5", workers=2)
-    assert_same_numbers(finished, tmp_path / "two.h5")
 
 
 def test_results_have_named_dimensions_and_every_sample(finished):

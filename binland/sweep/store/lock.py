@@ -32,13 +32,14 @@ def sole_writer(path: Path) -> Iterator[dict[str, Any]]:
     card = {"pid": os.getpid(), "host": platform.node(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
     try:
         lock.acquire(timeout=GRACE, poll_interval=0.02)
-    except Timeout:
+    except (Timeout, OSError) as error:
+        if isinstance(error, Timeout) and lock_path(path).exists():
+            raise StoreError(
+                f"{path}: {describe(_card(path))} is writing it; wait until it ends, or stop it and run this again"
+            ) from None
         raise StoreError(
-            f"{path}: {describe(_card(path))} is writing it; wait until it ends, or stop it and run this again"
-        ) from None
-    except OSError as error:
-        raise StoreError(
-            f"{path}: its folder cannot be written ({error.strerror or error}); choose another --out"
+            f"{path}: its folder cannot be written ({getattr(error, 'strerror', None) or 'no new files there'});"
+            " choose another --out"
         ) from None
     try:
         lock_path(path).write_text(json.dumps(card))

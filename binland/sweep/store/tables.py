@@ -1,6 +1,7 @@
-"""Outcomes into the variables of an open HDF5 file, many at a time."""
+"""Outcomes into and out of the variables of an open HDF5 file, many at a time: HDF5 has a cost per call."""
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 import h5py
@@ -12,37 +13,39 @@ from binland.sweep.store.store import Snapshot
 from binland.sweep.tasks import Task
 
 SLAB = 2**25  # bytes held at a time
+Place = tuple[int, int, int, int]
 
 
 def write_outcomes(file: h5py.File, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
     """Write outcomes, each at its task's place."""
     for slab in _slabs(outcomes):
-        _write_slab(file, layout, slab)
-
-
-def copy_finished(source: Snapshot, file: h5py.File, layout: Layout) -> None:
-    """Write all that is done or failed in a snapshot into a file whose grid holds the snapshot's."""
-    write_outcomes(file, layout, finished(source))
+        blocks: dict[tuple[str, int], list[tuple[Task, Outcome]]] = {}
+        for task, outcome in slab:
+            blocks.setdefault((task.kind, layout.index(task)[0]), []).append((task, outcome))
+        for (kind, _), members in blocks.items():
+            _write_block(file, layout, kind, members)
 
 
 def finished(source: Snapshot) -> Iterator[tuple[Task, Outcome]]:
     """Every task that is done or failed, with what came of it; arrays are padded to the lengths of the file."""
-    rows: dict[tuple[str, int, int], list[Task]] = {}
-    for task, state in source.states().items():
-        if state != LEFT:
-            n, disorder, _, _ = source.layout.index(task)
-            rows.setdefault((task.kind, n, disorder), []).append(task)
-    for (kind, n, disorder), tasks in rows.items():
-        names = [*source.layout.variables(kind), *(f"{kind}_{name}" for name in ("seconds", "state", "failure"))]
-        row = {name: source.file[name][n, disorder] for name in names}
-        for task in tasks:
-            if task in source.records:
-                yield task, source.outcome(task)
-                continue
-            place = source.layout.index(task)[2:]
-            seconds, state, failure = (row[f"{kind}_{name}"][place] for name in ("seconds", "state", "failure"))
-            arrays = {name: row[name][place] for name in source.layout.variables(kind)} if state == DONE else {}
-            yield task, Outcome(arrays, float(seconds), failure.decode())
+    layout = source.layout
+    known = [task for task, state in source.states().items() if state != LEFT]
+    known.sort(key=lambda task: (task.kind, layout.index(task)))
+    for kind, tasks in groupby(known, key=lambda task: task.kind):
+        names = [*layout.variables(kind), *(f"{kind}_{name}" for name in ("seconds", "state", "failure"))]
+        row_bytes = sum(_row_bytes(source.file[name]) for name in names)
+        rows = max(1, SLAB // row_bytes)
+        for (n, band), members in groupby(tasks, key=lambda task: (layout.index(task)[0], task.cell.disorder // rows)):
+            block = {name: source.file[name][n, band * rows : (band + 1) * rows] for name in names}
+            for task in members:
+                if task in source.records:
+                    yield task, source.outcome(task)
+                    continue
+                _, disorder, *rest = layout.index(task)
+                place = (disorder - band * rows, *rest)
+                seconds, state, failure = (block[f"{kind}_{name}"][place] for name in ("seconds", "state", "failure"))
+                arrays = {name: block[name][place] for name in layout.variables(kind)} if state == DONE else {}
+                yield task, Outcome(arrays, float(seconds), failure.decode())
 
 
 def _slabs(outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[list[tuple[Task, Outcome]]]:
@@ -58,20 +61,9 @@ def _slabs(outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[list[tuple[Task
         yield held
 
 
-def _write_slab(file: h5py.File, layout: Layout, slab: list[tuple[Task, Outcome]]) -> None:
-    blocks: dict[tuple[str, int, int], list[tuple[Task, Outcome]]] = {}
-    for task, outcome in slab:
-        n, disorder, _, _ = layout.index(task)
-        blocks.setdefault((task.kind, n, disorder), []).append((task, outcome))
-    for (kind, n, disorder), members in blocks.items():
-        _write_block(file, layout, kind, (n, disorder), members)
-
-
-def _write_block(
-    file: h5py.File, layout: Layout, kind: str, row: tuple[int, int], members: list[tuple[Task, Outcome]]
-) -> None:
-    """Outcomes of one kind at one N and disorder sample, one variable after the other."""
-    places = [layout.index(task)[2:] for task, _ in members]
+def _write_block(file: h5py.File, layout: Layout, kind: str, members: list[tuple[Task, Outcome]]) -> None:
+    """Outcomes of one kind at one N, one variable after the other."""
+    places = [layout.index(task) for task, _ in members]
     outcomes = [outcome for _, outcome in members]
     columns: dict[str, list[Any]] = {
         f"{kind}_seconds": [outcome.seconds for outcome in outcomes],
@@ -80,19 +72,30 @@ def _write_block(
         **{name: [outcome.arrays.get(name) for outcome in outcomes] for name in layout.variables(kind)},
     }
     for name, values in columns.items():
-        rows = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
-        if rows:
-            _write_rows(file[name], row, rows)
+        entries = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
+        if entries:
+            _write_entries(file[name], entries)
 
 
-def _write_rows(dataset: h5py.Dataset, row: tuple[int, int], rows: list[tuple[tuple[int, int], Any]]) -> None:
-    """Set entries of dataset[row], in one write where they are small, one by one where they are large."""
-    itemsize = dataset.dtype.itemsize * int(np.prod(dataset.shape[2:]))
-    if len(rows) > 1 and itemsize <= SLAB:
-        block = dataset[row]
-        for place, value in rows:
-            block[(*place, *(slice(0, length) for length in np.shape(value)))] = value
-        dataset[row] = block
+def _write_entries(dataset: h5py.Dataset, entries: list[tuple[Place, Any]]) -> None:
+    """Set entries of one N: all rows between the first and the last in one write, unless they are large or sparse."""
+    n = entries[0][0][0]
+    disorders = [place[1] for place, _ in entries]
+    low, high = min(disorders), max(disorders) + 1
+    if _row_bytes(dataset) * (high - low) <= SLAB and high - low <= 10 * len(entries):
+        block = dataset[n, low:high]
+        for (_, disorder, *rest), value in entries:
+            block[(disorder - low, *rest, *_slices(value))] = value
+        dataset[n, low:high] = block
     else:
-        for place, value in rows:
-            dataset[(*row, *place, *(slice(0, length) for length in np.shape(value)))] = value
+        for place, value in entries:
+            dataset[(*place, *_slices(value))] = value
+
+
+def _slices(value: Any) -> tuple[slice, ...]:
+    return tuple(slice(0, length) for length in np.shape(value))
+
+
+def _row_bytes(dataset: h5py.Dataset) -> int:
+    """Bytes of everything at one N and disorder sample."""
+    return int(dataset.dtype.itemsize * np.prod(dataset.shape[2:], dtype=np.int64))

@@ -4,6 +4,7 @@ What is finished goes to the journal at once. Now and then, and at the end, a co
 and replaces the file in one step; then a new journal begins. Nothing else ever writes to the file.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -27,8 +28,9 @@ from binland.sweep.store.changes import check_extension, check_ids, check_same
 from binland.sweep.store.journal import Journal, Record
 from binland.sweep.store.layout import DONE, FAILED, SCHEMA, Layout
 from binland.sweep.store.lock import sole_writer
+from binland.sweep.store.steady import SteadyFile
 from binland.sweep.store.store import DRAWN_LATER, Store, journal_path
-from binland.sweep.store.tables import copy_finished, write_outcomes
+from binland.sweep.store.tables import finished, write_outcomes
 from binland.sweep.tasks import SolutionTask, Task, to_plain
 
 UPDATE_EVERY = 60.0  # seconds of a run after which the file takes in the journal ...
@@ -75,14 +77,15 @@ def create(path: Path, spec: SweepSpec, fill: Callable[[h5py.File], None] | None
     for taken, advice in ((path, "choose another --out"), (journal_path(path), "move it away, or its file back")):
         if taken.exists():
             raise StoreError(f"{taken}: is there already; {advice}")
-    part = part_path(path)
+    part = new_part(path)
     try:
-        Layout(spec).create(part, {"file_id": uuid.uuid4().hex})
-        if fill is not None:
-            with h5py.File(part, "r+") as file:
-                fill(file)
+        with SteadyFile(part) as target:
+            Layout(spec).create(target, {"file_id": uuid.uuid4().hex})
+            if fill is not None:
+                with h5py.File(target, "r+") as file:
+                    fill(file)
         move_to_new(part, path)
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         raise StoreError(f"{path}: cannot be created ({reason(error)}); choose another --out") from None
     finally:
         with suppress(OSError):
@@ -153,14 +156,15 @@ class Writer:
 
     def extend(self, spec: SweepSpec) -> None:
         """Give the file room for the tasks of a larger grid; what is there stays."""
-        part, new = part_path(self.path), Layout(spec)
+        part, new = new_part(self.path), Layout(spec)
         try:
             with self.store.snapshot() as snapshot:
                 attributes = {str(k): v for k, v in snapshot.file.attrs.items() if not str(k).startswith("_")}
                 kept = {key: value for key, value in attributes.items() if key not in ("config", "title", "schema")}
-                new.create(part, kept)
-                with h5py.File(part, "r+") as file:
-                    copy_finished(snapshot, file, new)
+                with SteadyFile(part) as target:
+                    new.create(target, kept)
+                    with h5py.File(target, "r+") as file:
+                        write_outcomes(file, new, finished(snapshot))
             self._take(part)
         except OSError as error:
             raise self._trouble(error) from None
@@ -211,20 +215,19 @@ class Writer:
 
     def _replace(self, change: Callable[[h5py.File], None]) -> None:
         """Change a copy of the file, then let it take the file's place."""
-        part = part_path(self.path)
+        part = new_part(self.path)
         try:
             shutil.copyfile(self.path, part)
-            with h5py.File(part, "r+") as file:
+            with SteadyFile(part) as target, h5py.File(target, "r+") as file:
                 change(file)
                 file.attrs["runs"] = json.dumps(self._runs(file))
             self._take(part)
-        except (OSError, RuntimeError) as error:  # HDF5 raises RuntimeError where a flush fails
+        except OSError as error:
             raise self._trouble(error) from None
         finally:
             part.unlink(missing_ok=True)
 
     def _take(self, part: Path) -> None:
-        sync(part)
         self._close_file()
         os.replace(part, self.path)
         sync(self.path.parent)
@@ -238,7 +241,7 @@ class Writer:
         runs[-1]["until"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
         return list(runs)
 
-    def _trouble(self, error: Exception) -> StoreError:
+    def _trouble(self, error: OSError) -> StoreError:
         return StoreError(
             f"{self.path}: cannot be written ({reason(error)}); what is done is safe, free space and run the same"
             " command"
@@ -250,27 +253,31 @@ class Writer:
             self._file = None
 
 
-def reason(error: Exception) -> str:
-    """Why a file could not be written, in few words: HDF5 adds pages of its own."""
-    known = isinstance(error, OSError) and error.errno
-    return os.strerror(error.errno) if known else str(error).splitlines()[0]  # type: ignore[attr-defined, arg-type]
+def reason(error: OSError) -> str:
+    """Why a file could not be written, in few words."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
-def part_path(path: Path) -> Path:
-    """Where the next version of a file is made; only the file's sole writer touches it."""
-    return path.with_name(path.name + ".part")
+def new_part(path: Path) -> Path:
+    """Where the next version of a file is made: only its sole writer uses that name.
+
+    What a killed writer left there goes first: it may be a second name of the file itself.
+    """
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    return part
 
 
 def move_to_new(part: Path, path: Path) -> None:
     """Give a finished file its name; unlike a rename, never replaces a file made meanwhile."""
-    sync(part)
     try:
         os.link(part, path)
     except FileExistsError:
         raise
     except OSError:  # no hard links here
-        path.touch(exist_ok=False)
-        part.replace(path)
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        os.replace(part, path)
 
 
 def sync(path: Path) -> None:

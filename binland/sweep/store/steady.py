@@ -1,0 +1,111 @@
+"""A file for HDF5 to write to on a disk that may be full: HDF5 does not survive a write that fails."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+PAGE = 2**16
+
+
+class SteadyFile(io.RawIOBase):
+    """A new or existing file, for reading and writing, whose writes never fail.
+
+    After the first error nothing more reaches the disk; pages written from then on are held in memory, where reads find
+    them, so that HDF5 can close in peace. The file is then worthless, and `close` raises the error.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._place, self._size = 0, os.fstat(self._file).st_size
+        self._pages: dict[int, bytearray] = {}
+        self.error: OSError | None = None
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def writable(self) -> bool:
+        """It can be written."""
+        return True
+
+    def seekable(self) -> bool:
+        """It has a position."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to an offset from the beginning, the position or the end."""
+        self._place = offset + (0, self._place, self._size)[whence]
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer from the position on; zeros where nothing was written."""
+        view = memoryview(buffer).cast("B")
+        if not self._pages:
+            there = os.preadv(self._file, [view], self._place)
+            view[there:] = bytes(len(view) - there)
+            self._place += len(view)
+            return len(view)
+        for page, begin, end, at in _pages(self._place, len(view)):
+            view[at : at + end - begin] = self._page(page)[begin:end]
+        self._place += len(view)
+        return len(view)
+
+    def write(self, data: Any) -> int:
+        """Write at the position: to the disk, or to memory after an error."""
+        view = memoryview(data).cast("B")
+        if self.error is None:
+            try:
+                written = 0
+                while written < len(view):
+                    written += os.pwrite(self._file, view[written:], self._place + written)
+            except OSError as error:
+                self.error = error
+        if self.error is not None:
+            for page, begin, end, at in _pages(self._place, len(view)):
+                held = self._page(page)
+                held[begin:end] = view[at : at + end - begin]
+                self._pages[page] = held
+        self._place += len(view)
+        self._size = max(self._size, self._place)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the length."""
+        size = self._place if size is None else size
+        if self.error is None:
+            try:
+                os.ftruncate(self._file, size)
+            except OSError as error:
+                self.error = error
+        self._size = size
+        return size
+
+    def close(self) -> None:
+        """Wait until everything is on the disk; raises OSError if something could not be written."""
+        if self.closed:
+            return
+        super().close()
+        try:
+            if self.error is None:
+                os.fsync(self._file)
+        finally:
+            os.close(self._file)
+        if self.error is not None:
+            raise self.error
+
+    def _page(self, page: int) -> bytearray:
+        if page in self._pages:
+            return self._pages[page]
+        return bytearray(os.pread(self._file, PAGE, page * PAGE).ljust(PAGE, b"\0"))
+
+
+def _pages(place: int, length: int) -> Any:
+    """Pages of a stretch of bytes: number, begin and end inside the page, offset inside the stretch."""
+    at = 0
+    while at < length:
+        page, begin = divmod(place + at, PAGE)
+        end = min(PAGE, begin + length - at)
+        yield page, begin, end, at
+        at += end - begin

@@ -1,0 +1,145 @@
+"""A process that runs a sweep in children and kills them: `python -m tests.sweep.crashing random|points FOLDER SEED`.
+
+Prints JSON: how often a child was killed, how many left a half-made file, and what was computed although it had been
+recorded as done before.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from binland.sweep import workers
+from binland.sweep.run import run_sweep
+from binland.sweep.store import journal, writer
+from binland.sweep.store.layout import DONE
+from binland.sweep.store.store import Store
+from binland.sweep.tasks import to_plain
+from tests.sweep.small import spec
+
+LONGEST = 0.25  # seconds of a life
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def log_executed_tasks(log):
+    execute = workers.execute
+
+    def logged(text, job):
+        with log.open("a") as file:
+            file.write(json.dumps(to_plain(job.task)) + "\n")
+        return execute(text, job)
+
+    workers.execute = logged
+
+
+def life(path, small, arm):
+    """One run in a child; `arm(pid)` is called in the parent, `arm(0)` in the child. True if it came to its end."""
+    child = os.fork()
+    if child == 0:
+        arm(0)
+        run_sweep(small, path, report=lambda _: None)
+        os._exit(0)
+    arm(child)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def recorded(path):
+    if not path.exists():
+        return set()
+    return {json.dumps(to_plain(task)) for task, state in Store.open(path).states().items() if state == DONE}
+
+
+def lives(path, small, arms):
+    """Runs until one of them ends by itself; gives the summary."""
+    log = path.with_suffix(".log")
+    log.touch()
+    half_made, repeated = 0, []
+    for killed, arm in enumerate(arms):
+        before, place = recorded(path), log.stat().st_size
+        ended = life(path, small, arm)
+        repeated += sorted(before & set(log.read_text()[place:].splitlines()))
+        if not before <= recorded(path):
+            repeated.append("lost: " + str(before - recorded(path)))
+        if ended:
+            return {"killed": killed, "half_made": half_made, "repeated": repeated}
+        half_made += any(path.parent.glob("*.part"))
+    raise AssertionError("the sweep never ended")
+
+
+def random_moments(seed):
+    draw = random.Random(seed)
+
+    def arm(pid):
+        if pid:
+            time.sleep(draw.uniform(0, LONGEST))
+            os.kill(pid, signal.SIGKILL)
+
+    while True:
+        yield arm
+
+
+class Point:
+    """Ends the process at the k-th call that changes something on the disk: before it, half-way or after it."""
+
+    def __init__(self, k, when):
+        self.left, self.when = k, when
+
+    def __call__(self, pid):
+        if pid:
+            return
+        self.wrap(os, "pwrite", lambda file, data, offset: self.pwrite(file, data[: len(data) // 2], offset))
+        for module, name in ((os, "replace"), (os, "link"), (os, "fsync"), (Path, "unlink")):
+            self.wrap(module, name, None)
+        self.wrap(shutil, "copyfile", lambda source, target: target.write_bytes(source.read_bytes()[:5000]))
+
+    def wrap(self, module, name, half):
+        original = getattr(module, name)
+        setattr(self, name, original)
+
+        def wrapped(*arguments, **keywords):
+            self.left -= 1
+            if self.left == 0 and self.when == "before":
+                die()
+            if self.left == 0 and self.when == "half-way" and half is not None:
+                half(*arguments)
+                die()
+            result = original(*arguments, **keywords)
+            if self.left == 0:
+                die()
+            return result
+
+        setattr(module, name, wrapped)
+
+
+def main():
+    how, folder, seed = sys.argv[1:]
+    workers.warm_up()
+    journal.SYNC_EVERY = 0.01
+    writer.UPDATE_EVERY, writer.UPDATE_SHARE = 0.02, 1e9
+    path = Path(folder) / "killed.h5"
+    log_executed_tasks(path.with_suffix(".log"))
+    if how == "random":
+        small = spec(grid={"disorder_samples": 30})
+        print(json.dumps(lives(path, small, random_moments(seed))))
+        return
+    when = {"0": "before", "1": "half-way", "2": "after"}[seed]
+    found = []
+    for k in range(1, 1000):
+        for leftover in Path(folder).iterdir():
+            leftover.unlink()
+        arms = [Point(k, when), lambda _: None]
+        found.append(lives(path, spec(grid={"n_inputs": [21], "disorder_samples": 1}), arms))
+        if not found[-1]["killed"]:
+            break
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

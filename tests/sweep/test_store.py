@@ -1,0 +1,467 @@
+import io
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+import binland as bl
+from binland.errors import StoreError
+from binland.sweep.execute import Outcome
+from binland.sweep.spec import check_settings
+from binland.sweep.store import journal as journals
+from binland.sweep.store import writer as writers
+from binland.sweep.store.journal import Journal, JournalReader
+from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE
+from binland.sweep.store.store import Store, count_states, journal_path
+from binland.sweep.store.writer import writing
+from binland.sweep.tasks import Cell, SolutionTask, all_tasks
+from tests.sweep.small import TEXT, assert_same_numbers, spec
+
+ROOT = Path(__file__).parents[2]
+TASK = SolutionTask(Cell(21, 0, "SGD"), 0)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sweep") / "whole.h5"
+    bl.run_sweep(spec(), path)
+    return path
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    path = tmp_path / "copy.h5"
+    path.write_bytes(finished.read_bytes())
+    return path
+
+
+class Stop(Exception):
+    """Interrupts a run."""
+
+
+def run_some(path, count, small=None):
+    """A run that is interrupted after some tasks, as if killed: the journal stays."""
+
+    def stop(progress):
+        if progress.finished == count:
+            raise Stop
+
+    close = writers.Writer.close
+    writers.Writer.close = lambda self: None
+    try:
+        with pytest.raises(Stop):
+            bl.run_sweep(small or spec(), path, report=stop)
+    finally:
+        writers.Writer.close = close
+
+
+def refused(path, message, small=None, **options):
+    """A run that is refused with a message and leaves the file, and the folder, as they were."""
+    before = {p: p.read_bytes() for p in path.parent.iterdir() if p.is_file() and p.suffix != ".lock"}
+    with pytest.raises(StoreError, match=message) as caught:
+        bl.run_sweep(small or spec(), path, **options)
+    assert "\n" not in str(caught.value)
+    assert {p: p.read_bytes() for p in path.parent.iterdir() if p.is_file() and p.suffix != ".lock"} == before
+
+
+# What is refused
+
+
+def test_another_configuration_is_refused_with_all_that_differs(copy):
+    changed = spec(seed=4, data={"n_test": 60}, measure={"orders": 3})
+    refused(copy, r"\(data.n_test: 50 -> 60, measure.orders: 2 -> 3, seed: 3 -> 4\); choose another --out", changed)
+
+
+@pytest.mark.parametrize("content", [b"", b"not HDF5", b"\x89HDF\r\n\x1a\n truncated"])
+def test_a_foreign_file_is_refused(tmp_path, content):
+    path = tmp_path / "mine.h5"
+    path.write_bytes(content)
+    refused(path, "cannot be read as HDF5")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_a_truncated_file_is_refused_by_all_who_read_it(copy, share):
+    whole = copy.read_bytes()
+    copy.write_bytes(whole[: int(share * len(whole))])
+    refused(copy, "copy.h5: cannot be read as HDF5 .* complete")
+    for read in (bl.load_results, lambda path: Store.open(path).states()):
+        with pytest.raises(StoreError, match="cannot be read as HDF5"):
+            read(copy)
+
+
+def test_a_file_damaged_inside_is_one_clear_error(copy):
+    octets = bytearray(copy.read_bytes())
+    with h5py.File(copy) as file:
+        info = file["path_error"].id.get_chunk_info(0)
+    octets[info.byte_offset : info.byte_offset + info.size] = bytes(info.size)
+    copy.write_bytes(octets)
+    with pytest.raises(StoreError, match=r"copy\.h5: is damaged"):
+        bl.load_results(copy)
+
+
+def test_another_hdf5_file_is_refused(tmp_path):
+    path = tmp_path / "other.h5"
+    xr.Dataset({"x": 1}).to_netcdf(path, engine="h5netcdf")
+    refused(path, "is not a binland result of a known schema")
+
+
+def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="is a folder"):
+        bl.run_sweep(spec(), tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be created"):
+        bl.run_sweep(spec(), tmp_path / "file" / "out.h5")
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["new", "existing"])
+def test_a_folder_that_cannot_be_written_is_one_clear_error(finished, tmp_path, made):
+    folder = tmp_path / "closed"
+    if os.geteuid() == 0:  # who may write everywhere but there
+        if made or not Path("/proc").is_dir():
+            pytest.skip("the superuser can write to every folder")
+        folder = Path("/proc")
+    else:
+        folder.mkdir()
+        if made:
+            (folder / "out.h5").write_bytes(finished.read_bytes())
+        folder.chmod(0o555)
+    with pytest.raises(StoreError, match=r"out.h5: its folder cannot be written \(.*\); choose another --out"):
+        bl.run_sweep(spec(), folder / "out.h5")
+    assert made == (folder / "out.h5").exists()
+
+
+def test_a_second_writer_is_refused_and_told_who_the_first_is(tmp_path):
+    path = tmp_path / "busy.h5"
+    script = (
+        "import sys, time; from tests.sweep.small import spec; from binland.sweep.store.writer import writing\n"
+        f"with writing({str(path)!r}, spec()): print('open', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "open\n"
+        who = f"process {first.pid} on {platform.node()}"
+        before = path.read_bytes()
+        with pytest.raises(StoreError, match=rf"busy.h5: {who} \(since .*\) is writing it"):
+            bl.run_sweep(spec(), path)
+        assert path.read_bytes() == before
+        assert Store.open(path).writer()["pid"] == first.pid
+        first.kill()
+    assert Store.open(path).writer() is None
+    bl.run_sweep(spec(), path)
+    assert set(Store.open(path).states().values()) == {DONE}
+
+
+# Carrying on
+
+
+def test_a_larger_grid_is_added_only_when_asked(finished, copy):
+    larger = spec(
+        grid={"n_inputs": [11, 31, 21], "disorder_samples": 3, "solutions": 3},
+        algorithms={
+            "ADV": {"epochs": 6, "pretrain_epochs": 1},
+            "SGD": {"epochs": 4},
+            "RSGD": {"epochs": 3, "replicas": 2},
+        },
+    )
+    refused(copy, r"grid.disorder_samples: 2 -> 3.*; add --extend to add the new tasks", larger)
+    executed = []
+    bl.run_sweep(larger, copy, extend=True, report=executed.append)
+    assert len(executed) == len(all_tasks(larger)) - len(all_tasks(spec()))
+    assert set(Store.open(copy).states().values()) == {DONE}
+    anew = copy.with_name("anew.h5")
+    bl.run_sweep(larger, anew)
+    assert_same_numbers(anew, copy, larger)
+    with h5py.File(finished) as old, h5py.File(copy) as new:
+        assert old.attrs["file_id"] == new.attrs["file_id"]
+        assert [run["pid"] for run in json.loads(new.attrs["runs"])] == [os.getpid()] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"grid": {"n_inputs": [21, 41]}}, r"remove grid.n_inputs = \[31\]"),
+        ({"grid": {"disorder_samples": 1}}, "lower grid.disorder_samples from 2 to 1"),
+        ({"algorithms": {"SGD": {"epochs": 4}}}, "remove algorithms.RSGD"),
+        ({"algorithms": {"SGD": {"epochs": 5}, "RSGD": {"epochs": 3, "replicas": 2}}}, "change algorithms.SGD"),
+        ({"seed": 4, "grid": {"solutions": 3}}, "change seed: 3 -> 4"),
+    ],
+)
+def test_extend_changes_nothing_else(copy, changes, message):
+    refused(copy, message, spec(**changes), extend=True)
+
+
+def test_parts_of_a_grid_make_the_whole(finished, tmp_path):
+    paths = [tmp_path / f"part{k}.h5" for k in (1, 2, 3)]
+    for k, path in enumerate(paths, 1):
+        bl.run_sweep(spec(), path, part=(k, 3))
+    counts = [count_states(Store.open(path).states())["done"] for path in paths]
+    assert sum(counts) == len(all_tasks(spec()))
+    assert max(counts) - min(counts) <= 4
+    bl.run_sweep(spec(), paths[0], part=(2, 3))
+    assert count_states(Store.open(paths[0]).states())["done"] == counts[0] + counts[1]
+    bl.run_sweep(spec(), paths[0])
+    assert_same_numbers(finished, paths[0])
+
+
+def test_a_file_whose_tasks_have_other_ids_is_refused(copy):
+    with h5py.File(copy, "r+") as file:
+        file["pair_id"][...] = "0" * 64
+    refused(copy, "which draws other random numbers for pair 0 -> 1")
+
+
+# While it is written
+
+
+def test_a_journal_is_read_with_the_file_and_taken_in_by_the_next_run(finished, tmp_path):
+    path = tmp_path / "out.h5"
+    run_some(path, 5)
+    assert journal_path(path).exists()
+    with h5py.File(path) as file:
+        assert not file["solution_state"][...].any()
+    states = Store.open(path).states()
+    assert list(states.values()).count(DONE) == 5
+    data = bl.load_results(path)
+    assert int((data["solution_state"] == DONE).sum() + (data["pair_state"] == DONE).sum()) == 5
+    whole = bl.load_results(finished)
+    for name in ("train_error", "local_energy", "history", "barrier", "path_error", "replica_error"):
+        kind = "pair" if "pair" in data[name].dims else "solution"
+        xr.testing.assert_equal(data[name], whole[name].where(data[f"{kind}_state"] == DONE))
+    done = next(task for task, state in states.items() if state == DONE)
+    found = bl.load_solution(path, done.cell.n_inputs, done.cell.algorithm, done.cell.disorder, done.solution)
+    assert np.array_equal(found.weights, Store.open(finished).weights(done, found.weights.shape))
+    bl.run_sweep(spec(), path)
+    assert not journal_path(path).exists()
+    assert_same_numbers(finished, path)
+
+
+def test_a_running_sweep_can_be_read_at_any_moment(tmp_path, monkeypatch):
+    """A reader in a tight loop beside a writer that replaces the file and its journal all the time."""
+    path, count = tmp_path / "out.h5", 60
+    script = (
+        "import sys; from tests.sweep.small import spec; from binland.sweep.run import run_sweep\n"
+        "from binland.sweep.store import writer; writer.UPDATE_EVERY, writer.UPDATE_SHARE = 0.01, 1e9\n"
+        f"run_sweep(spec(grid={{'disorder_samples': {count}}}), {str(path)!r})"
+    )
+    seen = []
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT) as writer:
+        while writer.poll() is None:
+            if path.exists():
+                data = bl.load_results(path)
+                done = data["solution_state"] == DONE
+                assert bool(data["train_error"].notnull().equals(done))
+                seen.append(int(done.sum()))
+                assert sum(count_states(Store.open(path).states()).values()) == count * 16
+    assert writer.returncode == 0
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 5
+    assert set(Store.open(path).states().values()) == {DONE}
+
+
+def test_a_failure_in_the_journal_is_known(tmp_path):
+    path = tmp_path / "out.h5"
+    with writing(path, spec()) as writer:
+        writer.record(TASK, Outcome({}, 0.5, "Traceback: planted"))
+        assert Store.open(path).failures() == {TASK: "Traceback: planted"}
+        assert Store.open(path).states()[TASK] == FAILED
+        assert Store.open(path).seconds()[TASK] == 0.5
+    assert Store.open(path).failures() == {TASK: "Traceback: planted"}
+
+
+def test_a_journal_of_another_file_is_refused(finished, copy):
+    with writing(copy.with_name("other.h5"), spec()):
+        content = journal_path(copy.with_name("other.h5")).read_bytes()
+    journal_path(copy).write_bytes(content)
+    refused(copy, "copy.h5.journal: belongs to another result file")
+
+
+def test_a_journal_without_its_file_is_kept(tmp_path):
+    path = tmp_path / "out.h5"
+    run_some(path, 2)
+    path.unlink()
+    refused(path, "out.h5.journal: is there already; move it away, or its file back")
+
+
+def test_a_damaged_journal_gives_what_is_whole_and_a_warning(finished, tmp_path):
+    path = tmp_path / "out.h5"
+    run_some(path, 5)
+    octets = bytearray(journal_path(path).read_bytes())
+    octets[-10] ^= 1
+    journal_path(path).write_bytes(octets)
+    assert list(Store.open(path).states().values()).count(DONE) == 4
+    with pytest.warns(UserWarning, match="bytes are damaged; tasks recorded there are done again"):
+        bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)
+
+
+# A full disk
+
+
+@pytest.mark.parametrize("room", [1_000, 30_000, 60_000, 80_000])
+def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(finished, tmp_path, room):
+    """Files may grow to `room` bytes: too few for an empty file, for the journal, for the file with what is done."""
+    path = tmp_path / "out.h5"
+    (tmp_path / "small.toml").write_text(TEXT)
+    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+    command = "from binland.cli import main; main()"
+    arguments = ["sweep", "small.toml", "--out", "out.h5", "--workers", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        [sys.executable, "-c", limited + command, *arguments],
+        cwd=tmp_path, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    states = Store.open(path).states() if path.exists() else {}
+    assert found.returncode == 2
+    assert re.fullmatch(r"error: out.h5: cannot be (created|written) \(File too large\); .*\n", found.stderr)
+    done = [task for task, state in states.items() if state == DONE]
+    assert bool(done) == (room > 50_000)
+    assert not list(tmp_path.glob("*.part"))
+    repeated = []
+    bl.run_sweep(spec(), path, report=repeated.append)
+    assert len(repeated) == len(all_tasks(spec())) - len(done)
+    assert_same_numbers(finished, path)
+
+
+# The journal by itself
+
+
+ARRAYS = {"x": np.array(0.5), "y": np.arange(6, dtype=np.uint8).reshape(2, 3), "z": np.zeros((0, 2), np.float32)}
+
+
+def records_of(octets):
+    with io.BufferedReader(_Named(octets)) as file:
+        reader = JournalReader(file)
+        return reader, [(record.facts.get("k"), reader.arrays(record)) for record in reader.records]
+
+
+class _Named(io.FileIO):
+    """A file with these bytes."""
+
+    def __init__(self, octets):
+        self.handle = os.memfd_create("journal")
+        os.write(self.handle, octets)
+        os.lseek(self.handle, 0, os.SEEK_SET)
+        super().__init__(self.handle)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("journal") / "x.journal"
+    journal = Journal(path, {"k": 0})
+    places = [journal.append({"k": k}, ARRAYS if k % 2 else None) for k in range(1, 6)]
+    assert all(np.array_equal(journal.arrays(places[0])[name], ARRAYS[name]) for name in ARRAYS)
+    journal.close()
+    return path.read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs files in memory")
+@given(st.data())
+def test_a_journal_cut_anywhere_gives_the_records_before_the_cut(written, data):
+    cut = data.draw(st.integers(0, len(written)))
+    reader, found = records_of(written[:cut])
+    assert [k for k, _ in found] == list(range(len(found)))
+    assert reader.damaged == 0
+    assert len(found) == 6 or cut < len(written)
+    for k, arrays in found:
+        assert arrays.keys() == (ARRAYS.keys() if k % 2 else set())
+        for name, values in arrays.items():
+            assert values.dtype == ARRAYS[name].dtype
+            assert np.array_equal(values, ARRAYS[name])
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs files in memory")
+@given(st.data())
+def test_a_flipped_bit_ends_a_journal_and_is_noticed(written, data):
+    place = data.draw(st.integers(0, len(written) - 1))
+    damaged = bytearray(written)
+    damaged[place] ^= 1 << data.draw(st.integers(0, 7))
+    _, found = records_of(bytes(damaged))
+    assert [k for k, _ in found] == list(range(len(found)))
+    assert len(found) < 6
+
+
+def test_a_record_that_does_not_fit_on_the_disk_leaves_no_trace(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "x.journal", {"k": 0})
+    size = journal.size
+
+    def full(file, content, offset, pwrite=os.pwrite):
+        pwrite(file, bytes(content[:7]), offset)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journals.os, "pwrite", full)
+        with pytest.raises(OSError, match="No space"):
+            journal.append({"k": 1}, ARRAYS)
+    assert (tmp_path / "x.journal").stat().st_size == size
+    journal.append({"k": 2}, ARRAYS)
+    with (tmp_path / "x.journal").open("rb") as file:
+        assert [record.facts["k"] for record in JournalReader(file).records] == [0, 2]
+    journal.close()
+
+
+# The file by itself
+
+
+@pytest.mark.parametrize("schema", READABLE)
+def test_a_file_of_every_schema_can_be_read_for_ever(schema):
+    path = ROOT / "tests" / "golden" / f"{schema}.h5"
+    expected = json.loads((ROOT / "tests" / "golden" / "numbers.json").read_text())
+    data = bl.load_results(path)
+    assert data.attrs["schema"] == schema
+    for name, values in expected.items():
+        assert data[name].values.ravel().tolist() == values, name
+    assert bl.load_solution(path, 21, "RSGD", 0, 1).weights.sum() == 27
+
+
+def test_an_older_file_is_not_continued_but_merged_into_a_new_one(tmp_path):
+    old = ROOT / "tests" / "golden" / "binland-sweep-1.h5"
+    before = old.read_bytes()
+    small = Store.open(old).spec
+    refused_with = r"has the schema binland-sweep-1; it is older than this version; `binland merge OLD --out NEW`"
+    with pytest.raises(StoreError, match=refused_with):
+        bl.run_sweep(small, old)
+    assert old.read_bytes() == before
+
+
+def test_latents_are_kept_if_asked_for(tmp_path):
+    path = tmp_path / "out.h5"
+    small = spec(store={"latents": True}, grid={"disorder_samples": 1})
+    bl.run_sweep(small, path)
+    solution = bl.load_solution(path, 21, "SGD")
+    assert solution.latents.dtype == np.float32
+    assert np.array_equal(np.where(solution.latents >= 0, 1, -1), solution.weights)
+    assert "latents" not in bl.load_results(path)
+    bl.run_sweep(spec(grid={"disorder_samples": 1}), tmp_path / "without.h5")
+    assert bl.load_solution(tmp_path / "without.h5", 21, "SGD").latents is None
+    refused(path, "store.latents: True -> False", spec(grid={"disorder_samples": 1}))
+
+
+def test_plain_xarray_and_h5py_open_the_file(finished):
+    with xr.open_dataset(finished, engine="h5netcdf") as data:
+        assert data["barrier"].attrs["units"] == "1"
+        assert data["barrier"].attrs["long_name"] == "highest train error on a random shortest path"
+        assert data["solution_seconds"].attrs["units"] == "s"
+        assert bool((data["pair_state"] == DONE).all())
+    with h5py.File(finished) as file:
+        assert file["weights"].dtype == np.uint8
+        assert len(file["solution_id"][0, 0, 0, 0]) == 64
+        assert check_settings(json.loads(file.attrs["config"]), "x").canonical() == spec().canonical()
+
+
+def test_failed_states_are_counted():
+    tasks = all_tasks(spec(grid={"n_inputs": [21], "disorder_samples": 1}, algorithms={"SGD": {"epochs": 1}}))
+    states = dict.fromkeys(tasks, LEFT) | {tasks[0]: FAILED}
+    assert count_states(states) == {"done": 0, "running": 0, "failed": 1, "blocked": 2, "left": 1}
+    assert count_states(states, tasks[:1]) == {"done": 0, "running": 1, "failed": 0, "blocked": 0, "left": 3}

@@ -1,0 +1,171 @@
+import os
+import re
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from distributed import Client, WorkerPlugin
+
+import binland as bl
+from binland.errors import ClusterError
+from binland.sweep import workers
+from binland.sweep.execute import Job
+from binland.sweep.provenance import code_stamp
+from binland.sweep.store.layout import DONE, FAILED
+from binland.sweep.tasks import Cell, SolutionTask, all_tasks
+from tests.sweep.small import assert_same_numbers, spec
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    path = tmp_path_factory.mktemp("sweep") / "whole.h5"
+    bl.run_sweep(spec(), path)
+    return path
+
+
+@contextmanager
+def started(*command):
+    """A process that is killed at the end."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        for child in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+            child.kill()
+        process.communicate()
+
+
+@contextmanager
+def cluster(n_workers):
+    """A scheduler and its workers, each started apart; gives the scheduler's address and process."""
+    with started("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard") as scheduler:
+        for line in scheduler.stdout:
+            if found := re.search(r"Scheduler at:\s+(tcp://\S+)", line):
+                break
+        address = found[1]
+        workers = ("--nworkers", str(n_workers), "--nthreads", "1", "--no-dashboard", "--memory-limit", "0")
+        with started("distributed.cli.dask_worker", address, *workers):
+            yield address, scheduler
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_local_workers_give_the_numbers_of_one(finished, tmp_path, count):
+    bl.run_sweep(spec(), tmp_path / "out.h5", workers=count)
+    assert_same_numbers(finished, tmp_path / "out.h5")
+
+
+def test_a_scheduler_started_apart_gives_the_numbers_of_one(finished, tmp_path):
+    with cluster(2) as (address, _):
+        bl.run_sweep(spec(), tmp_path / "out.h5", scheduler=address)
+    assert_same_numbers(finished, tmp_path / "out.h5")
+
+
+def slow():
+    """Tasks of some tenths of a second."""
+    return spec(algorithms={"SGD": {"epochs": 4000}}, grid={"n_inputs": [31]})
+
+
+def worker_processes():
+    mine = psutil.Process().children(recursive=True)
+    return [process for process in mine if "spawn_main" in " ".join(process.cmdline())]
+
+
+def test_a_worker_that_is_killed_in_a_task_costs_nothing_but_time(tmp_path):
+    bl.run_sweep(slow(), tmp_path / "whole.h5")
+    killed = []
+
+    def kill_one(progress):
+        if progress.finished in (1, 3):
+            victim = max(worker_processes(), key=lambda process: process.cpu_times().user)
+            killed.append(victim.pid)
+            victim.kill()
+
+    store = bl.run_sweep(slow(), tmp_path / "out.h5", workers=2, report=kill_one)
+    assert len(set(killed)) == 2
+    assert set(store.states().values()) == {DONE}
+    assert_same_numbers(tmp_path / "whole.h5", tmp_path / "out.h5", slow())
+
+
+class Poison(WorkerPlugin):
+    """Every worker dies of one task."""
+
+    def setup(self, worker):
+        execute = workers.execute
+
+        def deadly(text, job):
+            if job.task == SolutionTask(Cell(21, 0, "SGD"), 1):
+                os._exit(1)
+            return execute(text, job)
+
+        workers.execute = deadly
+
+
+def test_a_task_that_kills_every_worker_fails_and_the_others_are_done(finished, tmp_path):
+    bad = SolutionTask(Cell(21, 0, "SGD"), 1)
+    with cluster(2) as (address, _):
+        with Client(address) as client:
+            client.register_plugin(Poison())
+        store = bl.run_sweep(spec(), tmp_path / "out.h5", scheduler=address)
+    states = store.states()
+    assert states[bad] == FAILED
+    assert "worker that tried this task died" in store.failures()[bad]
+    assert all(state == DONE for task, state in states.items() if task != bad and bad not in task.needs)
+    bl.run_sweep(spec(), tmp_path / "out.h5", retry_failed=True)
+    assert_same_numbers(finished, tmp_path / "out.h5")
+
+
+def test_a_lost_scheduler_is_one_clear_error_and_the_sweep_goes_on_later(finished, tmp_path):
+    path = tmp_path / "out.h5"
+
+    with cluster(1) as (address, scheduler):
+
+        def kill_scheduler(progress):
+            if progress.finished == 1:
+                scheduler.kill()
+
+        with pytest.raises(ClusterError, match="the Dask scheduler is lost; what is done is safe"):
+            bl.run_sweep(spec(), path, scheduler=address, report=kill_scheduler)
+    bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "carrier-pigeon://1"])
+def test_a_scheduler_that_does_not_answer_is_one_clear_error(tmp_path, monkeypatch, address):
+    monkeypatch.setattr(workers, "CONNECT_SECONDS", 0.5)
+    with pytest.raises(ClusterError, match=f"scheduler '{address}': no Dask scheduler answers"):
+        bl.run_sweep(spec(), tmp_path / "out.h5", scheduler=address)
+
+
+def test_workers_with_other_code_are_refused():
+    with pytest.raises(ClusterError, match="runs other code"):
+        workers.run_batch("other", spec().canonical(), [])
+    job = Job(SolutionTask(Cell(21, 0, "SGD"), 0))
+    (outcome,) = workers.run_batch(code_stamp(), spec().canonical(), [job])
+    assert np.isfinite(outcome.arrays["test_error"])
+
+
+def test_short_tasks_travel_together_and_long_ones_alone():
+    class FakeClient:
+        def nthreads(self):
+            return {"worker": 1}
+
+    from binland.sweep.graph import Graph
+
+    tasks = [task for task in all_tasks(spec()) if isinstance(task, SolutionTask)]
+    graph = Graph(tasks)
+    batches = workers._Batches(FakeClient(), spec(), graph, lambda: Job(graph.pop()))
+    assert len(batches._next_batch()) == 1
+    for label in ("SGD", "RSGD"):
+        for n_inputs in (21, 31):
+            batches._seconds["solution", n_inputs, label] = workers.BATCH_SECONDS / 3.5
+    assert len(batches._next_batch()) == 4
