@@ -96,6 +96,7 @@ def status(file: ResultFile) -> None:
     writer = store.writer()
     with store.snapshot() as snapshot:
         states, times, failures = snapshot.states(), snapshot.seconds(), snapshot.failures()
+        pace = snapshot.pace()
         counts = count_states(states, snapshot.running if writer is not None else ())
     blocked = counts.pop("blocked")
     counts["left"] += blocked
@@ -105,7 +106,9 @@ def status(file: ResultFile) -> None:
     why = f" ({blocked} of them blocked by a failure)" if blocked else ""
     typer.echo(f"{shown}{why}, of {len(states)} tasks")
     spent = sum(times[task] for task, state in states.items() if state == DONE)
-    typer.echo(f"{duration(spent)} of work done, about {duration(work_left(states, times))} left, on one worker")
+    left = work_left(states, times)
+    soon = f", {duration(left / pace)} at the present pace" if writer is not None else ""
+    typer.echo(f"{duration(spent)} of work done, about {duration(left)} left on one worker{soon}")
     for task, failure in failures.items():
         typer.echo(f"failed: {task}\n{failure}")
 

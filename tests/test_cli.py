@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from binland import cli
 from tests.sweep.small import TEXT
 
 COMMAND = [sys.executable, "-c", "from binland.cli import main; main()"]
@@ -49,6 +50,12 @@ def test_sweep_status_and_plot(config, tmp_path):
         (("sweep", "small.toml"), "error: missing option --out"),
         (("sweeep",), "error: No such command"),
         (("plot", "small.toml"), "error: small.toml: cannot be read as HDF5"),
+        (("export", "small.toml", "--csv", "x.csv"), "error: small.toml: cannot be read as HDF5"),
+        (("merge", "none.h5", "--out", "x.h5"), "error: none.h5: no such file"),
+        (("sweep", "small.toml", "--out", "x.h5", "--part", "4/3"), "error: part = 4/3 is not one of 1/3 ... 3/3"),
+        (("sweep", "small.toml", "--out", "x.h5", "--part", "one"), "error: --part one is not k/n"),
+        (("sweep", "small.toml", "--out", "x.h5", "--scheduler", "x", "--workers", "2"), "error: --workers starts"),
+        (("sweep", "bad.toml", "--dry-run"), "error: bad.toml: grid.n_inputs.0 = 0"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(config, tmp_path, arguments, message):
@@ -59,6 +66,56 @@ def test_bad_input_is_one_line_and_exit_code_2(config, tmp_path, arguments, mess
     assert found.stderr.startswith(message)
     assert found.stderr.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_dry_run_writes_nothing_and_says_what_is_to_do(config, tmp_path):
+    found = call("sweep", config.name, "--dry-run", "--workers", 3, cwd=tmp_path)
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "32 of 32 tasks to do" in found.stdout
+    assert re.search(r"on 3 worker\(s\); the whole file takes [0-9.]+ kB", found.stdout)
+    assert [p.name for p in tmp_path.iterdir()] == ["small.toml"]
+    call("sweep", config.name, "--out", "out.h5", "--workers", 1, "--part", "1/2", cwd=tmp_path)
+    assert "16 of 32 tasks to do" in call("sweep", config.name, "--out", "out.h5", "--dry-run", cwd=tmp_path).stdout
+
+
+def test_extend_export_and_merge(config, tmp_path):
+    first = call("sweep", config.name, "--out", "out.h5", "--smoke", "--workers", 1, cwd=tmp_path)
+    assert first.returncode == 0
+    refused = call("sweep", config.name, "--out", "out.h5", "--workers", 1, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "grid.n_inputs: [21] -> [21, 31]" in refused.stderr
+    assert "add --extend" in refused.stderr
+    extended = call("sweep", config.name, "--out", "out.h5", "--workers", 1, "--extend", cwd=tmp_path)
+    assert "32 of 32 tasks done, 0 failed" in extended.stdout
+    merged = call("merge", "out.h5", "out.h5", "--out", "same.h5", cwd=tmp_path)
+    assert merged.stdout == "same.h5: 32 done, 0 running, 0 failed, 0 blocked, 0 left\n"
+    exported = call("export", "same.h5", "--csv", "same.csv", cwd=tmp_path)
+    assert exported.stdout == f"same.csv: {len((tmp_path / 'same.csv').read_text().splitlines()) - 1} rows\n"
+
+
+def test_failures_are_exit_code_1_until_they_are_retried(config, tmp_path, monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["binland", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return caught.value.code, *capsys.readouterr()
+
+    def failing(*_):
+        raise ArithmeticError("planted")
+
+    out = tmp_path / "out.h5"
+    command = ("sweep", config, "--out", out, "--workers", 1, "--smoke")
+    with monkeypatch.context() as patch:
+        patch.setattr("binland.sweep.execute.fit", failing)
+        code, _, stderr = run(*command)
+    assert code == 1
+    assert f"8 task(s) failed; `binland status {out}` shows why, --retry-failed tries them again" in stderr
+    code, stdout, _ = run("status", out)
+    assert "0 done, 0 running, 8 failed, 8 left (8 of them blocked by a failure), of 16 tasks" in stdout
+    assert stdout.count("ArithmeticError: planted") == 8
+    assert run(*command)[0] == 1
+    assert run(*command, "--retry-failed")[0] == 0
+    assert "16 done, 0 running, 0 failed, 0 left, of 16 tasks" in run("status", out)[1]
 
 
 def test_even_sizes_are_a_warning_on_one_line(config, tmp_path):
@@ -93,12 +150,17 @@ def group_is_gone(group):
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to a process group")
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
     process = started(config, tmp_path)
+    during = call("status", "out.h5", cwd=tmp_path).stdout
+    assert f"process {process.pid} on " in during
+    assert re.search("[1-9][0-9]* running, 0 failed", during)
     os.killpg(process.pid, signal.SIGINT)
     stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert stderr == "interrupted; what is done is in out.h5, run the same command to go on\n"
     after = call("status", "out.h5", cwd=tmp_path).stdout
-    assert " 0 failed" in after
+    assert " 0 running, 0 failed" in after
+    assert "nobody is writing it" in after
+    assert not list(tmp_path.glob("*.journal"))
     assert re.search("^[1-9][0-9]* done", after, re.MULTILINE)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from binland.algorithms import ADV, Algorithm
 from binland.bits import to_bytes
-from binland.sweep.execute import Job, Outcome, execute, measured, problem
+from binland.sweep.execute import Job, Outcome, draw_problem, draw_test, execute, measured
 from binland.sweep.spec import SweepSpec, check_settings
 from binland.sweep.store.layout import Layout
 from binland.sweep.store.tables import write_outcomes
@@ -70,7 +70,8 @@ EMPTY = 40_000  # bytes of a file with empty tables
 def _calibrate(spec: SweepSpec, cell: Cell) -> list[tuple[Task, Outcome]]:
     """One solution and one pair of a cell, with their seconds scaled to the whole training."""
     text, algorithm = spec.canonical(), spec.algorithm(cell.algorithm)
-    building, (machine, train, test) = _timed(lambda: problem(text, cell.n_inputs, 0))
+    at = (text, cell.n_inputs, 0)
+    building, ((machine, train), test) = _timed(lambda: (draw_problem(*at), draw_test(*at)))
     one = _timed(lambda: fit(machine, train, _shortened(algorithm, 1), 0))[0]
     more, solution = _timed(lambda: fit(machine, train, _shortened(algorithm, 1 + EPOCHS), 0))
     phases = (algorithm.epochs, algorithm.pretrain_epochs) if isinstance(algorithm, ADV) else (algorithm.epochs,)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.bits import from_bytes, to_bytes
-from binland.data import Patterns
+from binland.data import HiddenManifold, Patterns
 from binland.flatness import local_energy
 from binland.models import Machine, Solution
 from binland.paths import barrier, hamming
@@ -52,9 +52,10 @@ def execute(text: str, job: Job) -> Outcome:
 
 def _solution(text: str, task: SolutionTask) -> Arrays:
     spec, cell = parsed(text), task.cell
-    machine, train, test = problem(text, cell.n_inputs, cell.disorder)
+    machine, train = draw_problem(text, cell.n_inputs, cell.disorder)
     seeds = {name: stream.seed for name, stream in streams(spec, task).items()}
     solution = fit(machine, train, spec.algorithm(cell.algorithm), seeds["fit"])
+    test = draw_test(text, cell.n_inputs, cell.disorder)
     return measured(spec, solution, train, test, seeds["local_energy"])
 
 
@@ -81,7 +82,7 @@ def measured(spec: SweepSpec, solution: Solution, train: Patterns, test: Pattern
 
 def _pair(text: str, task: PairTask, packed: tuple[NDArray[np.uint8], ...]) -> Arrays:
     spec, cell = parsed(text), task.cell
-    machine, train, _ = problem(text, cell.n_inputs, cell.disorder)
+    machine, train = draw_problem(text, cell.n_inputs, cell.disorder)
     start, end = (Solution(machine, from_bytes(octets, machine.weight_shape)) for octets in packed)
     ends = {"raw": end, "aligned": align(end, to=start).solution}
     distances, barriers, maxima, profiles = [], [], [], []
@@ -107,12 +108,23 @@ def parsed(text: str) -> SweepSpec:
     return parse_canonical(text)
 
 
-@lru_cache(maxsize=2)
-def problem(text: str, n_inputs: int, disorder: int) -> tuple[Machine, Patterns, Patterns]:
-    """Machine, train and test patterns of a disorder sample; kept, since neighbouring tasks share them."""
+@lru_cache(maxsize=4)
+def draw_problem(text: str, n_inputs: int, disorder: int) -> tuple[Machine, Patterns]:
+    """Machine and train patterns of a disorder sample; kept, since neighbouring tasks share them."""
     spec = parsed(text)
-    manifold = build_manifold(spec, n_inputs, disorder)
     key = disorder_key(spec, n_inputs, disorder)
-    train = manifold.sample(spec.data.n_patterns, identify(key | {"purpose": "train"}).seed)
-    test = manifold.sample(spec.data.n_test, identify(key | {"purpose": "test"}).seed)
-    return build_machine(spec, n_inputs, disorder), train, test
+    train = _manifold(text, n_inputs, disorder).sample(spec.data.n_patterns, identify(key | {"purpose": "train"}).seed)
+    return build_machine(spec, n_inputs, disorder), train
+
+
+@lru_cache(maxsize=2)
+def draw_test(text: str, n_inputs: int, disorder: int) -> Patterns:
+    """Test patterns of a disorder sample: many, and pairs do without them."""
+    spec = parsed(text)
+    key = disorder_key(spec, n_inputs, disorder)
+    return _manifold(text, n_inputs, disorder).sample(spec.data.n_test, identify(key | {"purpose": "test"}).seed)
+
+
+@lru_cache(maxsize=2)
+def _manifold(text: str, n_inputs: int, disorder: int) -> HiddenManifold:
+    return build_manifold(parsed(text), n_inputs, disorder)

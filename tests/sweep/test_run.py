@@ -9,7 +9,7 @@ import binland as bl
 from binland.errors import InvalidInputError
 from binland.plots import plot_overview
 from binland.sweep import workers
-from binland.sweep.execute import problem
+from binland.sweep.execute import draw_problem, draw_test
 from binland.sweep.identity import identify
 from binland.sweep.problem import build_manifold, disorder_key
 from binland.sweep.store.layout import DONE, FAILED
@@ -89,8 +89,8 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
 
 
 def test_train_test_and_disorder_samples_are_different_draws():
-    _, train, test = problem(spec().canonical(), 31, 0)
-    _, other, _ = problem(spec().canonical(), 31, 1)
+    text = spec().canonical()
+    train, test, other = draw_problem(text, 31, 0)[1], draw_test(text, 31, 0), draw_problem(text, 31, 1)[1]
     rows = [{row.tobytes() for row in patterns.inputs} for patterns in (train, test, other)]
     assert not rows[0] & rows[1]
     assert not rows[0] & rows[2]

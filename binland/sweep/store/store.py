@@ -5,6 +5,7 @@ HDF5 file second sees every finished task, whatever the writer does meanwhile.
 """
 
 import json
+import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -40,11 +41,13 @@ class Snapshot:
         self.damaged = journal.damaged if journal else 0
         self.records: dict[Task, Record] = {}  # the last word on every task in the journal
         self.running: dict[Task, Record] = {}
+        self.started: list[float] = []  # times when tasks of the journal were given to workers, s
         for record in journal.records if journal else []:
             if "task" in record.facts:
                 task = from_plain(record.facts["task"])
                 if record.facts["event"] == "start":
                     self.running[task] = record
+                    self.started.append(record.facts["time"])
                 else:
                     self.running.pop(task, None)
                     self.records[task] = record
@@ -58,6 +61,11 @@ class Snapshot:
         """Wall time of every task, NaN if it is neither done nor failed."""
         laid_over = {task: record.facts["seconds"] for task, record in self.records.items()}
         return {task: float(value) for task, value in self._of_tasks("seconds").items()} | laid_over
+
+    def pace(self) -> float:
+        """Seconds of work that are done in a second, since the journal began; 1 if it says nothing."""
+        worked = sum(record.facts["seconds"] for record in self.records.values())
+        return worked / max(time.time() - min(self.started), 1e-9) if worked and self.started else 1.0
 
     def failures(self) -> dict[Task, str]:
         """Tracebacks of the failed tasks."""

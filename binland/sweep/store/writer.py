@@ -100,7 +100,7 @@ class Writer:
         self.path = store.path
         self.states: dict[Task, int] = {}
         self._records: dict[Task, Record] = {}
-        self._running: dict[Task, None] = {}
+        self._running: dict[Task, float] = {}  # when they were given to a worker
         self._journal: Journal | None = None
         self._file: h5py.File | None = None
         self._updated, self._cost = time.monotonic(), 0.0
@@ -121,8 +121,8 @@ class Writer:
     def start(self, tasks: Iterable[Task]) -> None:
         """Note that tasks have been given to a worker."""
         for task in tasks:
-            self._running[task] = None
-            self._append({"event": "start", "task": to_plain(task), "time": time.time()})
+            self._running.setdefault(task, time.time())
+            self._append({"event": "start", "task": to_plain(task), "time": self._running[task]})
 
     def record(self, task: Task, outcome: Outcome) -> None:
         """Keep what came of a task; raises StoreError if the disk does not take it."""
@@ -210,8 +210,7 @@ class Writer:
         if self._journal is not None:
             self._journal.close()
         self._journal, self._records = journal, {}
-        running, self._running = list(self._running), {}
-        self.start(running)
+        self.start(self._running)
 
     def _replace(self, change: Callable[[h5py.File], None]) -> None:
         """Change a copy of the file, then let it take the file's place."""
