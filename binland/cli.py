@@ -108,7 +108,8 @@ def status(file: ResultFile) -> None:
     spent = sum(times[task] for task, state in states.items() if state == DONE)
     left = work_left(states, times)
     soon = f", {duration(left / pace)} at the present pace" if writer is not None else ""
-    typer.echo(f"{duration(spent)} of work done, about {duration(left)} left on one worker{soon}")
+    expected = f"about {duration(left)} left on one worker{soon}" if spent else "time left unknown"
+    typer.echo(f"{duration(spent)} of work done, {expected}")
     for task, failure in failures.items():
         typer.echo(f"failed: {task}\n{failure}")
 

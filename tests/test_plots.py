@@ -5,7 +5,7 @@ import xarray as xr
 import binland as bl
 from binland.errors import StoreError
 from binland.plots import mean_and_error, plot_overview
-from binland.sweep.store import Store
+from binland.sweep.store.writer import writing
 from tests.sweep.small import spec
 
 
@@ -54,6 +54,7 @@ def test_the_curves_are_the_means_of_the_samples(tmp_path, monkeypatch):
 
 
 def test_an_empty_sweep_is_not_drawn(tmp_path):
-    Store.open_or_create(tmp_path / "empty.h5", spec())
+    with writing(tmp_path / "empty.h5", spec()):
+        pass
     with pytest.raises(StoreError, match="no finished task yet"):
         plot_overview(tmp_path / "empty.h5", tmp_path)

@@ -49,8 +49,8 @@ def run_sweep(
     """
     spec = config if isinstance(config, SweepSpec) else load_spec(config, smoke)
     positive_int("workers", workers)
+    wanted = of_part(all_tasks(spec), part)
     with writing(out, spec, extend) as writer, Reporter() if report is None else nullcontext(report) as tell:
-        wanted = of_part(all_tasks(spec), part)
         repeated = (LEFT, FAILED) if retry_failed else (LEFT,)
         unfinished = [task for task in wanted if writer.states[task] in repeated]
         graph = Graph(unfinished, (task for task, state in writer.states.items() if state == DONE))

@@ -6,10 +6,12 @@ again, and this process holds the results in flight only, however large the swee
 """
 
 import logging
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
@@ -185,17 +187,30 @@ def _client(workers: int, scheduler: str | None) -> Iterator["Client"]:
                 yield client
             return
         warm_up()
-        with (
-            LocalCluster(
+        with _without_ctrl_c():
+            cluster = LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
                 memory_limit=0,
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
+            )
+        with cluster, Client(cluster) as client:
             yield client
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Threads and processes that begin here never see Ctrl-C, which is this process's business; it is only put off."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would lift the block when the first worker starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def warm_up() -> None:

@@ -33,7 +33,6 @@ def outcome(content):
         patch.setattr(run, "writing", accept)
         patch.setattr(sys, "argv", ["binland", "sweep", str(config), "--out", f"{folder}/out.h5"])
         errors = io.StringIO()
-        patch.setattr(cli.errors, "file", errors)
         patch.setattr("warnings.showwarning", None)
         with contextlib.redirect_stderr(errors), pytest.raises((SystemExit, Accepted)) as caught:
             cli.main()
@@ -85,7 +84,7 @@ def changed(draw):
         section = draw(st.sampled_from(SECTIONS) | texts)
         value = plain.get(section)
         if isinstance(value, dict) and draw(st.booleans()):
-            key = draw(st.sampled_from(sorted(value)) | texts)
+            key = draw(st.sampled_from([*sorted(value), "x"]) | texts)
             if isinstance(value.get(key), dict) and draw(st.booleans()):
                 plain[section] = value | {
                     key: value[key] | {draw(st.sampled_from(["epochs", "kind"]) | texts): draw(rubbish)}
