@@ -87,7 +87,7 @@ def status(file: ResultFile) -> None:
 
     Running tasks have been given to a worker; a worker has the one that it computes and the next in line.
     """
-    from binland.sweep.progress import work_left
+    from binland.sweep.progress import Forecast
     from binland.sweep.store.layout import DONE
     from binland.sweep.store.lock import describe
     from binland.sweep.store.store import Store, count_states
@@ -106,7 +106,7 @@ def status(file: ResultFile) -> None:
     why = f" ({blocked} of them blocked by a failure)" if blocked else ""
     typer.echo(f"{shown}{why}, of {len(states)} tasks")
     spent = sum(times[task] for task, state in states.items() if state == DONE)
-    left = work_left(states, times)
+    left = Forecast(states, times).work
     soon = f", {duration(left / pace)} at the present pace" if writer is not None else ""
     expected = f"about {duration(left)} left on one worker{soon}" if spent else "time left unknown"
     typer.echo(f"{duration(spent)} of work done, {expected}")

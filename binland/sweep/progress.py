@@ -3,6 +3,8 @@
 import math
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,23 +12,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from binland.sweep.store.layout import LEFT
+from binland.sweep.store.layout import DONE, FAILED, LEFT
 from binland.sweep.tasks import Task
 
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 output = Console(highlight=False, soft_wrap=True)
 
 LOG_EVERY = 60.0  # seconds between log lines where there is no terminal
+LOOK_EVERY = 0.5  # seconds between two forecasts
 
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a run: tasks done, failed and in all; wall seconds since it began, tasks finished since then."""
+    """State of a run: tasks done, failed and in all; wall seconds since it began and left; tasks finished since."""
 
     done: int
     failed: int
     total: int
     seconds: float
+    seconds_left: float
     finished: int
 
     @property
@@ -34,10 +38,66 @@ class Progress:
         """Tasks a second in this run."""
         return self.finished / max(self.seconds, 1e-9)
 
+
+class Tally:
+    """Keeps count of a run."""
+
+    def __init__(self, states: Mapping[Task, int], seconds: Mapping[Task, float]):
+        """States of the tasks that the run is about, and wall times of tasks as they are known."""
+        self._states, self._forecast = dict(states), Forecast(states, seconds)
+        self._counts = Counter(self._states.values())
+        self._began, self._finished, self._worked = time.monotonic(), 0, 0.0
+        self._looked, self._left = -math.inf, 0.0
+
+    def finish(self, task: Task, state: int, seconds: float) -> Progress:
+        """A task has come to a state after some time of work; how far the run is then."""
+        if self._states[task] == LEFT:
+            self._forecast.finish(task, seconds)
+        self._counts[self._states[task]] -= 1
+        self._counts[state] += 1
+        self._states[task] = state
+        self._finished += 1
+        self._worked += 0.0 if math.isnan(seconds) else seconds
+        elapsed = time.monotonic() - self._began
+        if elapsed - self._looked > LOOK_EVERY:
+            self._looked, self._left = elapsed, self._forecast.work * elapsed / max(self._worked, 1e-9)
+        total = len(self._states)
+        return Progress(self._counts[DONE], self._counts[FAILED], total, elapsed, self._left, self._finished)
+
+
+class Forecast:
+    """Work that is left, from the mean time of finished tasks of the same kind, N and algorithm, or else kind."""
+
+    def __init__(self, states: Mapping[Task, int], seconds: Mapping[Task, float]):
+        """States of all tasks that count, and wall times of tasks, NaN where unknown."""
+        self._left = Counter(_group(task) for task, state in states.items() if state == LEFT)
+        self._known: dict[Any, tuple[int, float]] = {}
+        for task, time_taken in seconds.items():
+            self._learn(task, time_taken)
+
+    def finish(self, task: Task, seconds: float) -> None:
+        """One of the tasks that were left is finished."""
+        self._left[_group(task)] -= 1
+        self._learn(task, seconds)
+
     @property
-    def seconds_left(self) -> float:
-        """Wall seconds left at the rate of this run, all tasks taken as equal."""
-        return (self.total - self.done - self.failed) / max(self.rate, 1e-9)
+    def work(self) -> float:
+        """Seconds of work left, on one worker."""
+        return sum(count * self._mean(group) for group, count in self._left.items())
+
+    def _learn(self, task: Task, seconds: float) -> None:
+        if not math.isnan(seconds):
+            for key in (_group(task), task.kind):
+                count, total = self._known.get(key, (0, 0.0))
+                self._known[key] = count + 1, total + seconds
+
+    def _mean(self, group: tuple[str, int, str]) -> float:
+        count, total = self._known.get(group) or self._known.get(group[0]) or (1, 0.0)
+        return total / count
+
+
+def _group(task: Task) -> tuple[str, int, str]:
+    return task.kind, task.cell.n_inputs, task.cell.algorithm
 
 
 class Reporter:
@@ -94,19 +154,3 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {whole % 60:02d} s" if minutes else f"{seconds:.1f} s"
-
-
-def work_left(states: dict[Task, int], times: dict[Task, float]) -> float:
-    """Seconds of work left, from the mean time of the finished tasks of the same kind, N and algorithm, or kind."""
-    known: dict[Any, list[float]] = {}
-    for task, seconds in times.items():
-        if not math.isnan(seconds):
-            known.setdefault(_group(task), []).append(seconds)
-            known.setdefault(task.kind, []).append(seconds)
-    means = {group: sum(some) / len(some) for group, some in known.items()}
-    left = [task for task, state in states.items() if state == LEFT]
-    return sum(means.get(_group(task), means.get(task.kind, 0.0)) for task in left)
-
-
-def _group(task: Task) -> Any:
-    return task.kind, task.cell.n_inputs, task.cell.algorithm

@@ -1,22 +1,21 @@
 """Running a sweep: tasks that are ready go to workers, one writer keeps what comes back."""
 
 import os
-import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from binland.data import positive_int
 from binland.errors import InvalidInputError
 from binland.sweep.execute import Job
 from binland.sweep.graph import Graph
-from binland.sweep.progress import Progress, Reporter
+from binland.sweep.progress import Progress, Reporter, Tally
 from binland.sweep.spec import SweepSpec, load_spec
 from binland.sweep.store.layout import DONE, FAILED, LEFT
 from binland.sweep.store.store import Store
 from binland.sweep.store.writer import Writer, writing
 from binland.sweep.tasks import Task, all_tasks
-from binland.sweep.workers import distributed_over, in_this_process
+from binland.sweep.workers import Cluster, Outcomes, Workers, in_this_process
 
 Report = Callable[[Progress], None]
 
@@ -55,38 +54,28 @@ def run_sweep(
         unfinished = [task for task in wanted if writer.states[task] in repeated]
         graph = Graph(unfinished, (task for task, state in writer.states.items() if state == DONE))
         if graph:
-            _work(spec, writer, graph, workers, scheduler, tell, wanted)
+            tally = Tally({task: writer.states[task] for task in wanted}, writer.store.seconds())
+            team = in_this_process if scheduler is None and workers == 1 else Cluster(workers, scheduler)
+            with closing(_work(spec, writer, graph, team)) as work:  # ends the workers, whatever happens here
+                for task, outcome in work:
+                    tell(tally.finish(task, writer.states[task], outcome.seconds))
     return writer.store
 
 
-def _work(
-    spec: SweepSpec,
-    writer: Writer,
-    graph: Graph,
-    workers: int,
-    scheduler: str | None,
-    tell: Report,
-    wanted: list[Task],
-) -> None:
-    began = time.perf_counter()
-    counts = {state: sum(writer.states[task] == state for task in wanted) for state in (LEFT, DONE, FAILED)}
+def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -> Outcomes:
+    """Hand out what is ready, keep what comes back."""
 
     def take() -> Job:
         task = graph.pop()
         writer.start([task])
         return Job(task, tuple(writer.weights(need) for need in task.needs))
 
-    if scheduler is None and workers == 1:
-        outcomes = in_this_process(spec, graph, take)
-    else:
-        outcomes = distributed_over(spec, graph, take, workers, scheduler)
-    for finished, (task, outcome) in enumerate(outcomes, 1):
-        counts[writer.states[task]] -= 1
-        writer.record(task, outcome)
-        counts[writer.states[task]] += 1
-        if not outcome.failure:
-            graph.done(task)
-        tell(Progress(counts[DONE], counts[FAILED], len(wanted), time.perf_counter() - began, finished))
+    with closing(outcomes_of(spec, graph, take)) as outcomes:
+        for task, outcome in outcomes:
+            writer.record(task, outcome)
+            if not outcome.failure:
+                graph.done(task)
+            yield task, outcome
 
 
 def of_part(tasks: list[Task], part: tuple[int, int] | None) -> list[Task]:

@@ -8,7 +8,7 @@ again, and this process holds the results in flight only, however large the swee
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing import resource_tracker
@@ -41,7 +41,8 @@ CONNECT_SECONDS = 10.0
 WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 Take = Callable[[], Job]
-Outcomes = Iterator[tuple[Task, Outcome]]
+Outcomes = Generator[tuple[Task, Outcome], None, None]
+Workers = Callable[[SweepSpec, Graph, Take], Outcomes]
 
 
 def in_this_process(spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
@@ -53,14 +54,20 @@ def in_this_process(spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
             yield job.task, execute(text, job)
 
 
-def distributed_over(spec: SweepSpec, graph: Graph, take: Take, workers: int, scheduler: str | None) -> Outcomes:
-    """Tasks on `workers` processes of this machine, or on all workers of the scheduler with the given address.
+class Cluster:
+    """Workers on `count` processes of this machine, or all those of the scheduler with the given address.
 
     A batch whose worker died goes to another one; a task that has killed several workers has failed. Workers may come
     and go; without any, the sweep waits. Raises ClusterError if the scheduler is lost or workers run other code.
     """
-    with _client(workers, scheduler) as client:
-        yield from _Batches(client, spec, graph, take).run()
+
+    def __init__(self, count: int, scheduler: str | None):
+        self.count, self.scheduler = count, scheduler
+
+    def __call__(self, spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
+        """Outcomes of all tasks that are or get ready."""
+        with _client(self.count, self.scheduler) as client:
+            yield from _Batches(client, spec, graph, take).run()
 
 
 class _Batches:

@@ -17,7 +17,7 @@ from binland.sweep.execute import Job
 from binland.sweep.provenance import code_stamp
 from binland.sweep.store.layout import DONE, FAILED
 from binland.sweep.tasks import Cell, SolutionTask, all_tasks
-from tests.sweep.small import assert_same_numbers, spec
+from tests.sweep.small import TEXT, assert_same_numbers, spec
 
 ROOT = Path(__file__).parents[2]
 
@@ -169,3 +169,39 @@ def test_short_tasks_travel_together_and_long_ones_alone():
         for n_inputs in (21, 31):
             batches._seconds["solution", n_inputs, label] = workers.BATCH_SECONDS / 3.5
     assert len(batches._next_batch()) == 4
+
+
+STAND_IN = """#!/bin/bash
+cp "$1" "$(dirname "$0")/job.sh"
+setsid bash "$(dirname "$0")/job.sh" > "$(dirname "$0")/job.out" 2>&1 &
+echo "Submitted batch job $!"
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_the_slurm_example_works_with_a_stand_in_for_slurm(finished, tmp_path):
+    """Its own configuration but for the size of a job; `sbatch` starts the job's script here."""
+    pytest.importorskip("dask_jobqueue")
+    example, tools = ROOT / "examples" / "slurm", tmp_path / "bin"
+    tools.mkdir()
+    (tmp_path / "jobqueue.yaml").write_text(
+        (example / "jobqueue.yaml")
+        .read_text()
+        .replace("cores: 16", "cores: 2")
+        .replace("processes: 16", "processes: 2")
+    )
+    (tmp_path / "small.toml").write_text(TEXT)
+    for name, text in {"sbatch": STAND_IN, "scancel": '#!/bin/bash\nkill -- "-$1"\n'}.items():
+        (tools / name).write_text(text)
+        (tools / name).chmod(0o755)
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT), "DASK_CONFIG": str(tmp_path), "PATH": f"{tools}:{os.environ['PATH']}"
+    }  # fmt: skip
+    command = [sys.executable, str(example / "sweep.py"), "small.toml", "out.h5", "1"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    job = (tools / "job.sh").read_text()
+    assert "#SBATCH --cpus-per-task=2" in job
+    assert "--nthreads 1" in job
+    assert "--nworkers 2" in job
+    assert_same_numbers(finished, tmp_path / "out.h5")
