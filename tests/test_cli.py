@@ -128,7 +128,9 @@ def test_even_sizes_are_a_warning_on_one_line(config, tmp_path):
 
 def started(config, tmp_path):
     """A long sweep on two workers in a process group of its own, with its first task done."""
-    config.write_text(TEXT.replace("disorder_samples = 2", "disorder_samples = 500"))
+    config.write_text(
+        TEXT.replace("disorder_samples = 2", "disorder_samples = 500").replace("epochs = 4", "epochs = 999")
+    )
     process = subprocess.Popen(
         [*COMMAND, "sweep", config.name, "--out", "out.h5", "--workers", "2"],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
