@@ -1,4 +1,4 @@
-"""A process that runs a sweep in children and kills them: `python -m tests.sweep.crashing random FOLDER SEED`, or `points FOLDER WHEN`.
+"""Runs a sweep in children and kills them: `python -m tests.sweep.crashing random FOLDER SEED` or `points FOLDER WHEN`.
 
 Prints JSON: how often a child was killed, how many left a half-made file, and what was computed although it had been
 recorded as done before.
