@@ -5,14 +5,6 @@ import pytest
 import binland as bl
 from binland.errors import StoreError
 from binland.sweep.export import export_csv
-from tests.sweep.small import spec
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sweep") / "whole.h5"
-    bl.run_sweep(spec(), path)
-    return path
 
 
 def test_every_measurement_is_a_row(finished, tmp_path):

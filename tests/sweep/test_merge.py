@@ -18,13 +18,6 @@ TASK = SolutionTask(Cell(21, 0, "SGD"), 1)
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sweep") / "whole.h5"
-    bl.run_sweep(spec(), path)
-    return path
-
-
 def test_array_jobs_make_the_whole(finished, tmp_path):
     paths = [tmp_path / f"part{k}.h5" for k in (1, 2, 3)]
     for k, path in enumerate(paths, 1):

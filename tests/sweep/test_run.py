@@ -19,13 +19,6 @@ from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, streams
 from tests.sweep.small import TEXT, assert_same_numbers, spec
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sweep") / "whole.h5"
-    bl.run_sweep(spec(), path)
-    return path
-
-
 def test_results_have_named_dimensions_and_every_sample(finished):
     data = bl.load_results(finished)
     assert data["local_energy"].dims == ("n_inputs", "disorder", "algorithm", "solution", "fraction", "realization")

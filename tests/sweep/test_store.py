@@ -1,4 +1,3 @@
-import io
 import json
 import os
 import platform
@@ -11,16 +10,12 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
 import binland as bl
 from binland.errors import StoreError
 from binland.sweep.execute import Outcome
 from binland.sweep.spec import check_settings
-from binland.sweep.store import journal as journals
 from binland.sweep.store import writer as writers
-from binland.sweep.store.journal import Journal, JournalReader
 from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE
 from binland.sweep.store.store import Store, count_states, journal_path
 from binland.sweep.store.writer import writing
@@ -29,13 +24,6 @@ from tests.sweep.small import TEXT, assert_same_numbers, spec
 
 ROOT = Path(__file__).parents[2]
 TASK = SolutionTask(Cell(21, 0, "SGD"), 0)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sweep") / "whole.h5"
-    bl.run_sweep(spec(), path)
-    return path
 
 
 @pytest.fixture
@@ -222,6 +210,18 @@ def test_a_file_whose_tasks_have_other_ids_is_refused(copy):
     refused(copy, "which draws other random numbers for pair 0 -> 1")
 
 
+def test_a_link_to_a_file_stays_a_link(finished, tmp_path):
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "out.h5"
+    link.symlink_to(tmp_path / "there" / "real.h5")
+    run_some(link, 3)
+    assert journal_path(tmp_path / "there" / "real.h5").exists()
+    bl.run_sweep(spec(), link)
+    assert link.is_symlink()
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["out.h5"]
+    assert_same_numbers(finished, link)
+
+
 # While it is written
 
 
@@ -332,83 +332,6 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(finished, tmp_path, 
     bl.run_sweep(spec(), path, report=repeated.append)
     assert len(repeated) == len(all_tasks(spec())) - len(done)
     assert_same_numbers(finished, path)
-
-
-# The journal by itself
-
-
-ARRAYS = {"x": np.array(0.5), "y": np.arange(6, dtype=np.uint8).reshape(2, 3), "z": np.zeros((0, 2), np.float32)}
-
-
-def records_of(octets):
-    with io.BufferedReader(_Named(octets)) as file:
-        reader = JournalReader(file)
-        return reader, [(record.facts.get("k"), reader.arrays(record)) for record in reader.records]
-
-
-class _Named(io.FileIO):
-    """A file with these bytes."""
-
-    def __init__(self, octets):
-        self.handle = os.memfd_create("journal")
-        os.write(self.handle, octets)
-        os.lseek(self.handle, 0, os.SEEK_SET)
-        super().__init__(self.handle)
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
-    path = tmp_path_factory.mktemp("journal") / "x.journal"
-    journal = Journal(path, {"k": 0})
-    places = [journal.append({"k": k}, ARRAYS if k % 2 else None) for k in range(1, 6)]
-    assert all(np.array_equal(journal.arrays(places[0])[name], ARRAYS[name]) for name in ARRAYS)
-    journal.close()
-    return path.read_bytes()
-
-
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs files in memory")
-@given(st.data())
-def test_a_journal_cut_anywhere_gives_the_records_before_the_cut(written, data):
-    cut = data.draw(st.integers(0, len(written)))
-    reader, found = records_of(written[:cut])
-    assert [k for k, _ in found] == list(range(len(found)))
-    assert reader.damaged == 0
-    assert len(found) == 6 or cut < len(written)
-    for k, arrays in found:
-        assert arrays.keys() == (ARRAYS.keys() if k % 2 else set())
-        for name, values in arrays.items():
-            assert values.dtype == ARRAYS[name].dtype
-            assert np.array_equal(values, ARRAYS[name])
-
-
-@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs files in memory")
-@given(st.data())
-def test_a_flipped_bit_ends_a_journal_and_is_noticed(written, data):
-    place = data.draw(st.integers(0, len(written) - 1))
-    damaged = bytearray(written)
-    damaged[place] ^= 1 << data.draw(st.integers(0, 7))
-    _, found = records_of(bytes(damaged))
-    assert [k for k, _ in found] == list(range(len(found)))
-    assert len(found) < 6
-
-
-def test_a_record_that_does_not_fit_on_the_disk_leaves_no_trace(tmp_path, monkeypatch):
-    journal = Journal(tmp_path / "x.journal", {"k": 0})
-    size = journal.size
-
-    def full(file, content, offset, pwrite=os.pwrite):
-        pwrite(file, bytes(content[:7]), offset)
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(journals.os, "pwrite", full)
-        with pytest.raises(OSError, match="No space"):
-            journal.append({"k": 1}, ARRAYS)
-    assert (tmp_path / "x.journal").stat().st_size == size
-    journal.append({"k": 2}, ARRAYS)
-    with (tmp_path / "x.journal").open("rb") as file:
-        assert [record.facts["k"] for record in JournalReader(file).records] == [0, 2]
-    journal.close()
 
 
 # The file by itself

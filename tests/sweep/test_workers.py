@@ -22,13 +22,6 @@ from tests.sweep.small import TEXT, assert_same_numbers, spec
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    path = tmp_path_factory.mktemp("sweep") / "whole.h5"
-    bl.run_sweep(spec(), path)
-    return path
-
-
 @contextmanager
 def started(*command):
     """A process that is killed at the end."""

@@ -24,7 +24,13 @@ from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE, SCHEMA, Lay
 from binland.sweep.store.lock import writer_of
 from binland.sweep.tasks import SolutionTask, Task, all_tasks, from_plain
 
-DRAWN_LATER = "it is older than this version; `binland merge OLD --out NEW` makes one that can be continued"
+OLDER = "it is older than this version; `binland merge OLD --out NEW` makes one that can be continued"
+
+
+def actual(path: str | Path) -> Path:
+    """A path, or what it links to: journal, lock and new versions of a file are to lie beside the file itself."""
+    path = Path(path)
+    return path.resolve() if path.is_symlink() else path
 
 
 def journal_path(path: Path) -> Path:
@@ -109,7 +115,7 @@ class Store:
     @classmethod
     def open(cls, path: str | Path) -> "Store":
         """An existing file; raises StoreError if it is missing or not a binland result."""
-        path = Path(path)
+        path = actual(path)
         if path.is_dir():
             raise StoreError(f"{path}: is a folder; give the path of a result file")
         if not path.is_file():

@@ -29,7 +29,7 @@ from binland.sweep.store.journal import Journal, Record
 from binland.sweep.store.layout import DONE, FAILED, SCHEMA, Layout
 from binland.sweep.store.lock import sole_writer
 from binland.sweep.store.steady import SteadyFile
-from binland.sweep.store.store import DRAWN_LATER, Store, journal_path
+from binland.sweep.store.store import OLDER, Store, actual, journal_path
 from binland.sweep.store.tables import finished, write_outcomes
 from binland.sweep.tasks import SolutionTask, Task, to_plain
 
@@ -46,7 +46,7 @@ def writing(path: str | Path, spec: SweepSpec, extend: bool = False) -> Iterator
     extend: the spec may have a larger grid than the file, which then gets room for the new tasks.
     Raises StoreError rather than touch a file that is foreign, of another configuration, in use or not writable.
     """
-    path = Path(path)
+    path = actual(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -67,7 +67,7 @@ def writing(path: str | Path, spec: SweepSpec, extend: bool = False) -> Iterator
 def _checked(path: Path, spec: SweepSpec, extend: bool) -> Store:
     store = Store.open(path)
     if store.schema != SCHEMA:
-        raise StoreError(f"{path}: has the schema {store.schema}; {DRAWN_LATER}")
+        raise StoreError(f"{path}: has the schema {store.schema}; {OLDER}")
     (check_extension if extend else check_same)(path, store.spec, spec)
     return store
 

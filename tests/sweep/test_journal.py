@@ -1,0 +1,83 @@
+import io
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binland.sweep.store import journal as journals
+from binland.sweep.store.journal import Journal, JournalReader
+
+ARRAYS = {"x": np.array(0.5), "y": np.arange(6, dtype=np.uint8).reshape(2, 3), "z": np.zeros((0, 2), np.float32)}
+
+
+def records_of(octets):
+    with io.BufferedReader(_Named(octets)) as file:
+        reader = JournalReader(file)
+        return reader, [(record.facts.get("k"), reader.arrays(record)) for record in reader.records]
+
+
+class _Named(io.FileIO):
+    """A file with these bytes."""
+
+    def __init__(self, octets):
+        self.handle = os.memfd_create("journal")
+        os.write(self.handle, octets)
+        os.lseek(self.handle, 0, os.SEEK_SET)
+        super().__init__(self.handle)
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    path = tmp_path_factory.mktemp("journal") / "x.journal"
+    journal = Journal(path, {"k": 0})
+    places = [journal.append({"k": k}, ARRAYS if k % 2 else None) for k in range(1, 6)]
+    assert all(np.array_equal(journal.arrays(places[0])[name], ARRAYS[name]) for name in ARRAYS)
+    journal.close()
+    return path.read_bytes()
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs files in memory")
+@given(st.data())
+def test_a_journal_cut_anywhere_gives_the_records_before_the_cut(written, data):
+    cut = data.draw(st.integers(0, len(written)))
+    reader, found = records_of(written[:cut])
+    assert [k for k, _ in found] == list(range(len(found)))
+    assert reader.damaged == 0
+    assert len(found) == 6 or cut < len(written)
+    for k, arrays in found:
+        assert arrays.keys() == (ARRAYS.keys() if k % 2 else set())
+        for name, values in arrays.items():
+            assert values.dtype == ARRAYS[name].dtype
+            assert np.array_equal(values, ARRAYS[name])
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs files in memory")
+@given(st.data())
+def test_a_flipped_bit_ends_a_journal_and_is_noticed(written, data):
+    place = data.draw(st.integers(0, len(written) - 1))
+    damaged = bytearray(written)
+    damaged[place] ^= 1 << data.draw(st.integers(0, 7))
+    _, found = records_of(bytes(damaged))
+    assert [k for k, _ in found] == list(range(len(found)))
+    assert len(found) < 6
+
+
+def test_a_record_that_does_not_fit_on_the_disk_leaves_no_trace(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "x.journal", {"k": 0})
+    size = journal.size
+
+    def full(file, content, offset, pwrite=os.pwrite):
+        pwrite(file, bytes(content[:7]), offset)
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journals.os, "pwrite", full)
+        with pytest.raises(OSError, match="No space"):
+            journal.append({"k": 1}, ARRAYS)
+    assert (tmp_path / "x.journal").stat().st_size == size
+    journal.append({"k": 2}, ARRAYS)
+    with (tmp_path / "x.journal").open("rb") as file:
+        assert [record.facts["k"] for record in JournalReader(file).records] == [0, 2]
+    journal.close()
