@@ -1,18 +1,31 @@
 """Statistical physics of binary neural networks: how the solutions of a learning problem lie in weight space."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from binland.algorithms import ADV, RSGD, SGD
-from binland.data import HiddenManifold, Patterns
-from binland.flatness import LocalEnergy, local_energy
-from binland.models import CommitteeMachine, Perceptron, Solution
-from binland.paths import Barrier, BentPath, Path, barrier, hamming, optimized_path, shortest_path
-from binland.symmetry import Alignment, align
-from binland.training import fit
-
 if TYPE_CHECKING:
+    from binland.algorithms import ADV, RSGD, SGD
+    from binland.data import HiddenManifold, Patterns
+    from binland.flatness import LocalEnergy, local_energy
+    from binland.models import CommitteeMachine, Perceptron, Solution
+    from binland.paths import Barrier, BentPath, Path, barrier, hamming, optimized_path, shortest_path
     from binland.sweep.load import load_results, load_solution
     from binland.sweep.run import run_sweep
+    from binland.symmetry import Alignment, align
+    from binland.training import fit
+
+_MODULES = {
+    "algorithms": ("ADV", "RSGD", "SGD"),
+    "data": ("HiddenManifold", "Patterns"),
+    "flatness": ("LocalEnergy", "local_energy"),
+    "models": ("CommitteeMachine", "Perceptron", "Solution"),
+    "paths": ("Barrier", "BentPath", "Path", "barrier", "hamming", "optimized_path", "shortest_path"),
+    "sweep.load": ("load_results", "load_solution"),
+    "sweep.run": ("run_sweep",),
+    "symmetry": ("Alignment", "align"),
+    "training": ("fit",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "ADV",
@@ -42,13 +55,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Sweeps and results on first use: they bring pydantic, HDF5 and xarray along."""
-    if name == "run_sweep":
-        from binland.sweep.run import run_sweep
+    """Public names on first use: numba takes a second to import, and the command line is to answer at once."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'binland' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"binland.{_HOME[name]}"), name)
+    return value
 
-        return run_sweep
-    if name in ("load_results", "load_solution"):
-        from binland.sweep import load
 
-        return getattr(load, name)
-    raise AttributeError(f"module 'binland' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,7 @@
-"""The command line. Bad input is one line on stderr and exit code 2; see `sweep` for the other codes."""
+"""The command line. Bad input is one line on stderr and exit code 2; see `sweep` for the other codes.
+
+Commands import what they need when they run: help is quick, and Ctrl-C is one line from the first moment.
+"""
 
 import signal
 import sys
@@ -10,8 +13,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from binland.console import errors, output
 from binland.errors import BinlandError, InvalidInputError
-from binland.sweep.progress import Reporter, duration, errors, output
 
 app = typer.Typer(
     help="Sweeps over binary neural networks: train, measure, store, plot.",
@@ -47,7 +50,9 @@ def sweep(
 
     Exit codes: 0 all tasks are done, 1 some have failed, 2 bad input or a file that cannot be written, 130 interrupted.
     """
-    from binland.sweep.run import default_workers, run_sweep
+    from binland.data import positive_int
+    from binland.sweep.progress import Reporter
+    from binland.sweep.run import default_workers, of_part, run_sweep
     from binland.sweep.store.layout import FAILED
 
     count = default_workers() if workers is None else workers
@@ -57,7 +62,7 @@ def sweep(
             "--workers starts processes here, --scheduler uses those of a cluster; give one of them"
         )
     if dry_run:
-        _dry_run(config, out, smoke, count, chosen)
+        _dry_run(config, out, smoke, extend, retry_failed, chosen, positive_int("workers", count))
         return
     if out is None:
         raise InvalidInputError("missing option --out; give the path of the HDF5 result file")
@@ -71,8 +76,9 @@ def sweep(
             )  # fmt: skip
     except KeyboardInterrupt:
         errors.print(f"interrupted; what is done is in {out}, run the same command to go on", markup=False)
-        raise typer.Exit(130) from None
-    failed = sum(state == FAILED for state in store.states().values())
+        sys.exit(130)
+    states = store.states()
+    failed = sum(states[task] == FAILED for task in of_part(list(states), chosen))
     typer.echo(f"{out}: {reporter.summary()}")
     if failed:
         errors.print(
@@ -87,7 +93,7 @@ def status(file: ResultFile) -> None:
 
     Running tasks have been given to a worker; a worker has the one that it computes and the next in line.
     """
-    from binland.sweep.progress import Forecast
+    from binland.sweep.progress import Forecast, duration
     from binland.sweep.store.layout import DONE
     from binland.sweep.store.lock import describe
     from binland.sweep.store.store import Store, count_states
@@ -150,18 +156,22 @@ def merge(
     typer.echo(f"{out}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
 
 
-def _dry_run(config: Path, out: Path | None, smoke: bool, workers: int, part: tuple[int, int] | None) -> None:
+def _dry_run(
+    config: Path, out: Path | None, smoke: bool, extend: bool, retry: bool, part: tuple[int, int] | None, workers: int
+) -> None:
     from binland.sweep.estimate import estimate
+    from binland.sweep.progress import duration
     from binland.sweep.run import of_part
     from binland.sweep.spec import load_spec
-    from binland.sweep.store.layout import LEFT
-    from binland.sweep.store.store import Store
+    from binland.sweep.store.layout import DONE, FAILED
+    from binland.sweep.store.writer import checked
     from binland.sweep.tasks import all_tasks
 
     spec = load_spec(config, smoke)
     tasks = of_part(all_tasks(spec), part)
-    states = Store.open(out).states() if out is not None and out.exists() else {}
-    left = [task for task in tasks if states.get(task, LEFT) == LEFT]
+    states = checked(out, spec, extend).states() if out is not None and out.exists() else {}
+    finished = (DONE,) if retry else (DONE, FAILED)
+    left = [task for task in tasks if states.get(task) not in finished]
     expected = estimate(spec)
     table = Table("kind", "N", "algorithm", "tasks", "left", "s per task", box=None, header_style="")
     for group, seconds in expected.seconds.items():
@@ -172,8 +182,9 @@ def _dry_run(config: Path, out: Path | None, smoke: bool, workers: int, part: tu
         table.add_row(group[0], str(group[1]), escape(group[2]), *map(str, numbers), f"{seconds:.2g}")
     output.print(table)
     work = expected.work(left)
-    typer.echo(f"{len(left)} of {len(tasks)} tasks to do: {duration(work)} of work on one core of this machine")
-    typer.echo(f"about {duration(work / workers)} on {workers} worker(s); the whole file takes {_size(expected.bytes)}")
+    typer.echo(f"{len(left)} of {len(tasks)} tasks to do: {duration(work)} of work on one idle core like this")
+    typer.echo(f"about {duration(work / workers)} on {workers} worker(s), if each has a core to itself")
+    typer.echo(f"the whole file takes {_size(expected.bytes)}")
 
 
 def _part(text: str | None) -> tuple[int, int] | None:
@@ -202,9 +213,15 @@ def main() -> None:
     """Entry point: errors of the package and of the arguments end in one line and exit code 2."""
     warnings.showwarning = _show_warning
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+        if code == 130:  # typer's word for Ctrl-C in a command that says nothing about it itself
+            raise KeyboardInterrupt
+        sys.exit(code)
     except BinlandError as error:
         message = str(error)
+    except (KeyboardInterrupt, typer.Abort):
+        errors.print("interrupted; nothing is lost")
+        sys.exit(130)
     except Exception as error:
         if not hasattr(error, "format_message"):  # what the argument parser raises has it
             raise

@@ -56,6 +56,8 @@ def test_sweep_status_and_plot(config, tmp_path):
         (("sweep", "small.toml", "--out", "x.h5", "--part", "one"), "error: --part one is not k/n"),
         (("sweep", "small.toml", "--out", "x.h5", "--scheduler", "x", "--workers", "2"), "error: --workers starts"),
         (("sweep", "bad.toml", "--dry-run"), "error: bad.toml: grid.n_inputs.0 = 0"),
+        (("sweep", "small.toml", "--dry-run", "--workers", "0"), "error: workers=0 is not an integer"),
+        (("sweep", "small.toml", "--dry-run", "--out", "small.toml"), "error: small.toml: cannot be read as HDF5"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(config, tmp_path, arguments, message):
@@ -72,7 +74,7 @@ def test_a_dry_run_writes_nothing_and_says_what_is_to_do(config, tmp_path):
     found = call("sweep", config.name, "--dry-run", "--workers", 3, cwd=tmp_path)
     assert (found.returncode, found.stderr) == (0, "")
     assert "32 of 32 tasks to do" in found.stdout
-    assert re.search(r"on 3 worker\(s\); the whole file takes [0-9.]+ kB", found.stdout)
+    assert re.search(r"on 3 worker\(s\), .*\nthe whole file takes [0-9.]+ kB", found.stdout)
     assert [p.name for p in tmp_path.iterdir()] == ["small.toml"]
     call("sweep", config.name, "--out", "out.h5", "--workers", 1, "--part", "1/2", cwd=tmp_path)
     assert "16 of 32 tasks to do" in call("sweep", config.name, "--out", "out.h5", "--dry-run", cwd=tmp_path).stdout
@@ -164,6 +166,20 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
     assert "nobody is writing it" in after
     assert not list(tmp_path.glob("*.journal"))
     assert re.search("^[1-9][0-9]* done", after, re.MULTILINE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("moment", [0.3, 0.7, 1.0, 1.4])
+@pytest.mark.parametrize("arguments", [("sweep", "small.toml", "--dry-run"), ("sweep", "small.toml", "--out", "x.h5")])
+def test_ctrl_c_is_one_line_from_the_first_moment(config, tmp_path, arguments, moment):
+    config.write_text(TEXT.replace("epochs = 4", "epochs = 99999"))
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    time.sleep(moment)
+    process.send_signal(signal.SIGINT)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert stderr.startswith("interrupted")
+    assert stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to a process group")

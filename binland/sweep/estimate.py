@@ -1,17 +1,22 @@
 """What a sweep will cost, from a short calibration: work in seconds and size of the file."""
 
 import io
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import h5py
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from binland.algorithms import ADV, Algorithm
 from binland.bits import to_bytes
+from binland.data import Patterns
+from binland.models import Machine, Solution
 from binland.sweep.execute import Job, Outcome, draw_problem, draw_test, execute, measured
 from binland.sweep.spec import SweepSpec, check_settings
 from binland.sweep.store.layout import Layout
@@ -22,7 +27,7 @@ from binland.training import fit
 
 Group = tuple[str, int, str]  # kind of task, N, algorithm
 CALIBRATED = 3  # values of N that are timed; others lie between them
-EPOCHS = 2  # epochs that are timed, after one that is not
+ENOUGH = 0.1  # seconds of training that are timed
 
 
 @dataclass(frozen=True)
@@ -48,8 +53,8 @@ def estimate(spec: SweepSpec) -> Estimate:
     timed = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]}) if len(sizes) > CALIBRATED else sizes
     seconds: dict[Group, float] = {}
     written: dict[Group, float] = {}
-    for n_inputs in timed:
-        for label in spec.algorithms:
+    with threadpool_limits(1):
+        for n_inputs, label in itertools.product(timed, spec.algorithms):
             for task, outcome in _calibrate(spec, Cell(n_inputs, 0, label)):
                 seconds[task.kind, n_inputs, label] = outcome.seconds
                 written[task.kind, n_inputs, label] = _compressed_size(spec, task, outcome)
@@ -72,21 +77,32 @@ def _calibrate(spec: SweepSpec, cell: Cell) -> list[tuple[Task, Outcome]]:
     text, algorithm = spec.canonical(), spec.algorithm(cell.algorithm)
     at = (text, cell.n_inputs, 0)
     building, ((machine, train), test) = _timed(lambda: (draw_problem(*at), draw_test(*at)))
-    one = _timed(lambda: fit(machine, train, _shortened(algorithm, 1), 0))[0]
-    more, solution = _timed(lambda: fit(machine, train, _shortened(algorithm, 1 + EPOCHS), 0))
-    phases = (algorithm.epochs, algorithm.pretrain_epochs) if isinstance(algorithm, ADV) else (algorithm.epochs,)
-    trained = sum(min(epochs, 1 + EPOCHS) - min(epochs, 1) for epochs in phases)
-    epoch = max(more - one, 0.0) / max(trained, 1)
+    training, solution, other = _train(machine, train, algorithm)
     measuring, arrays = _timed(lambda: measured(spec, solution, train, test, 0))
     arrays["history"] = np.resize(arrays["history"], algorithm.epochs) if algorithm.epochs else arrays["history"]
     shared = spec.grid.solutions * len(spec.algorithms)  # a worker builds the data of a disorder sample once
-    seconds = building / shared + one + epoch * (sum(phases) - len(phases)) + measuring
+    seconds = building / shared + training + measuring
     found: list[tuple[Task, Outcome]] = [(SolutionTask(cell, 0), Outcome(arrays, seconds))]
     if spec.pairs():
-        other = fit(machine, train, _shortened(algorithm, 1 + EPOCHS), 1)
         task = PairTask(cell, 0, 1)
-        found.append((task, execute(text, Job(task, (to_bytes(solution.weights), to_bytes(other.weights))))))
+        job = Job(task, (to_bytes(solution.weights), to_bytes(other.weights)))
+        seconds, outcome = _timed(lambda: execute(text, job))
+        found.append((task, outcome._replace(seconds=seconds)))
     return found
+
+
+def _train(machine: Machine, train: Patterns, algorithm: Algorithm) -> tuple[float, Solution, Solution]:
+    """Seconds of a whole training, from one of few epochs; and two solutions of few epochs."""
+    phases = (algorithm.epochs, algorithm.pretrain_epochs) if isinstance(algorithm, ADV) else (algorithm.epochs,)
+    least, solution = _timed(lambda: fit(machine, train, _shortened(algorithm, 1), 0))
+    few, taken, other = 1, least, solution
+    while taken - least < ENOUGH and few < max(phases):
+        few *= 4
+        shorter = _shortened(algorithm, few)
+        taken, other = _timed(partial(fit, machine, train, shorter, 1))
+    timed = sum(min(epochs, few) - min(epochs, 1) for epochs in phases)
+    epoch = max(taken - least, 0.0) / max(timed, 1)
+    return least + epoch * sum(max(epochs - 1, 0) for epochs in phases), solution, other
 
 
 def _shortened(algorithm: Algorithm, epochs: int) -> Algorithm:
@@ -97,9 +113,10 @@ def _shortened(algorithm: Algorithm, epochs: int) -> Algorithm:
 
 
 def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
-    began = time.perf_counter()
+    """Seconds of processor time of this process, which neighbours do not change, and the result."""
+    began = time.process_time()
     result = action()
-    return time.perf_counter() - began, result
+    return time.process_time() - began, result
 
 
 def _compressed_size(spec: SweepSpec, task: Task, outcome: Outcome) -> float:
@@ -108,7 +125,7 @@ def _compressed_size(spec: SweepSpec, task: Task, outcome: Outcome) -> float:
     settings["grid"] |= {
         "n_inputs": [task.cell.n_inputs],
         "disorder_samples": 1,
-        "solutions": min(2, spec.grid.solutions),
+        "solutions": 1 if task.kind == "solution" else 2,
     }
     single = Layout(check_settings(settings, "calibration"))
     buffer = io.BytesIO()
@@ -117,11 +134,13 @@ def _compressed_size(spec: SweepSpec, task: Task, outcome: Outcome) -> float:
         before = _stored(file, single, task)
         write_outcomes(file, single, [(task, outcome)])
         file.flush()
-        return _stored(file, single, task) - before
+        weights = outcome.arrays["weights"].nbytes if "weights" in outcome.arrays else 0  # random bits stay as they are
+        return _stored(file, single, task) - before + weights
 
 
 def _stored(file: h5py.File, layout: Layout, task: Task) -> float:
-    return float(sum(file[name].id.get_storage_size() for name in layout.variables(task.kind)))
+    compressed = [name for name in layout.variables(task.kind) if name != "weights"]
+    return float(sum(file[name].id.get_storage_size() for name in compressed))
 
 
 def _between(known: dict[Group, float], timed: list[int], group: Group) -> float:

@@ -29,7 +29,7 @@ def load_results(path: str | Path) -> xr.Dataset:
     with store.snapshot() as snapshot:
         data = _dataset(snapshot)
         _lay_over(data, snapshot)
-    return _with_physics(data, store.spec)
+    return _with_physics(data, snapshot.layout.spec)
 
 
 def _dataset(snapshot: Snapshot) -> xr.Dataset:

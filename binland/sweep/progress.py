@@ -2,21 +2,19 @@
 
 import math
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from binland.console import errors
 from binland.sweep.store.layout import DONE, FAILED, LEFT
 from binland.sweep.tasks import Task
-
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
-output = Console(highlight=False, soft_wrap=True)
 
 LOG_EVERY = 60.0  # seconds between log lines where there is no terminal
 LOOK_EVERY = 0.5  # seconds between two forecasts
@@ -105,9 +103,9 @@ class Reporter:
 
     def __init__(self) -> None:
         self.last: Progress | None = None
-        self.logged = time.monotonic()
         self.bar: Bar | None = None
         self.task: Any = None
+        self._ended = threading.Event()
 
     def __enter__(self) -> "Reporter":
         if sys.stderr.isatty():
@@ -115,22 +113,30 @@ class Reporter:
             self.bar = Bar(*columns, TextColumn("{task.fields[left]}"), console=errors)
             self.task = self.bar.add_task("starting", total=None, left="")
             self.bar.start()
+        else:
+            threading.Thread(target=self._log, daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         if self.bar:
             self.bar.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Show the state after a task."""
+        """Take note of the state after a task."""
         self.last = progress
-        left = f"{rate(progress.rate)}, {duration(progress.seconds_left)} left"
         if self.bar:
             finished = progress.done + progress.failed
-            self.bar.update(self.task, description="tasks", completed=finished, total=progress.total, left=left)
-        elif time.monotonic() - self.logged >= LOG_EVERY:
-            self.logged = time.monotonic()
-            errors.print(f"{progress.done} of {progress.total} tasks done, {progress.failed} failed, about {left}")
+            self.bar.update(
+                self.task, description="tasks", completed=finished, total=progress.total, left=_outlook(progress)
+            )
+
+    def _log(self) -> None:
+        """A line a minute, also while no task ends."""
+        while not self._ended.wait(LOG_EVERY):
+            p = self.last
+            line = "no task has ended yet" if p is None else f"{p.done} of {p.total} tasks done, {p.failed} failed"
+            errors.print(line if p is None else f"{line}, about {_outlook(p)}")
 
     def summary(self) -> str:
         """One line about the run."""
@@ -138,6 +144,10 @@ class Reporter:
             return "nothing left to do"
         p = self.last
         return f"{p.done} of {p.total} tasks done, {p.failed} failed, in {duration(p.seconds)}"
+
+
+def _outlook(progress: Progress) -> str:
+    return f"{rate(progress.rate)}, {duration(progress.seconds_left)} left"
 
 
 def rate(per_second: float) -> str:

@@ -29,8 +29,8 @@ def provenance() -> dict[str, str]:
 
 @cache
 def code_stamp() -> str:
-    """Hash of the package's source: processes with the same stamp compute the same numbers."""
-    digest = hashlib.sha256()
+    """Hash of the package's source and of the libraries that numbers come from: equal stamps, equal numbers."""
+    digest = hashlib.sha256(" ".join(version(name) for name in ("numpy", "numba", "scipy")).encode())
     package = Path(__file__).resolve().parents[1]
     for source in sorted(package.rglob("*.py")):
         digest.update(f"{source.relative_to(package).as_posix()}\n".encode())

@@ -53,6 +53,8 @@ class ModelSpec(_Section):
             raise ValueError('kind = "committee" needs n_hidden, an integer of at least 1')
         if self.kind == "perceptron" and (self.n_hidden not in (None, 1) or self.output_weights != "ones"):
             raise ValueError('kind = "perceptron" has neither n_hidden nor output_weights; remove them')
+        if self.kind == "perceptron":
+            object.__setattr__(self, "n_hidden", None)  # 1 says the same
         return self
 
 

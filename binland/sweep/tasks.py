@@ -114,7 +114,8 @@ def task_identity(spec: SweepSpec, task: Task) -> Identity:
     drawn = {name: stream.id for name, stream in streams(spec, task).items()}
     measure = spec.measure
     if isinstance(task, SolutionTask):
-        settings = {name: getattr(measure, name) for name in ("fractions", "realizations", "flips", "method")}
+        settings = {name: getattr(measure, name) for name in ("fractions", "flips", "method")}
+        settings["realizations"] = measure.realizations if measure.method == "sampled" else None
         return identify({"task": "solution", "streams": drawn, "n_test": spec.data.n_test, **settings})
     solutions = [streams(spec, need)["fit"].id for need in task.needs]
     settings = {"orders": measure.orders, "profile_points": measure.profile_points}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from threadpoolctl import threadpool_limits
 
 from binland.algorithms import RSGD
+from binland.console import errors
 from binland.data import HiddenManifold
 from binland.errors import ClusterError
 from binland.flatness import local_energy
@@ -24,7 +25,6 @@ from binland.models import CommitteeMachine
 from binland.paths import shortest_path
 from binland.sweep.execute import Job, Outcome, execute
 from binland.sweep.graph import Graph
-from binland.sweep.progress import errors
 from binland.sweep.provenance import code_stamp, version
 from binland.sweep.spec import SweepSpec
 from binland.sweep.tasks import Task
@@ -199,7 +199,7 @@ def _client(workers: int, scheduler: str | None) -> Iterator["Client"]:
                 n_workers=workers,
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # no fixed port: two sweeps on a machine
                 silence_logs=logging.CRITICAL,
             )
         with cluster, Client(cluster) as client:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binland.sweep.identity import identify
+from binland.sweep.spec import check_settings
 from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, from_plain, streams, task_identity, to_plain
-from tests.sweep.small import spec
+from tests.sweep.small import settings, spec
 
 CELL = Cell(21, 0, "SGD")
 SOLUTION, PAIR = SolutionTask(CELL, 0), PairTask(CELL, 0, 1)
@@ -87,6 +88,14 @@ def test_what_changes_a_number_of_a_task_changes_its_id(changes, affected):
 def test_other_grid_points_have_other_ids(other):
     assert task_identity(spec(), SolutionTask(other, 0)).id != task_identity(spec(), SOLUTION).id
     assert task_identity(spec(), PairTask(other, 0, 1)).id != task_identity(spec(), PAIR).id
+
+
+def test_settings_that_say_the_same_give_the_same_id():
+    exact = [spec(measure={"method": "exact", "realizations": n}) for n in (3, 4)]
+    assert task_identity(exact[0], SOLUTION) == task_identity(exact[1], SOLUTION)
+    plain = {key: value for key, value in settings().items() if key != "model"}
+    one = [check_settings({**plain, "model": {"kind": "perceptron", **units}}, "x") for units in ({}, {"n_hidden": 1})]
+    assert task_identity(one[0], SOLUTION) == task_identity(one[1], SOLUTION)
 
 
 def test_a_label_is_not_part_of_a_task():

@@ -59,7 +59,8 @@ def test_a_flipped_bit_ends_a_journal_and_is_noticed(written, data):
     place = data.draw(st.integers(0, len(written) - 1))
     damaged = bytearray(written)
     damaged[place] ^= 1 << data.draw(st.integers(0, 7))
-    _, found = records_of(bytes(damaged))
+    reader, found = records_of(bytes(damaged))
+    assert reader.damaged > 0
     assert [k for k, _ in found] == list(range(len(found)))
     assert len(found) < 6
 
@@ -81,3 +82,15 @@ def test_a_record_that_does_not_fit_on_the_disk_leaves_no_trace(tmp_path, monkey
     with (tmp_path / "x.journal").open("rb") as file:
         assert [record.facts["k"] for record in JournalReader(file).records] == [0, 2]
     journal.close()
+
+
+def test_records_reach_the_disk(tmp_path, monkeypatch):
+    synced, real, now = [], os.fsync, [0.0]
+    monkeypatch.setattr(journals.os, "fsync", lambda file: synced.append(now[0]) or real(file))
+    monkeypatch.setattr(journals.time, "monotonic", lambda: now[0])
+    journal = Journal(tmp_path / "x.journal", {"k": 0})
+    for moment in (0.1, 0.5, 1.2, 1.5, 2.1, 2.3):
+        now[0] = moment
+        journal.append({"k": moment})
+    journal.close()
+    assert synced == [0.0, 1.2, 2.3]

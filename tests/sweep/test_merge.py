@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import h5py
@@ -96,6 +97,24 @@ def test_an_older_file_becomes_one_that_can_be_continued(tmp_path):
     assert len(executed) == len(all_tasks(larger)) // 2
 
 
+def test_a_file_with_other_ids_is_not_merged(finished, tmp_path):
+    other = tmp_path / "other.h5"
+    other.write_bytes(finished.read_bytes())
+    with h5py.File(other, "r+") as file:
+        file["solution_id"][...] = "0" * 64
+    with pytest.raises(StoreError, match="draws other random numbers"):
+        merge([other], tmp_path / "all.h5")
+
+
+def test_a_merged_file_names_its_sources(finished, tmp_path):
+    merge([finished], tmp_path / "all.h5")
+    with h5py.File(finished) as old, h5py.File(tmp_path / "all.h5") as new:
+        (source,) = json.loads(new.attrs["sources"])
+        assert source["path"] == str(finished)
+        assert source["created"] == old.attrs["created"]
+        assert source["runs"] == old.attrs["runs"]
+
+
 def test_nothing_is_overwritten_and_nothing_is_not_merged(finished, tmp_path):
     (tmp_path / "mine.h5").write_text("mine")
     with pytest.raises(StoreError, match=r"mine.h5: is there already; choose another --out"):
@@ -104,4 +123,4 @@ def test_nothing_is_overwritten_and_nothing_is_not_merged(finished, tmp_path):
     with pytest.raises(InvalidInputError, match="at least one"):
         merge([], tmp_path / "none.h5")
     with pytest.raises(StoreError, match="cannot be created"):
-        merge([finished], tmp_path / "no folder" / "all.h5")
+        merge([finished], tmp_path / "mine.h5" / "all.h5")

@@ -175,6 +175,8 @@ def test_a_larger_grid_is_added_only_when_asked(finished, copy):
     with h5py.File(finished) as old, h5py.File(copy) as new:
         assert old.attrs["file_id"] == new.attrs["file_id"]
         assert [run["pid"] for run in json.loads(new.attrs["runs"])] == [os.getpid()] * 2
+        for name in ("created", "host", "git", "code", "version_numba"):
+            assert old.attrs[name] == new.attrs[name]
 
 
 @pytest.mark.parametrize(
@@ -197,17 +199,21 @@ def test_parts_of_a_grid_make_the_whole(finished, tmp_path):
         bl.run_sweep(spec(), path, part=(k, 3))
     counts = [count_states(Store.open(path).states())["done"] for path in paths]
     assert sum(counts) == len(all_tasks(spec()))
-    assert max(counts) - min(counts) <= 4
+    for path in paths:  # all algorithms in each
+        done = bl.load_results(path)["solution_state"] == DONE
+        assert bool((done.sum(["n_inputs", "disorder", "solution"]) > 0).all())
+    assert max(counts) - min(counts) <= 8
     bl.run_sweep(spec(), paths[0], part=(2, 3))
     assert count_states(Store.open(paths[0]).states())["done"] == counts[0] + counts[1]
     bl.run_sweep(spec(), paths[0])
     assert_same_numbers(finished, paths[0])
 
 
-def test_a_file_whose_tasks_have_other_ids_is_refused(copy):
+@pytest.mark.parametrize("kind", ["solution", "pair"])
+def test_a_file_whose_tasks_have_other_ids_is_refused(copy, kind):
     with h5py.File(copy, "r+") as file:
-        file["pair_id"][...] = "0" * 64
-    refused(copy, "which draws other random numbers for pair 0 -> 1")
+        file[f"{kind}_id"][...] = "0" * 64
+    refused(copy, f"which draws other random numbers for {kind}")
 
 
 def test_a_link_to_a_file_stays_a_link(finished, tmp_path):
@@ -238,6 +244,7 @@ def test_a_journal_is_read_with_the_file_and_taken_in_by_the_next_run(finished, 
     whole = bl.load_results(finished)
     for name in ("train_error", "local_energy", "history", "barrier", "path_error", "replica_error"):
         kind = "pair" if "pair" in data[name].dims else "solution"
+        assert bool(data[f"{kind}_seconds"].notnull().equals(data[f"{kind}_state"] == DONE))
         xr.testing.assert_equal(data[name], whole[name].where(data[f"{kind}_state"] == DONE))
     done = next(task for task, state in states.items() if state == DONE)
     found = bl.load_solution(path, done.cell.n_inputs, done.cell.algorithm, done.cell.disorder, done.solution)
@@ -285,6 +292,8 @@ def test_a_journal_of_another_file_is_refused(finished, copy):
         content = journal_path(copy.with_name("other.h5")).read_bytes()
     journal_path(copy).write_bytes(content)
     refused(copy, "copy.h5.journal: belongs to another result file")
+    journal_path(copy).write_text("my notes")
+    refused(copy, "copy.h5.journal: belongs to another result file")
 
 
 def test_a_journal_without_its_file_is_kept(tmp_path):
@@ -304,6 +313,68 @@ def test_a_damaged_journal_gives_what_is_whole_and_a_warning(finished, tmp_path)
     with pytest.warns(UserWarning, match="bytes are damaged; tasks recorded there are done again"):
         bl.run_sweep(spec(), path)
     assert_same_numbers(finished, path)
+    (kept,) = tmp_path.glob("*.damaged-*")
+    assert kept.read_bytes() == bytes(octets)
+
+
+def test_a_long_journal_is_taken_in_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(writers, "JOURNAL_BYTES", 1)
+    monkeypatch.setattr(writers, "JOURNAL_SHARE", 0.0)
+    seen = []
+
+    def look(progress):
+        with h5py.File(tmp_path / "out.h5") as file:
+            seen.append(int((file["solution_state"][...] == DONE).sum() + (file["pair_state"][...] == DONE).sum()))
+
+    bl.run_sweep(spec(), tmp_path / "out.h5", report=look)
+    assert seen == list(range(1, 33))
+
+
+def test_weights_are_found_before_and_after_an_update(finished, copy):
+    tasks = [task for task in all_tasks(spec()) if isinstance(task, SolutionTask)]
+    expected = {task: Store.open(finished).values(task, "weights") for task in tasks}
+    with writing(copy, spec()) as writer:
+        for task in tasks:
+            assert np.array_equal(writer.weights(task), expected[task])
+            changed = ~expected[task]
+            writer.record(task, Outcome({"weights": changed}, 1.0))
+            assert np.array_equal(writer.weights(task), changed)
+            writer.update()
+            assert np.array_equal(writer.weights(task), changed)
+
+
+def test_a_store_opened_before_an_extension_gives_the_same_numbers_after_it(finished, copy):
+    before = Store.open(copy)
+    bl.run_sweep(spec(grid={"n_inputs": [11, 21, 31]}), copy, extend=True)
+    assert before.values(TASK, "train_error") == Store.open(finished).values(TASK, "train_error")
+
+
+def test_a_file_keeps_its_permissions(copy):
+    copy.chmod(0o600)
+    with writing(copy, spec()) as writer:
+        writer.record(TASK, Outcome({"train_error": np.array(0.25)}, 1.0))
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser can write to every file")
+def test_a_read_only_file_is_refused(copy):
+    copy.chmod(0o444)
+    refused(copy, "is read-only")
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\udc80b"])
+def test_any_traceback_can_be_kept(tmp_path, text):
+    path = tmp_path / "out.h5"
+    with writing(path, spec()) as writer:
+        writer.record(TASK, Outcome({}, 1.0, text))
+    assert Store.open(path).failures()[TASK].startswith("a\\")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".h5", "x" * 240 + ".h5", "nul\0.h5"])
+def test_an_impossible_name_is_one_clear_error(tmp_path, name):
+    with pytest.raises(StoreError, match="cannot be created"):
+        bl.run_sweep(spec(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 # A full disk
@@ -376,6 +447,10 @@ def test_plain_xarray_and_h5py_open_the_file(finished):
         assert data["barrier"].attrs["units"] == "1"
         assert data["barrier"].attrs["long_name"] == "highest train error on a random shortest path"
         assert data["solution_seconds"].attrs["units"] == "s"
+    results = bl.load_results(finished)
+    for name in ("n_inputs", "n_weights", "overparameterization", "constraint_density", "fraction", "position"):
+        assert results[name].attrs["units"] == "1"
+    with xr.open_dataset(finished, engine="h5netcdf") as data:
         assert bool((data["pair_state"] == DONE).all())
     with h5py.File(finished) as file:
         assert file["weights"].dtype == np.uint8

@@ -63,6 +63,22 @@ def test_a_scheduler_started_apart_gives_the_numbers_of_one(finished, tmp_path):
     assert_same_numbers(finished, tmp_path / "out.h5")
 
 
+def test_only_a_few_tasks_are_handed_out_at_a_time(finished, tmp_path, monkeypatch):
+    """What bounds the memory of the client."""
+    submit, most = workers._Batches._submit, []
+
+    def counted(self, jobs):
+        submit(self, jobs)
+        most.append(len(self._in_flight))
+
+    monkeypatch.setattr(workers._Batches, "_submit", counted)
+    monkeypatch.setattr(workers, "BATCH_SECONDS", 0.0)
+    bl.run_sweep(spec(), tmp_path / "out.h5", workers=2)
+    assert len(most) == len(all_tasks(spec()))
+    assert max(most) == 2 * workers.IN_LINE
+    assert_same_numbers(finished, tmp_path / "out.h5")
+
+
 def slow():
     """Tasks of some tenths of a second."""
     return spec(algorithms={"SGD": {"epochs": 4000}}, grid={"n_inputs": [31]})

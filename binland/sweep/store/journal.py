@@ -1,9 +1,9 @@
 """The journal beside a result file: an append-only log of what happened since the file was last brought up to date.
 
-A record is a header (magic, CRC-32 and length of the rest), a line of JSON, and the bytes of the arrays it names. A
-process that is killed leaves at most one incomplete record at the end, which readers pass over. Records are complete in
-the operating system's hands once `append` returns (kill -9 loses none) and on the disk a second later (a power cut may
-lose that second).
+A record is a header (magic, length of the rest, CRC-32 of both, CRC-32 of the rest), a line of JSON, and the bytes of
+the arrays it names. A killed process leaves at most one incomplete record at the end, which readers pass over. Records
+are complete in the operating system's hands once `append` returns (kill -9 loses none), on the disk a second later (a
+power cut may lose that second).
 """
 
 import json
@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"blj1"
-HEADER = struct.Struct("<4sIQ")
+HEADER = struct.Struct("<4sQII")
+LENGTH_ENDS = 12
 SYNC_EVERY = 1.0  # seconds
 
 
@@ -53,7 +54,7 @@ class Journal:
         listed = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
         line = json.dumps(facts | {"arrays": listed} if arrays else facts).encode() + b"\n"
         body = b"".join([line, *(array.tobytes() for array in arrays.values())])
-        content = memoryview(HEADER.pack(MAGIC, zlib.crc32(body), len(body)) + body)
+        content = memoryview(_header(body) + body)
         start = self.size
         try:
             written = 0
@@ -97,11 +98,13 @@ class JournalReader:
         end = os.fstat(self._file.fileno()).st_size
         while end - self._file.tell() >= HEADER.size:
             start = self._file.tell()
-            magic, checksum, length = HEADER.unpack(self._file.read(HEADER.size))
-            if magic == MAGIC and start + HEADER.size + length > end:
+            header = self._file.read(HEADER.size)
+            magic, length, of_header, _ = HEADER.unpack(header)
+            good = magic == MAGIC and of_header == zlib.crc32(header[:LENGTH_ENDS])
+            if good and start + HEADER.size + length > end:
                 return  # being written, or cut off by a kill
-            body = self._file.read(length) if magic == MAGIC else b""
-            if magic != MAGIC or zlib.crc32(body) != checksum:
+            body = self._file.read(length) if good else b""
+            if not good or header != _header(body):
                 self.damaged = end - start
                 return
             line = body[: body.index(b"\n") + 1]
@@ -115,6 +118,11 @@ class JournalReader:
             return self._file.read(length)
 
         return _arrays(record, read)
+
+
+def _header(body: bytes) -> bytes:
+    beginning = struct.pack("<4sQ", MAGIC, len(body))
+    return beginning + struct.pack("<II", zlib.crc32(beginning), zlib.crc32(body))
 
 
 def _arrays(record: Record, read: Any) -> dict[str, NDArray[Any]]:

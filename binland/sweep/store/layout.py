@@ -153,7 +153,7 @@ def _create_variable(file: h5netcdf.File, name: str, dims: tuple[str, ...], vari
     for axis in reversed(range(1, len(shape))):  # the innermost first; one N to a chunk
         chunks[axis] = max(1, min(shape[axis], room))
         room //= chunks[axis]
-    options: dict[str, Any] = {"chunks": tuple(chunks)}
+    options: dict[str, Any] = {"chunks": tuple(chunks), "fletcher32": True}
     if name != "weights" or shape[0] > 1:
         options |= {"compression": "gzip", "compression_opts": 4, "shuffle": itemsize > 1}
     fill = np.nan if variable.dtype.startswith("f") else None

@@ -42,7 +42,8 @@ def sole_writer(path: Path) -> Iterator[dict[str, Any]]:
             " choose another --out"
         ) from None
     try:
-        lock_path(path).write_text(json.dumps(card))
+        with suppress(OSError):  # a full disk: the right to write is ours, without a name
+            lock_path(path).write_text(json.dumps(card))
         yield card
     finally:
         with suppress(OSError):
@@ -59,8 +60,9 @@ def writer_of(path: Path) -> dict[str, Any] | None:
         lock.acquire(timeout=0)
     except Timeout:
         return _card(path)
-    except OSError:  # not ours to lock: believe the card
-        return _card(path) or None
+    except OSError:  # not ours to lock
+        card = _card(path)
+        return {**card, "doubt": True} if card else None
     lock.release()
     return None
 
@@ -69,7 +71,8 @@ def describe(card: dict[str, Any]) -> str:
     """A card in words."""
     if not card:
         return "another process"
-    return f"process {card['pid']} on {card['host']} (since {card['since']})"
+    perhaps = "perhaps " if card.get("doubt") else ""
+    return f"{perhaps}process {card['pid']} on {card['host']} (since {card['since']})"
 
 
 def _card(path: Path) -> dict[str, Any]:

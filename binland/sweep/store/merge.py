@@ -1,5 +1,6 @@
 """Several result files of one sweep, made apart (array jobs), into one."""
 
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 from binland.errors import InvalidInputError, StoreError
 from binland.sweep.execute import Outcome
 from binland.sweep.spec import SweepSpec, check_settings
-from binland.sweep.store.changes import obstacles
-from binland.sweep.store.layout import DONE, LEFT, Layout
+from binland.sweep.store.changes import check_ids, obstacles
+from binland.sweep.store.layout import DONE, LEFT, SCHEMA, Layout
+from binland.sweep.store.lock import sole_writer
 from binland.sweep.store.store import Snapshot, Store
 from binland.sweep.store.tables import finished, write_outcomes
-from binland.sweep.store.writer import create
+from binland.sweep.store.writer import create, make_folder
 from binland.sweep.tasks import Task
 
 
@@ -25,24 +27,36 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
 
     The new grid holds all grids; what none of the sources has is left to do. Where sources overlap they must agree bit
     for bit (times apart); a task that failed in one and is done in another is done. Sources of older schemas are read.
+    Attributes of the sources (provenance, runs) go to the attribute `sources`.
     Raises StoreError, before anything is written, if `out` exists, a source cannot be read, settings other than grid
-    and algorithms differ, or two sources disagree on a task.
+    and algorithms differ, a source has other task ids than this version gives, or two sources disagree on a task.
     """
     path = Path(out)
     if not sources:
         raise InvalidInputError("merge needs at least one result file; give their paths")
+    if path.exists():
+        raise StoreError(f"{path}: is there already; choose another --out")
     stores = [Store.open(source) for source in sources]
     spec = _union(stores)
     with ExitStack() as stack:
         snapshots = [stack.enter_context(store.snapshot()) for store in stores]
+        for store, snapshot in zip(stores, snapshots, strict=True):
+            if store.schema == SCHEMA:
+                check_ids(store.path, snapshot)
         owners = _owners(stores, snapshots)
+        origins = [
+            {"path": str(store.path), **{str(key): str(value) for key, value in snapshot.file.attrs.items()}}
+            for store, snapshot in zip(stores, snapshots, strict=True)
+        ]
 
         def fill(file: h5py.File) -> None:
             for place, snapshot in enumerate(snapshots):
                 mine = ((task, outcome) for task, outcome in finished(snapshot) if owners[task] == place)
                 write_outcomes(file, Layout(spec), mine)
 
-        create(path, spec, fill)
+        make_folder(path)
+        with sole_writer(path):
+            create(path, spec, fill, {"sources": json.dumps(origins)})
     return Store.open(path)
 
 

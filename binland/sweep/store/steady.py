@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ class SteadyFile(io.RawIOBase):
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         self._place, self._size = 0, os.fstat(self._file).st_size
         self._pages: dict[int, bytearray] = {}
+        self._valid = sys.maxsize  # what the disk holds beyond has been cut off in memory
         self.error: OSError | None = None
 
     def readable(self) -> bool:
@@ -42,7 +44,7 @@ class SteadyFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer from the position on; zeros where nothing was written."""
         view = memoryview(buffer).cast("B")
-        if not self._pages:
+        if self.error is None:
             there = os.preadv(self._file, [view], self._place)
             view[there:] = bytes(len(view) - there)
             self._place += len(view)
@@ -79,6 +81,11 @@ class SteadyFile(io.RawIOBase):
                 os.ftruncate(self._file, size)
             except OSError as error:
                 self.error = error
+        if self.error is not None:
+            self._valid = min(self._valid, size)
+            for page, held in self._pages.items():
+                end = max(0, size - page * PAGE)
+                held[end:] = bytes(len(held[end:]))
         self._size = size
         return size
 
@@ -98,7 +105,8 @@ class SteadyFile(io.RawIOBase):
     def _page(self, page: int) -> bytearray:
         if page in self._pages:
             return self._pages[page]
-        return bytearray(os.pread(self._file, PAGE, page * PAGE).ljust(PAGE, b"\0"))
+        there = os.pread(self._file, PAGE, page * PAGE)[: max(0, self._valid - page * PAGE)]
+        return bytearray(there.ljust(PAGE, b"\0"))
 
 
 def _pages(place: int, length: int) -> Any:

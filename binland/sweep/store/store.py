@@ -30,7 +30,10 @@ OLDER = "it is older than this version; `binland merge OLD --out NEW` makes one 
 def actual(path: str | Path) -> Path:
     """A path, or what it links to: journal, lock and new versions of a file are to lie beside the file itself."""
     path = Path(path)
-    return path.resolve() if path.is_symlink() else path
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except OSError:  # whoever opens it will say why
+        return path
 
 
 def journal_path(path: Path) -> Path:
@@ -116,22 +119,19 @@ class Store:
     def open(cls, path: str | Path) -> "Store":
         """An existing file; raises StoreError if it is missing or not a binland result."""
         path = actual(path)
-        if path.is_dir():
+        try:
+            folder, there = path.is_dir(), path.is_file()
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); give the path of a result file"
+            ) from None
+        if folder:
             raise StoreError(f"{path}: is a folder; give the path of a result file")
-        if not path.is_file():
+        if not there:
             raise StoreError(f"{path}: no such file; give the path of a result file made by `binland sweep`")
         with _opened(path) as file:
-            schema = file.attrs.get("schema")
-            if schema not in READABLE:
-                raise StoreError(
-                    f"{path}: is not a binland result of a known schema ({schema!r} is none of {', '.join(READABLE)});"
-                    " give the path of a file made by `binland sweep`, or update binland"
-                )
-            try:
-                settings = json.loads(file.attrs["config"])
-            except (KeyError, ValueError) as error:
-                raise StoreError(f"{path}: its configuration cannot be read ({error}); take it from a copy") from None
-        return cls(path, check_settings(settings, str(path)), str(schema))
+            spec, schema = _configuration(path, file)
+        return cls(path, spec, schema)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -147,14 +147,16 @@ class Store:
                 except (OSError, ValueError, KeyError) as error:
                     raise StoreError(f"{path}: cannot be read ({error}); move it away to go on without it") from None
             file = stack.enter_context(_opened(self.path))
-            if journal is not None and journal.records:
-                owner = journal.records[0].facts.get("file")
+            spec, _ = _configuration(self.path, file)
+            if journal is not None:
+                owner = journal.records[0].facts.get("file") if journal.records else None
                 if owner != file.attrs["file_id"]:
                     raise StoreError(
                         f"{path}: belongs to another result file than {self.path.name}; move it away, or move its file"
                         " back"
                     )
-            yield Snapshot(file, self.layout, journal)
+            same = spec.canonical() == self.spec.canonical()  # or somebody has extended the file meanwhile
+            yield Snapshot(file, self.layout if same else Layout(spec), journal)
 
     def states(self) -> dict[Task, int]:
         """LEFT, DONE or FAILED for every task."""
@@ -204,9 +206,26 @@ def count_states(states: dict[Task, int], running: Collection[Task] = ()) -> dic
     return counts
 
 
+def _configuration(path: Path, file: h5py.File) -> tuple[SweepSpec, str]:
+    schema = file.attrs.get("schema")
+    if not isinstance(schema, str) or schema not in READABLE:
+        raise StoreError(
+            f"{path}: is not a binland result of a known schema ({schema!r} is none of {', '.join(READABLE)});"
+            " give the path of a file made by `binland sweep`, or update binland"
+        )
+    try:
+        settings = dict(json.loads(file.attrs["config"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise StoreError(f"{path}: its configuration cannot be read ({error}); take it from a copy") from None
+    return check_settings(settings, str(path)), schema
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    """The HDF5 file for reading; raises StoreError if it is not one, or not a whole one."""
+    """The HDF5 file for reading; raises StoreError if it is not one, or not a whole one.
+
+    What reading a damaged file raises in the body of the context is HDF5's choice: OSError, KeyError or RuntimeError.
+    """
     try:
         file = h5py.File(path, "r")
     except BlockingIOError:
@@ -216,5 +235,5 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         with file:
             yield file
-    except OSError as error:
+    except (OSError, KeyError, RuntimeError) as error:
         raise StoreError(f"{path}: is damaged ({error}); take it from a copy, or run the sweep anew") from None

@@ -5,6 +5,7 @@ and replaces the file in one step; then a new journal begins. Nothing else ever 
 """
 
 import errno
+import glob
 import json
 import os
 import shutil
@@ -47,16 +48,15 @@ def writing(path: str | Path, spec: SweepSpec, extend: bool = False) -> Iterator
     Raises StoreError rather than touch a file that is foreign, of another configuration, in use or not writable.
     """
     path = actual(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be created ({error.strerror or error}); choose another --out") from None
+    make_folder(path)
     if path.exists():
-        _checked(path, spec, extend)  # a foreign file gets no lock beside it
+        checked(path, spec, extend)  # a foreign file gets no lock beside it
+        if not os.access(path, os.W_OK):
+            raise StoreError(f"{path}: is read-only; make it writable to go on, or choose another --out")
     with sole_writer(path) as card, ExitStack() as stack:
         if not path.exists():
             create(path, spec)
-        writer = Writer(_checked(path, spec, extend), card)
+        writer = Writer(checked(path, spec, extend), card)
         stack.callback(writer.close)
         writer.begin()
         if writer.store.spec.canonical() != spec.canonical():
@@ -64,7 +64,8 @@ def writing(path: str | Path, spec: SweepSpec, extend: bool = False) -> Iterator
         yield writer
 
 
-def _checked(path: Path, spec: SweepSpec, extend: bool) -> Store:
+def checked(path: Path, spec: SweepSpec, extend: bool) -> Store:
+    """The file, if it may be continued as this sweep; raises StoreError if not."""
     store = Store.open(path)
     if store.schema != SCHEMA:
         raise StoreError(f"{path}: has the schema {store.schema}; {OLDER}")
@@ -72,24 +73,41 @@ def _checked(path: Path, spec: SweepSpec, extend: bool) -> Store:
     return store
 
 
-def create(path: Path, spec: SweepSpec, fill: Callable[[h5py.File], None] | None = None) -> None:
+def make_folder(path: Path) -> None:
+    """Make the folder of a new file; raises StoreError if that, or a name like the file's, is not possible."""
+    try:
+        if "\0" in str(path):
+            raise ValueError("a name has no NUL")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.stat(path.parent / f"{path.name}.journal.damaged-12345678")  # as long as names get
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path}: cannot be created ({getattr(error, 'strerror', None) or error}); choose another --out"
+        ) from None
+
+
+def create(
+    path: Path,
+    spec: SweepSpec,
+    fill: Callable[[h5py.File], None] | None = None,
+    attributes: dict[str, str] | None = None,
+) -> None:
     """Make a new result file, with what `fill` writes into it; raises StoreError rather than replace anything."""
     for taken, advice in ((path, "choose another --out"), (journal_path(path), "move it away, or its file back")):
         if taken.exists():
             raise StoreError(f"{taken}: is there already; {advice}")
-    part = new_part(path)
     try:
-        with SteadyFile(part) as target:
-            Layout(spec).create(target, {"file_id": uuid.uuid4().hex})
-            if fill is not None:
-                with h5py.File(target, "r+") as file:
-                    fill(file)
-        move_to_new(part, path)
+        with new_version(path) as part:
+            with SteadyFile(part) as target:
+                Layout(spec).create(target, {"file_id": uuid.uuid4().hex, **(attributes or {})})
+                if fill is not None:
+                    with h5py.File(target, "r+") as file:
+                        fill(file)
+            move_to_new(part, path)
     except OSError as error:
         raise StoreError(f"{path}: cannot be created ({reason(error)}); choose another --out") from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 class Writer:
@@ -110,12 +128,17 @@ class Writer:
         with self.store.snapshot() as snapshot:
             self.states = snapshot.states()
             check_ids(self.path, snapshot)
-            if snapshot.damaged:
-                warnings.warn(
-                    f"{journal_path(self.path)}: its last {snapshot.damaged} bytes are damaged; tasks recorded there"
-                    " are done again",
-                    stacklevel=2,
-                )
+            damaged = snapshot.damaged
+        if damaged:
+            kept = journal_path(self.path).with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
+            shutil.copyfile(journal_path(self.path), kept)
+            warnings.warn(
+                f"{journal_path(self.path)}: its last {damaged} bytes are damaged; tasks recorded there are done again,"
+                f" a copy is in {kept.name}",
+                stacklevel=2,
+            )
+        for leftover in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.part"):
+            leftover.unlink(missing_ok=True)  # of a killed writer
         self._take_in_journal()
 
     def start(self, tasks: Iterable[Task]) -> None:
@@ -128,7 +151,7 @@ class Writer:
         """Keep what came of a task; raises StoreError if the disk does not take it."""
         facts: dict[str, Any] = {"event": "end", "task": to_plain(task), "seconds": outcome.seconds}
         if outcome.failure:
-            facts["failure"] = outcome.failure
+            facts["failure"] = _storable(outcome.failure)
         self._records[task] = self._append(facts, outcome)
         self._running.pop(task, None)
         self.states[task] = FAILED if outcome.failure else DONE
@@ -156,20 +179,18 @@ class Writer:
 
     def extend(self, spec: SweepSpec) -> None:
         """Give the file room for the tasks of a larger grid; what is there stays."""
-        part, new = new_part(self.path), Layout(spec)
+        new = Layout(spec)
         try:
-            with self.store.snapshot() as snapshot:
+            with self.store.snapshot() as snapshot, new_version(self.path) as part:
                 attributes = {str(k): v for k, v in snapshot.file.attrs.items() if not str(k).startswith("_")}
                 kept = {key: value for key, value in attributes.items() if key not in ("config", "title", "schema")}
                 with SteadyFile(part) as target:
                     new.create(target, kept)
                     with h5py.File(target, "r+") as file:
                         write_outcomes(file, new, finished(snapshot))
-            self._take(part)
+                self._take(part)
         except OSError as error:
             raise self._trouble(error) from None
-        finally:
-            part.unlink(missing_ok=True)
         self.store = Store(self.path, spec, SCHEMA)
         self.states = self.store.states()
 
@@ -214,20 +235,19 @@ class Writer:
 
     def _replace(self, change: Callable[[h5py.File], None]) -> None:
         """Change a copy of the file, then let it take the file's place."""
-        part = new_part(self.path)
         try:
-            shutil.copyfile(self.path, part)
-            with SteadyFile(part) as target, h5py.File(target, "r+") as file:
-                change(file)
-                file.attrs["runs"] = json.dumps(self._runs(file))
-            self._take(part)
+            with new_version(self.path) as part:
+                shutil.copyfile(self.path, part)
+                with SteadyFile(part) as target, h5py.File(target, "r+") as file:
+                    change(file)
+                    file.attrs["runs"] = json.dumps(self._runs(file))
+                self._take(part)
         except OSError as error:
             raise self._trouble(error) from None
-        finally:
-            part.unlink(missing_ok=True)
 
     def _take(self, part: Path) -> None:
         self._close_file()
+        shutil.copymode(self.path, part)
         os.replace(part, self.path)
         sync(self.path.parent)
 
@@ -252,19 +272,25 @@ class Writer:
             self._file = None
 
 
+def _storable(text: str) -> str:
+    """A text that HDF5 takes: without NUL and lone surrogates."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
 def reason(error: OSError) -> str:
     """Why a file could not be written, in few words."""
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def new_part(path: Path) -> Path:
-    """Where the next version of a file is made: only its sole writer uses that name.
-
-    What a killed writer left there goes first: it may be a second name of the file itself.
-    """
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    return part
+@contextmanager
+def new_version(path: Path) -> Iterator[Path]:
+    """A name beside a file for its next version, of nobody else's; what is still there at the end is removed."""
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def move_to_new(part: Path, path: Path) -> None:
