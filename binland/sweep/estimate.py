@@ -28,6 +28,7 @@ from binland.training import fit
 Group = tuple[str, int, str]  # kind of task, N, algorithm
 CALIBRATED = 3  # values of N that are timed; others lie between them
 ENOUGH = 0.1  # seconds of training that are timed
+BOOKKEEPING = 64 + 16 + 16 + 8 + 1  # bytes of a task besides its numbers: id, two references, seconds, state
 
 
 @dataclass(frozen=True)
@@ -55,21 +56,28 @@ def estimate(spec: SweepSpec) -> Estimate:
     written: dict[Group, float] = {}
     with threadpool_limits(1):
         for n_inputs, label in itertools.product(timed, spec.algorithms):
-            for task, outcome in _calibrate(spec, Cell(n_inputs, 0, label)):
+            begun = _calibrate(spec, Cell(n_inputs, 0, label))
+            for task, outcome in begun:
                 seconds[task.kind, n_inputs, label] = outcome.seconds
                 written[task.kind, n_inputs, label] = _compressed_size(spec, task, outcome)
     kinds = Layout(spec).kinds
     every = [(kind, n, label) for kind in kinds for n in sizes for label in spec.algorithms]
     per_group = {"solution": spec.grid.solutions, "pair": len(spec.pairs())}
-    total = sum(
-        spec.grid.disorder_samples * per_group[group[0]] * (_between(written, timed, group) + BOOKKEEPING)
-        for group in every
-    )
-    return Estimate({group: _between(seconds, timed, group) for group in every}, total + EMPTY)
+    samples = spec.grid.disorder_samples
+    numbers = sum(samples * per_group[group[0]] * _between(written, timed, group) for group in every)
+    others = (samples - 1) * sum(per_group[group[0]] for group in every) * BOOKKEEPING
+    return Estimate({group: _between(seconds, timed, group) for group in every}, numbers + others + _begun(spec, begun))
 
 
-BOOKKEEPING = 64 + 16 + 16 + 8 + 1  # bytes of a task besides its numbers: id, two references, seconds, state
-EMPTY = 40_000  # bytes of a file with empty tables
+def _begun(spec: SweepSpec, outcomes: list[tuple[Task, Outcome]]) -> int:
+    """Bytes of the file of one disorder sample with one task of each kind done, so that every table is begun."""
+    settings = spec.resolved()
+    settings["grid"] |= {"disorder_samples": 1}
+    layout, buffer = Layout(check_settings(settings, "calibration")), io.BytesIO()
+    layout.create(buffer, {})
+    with h5py.File(buffer, "r+") as file:
+        write_outcomes(file, layout, outcomes)
+    return len(buffer.getvalue())
 
 
 def _calibrate(spec: SweepSpec, cell: Cell) -> list[tuple[Task, Outcome]]:
