@@ -4,6 +4,7 @@ Prints JSON: how often a child was killed, how many left a half-made file, and w
 recorded as done before.
 """
 
+import itertools
 import json
 import os
 import random
@@ -21,7 +22,7 @@ from binland.sweep.store.store import Store
 from binland.sweep.tasks import to_plain
 from tests.sweep.small import spec
 
-LONGEST = 0.25  # seconds of a life
+LONGEST, GROWTH = 0.25, 1.03  # seconds of the longest life at first, and how that grows: a busy machine gets on too
 SMALL = {"grid": {"n_inputs": [21], "disorder_samples": 1}, "algorithms": {"SGD": {"epochs": 1}}}
 
 
@@ -76,13 +77,13 @@ def lives(path, small, arms):
 
 def random_moments(seed):
     draw = random.Random(seed)
+    for k in itertools.count():
 
-    def arm(pid):
-        if pid:
-            time.sleep(draw.uniform(0, LONGEST))
-            os.kill(pid, signal.SIGKILL)
+        def arm(pid, longest=LONGEST * GROWTH**k):
+            if pid:
+                time.sleep(draw.uniform(0, longest))
+                os.kill(pid, signal.SIGKILL)
 
-    while True:
         yield arm
 
 
