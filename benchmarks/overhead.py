@@ -77,7 +77,7 @@ def main() -> None:
         "share of the cores' time in tasks": f"{seconds.sum() / cores:.3f}",
         "the same by their time alone": f"{len(seconds) * alone / cores:.3f}",
         "client: processor time per task": f"{1e3 * used / len(seconds):.2f} ms",
-        "client: largest memory": f"{max(memory, default=0) / 1e6:.0f} MB (after the first task {memory[0] / 1e6:.0f} MB)",
+        "client: largest memory": f"{max(memory, default=0) / 1e6:.0f} MB (at first {memory[0] / 1e6:.0f} MB)",
         "result file": f"{size / 1e6:.1f} MB",
     }.items():
         table.add_row(name, value)
