@@ -3,6 +3,7 @@
 Commands import what they need when they run: help is quick, and Ctrl-C is one line from the first moment.
 """
 
+import os
 import signal
 import sys
 import warnings
@@ -67,7 +68,8 @@ def sweep(
     if out is None:
         raise InvalidInputError("missing option --out; give the path of the HDF5 result file")
     reporter = Reporter()
-    signal.signal(signal.SIGTERM, _interrupt)  # what batch systems send before they kill
+    _tidy_at_ctrl_c()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what batch systems send before they kill
     try:
         with reporter:
             store = run_sweep(
@@ -128,6 +130,7 @@ def plot(
     """Draw the four panels of the paper's Fig. 6 / Fig. 18 as PNG and PDF."""
     from binland.plots import plot_overview
 
+    _tidy_at_ctrl_c()
     for path in plot_overview(file, out):
         typer.echo(str(path))
 
@@ -140,6 +143,7 @@ def export(
     """Write every measurement as tidy CSV."""
     from binland.sweep.export import export_csv
 
+    _tidy_at_ctrl_c()
     typer.echo(f"{csv}: {export_csv(file, csv)} rows")
 
 
@@ -152,6 +156,7 @@ def merge(
     from binland.sweep.store.merge import merge as merged
     from binland.sweep.store.store import count_states
 
+    _tidy_at_ctrl_c()
     counts = count_states(merged(files, out).states())
     typer.echo(f"{out}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
 
@@ -205,13 +210,21 @@ def _size(count: float) -> str:
     return f"{count:.3g} {unit}"
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _leave(*_: object) -> None:
+    """Ctrl-C where nothing is written: at once, since an exception may be swallowed in the middle of an import."""
+    errors.print("interrupted; nothing is lost")
+    os._exit(130)
+
+
+def _tidy_at_ctrl_c() -> None:
+    """From here on Ctrl-C is an exception, and files are left as they should be."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main() -> None:
     """Entry point: errors of the package and of the arguments end in one line and exit code 2."""
     warnings.showwarning = _show_warning
+    before = signal.signal(signal.SIGINT, _leave)
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
         if code == 130:  # typer's word for Ctrl-C in a command that says nothing about it itself
@@ -226,6 +239,8 @@ def main() -> None:
         if not hasattr(error, "format_message"):  # what the argument parser raises has it
             raise
         message = f"{error.format_message().rstrip('.')}; see `binland --help`"
+    finally:
+        signal.signal(signal.SIGINT, before)
     errors.print(f"error: {message}", markup=False)
     sys.exit(2)
 
