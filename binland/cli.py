@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,7 +52,6 @@ def sweep(
 
     Exit codes: 0 all tasks are done, 1 some have failed, 2 bad input or a file that cannot be written, 130 interrupted.
     """
-    from binland.data import positive_int
     from binland.sweep.progress import Reporter
     from binland.sweep.run import default_workers, of_part, run_sweep
     from binland.sweep.store.layout import FAILED
@@ -63,7 +63,7 @@ def sweep(
             "--workers starts processes here, --scheduler uses those of a cluster; give one of them"
         )
     if dry_run:
-        _dry_run(config, out, smoke, extend, retry_failed, chosen, positive_int("workers", count))
+        _dry_run(config, out, smoke, extend, retry_failed, chosen, count)
         return
     if out is None:
         raise InvalidInputError("missing option --out; give the path of the HDF5 result file")
@@ -164,27 +164,27 @@ def merge(
 def _dry_run(
     config: Path, out: Path | None, smoke: bool, extend: bool, retry: bool, part: tuple[int, int] | None, workers: int
 ) -> None:
+    from binland.data import positive_int
     from binland.sweep.estimate import estimate
     from binland.sweep.progress import duration
     from binland.sweep.run import of_part
     from binland.sweep.spec import load_spec
     from binland.sweep.store.layout import DONE, FAILED
     from binland.sweep.store.writer import checked
-    from binland.sweep.tasks import all_tasks
+    from binland.sweep.tasks import all_tasks, group
 
     spec = load_spec(config, smoke)
+    positive_int("workers", workers)
     tasks = of_part(all_tasks(spec), part)
     states = checked(out, spec, extend).states() if out is not None and out.exists() else {}
     finished = (DONE,) if retry else (DONE, FAILED)
     left = [task for task in tasks if states.get(task) not in finished]
     expected = estimate(spec)
     table = Table("kind", "N", "algorithm", "tasks", "left", "s per task", box=None, header_style="")
-    for group, seconds in expected.seconds.items():
-        numbers = [
-            sum((task.kind, task.cell.n_inputs, task.cell.algorithm) == group for task in some)
-            for some in (tasks, left)
-        ]
-        table.add_row(group[0], str(group[1]), escape(group[2]), *map(str, numbers), f"{seconds:.2g}")
+    counts = [Counter(map(group, some)) for some in (tasks, left)]
+    for key, seconds in expected.seconds.items():
+        kind, n_inputs, label = key
+        table.add_row(kind, str(n_inputs), escape(label), *(str(count[key]) for count in counts), f"{seconds:.2g}")
     output.print(table)
     work = expected.work(left)
     typer.echo(f"{len(left)} of {len(tasks)} tasks to do: {duration(work)} of work on one idle core like this")

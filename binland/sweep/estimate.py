@@ -21,11 +21,10 @@ from binland.sweep.execute import Job, Outcome, draw_problem, draw_test, execute
 from binland.sweep.spec import SweepSpec, check_settings
 from binland.sweep.store.layout import Layout
 from binland.sweep.store.tables import write_outcomes
-from binland.sweep.tasks import Cell, PairTask, SolutionTask, Task
+from binland.sweep.tasks import Cell, Group, PairTask, SolutionTask, Task, group
 from binland.sweep.workers import warm_up
 from binland.training import fit
 
-Group = tuple[str, int, str]  # kind of task, N, algorithm
 CALIBRATED = 3  # values of N that are timed; others lie between them
 ENOUGH = 0.1  # seconds of training that are timed
 BOOKKEEPING = 64 + 16 + 16 + 8 + 1  # bytes of a task besides its numbers: id, two references, seconds, state
@@ -40,7 +39,7 @@ class Estimate:
 
     def work(self, tasks: Iterable[Task]) -> float:
         """Seconds of work in some tasks, on one core."""
-        return sum(self.seconds[task.kind, task.cell.n_inputs, task.cell.algorithm] for task in tasks)
+        return sum(self.seconds[group(task)] for task in tasks)
 
 
 def estimate(spec: SweepSpec) -> Estimate:
@@ -58,26 +57,32 @@ def estimate(spec: SweepSpec) -> Estimate:
         for n_inputs, label in itertools.product(timed, spec.algorithms):
             begun = _calibrate(spec, Cell(n_inputs, 0, label))
             for task, outcome in begun:
-                seconds[task.kind, n_inputs, label] = outcome.seconds
-                written[task.kind, n_inputs, label] = _compressed_size(spec, task, outcome)
+                seconds[group(task)] = outcome.seconds
+                written[group(task)] = _compressed_size(spec, task, outcome)
     kinds = Layout(spec).kinds
     every = [(kind, n, label) for kind in kinds for n in sizes for label in spec.algorithms]
-    per_group = {"solution": spec.grid.solutions, "pair": len(spec.pairs())}
+    per_kind = {"solution": spec.grid.solutions, "pair": len(spec.pairs())}
     samples = spec.grid.disorder_samples
-    numbers = sum(samples * per_group[group[0]] * _between(written, timed, group) for group in every)
-    others = (samples - 1) * sum(per_group[group[0]] for group in every) * BOOKKEEPING
-    return Estimate({group: _between(seconds, timed, group) for group in every}, numbers + others + _begun(spec, begun))
+    numbers = sum(samples * per_kind[key[0]] * _between(written, timed, key) for key in every)
+    others = (samples - 1) * sum(per_kind[key[0]] for key in every) * BOOKKEEPING
+    return Estimate({key: _between(seconds, timed, key) for key in every}, numbers + others + _begun(spec, begun))
 
 
 def _begun(spec: SweepSpec, outcomes: list[tuple[Task, Outcome]]) -> int:
     """Bytes of the file of one disorder sample with one task of each kind done, so that every table is begun."""
-    settings = spec.resolved()
-    settings["grid"] |= {"disorder_samples": 1}
-    layout, buffer = Layout(check_settings(settings, "calibration")), io.BytesIO()
-    layout.create(buffer, {})
+    layout, buffer = _in_memory(spec)
     with h5py.File(buffer, "r+") as file:
         write_outcomes(file, layout, outcomes)
     return len(buffer.getvalue())
+
+
+def _in_memory(spec: SweepSpec, **grid: Any) -> tuple[Layout, io.BytesIO]:
+    """A file of one disorder sample, its grid changed otherwise too, with nothing done."""
+    settings = spec.resolved()
+    settings["grid"] |= {"disorder_samples": 1, **grid}
+    layout, buffer = Layout(check_settings(settings, "calibration")), io.BytesIO()
+    layout.create(buffer, {})
+    return layout, buffer
 
 
 def _calibrate(spec: SweepSpec, cell: Cell) -> list[tuple[Task, Outcome]]:
@@ -129,15 +134,8 @@ def _timed(action: Callable[[], Any]) -> tuple[float, Any]:
 
 def _compressed_size(spec: SweepSpec, task: Task, outcome: Outcome) -> float:
     """Bytes that a task's numbers take in the file, measured in a file in memory."""
-    settings = spec.resolved()
-    settings["grid"] |= {
-        "n_inputs": [task.cell.n_inputs],
-        "disorder_samples": 1,
-        "solutions": 1 if task.kind == "solution" else 2,
-    }
-    single = Layout(check_settings(settings, "calibration"))
-    buffer = io.BytesIO()
-    single.create(buffer, {})
+    solutions = 1 if task.kind == "solution" else 2
+    single, buffer = _in_memory(spec, n_inputs=[task.cell.n_inputs], solutions=solutions)
     with h5py.File(buffer, "r+") as file:
         before = _stored(file, single, task)
         write_outcomes(file, single, [(task, outcome)])
@@ -151,10 +149,10 @@ def _stored(file: h5py.File, layout: Layout, task: Task) -> float:
     return float(sum(file[name].id.get_storage_size() for name in compressed))
 
 
-def _between(known: dict[Group, float], timed: list[int], group: Group) -> float:
+def _between(known: dict[Group, float], timed: list[int], key: Group) -> float:
     """Power law through the timed sizes on both sides."""
-    kind, n_inputs, label = group
+    kind, n_inputs, label = key
     if n_inputs in timed:
-        return known[group]
+        return known[key]
     logs = [math.log(max(known[kind, n, label], 1e-9)) for n in timed]
     return float(np.exp(np.interp(math.log(n_inputs), np.log(timed), logs)))

@@ -11,8 +11,9 @@ from binland.errors import InvalidInputError
 from binland.models import Solution
 from binland.sweep.problem import build_machine
 from binland.sweep.spec import SweepSpec
-from binland.sweep.store.layout import DONE, LARGE, PACKED
+from binland.sweep.store.layout import DONE, LARGE, PACKED, state_of
 from binland.sweep.store.store import Snapshot, Store
+from binland.sweep.store.tables import corner
 from binland.sweep.tasks import Cell, SolutionTask
 
 
@@ -40,14 +41,13 @@ def _dataset(snapshot: Snapshot) -> xr.Dataset:
 
 def _lay_over(data: xr.Dataset, snapshot: Snapshot) -> None:
     """What the journal knows and the file does not yet."""
-    states, seconds = snapshot.states(), snapshot.seconds()
     for task in snapshot.records:
-        index = snapshot.layout.index(task)
-        data[f"{task.kind}_state"].values[index] = states[task]
-        data[f"{task.kind}_seconds"].values[index] = seconds[task]
-        for name, values in snapshot.arrays(task).items():
+        index, outcome = snapshot.layout.index(task), snapshot.outcome(task)
+        data[f"{task.kind}_state"].values[index] = state_of(outcome)
+        data[f"{task.kind}_seconds"].values[index] = outcome.seconds
+        for name, values in outcome.arrays.items():
             if name in data:
-                place: tuple[Any, ...] = (*index, *(slice(0, length) for length in values.shape))
+                place: tuple[Any, ...] = (*index, *corner(values))
                 data[name].values[place] = values
 
 

@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 
 from binland.console import errors
 from binland.sweep.store.layout import DONE, FAILED, LEFT
-from binland.sweep.tasks import Task
+from binland.sweep.tasks import Group, Task, group
 
 LOG_EVERY = 60.0  # seconds between log lines where there is no terminal
 LOOK_EVERY = 0.5  # seconds between two forecasts
@@ -68,34 +68,30 @@ class Forecast:
 
     def __init__(self, states: Mapping[Task, int], seconds: Mapping[Task, float]):
         """States of all tasks that count, and wall times of tasks, NaN where unknown."""
-        self._left = Counter(_group(task) for task, state in states.items() if state == LEFT)
+        self._left = Counter(group(task) for task, state in states.items() if state == LEFT)
         self._known: dict[Any, tuple[int, float]] = {}
         for task, time_taken in seconds.items():
             self._learn(task, time_taken)
 
     def finish(self, task: Task, seconds: float) -> None:
         """One of the tasks that were left is finished."""
-        self._left[_group(task)] -= 1
+        self._left[group(task)] -= 1
         self._learn(task, seconds)
 
     @property
     def work(self) -> float:
         """Seconds of work left, on one worker."""
-        return sum(count * self._mean(group) for group, count in self._left.items())
+        return sum(count * self._mean(key) for key, count in self._left.items())
 
     def _learn(self, task: Task, seconds: float) -> None:
         if not math.isnan(seconds):
-            for key in (_group(task), task.kind):
+            for key in (group(task), task.kind):
                 count, total = self._known.get(key, (0, 0.0))
                 self._known[key] = count + 1, total + seconds
 
-    def _mean(self, group: tuple[str, int, str]) -> float:
-        count, total = self._known.get(group) or self._known.get(group[0]) or (1, 0.0)
+    def _mean(self, key: Group) -> float:
+        count, total = self._known.get(key) or self._known.get(key[0]) or (1, 0.0)
         return total / count
-
-
-def _group(task: Task) -> tuple[str, int, str]:
-    return task.kind, task.cell.n_inputs, task.cell.algorithm
 
 
 class Reporter:

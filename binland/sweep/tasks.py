@@ -56,10 +56,16 @@ class PairTask:
 
 
 Task = SolutionTask | PairTask
+Group = tuple[str, int, str]  # kind, N, algorithm: tasks that take about the same time
 
 
 def _place(cell: Cell) -> str:
     return f"n_inputs = {cell.n_inputs}, disorder = {cell.disorder}, {cell.algorithm}"
+
+
+def group(task: Task) -> Group:
+    """What a task's time depends on."""
+    return task.kind, task.cell.n_inputs, task.cell.algorithm
 
 
 def cells(spec: SweepSpec) -> Iterator[Cell]:

@@ -27,7 +27,7 @@ from binland.sweep.execute import Job, Outcome, execute
 from binland.sweep.graph import Graph
 from binland.sweep.provenance import code_stamp, version
 from binland.sweep.spec import SweepSpec
-from binland.sweep.tasks import Task
+from binland.sweep.tasks import Group, Task, group
 from binland.training import fit
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ BATCH_SECONDS = 0.25  # work in one message: shorter tasks go together, or messa
 IN_LINE = 2  # batches handed out for every thread: one that runs, one that is next
 COUNT_EVERY = 2.0  # seconds after which the workers are counted again
 CONNECT_SECONDS = 10.0
+LOST = "the Dask scheduler is lost; what is done is safe, run the same command to go on"
 # Dask's own also makes malloc give back memory at once; tasks then spend up to two thirds of their time in page faults.
 WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -80,7 +81,7 @@ class _Batches:
         self._text = spec.canonical()
         self._finished = as_completed(with_results=True, raise_errors=False)
         self._in_flight: dict[Future[Any], list[Job]] = {}
-        self._seconds: dict[tuple[str, int, str], float] = {}  # of the latest task of a kind, N and algorithm
+        self._seconds: dict[Group, float] = {}  # of the latest task of a group
         self._threads, self._counted = 0, 0.0
 
     def run(self) -> Outcomes:
@@ -93,7 +94,7 @@ class _Batches:
             jobs = self._in_flight.pop(future)
             if future.status == "finished":
                 for job, outcome in zip(jobs, results, strict=True):
-                    self._seconds[_group(job.task)] = outcome.seconds
+                    self._seconds[group(job.task)] = outcome.seconds
                     yield job.task, outcome
             else:
                 yield from self._after_trouble(future, jobs, results)
@@ -102,7 +103,7 @@ class _Batches:
     def _next_batch(self) -> list[Job]:
         jobs, expected = [self._take()], 0.0
         while self._graph:
-            expected += self._seconds.get(_group(jobs[-1].task), BATCH_SECONDS)
+            expected += self._seconds.get(group(jobs[-1].task), BATCH_SECONDS)
             if expected >= BATCH_SECONDS:
                 break
             jobs.append(self._take())
@@ -132,7 +133,7 @@ class _Batches:
                 " there, what is done is safe"
             )
         else:
-            raise ClusterError("the Dask scheduler is lost; what is done is safe, run the same command to go on")
+            raise ClusterError(LOST)
 
     def _count_threads(self) -> int:
         """Threads of the workers that are there now; waits for the first."""
@@ -141,9 +142,7 @@ class _Batches:
             try:
                 self._threads = sum(self._client.nthreads().values())
             except (OSError, TimeoutError):
-                raise ClusterError(
-                    "the Dask scheduler is lost; what is done is safe, run the same command to go on"
-                ) from None
+                raise ClusterError(LOST) from None
             self._counted = time.monotonic()
             if self._in_flight:
                 break
@@ -228,7 +227,3 @@ def warm_up() -> None:
     solutions = [fit(machine, patterns, settings, seed) for seed in (0, 1)]
     local_energy(solutions[0], patterns, [0.5], 1)
     shortest_path(solutions[0], solutions[1], patterns, seed=0)
-
-
-def _group(task: Task) -> tuple[str, int, str]:
-    return task.kind, task.cell.n_inputs, task.cell.algorithm

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC = b"blj1"
-HEADER = struct.Struct("<4sQII")
-LENGTH_ENDS = 12
+BEGINNING = struct.Struct("<4sQ")  # magic, length
+HEADER = struct.Struct("<4sQII")  # beginning, CRC-32 of it, CRC-32 of the rest
 SYNC_EVERY = 1.0  # seconds
 
 
@@ -89,10 +89,8 @@ class JournalReader:
 
     def __init__(self, file: BinaryIO):
         self._file = file
-        self.records: list[Record] = []
         self.damaged = 0
-        for record in self._scan():
-            self.records.append(record)
+        self.records = list(self._scan())
 
     def _scan(self) -> Iterator[Record]:
         end = os.fstat(self._file.fileno()).st_size
@@ -100,7 +98,7 @@ class JournalReader:
             start = self._file.tell()
             header = self._file.read(HEADER.size)
             magic, length, of_header, _ = HEADER.unpack(header)
-            good = magic == MAGIC and of_header == zlib.crc32(header[:LENGTH_ENDS])
+            good = magic == MAGIC and of_header == zlib.crc32(header[: BEGINNING.size])
             if good and start + HEADER.size + length > end:
                 return  # being written, or cut off by a kill
             body = self._file.read(length) if good else b""
@@ -121,8 +119,8 @@ class JournalReader:
 
 
 def _header(body: bytes) -> bytes:
-    beginning = struct.pack("<4sQ", MAGIC, len(body))
-    return beginning + struct.pack("<II", zlib.crc32(beginning), zlib.crc32(body))
+    of_header = zlib.crc32(BEGINNING.pack(MAGIC, len(body)))
+    return HEADER.pack(MAGIC, len(body), of_header, zlib.crc32(body))
 
 
 def _arrays(record: Record, read: Any) -> dict[str, NDArray[Any]]:

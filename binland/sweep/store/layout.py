@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.sweep.execute import SYMMETRY
+from binland.sweep.execute import SYMMETRY, Outcome
 from binland.sweep.provenance import provenance
 from binland.sweep.spec import SweepSpec
 from binland.sweep.tasks import SolutionTask, Task, all_tasks, task_identity
@@ -55,6 +55,11 @@ VARIABLES: dict[str, dict[str, Variable]] = {
 }
 PACKED = ("byte", "weight")  # dimensions without labels
 LARGE = ("weights", "latents")  # not among the measurements: `load_results` leaves them in the file
+
+
+def state_of(outcome: Outcome) -> int:
+    """DONE or FAILED."""
+    return FAILED if outcome.failure else DONE
 
 
 class Layout:

@@ -84,7 +84,8 @@ class Snapshot:
     def outcome(self, task: Task) -> Outcome:
         """What is known of a finished task: every variable, padded with NaN or 0 to the lengths of the file."""
         if task in self.records:
-            return outcome_of(self.records[task].facts, self.arrays(task))
+            facts = self.records[task].facts
+            return Outcome(self.arrays(task), facts["seconds"], facts.get("failure", ""))
         index, kind = self.layout.index(task), task.kind
         seconds = float(self.file[f"{kind}_seconds"][index])
         if self.file[f"{kind}_state"][index] == FAILED:
@@ -185,11 +186,6 @@ class Store:
     def writer(self) -> dict[str, Any] | None:
         """Process, host and start of the writer at work, None if there is none."""
         return writer_of(self.path)
-
-
-def outcome_of(facts: dict[str, Any], arrays: Arrays) -> Outcome:
-    """An outcome from a journal record."""
-    return Outcome(arrays, facts["seconds"], facts.get("failure", ""))
 
 
 def count_states(states: dict[Task, int], running: Collection[Task] = ()) -> dict[str, int]:

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from binland.sweep.execute import Outcome
-from binland.sweep.store.layout import DONE, FAILED, LEFT, Layout
+from binland.sweep.store.layout import DONE, LEFT, Layout, state_of
 from binland.sweep.store.store import Snapshot
 from binland.sweep.tasks import Task
 
@@ -67,7 +67,7 @@ def _write_block(file: h5py.File, layout: Layout, kind: str, members: list[tuple
     outcomes = [outcome for _, outcome in members]
     columns: dict[str, list[Any]] = {
         f"{kind}_seconds": [outcome.seconds for outcome in outcomes],
-        f"{kind}_state": [FAILED if outcome.failure else DONE for outcome in outcomes],
+        f"{kind}_state": [state_of(outcome) for outcome in outcomes],
         f"{kind}_failure": [outcome.failure for outcome in outcomes],
         **{name: [outcome.arrays.get(name) for outcome in outcomes] for name in layout.variables(kind)},
     }
@@ -85,14 +85,15 @@ def _write_entries(dataset: h5py.Dataset, entries: list[tuple[Place, Any]]) -> N
     if _row_bytes(dataset) * (high - low) <= SLAB and high - low <= 10 * len(entries):
         block = dataset[n, low:high]
         for (_, disorder, *rest), value in entries:
-            block[(disorder - low, *rest, *_slices(value))] = value
+            block[(disorder - low, *rest, *corner(value))] = value
         dataset[n, low:high] = block
     else:
         for place, value in entries:
-            dataset[(*place, *_slices(value))] = value
+            dataset[(*place, *corner(value))] = value
 
 
-def _slices(value: Any) -> tuple[slice, ...]:
+def corner(value: Any) -> tuple[slice, ...]:
+    """Where an array lies in a larger one: padding comes after it."""
     return tuple(slice(0, length) for length in np.shape(value))
 
 

@@ -27,7 +27,7 @@ from binland.sweep.provenance import git_state, version
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.changes import check_extension, check_ids, check_same
 from binland.sweep.store.journal import Journal, Record
-from binland.sweep.store.layout import DONE, FAILED, SCHEMA, Layout
+from binland.sweep.store.layout import SCHEMA, Layout, state_of
 from binland.sweep.store.lock import sole_writer
 from binland.sweep.store.steady import SteadyFile
 from binland.sweep.store.store import OLDER, Store, actual, journal_path
@@ -154,10 +154,10 @@ class Writer:
             facts["failure"] = _storable(outcome.failure)
         self._records[task] = self._append(facts, outcome)
         self._running.pop(task, None)
-        self.states[task] = FAILED if outcome.failure else DONE
+        self.states[task] = state_of(outcome)
         assert self._journal is not None
         waited, size = time.monotonic() - self._updated, self._journal.size
-        long = size > max(JOURNAL_BYTES, JOURNAL_SHARE * self.path.stat().st_size)
+        long = size > JOURNAL_BYTES and size > JOURNAL_SHARE * self.path.stat().st_size
         if long or waited > max(UPDATE_EVERY, self._cost / UPDATE_SHARE):
             self.update()
 
@@ -180,17 +180,13 @@ class Writer:
     def extend(self, spec: SweepSpec) -> None:
         """Give the file room for the tasks of a larger grid; what is there stays."""
         new = Layout(spec)
-        try:
-            with self.store.snapshot() as snapshot, new_version(self.path) as part:
-                attributes = {str(k): v for k, v in snapshot.file.attrs.items() if not str(k).startswith("_")}
-                kept = {key: value for key, value in attributes.items() if key not in ("config", "title", "schema")}
-                with SteadyFile(part) as target:
-                    new.create(target, kept)
-                    with h5py.File(target, "r+") as file:
-                        write_outcomes(file, new, finished(snapshot))
-                self._take(part)
-        except OSError as error:
-            raise self._trouble(error) from None
+        with self.store.snapshot() as snapshot, self._next_version() as part:
+            attributes = {str(k): v for k, v in snapshot.file.attrs.items() if not str(k).startswith("_")}
+            kept = {key: value for key, value in attributes.items() if key not in ("config", "title", "schema")}
+            with SteadyFile(part) as target:
+                new.create(target, kept)
+                with h5py.File(target, "r+") as file:
+                    write_outcomes(file, new, finished(snapshot))
         self.store = Store(self.path, spec, SCHEMA)
         self.states = self.store.states()
 
@@ -218,8 +214,12 @@ class Writer:
         with self.store.snapshot() as snapshot:
             owner = str(snapshot.file.attrs["file_id"])
             if snapshot.records:
-                news = ((task, snapshot.outcome(task)) for task in snapshot.records)
-                self._replace(lambda file: write_outcomes(file, self.store.layout, news))
+                with self._next_version() as part:
+                    shutil.copyfile(self.path, part)
+                    with SteadyFile(part) as target, h5py.File(target, "r+") as file:
+                        news = ((task, snapshot.outcome(task)) for task in snapshot.records)
+                        write_outcomes(file, self.store.layout, news)
+                        file.attrs["runs"] = json.dumps(self._runs(file))
         self._new_journal(owner)
 
     def _new_journal(self, owner: str) -> None:
@@ -233,30 +233,24 @@ class Writer:
         self._journal, self._records = journal, {}
         self.start(self._running)
 
-    def _replace(self, change: Callable[[h5py.File], None]) -> None:
-        """Change a copy of the file, then let it take the file's place."""
+    @contextmanager
+    def _next_version(self) -> Iterator[Path]:
+        """Where to make the file that takes the place of this one when the context ends."""
         try:
             with new_version(self.path) as part:
-                shutil.copyfile(self.path, part)
-                with SteadyFile(part) as target, h5py.File(target, "r+") as file:
-                    change(file)
-                    file.attrs["runs"] = json.dumps(self._runs(file))
-                self._take(part)
+                yield part
+                self._close_file()
+                shutil.copymode(self.path, part)
+                os.replace(part, self.path)
+                sync_folder(self.path.parent)
         except OSError as error:
             raise self._trouble(error) from None
-
-    def _take(self, part: Path) -> None:
-        self._close_file()
-        shutil.copymode(self.path, part)
-        os.replace(part, self.path)
-        sync(self.path.parent)
 
     def _runs(self, file: h5py.File) -> list[dict[str, Any]]:
         """Who wrote the file, and when: one entry per run."""
         runs = json.loads(file.attrs.get("runs", "[]"))
-        me = {**self._card, "version": version("binland"), "git": git_state()}
         if not runs or {key: runs[-1].get(key) for key in self._card} != self._card:
-            runs.append(me)
+            runs.append({**self._card, "version": version("binland"), "git": git_state()})
         runs[-1]["until"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
         return list(runs)
 
@@ -305,8 +299,8 @@ def move_to_new(part: Path, path: Path) -> None:
         os.replace(part, path)
 
 
-def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
+def sync_folder(path: Path) -> None:
+    """Wait until a folder's list of names is on the disk."""
     with suppress(PermissionError):  # Windows opens no folders
         handle = os.open(path, os.O_RDONLY)
         try:
