@@ -24,6 +24,14 @@ def pack(signs: NDArray[np.generic]) -> Words:
     return out.view("<u8").astype(np.uint64, copy=False)
 
 
+def blocks(signs: NDArray[np.generic], width: int) -> Words:
+    """Pack the last axis of a real array (..., N) into (..., ceil(N / 64 width), width) uint64, padded with 0."""
+    words = pack(signs)
+    out = np.zeros((*words.shape[:-1], -(-words.shape[-1] // width) * width), np.uint64)
+    out[..., : words.shape[-1]] = words
+    return out.reshape(*words.shape[:-1], -1, width)
+
+
 def to_bytes(signs: Signs) -> NDArray[np.uint8]:
     """All entries of a +-1 array in row-major order, eight to a byte, lowest bit first, padded with 0."""
     return np.packbits(signs.reshape(-1) > 0, bitorder="little")

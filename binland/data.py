@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.bits import WORD, Signs, Words, as_signs, n_words, pack
+from binland.bits import WORD, Signs, Words, as_signs, blocks, n_words, pack
 from binland.errors import InvalidInputError
+from binland.kernels.lanes import WIDTH
 from binland.rng import Seed, generator
 
 _CHUNK = 2048  # patterns projected at once by HiddenManifold.sample: bounds its memory
@@ -93,9 +94,23 @@ class Patterns:
         return pack(self.inputs)
 
     @cached_property
-    def columns(self) -> Signs:
-        """Inputs transposed to (N, P) int8, C-ordered."""
-        return self.inputs.T.copy()
+    def rows(self) -> Words:
+        """(V, 2 N, WIDTH) uint64, blocks of 64 WIDTH patterns: row 2 i + 1 is input i of each, row 2 i its complement."""
+        bits = blocks(self.inputs.T, WIDTH)
+        out = np.empty((bits.shape[1], 2 * self.n_inputs, WIDTH), np.uint64)
+        out[:, 1::2] = bits.swapaxes(0, 1)
+        out[:, ::2] = ~out[:, 1::2]
+        return out
+
+    @cached_property
+    def negative(self) -> Words:
+        """(V, WIDTH) uint64: the patterns with label -1."""
+        return blocks(-self.labels, WIDTH)
+
+    @cached_property
+    def real(self) -> Words:
+        """(V, WIDTH) uint64: the patterns that exist."""
+        return blocks(np.ones(self.n_patterns), WIDTH)
 
     @cached_property
     def padded(self) -> Signs:

@@ -7,13 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.algorithms import SGD, Algorithm, check_algorithm
-from binland.bits import Signs
 from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
-from binland.kernels.walk import walk_errors_into
-from binland.models import Solution, check_fit, check_solutions
+from binland.models import Solution, check_solutions
 from binland.rng import Seed, generator
 from binland.training import Latents, fit
+from binland.walks import Walker, random_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,39 +115,17 @@ def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed
     Raises InvalidInputError if the machines or the number of inputs differ.
     """
     check_same(start, end)
-    return walk(start, end, patterns, generator(seed, "shortest_path").permutation(_differing(start, end)))
+    return _path(Walker(start, patterns), _differing(start, end), generator(seed, "shortest_path"))
+
+
+def _path(walker: Walker, differing: NDArray[np.int64], rng: np.random.Generator) -> Path:
+    flipped = random_order(rng, differing)
+    return Path(walker.error_counts(flipped), walker.n_patterns, flipped)
 
 
 def _differing(start: Solution, end: Solution) -> NDArray[np.int64]:
     """Flat indices of the weights that differ."""
     return np.flatnonzero(start.weights != end.weights)
-
-
-def walk(start: Solution, end: Solution, patterns: Patterns, flipped: NDArray[np.int64]) -> Path:
-    """The path that sets the weights `flipped` (d,) (flat indices, each once) to their value in `end`, in order."""
-    machine = start.machine
-    check_fit(machine, patterns)
-    signs = machine.output_signs
-    fields = start.preactivations(patterns)
-    output = signs.astype(np.int32) @ np.where(fields >= 0, 1, -1).astype(np.int32)
-    small = max(machine.n_inputs, machine.n_hidden) + 2 <= np.iinfo(np.int16).max
-    integer = np.int16 if small else np.int32
-    counts = np.empty(len(flipped) + 1, np.int64)
-    counts[0] = np.count_nonzero((output >= 0) != (patterns.labels > 0))
-    units, inputs = np.divmod(np.asarray(flipped, np.int64), machine.n_inputs)
-    targets: Signs = end.units[units, inputs]
-    walk_errors_into(
-        units,
-        inputs,
-        targets,
-        patterns.columns,
-        patterns.positive,
-        signs,
-        fields.astype(integer),
-        output.astype(integer),
-        counts[1:],
-    )
-    return Path(counts, patterns.n_patterns, flipped)
 
 
 def barrier(start: Solution, end: Solution, patterns: Patterns, orders: int = 5, seed: Seed = 0) -> Barrier:
@@ -157,8 +134,10 @@ def barrier(start: Solution, end: Solution, patterns: Patterns, orders: int = 5,
     Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
     Raises InvalidInputError if the machines or the number of inputs differ.
     """
+    check_same(start, end)
     streams = generator(seed, "barrier").spawn(positive_int("orders", orders))
-    paths = [shortest_path(start, end, patterns, stream) for stream in streams]
+    walker, differing = Walker(start, patterns), _differing(start, end)
+    paths = [_path(walker, differing, stream) for stream in streams]
     total = np.sum([path.error_counts for path in paths], axis=0)
     return Barrier(np.array([path.barrier for path in paths]), total / (orders * patterns.n_patterns))
 

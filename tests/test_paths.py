@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import binland as bl
-from binland.paths import midpoint_latents, walk
+from binland.paths import midpoint_latents
+from binland.walks import Walker
 from tests.naive import machine as naive
 from tests.problems import problems
 
@@ -26,8 +27,8 @@ def test_ends_length_and_reverse(problem, seed):
     assert path.errors[-1] == end.error(patterns)
     assert path.length == round(bl.hamming(start, end) * problem.machine.n_weights)
     assert len(np.unique(path.flipped)) == path.length
-    back = walk(end, start, patterns, path.flipped[::-1])
-    assert np.array_equal(back.error_counts, path.error_counts[::-1])
+    back = Walker(end, patterns).error_counts(path.flipped[::-1])
+    assert np.array_equal(back, path.error_counts[::-1])
 
 
 @given(problems(), st.integers(0, 2**32))
@@ -35,8 +36,8 @@ def test_flipping_twice_is_the_identity(problem, seed):
     start, patterns = problem.solution(), problem.patterns
     opposite = bl.Solution(problem.machine, -start.weights)
     there = bl.shortest_path(start, opposite, patterns, seed)
-    back = walk(opposite, start, patterns, there.flipped)
-    assert back.error_counts[-1] == start.error_count(patterns)
+    back = Walker(opposite, patterns).error_counts(there.flipped)
+    assert back[-1] == start.error_count(patterns)
 
 
 def test_large_fields_need_more_than_16_bits():

@@ -1,55 +1,139 @@
-"""The training error after every single sign flip of a walk in weight space, by incremental update."""
+"""The training error after every single sign flip of a walk in weight space, exact, by incremental update.
 
+Every unit and every pattern has a counter of agreeing weights, minus ceil(N / 2), so that its sign is the unit's; every
+pattern has one of positive votes, minus ceil(H / 2). A unit with output weight -1 has its counter complemented, which
+reverses its vote. All counters are bit-sliced (`lanes.py`), in V blocks of 64 WIDTH patterns, one block at a time.
+
+A unit's walk does not depend on the others, so that its counters stay in registers over all its flips in a stretch of the
+walk; the votes then follow the units' signs in the walk's order.
+"""
+
+import os
+
+import numpy as np
+
+from binland.kernels import lanes
 from binland.kernels.compiler import kernel
+from binland.kernels.forward import popcount
 
-BLOCK = 8192  # patterns whose errors fit the int16 accumulator of a block
+if os.environ.get("BINLAND_PORTABLE"):
+    from binland.kernels.scalar import add, tally, walk
+else:
+    from binland.kernels.lanes import add, tally, walk
 
-
-@kernel
-def flip(field, output, column, positive, field_change, output_change):
-    """Flip one weight of unit h; returns the number of errors after it. Cost P.
-
-    Updated, both (P,) of one dtype, int16 or int32: field = w_h . x, which gains field_change = +-2 times column (P,)
-    int8, the inputs of that weight; output = sum_h c_h sign(w_h . x), which gains output_change = 2 c_h where the
-    unit's sign rises and loses it where it falls. positive (P,) int8 is 1 where the label is +1, else 0.
-    All arithmetic stays in the arrays' dtype, so that the loop vectorises.
-    """
-    integer = field.dtype.type
-    errors = 0
-    for first in range(0, field.shape[0], BLOCK):
-        f = field[first : first + BLOCK]
-        o = output[first : first + BLOCK]
-        x = column[first : first + BLOCK]
-        y = positive[first : first + BLOCK]
-        wrong = integer(0)
-        for p in range(f.shape[0]):
-            old = f[p]
-            new = integer(old + integer(field_change * integer(x[p])))
-            rise = integer(integer(new >= 0) - integer(old >= 0))
-            total = integer(o[p] + integer(output_change * rise))
-            f[p] = new
-            o[p] = total
-            wrong = integer(wrong + integer((total >= 0) ^ (y[p] > 0)))
-        errors += wrong
-    return errors
+STRETCH = 32768 // lanes.WIDTH  # flips whose signs wait for the votes: 256 KiB, within a level 2 cache
+PORTION = 210 * 8 // lanes.WIDTH  # inputs whose rows are added to all units in turn: 27 kB, within a level 1 cache
 
 
 @kernel
-def walk_errors_into(units, inputs, targets, columns, positive, output_weights, fields, output, errors):
-    """Errors after every flip of a walk: flip t sets weight (units[t], inputs[t]) to targets[t].
+def fill(planes, value):
+    """Set all counters of a block (n, WIDTH) to one integer. Cost n WIDTH."""
+    for j in range(planes.shape[0]):
+        for w in range(planes.shape[1]):
+            planes[j, w] = -np.uint64((value >> j) & 1)
 
-    units, inputs (d,) int64, targets (d,) int8, columns (N, P) int8 the patterns' inputs transposed, positive (P,)
-    int8, output_weights (H,) int8; fields (H, P) and output (P,) int16 or int32, of the start, are overwritten with
-    those of the end; written: errors (d,) int64. Cost d P.
+
+@kernel
+def start_into(weights, output_weights, rows, fields, signs, votes):
+    """Counters of the start of a walk.
+
+    weights (H, N) int8, output_weights (H,) int8; rows (V, 2 N, WIDTH) uint64, row 2 i + 1 of a block being the inputs i
+    and row 2 i their complement. Written, uint64: fields (V, H, n, WIDTH), the units' counters; signs (V, H, WIDTH), their
+    sign planes; votes (V, m, WIDTH), the patterns' counters. Cost H N P / 64 loads of a word.
     """
-    integer = fields.dtype.type
-    for t in range(units.shape[0]):
-        h = units[t]
-        errors[t] = flip(
-            fields[h],
-            output,
-            columns[inputs[t]],
-            positive,
-            integer(2 * targets[t]),
-            integer(2 * output_weights[h]),
-        )
+    H, N = weights.shape
+    agreeing = np.empty(PORTION, np.int64)
+    positive = 2 * np.arange(H)
+    complements = np.empty((2 * H, rows.shape[2]), np.uint64)
+    for v in range(rows.shape[0]):
+        for h in range(H):
+            fill(fields[v, h], -((N + 1) // 2))
+        for first in range(0, N, PORTION):
+            for h in range(H):
+                some = weights[h, first : first + PORTION]
+                places = agreeing[: some.shape[0]]
+                for i in range(some.shape[0]):
+                    places[i] = 2 * (first + i) + (some[i] > 0)
+                add(places, rows[v], fields.shape[2], fields[v, h])
+        for h in range(H):
+            planes = fields[v, h]
+            if output_weights[h] < 0:
+                planes[:] = ~planes
+            signs[v, h] = planes[-1]
+            complements[2 * h] = ~planes[-1]
+        fill(votes[v], -((H + 1) // 2))
+        add(positive, complements, votes.shape[1], votes[v])
+
+
+@kernel
+def shuffle_into(uniforms, items):
+    """Fisher and Yates: items[:k] become the first k of a uniformly random order of items (n,) int64.
+
+    uniforms (k,) float64 in [0, 1), k <= n; more of them change none of the first k. Cost k.
+    """
+    n = items.shape[0]
+    for t in range(uniforms.shape[0]):
+        other = t + np.int64(uniforms[t] * (n - t))
+        items[t], items[other] = items[other], items[t]
+
+
+@kernel
+def flips_into(flipped, weights, output_weights, flips):
+    """Flat indices of weights to flip, (d,) int64, as `walk_errors_into` wants them; weights (H, N) int8 before. Cost d."""
+    H, N = weights.shape
+    reciprocal = 1.0 / N
+    for t in range(flipped.shape[0]):
+        h = np.uint64((flipped[t] + 0.5) * reciprocal)  # exact below 2^50
+        i = np.uint64(flipped[t]) - h * np.uint64(N)
+        flips[t] = h << np.uint64(32) | np.uint64(2) * i | np.uint64(weights[h, i] * output_weights[h] < 0)
+
+
+@kernel
+def group_into(flips, n_units, grouped, starts):
+    """Sort the flips of each stretch by unit, keeping their order.
+
+    flips (d,) int64: unit << 32 | row. Written: grouped (d,) int64, place in the stretch << 32 | row, and
+    starts (S n_units + 1,) int64, zero before: those of unit h in stretch s begin at starts[s n_units + h]. Cost d.
+    """
+    d = flips.shape[0]
+    for t in range(d):
+        starts[(t // STRETCH) * n_units + (flips[t] >> 32) + 1] += 1
+    for k in range(1, starts.shape[0]):
+        starts[k] += starts[k - 1]
+    following = starts.copy()
+    for t in range(d):
+        group = (t // STRETCH) * n_units + (flips[t] >> 32)
+        grouped[following[group]] = (t % STRETCH) << 32 | (flips[t] & 0xFFFFFFFF)
+        following[group] += 1
+
+
+@kernel
+def walk_errors_into(flips, rows, fields, signs, votes, negative, real, errors):
+    """Errors at the start of a walk and after every flip.
+
+    flips (d,) int64: unit << 32 | row of `rows` whose bit says where the unit's counter goes up (the unit's new weight
+    times its output weight +1: row 2 i + 1, else 2 i). rows, fields, signs, votes as in `start_into`; the last three are
+    overwritten with those of the end. negative, real (V, WIDTH) uint64: patterns with label -1, patterns that exist.
+    Written: errors (d + 1,) int64. Cost d P (n + m) / 512 operations on registers of 512 bits, and as many loads and
+    stores as the walk has flips, times P / 128.
+    """
+    V, H, n = fields.shape[:3]
+    d = flips.shape[0]
+    stretches = (d + STRETCH - 1) // STRETCH
+    units = flips >> 32
+    grouped = np.empty(d, np.int64)
+    starts = np.zeros(stretches * H + 1, np.int64)
+    group_into(flips, H, grouped, starts)
+    new_signs = np.empty((min(d, STRETCH), rows.shape[2]), np.uint64)
+    wrong = np.empty(min(d, STRETCH), np.int64)
+    errors[:] = 0
+    for v in range(V):
+        for w in range(rows.shape[2]):
+            errors[0] += popcount((votes[v, -1, w] ^ negative[v, w]) & real[v, w])
+        for s in range(stretches):
+            first, last = s * STRETCH, min(d, (s + 1) * STRETCH)
+            for h in range(H):
+                walk(grouped, starts[s * H + h], starts[s * H + h + 1], rows[v], n, fields[v, h], new_signs)
+            tally(units[first:last], new_signs, signs[v], votes.shape[1], votes[v], negative[v], real[v], wrong)
+            for t in range(first, last):
+                errors[t + 1] += wrong[t - first]
