@@ -1,11 +1,13 @@
 """Packing of +-1 arrays into words: bit 1 is +1, padding bits are 0."""
 
 import math
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 WORD = 64
+_LINE = 64
 
 Signs = NDArray[np.int8]
 Words = NDArray[np.uint64]
@@ -27,9 +29,17 @@ def pack(signs: NDArray[np.generic]) -> Words:
 def blocks(signs: NDArray[np.generic], width: int) -> Words:
     """Pack the last axis of a real array (..., N) into (..., ceil(N / 64 width), width) uint64, padded with 0."""
     words = pack(signs)
-    out = np.zeros((*words.shape[:-1], -(-words.shape[-1] // width) * width), np.uint64)
+    out = aligned((*words.shape[:-1], -(-words.shape[-1] // width) * width), np.uint64)
     out[..., : words.shape[-1]] = words
     return out.reshape(*words.shape[:-1], -1, width)
+
+
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros that begin with a cache line: vector loads that cross lines cost twice."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    memory = np.zeros(size + _LINE, np.uint8)
+    first = -memory.ctypes.data % _LINE
+    return memory[first : first + size].view(dtype).reshape(shape)
 
 
 def to_bytes(signs: Signs) -> NDArray[np.uint8]:

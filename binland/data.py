@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.bits import WORD, Signs, Words, as_signs, blocks, n_words, pack
+from binland.bits import Signs, Words, aligned, as_signs, blocks, pack
 from binland.errors import InvalidInputError
-from binland.kernels.lanes import WIDTH
+from binland.kernels.vectors import WIDTH
 from binland.rng import Seed, generator
 
 _CHUNK = 2048  # patterns projected at once by HiddenManifold.sample: bounds its memory
@@ -97,7 +97,7 @@ class Patterns:
     def rows(self) -> Words:
         """(V, 2 N, WIDTH) uint64, blocks of 64 WIDTH patterns: row 2 i + 1 is input i of each, row 2 i its complement."""
         bits = blocks(self.inputs.T, WIDTH)
-        out = np.empty((bits.shape[1], 2 * self.n_inputs, WIDTH), np.uint64)
+        out = aligned((bits.shape[1], 2 * self.n_inputs, WIDTH), np.uint64)
         out[:, 1::2] = bits.swapaxes(0, 1)
         out[:, ::2] = ~out[:, 1::2]
         return out
@@ -113,10 +113,12 @@ class Patterns:
         return blocks(np.ones(self.n_patterns), WIDTH)
 
     @cached_property
-    def padded(self) -> Signs:
-        """Inputs with zeros appended to (P, 64 W) int8."""
-        out = np.zeros((self.n_patterns, WORD * n_words(self.n_inputs)), np.int8)
-        out[:, : self.n_inputs] = self.inputs
+    def stacks(self) -> Words:
+        """(S, W, WIDTH) uint64: `words` with WIDTH patterns side by side, padded with 0."""
+        rows = aligned((-(-self.n_patterns // WIDTH) * WIDTH, self.words.shape[1]), np.uint64)
+        rows[: self.n_patterns] = self.words
+        out = aligned((len(rows) // WIDTH, rows.shape[1], WIDTH), np.uint64)
+        out[:] = rows.reshape(-1, WIDTH, rows.shape[1]).swapaxes(1, 2)
         return out
 
     @cached_property

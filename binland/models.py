@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from binland.bits import Signs, Words, as_signs, pack
 from binland.data import Patterns, checked_signs, positive_int, random_signs
 from binland.errors import InvalidInputError
-from binland.kernels.forward import count_errors, outputs_into, preactivations_into
+from binland.kernels.forward import outputs_into, preactivations_into
 from binland.rng import Seed, generator
 
 if TYPE_CHECKING:
@@ -226,12 +226,11 @@ def check_solutions(*solutions: Solution) -> None:
 
 def count_words(machine: Machine, words: Words, patterns: Patterns) -> int:
     """Errors of packed weights (H, W) on patterns."""
-    labels = np.array(patterns.labels)
-    return int(count_errors(words, patterns.words, labels, machine.output_signs, machine.n_inputs))
+    return int(np.count_nonzero((outputs(machine, words, patterns) >= 0) != (patterns.labels > 0)))
 
 
 def outputs(machine: Machine, words: Words, patterns: Patterns) -> NDArray[np.int64]:
     """sum_h c_h sign(w_h . x) of packed weights, (P,) int64."""
-    out = np.empty(patterns.n_patterns, np.int64)
-    outputs_into(words, patterns.words, machine.output_signs, machine.n_inputs, out)
-    return out
+    out = np.empty(patterns.stacks.shape[0] * patterns.stacks.shape[2], np.int64)
+    outputs_into(words, patterns.stacks, machine.output_signs, machine.n_inputs, out)
+    return out[: patterns.n_patterns]

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm
-from binland.bits import WORD, Words, as_signs, n_words, pack
+from binland.bits import Signs, aligned, as_signs, n_words, pack
 from binland.data import Patterns
 from binland.errors import InvalidInputError
-from binland.kernels.forward import row_distance
-from binland.kernels.training import StepRule, train_epoch
+from binland.kernels.training import ENTRY, GROUP, PORTION, TILE, Scratch, StepRule, centre_into, train_epoch
+from binland.kernels.vectors import WIDTH
 from binland.models import Machine, Replicas, Solution, check_fit, count_words
 from binland.rng import Seed, generator
 
@@ -46,7 +46,7 @@ def fit(
 
 
 class _State:
-    """Latents (R, H, 64 W) and packed signs of the replicas of one run; R = 1 but for RSGD."""
+    """Latents, tile by tile, and packed signs of the replicas of one run; R = 1 but for RSGD."""
 
     def __init__(
         self,
@@ -57,16 +57,21 @@ class _State:
         start: Latents | None,
     ):
         self.machine, self.patterns, self.algorithm, self.streams = machine, patterns, algorithm, streams
-        n, h = machine.n_inputs, machine.n_hidden
-        self.latents = np.zeros((len(streams), h, WORD * n_words(n)), np.float32)
+        n, h, replicas = machine.n_inputs, machine.n_hidden, len(streams)
+        latents = np.empty((replicas, h, n), np.float32)
         if start is None:
             width = algorithm.init_bound(n, h)
-            for replica, rng in zip(self.latents, streams, strict=True):
-                replica[:, :n] = rng.uniform(-width, width, (h, n))
+            for replica, rng in zip(latents, streams, strict=True):
+                replica[:] = rng.uniform(-width, width, (h, n))
         else:
-            self.latents[:, :, :n] = _checked_start(machine, start)
-        np.clip(self.latents, -algorithm.clip, algorithm.clip, out=self.latents)
-        self.words = pack(self.latents[:, :, :n])
+            latents[:] = _checked_start(machine, start)
+        np.clip(latents, -algorithm.clip, algorithm.clip, out=latents)
+        self.words = pack(latents)
+        self.tiles = aligned((-(-n // TILE), replicas, h, TILE), np.float32)
+        padded = np.zeros((replicas, h, len(self.tiles) * TILE), np.float32)
+        padded[..., :n] = latents
+        self.tiles[:] = padded.reshape(replicas, h, -1, TILE).transpose(2, 0, 1, 3)
+        self.scratch = _scratch(machine, replicas, min(algorithm.batch_size, patterns.n_patterns))
 
     def train(self, patterns: Patterns, learning_rate: float, epoch: int) -> None:
         """One epoch on patterns with the inputs of self.patterns."""
@@ -80,9 +85,8 @@ class _State:
             machine.linear,
         )
         train_epoch(
-            self.latents,
+            self.tiles,
             self.words,
-            self.patterns.padded,
             self.patterns.words,
             np.array(patterns.labels),
             machine.output_signs,
@@ -91,6 +95,7 @@ class _State:
             algorithm.batch_size,
             rule,
             self._pulls(learning_rate, epoch),
+            self.scratch,
         )
 
     def _pulls(self, learning_rate: float, epoch: int) -> NDArray[np.float32]:
@@ -101,30 +106,51 @@ class _State:
             pulls[forms.index(self.algorithm.coupling_form)] = learning_rate * self.algorithm.pull(epoch)
         return pulls
 
-    def centre(self) -> Latents:
-        """Mean of the replicas' latents, (H, N)."""
-        return self.latents.mean(axis=0)[:, : self.machine.n_inputs]
+    def latents(self) -> Latents:
+        """(R, H, N)"""
+        rows = self.tiles.transpose(1, 2, 0, 3).reshape(*self.words.shape[:2], -1)
+        return np.ascontiguousarray(rows[..., : self.machine.n_inputs])
 
     def error_counts(self) -> list[int]:
         """Errors of the centre, then of each replica (of the run alone, twice, if there is one)."""
         replicas = [count_words(self.machine, words, self.patterns) for words in self.words]
-        centre = replicas[0] if len(replicas) == 1 else count_words(self.machine, pack(self.centre()), self.patterns)
-        return [centre, *replicas]
+        if len(replicas) == 1:
+            return [*replicas, *replicas]
+        centre = np.empty_like(self.words[0])
+        centre_into(self.tiles, self.machine.n_inputs, self.scratch.sums, centre)
+        return [count_words(self.machine, centre, self.patterns), *replicas]
 
     def solution(self, history: NDArray[np.float64]) -> Solution:
         """The centre of the replicas as a solution; history (epochs, 1 + R)."""
         shape = self.machine.weight_shape
+        latents = self.latents()
         replicas = None
         if isinstance(self.algorithm, RSGD):
-            signs = as_signs(self.latents[:, :, : self.machine.n_inputs])
+            signs = as_signs(latents)
             replicas = Replicas(
                 weights=signs.reshape(-1, *shape),
                 errors=np.array(self.error_counts()[1:]) / self.patterns.n_patterns,
                 history=history[:, 1:],
-                spread=_mean_distance(self.words, self.machine.n_weights),
+                spread=_mean_distance(signs),
             )
-        latents = np.ascontiguousarray(self.centre()).reshape(shape)
-        return Solution(self.machine, as_signs(latents), latents, history[:, 0], replicas, self.algorithm)
+        centre = latents.mean(axis=0).reshape(shape)
+        return Solution(self.machine, as_signs(centre), centre, history[:, 0], replicas, self.algorithm)
+
+
+def _scratch(machine: Machine, replicas: int, batch_size: int) -> Scratch:
+    """Buffers for batches of up to batch_size patterns."""
+    groups = -(-batch_size // (GROUP * PORTION)) * PORTION
+    registers = -(-groups // WIDTH)
+    h = machine.n_hidden
+    return Scratch(
+        words=aligned((replicas, n_words(machine.n_inputs), registers, GROUP, WIDTH), np.uint64),
+        places=aligned((replicas, h, registers * WIDTH), np.uint16),
+        fields=aligned((registers, GROUP, WIDTH), np.int64),
+        signals=aligned((replicas, GROUP * groups), np.float32),
+        tables=aligned((PORTION * ENTRY,), np.float32),
+        sums=aligned((h * TILE,), np.float32),
+        rates=aligned((h,), np.float32),
+    )
 
 
 def _window(machine: Machine, ste_window: float) -> int:
@@ -151,8 +177,7 @@ def _checked_start(machine: Machine, start: Latents) -> Latents:
     return latents.reshape(machine.n_hidden, machine.n_inputs)
 
 
-def _mean_distance(words: Words, n_weights: int) -> float:
-    """Mean Hamming distance between two of the replicas (R, H, W), as a fraction; 0 for one replica."""
-    flat = words.reshape(len(words), -1)
-    pairs = [(a, b) for a in range(len(flat)) for b in range(a)]
-    return float(np.mean([row_distance(flat[a], flat[b]) for a, b in pairs])) / n_weights if pairs else 0.0
+def _mean_distance(signs: Signs) -> float:
+    """Mean Hamming distance between two of the replicas (R, H, N), as a fraction; 0 for one replica."""
+    pairs = [(a, b) for a in range(len(signs)) for b in range(a)]
+    return float(np.mean([np.mean(signs[a] != signs[b]) for a, b in pairs])) if pairs else 0.0

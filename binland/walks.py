@@ -3,10 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from binland.bits import aligned
 from binland.data import Patterns
 from binland.errors import InvalidInputError
-from binland.kernels.lanes import PLANES, WIDTH
+from binland.kernels.lanes import PLANES
 from binland.kernels.walk import flips_into, shuffle_into, start_into, walk_errors_into
+from binland.kernels.vectors import WIDTH
 from binland.models import Solution, check_fit
 
 
@@ -22,9 +24,9 @@ class Walker:
         self.n_patterns = patterns.n_patterns
         self._patterns, self._weights, self._output_signs = patterns, np.array(solution.units), machine.output_signs
         blocks = len(patterns.rows)
-        self._fields = np.empty((blocks, machine.n_hidden, _n_planes(machine.n_inputs), WIDTH), np.uint64)
-        self._signs = np.empty((blocks, machine.n_hidden, WIDTH), np.uint64)
-        self._votes = np.empty((blocks, _n_planes(machine.n_hidden), WIDTH), np.uint64)
+        self._fields = aligned((blocks, machine.n_hidden, _n_planes(machine.n_inputs), WIDTH), np.uint64)
+        self._signs = aligned((blocks, machine.n_hidden, WIDTH), np.uint64)
+        self._votes = aligned((blocks, _n_planes(machine.n_hidden), WIDTH), np.uint64)
         start_into(self._weights, self._output_signs, patterns.rows, self._fields, self._signs, self._votes)
 
     def error_counts(self, flipped: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -32,7 +34,9 @@ class Walker:
         flips = np.empty(len(flipped), np.int64)
         flips_into(flipped, self._weights, self._output_signs, flips)
         errors = np.empty(len(flipped) + 1, np.int64)
-        counters = self._fields.copy(), self._signs.copy(), self._votes.copy()
+        counters = [aligned(start.shape, np.uint64) for start in (self._fields, self._signs, self._votes)]
+        for counter, start in zip(counters, (self._fields, self._signs, self._votes), strict=True):
+            counter[:] = start
         walk_errors_into(flips, self._patterns.rows, *counters, self._patterns.negative, self._patterns.real, errors)
         return errors
 
@@ -49,4 +53,6 @@ def _n_planes(largest: int) -> int:
     for n in PLANES:
         if largest < 1 << n:
             return n
-    raise InvalidInputError(f"a machine with {largest} inputs or hidden units is too large for walks: below 2^24, please")
+    raise InvalidInputError(
+        f"a machine with {largest} inputs or hidden units is too large for walks: below 2^24, please"
+    )

@@ -1,4 +1,4 @@
-"""Pre-activations and error counts from packed bits: w . x = N - 2 popcount(w xor x)."""
+"""Pre-activations and outputs from packed bits: w . x = N - 2 popcount(w xor x)."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from binland.kernels.compiler import kernel
+from binland.kernels.vectors import WIDTH, load_words, plus_distance, plus_words, splat_word, store_words, where_less
 
 
 @intrinsic
@@ -22,54 +23,38 @@ def popcount(typing_context: Any, word: Any) -> Any:
 
 
 @kernel
-def row_distance(a, b):
-    """Differing bits of two packed rows a, b (W,) uint64. Cost W popcounts."""
-    total = np.uint64(0)
-    for k in range(a.shape[0]):
-        total += popcount(a[k] ^ b[k])
-    return np.int64(total)
-
-
-@kernel
 def preactivations_into(weight_words, input_words, n_inputs, out):
     """Delta_h(mu) = w_h . x_mu, unscaled.
 
     weight_words (H, W) uint64, input_words (P, W) uint64, out (H, P) integer. Cost H P W popcounts.
     """
     for h in range(weight_words.shape[0]):
+        w = weight_words[h]
         for p in range(input_words.shape[0]):
-            out[h, p] = n_inputs - 2 * row_distance(weight_words[h], input_words[p])
+            x = input_words[p]
+            distance = np.uint64(0)
+            for k in range(w.shape[0]):
+                distance += popcount(w[k] ^ x[k])
+            out[h, p] = n_inputs - 2 * np.int64(distance)
 
 
 @kernel
-def output(weight_words, pattern, output_weights, n_inputs):
-    """sum_h c_h sign(w_h . x) for weight_words (H, W) and one pattern (W,) uint64, output_weights (H,) int8."""
-    total = 0
-    for h in range(weight_words.shape[0]):
-        rising = 2 * row_distance(weight_words[h], pattern) <= n_inputs
-        total += output_weights[h] if rising else -output_weights[h]
-    return total
-
-
-@kernel
-def outputs_into(weight_words, input_words, output_weights, n_inputs, out):
+def outputs_into(weight_words, stacks, output_weights, n_inputs, out):
     """sum_h c_h sign(w_h . x_mu), whose sign is the label the machine predicts.
 
-    weight_words (H, W) uint64, input_words (P, W) uint64, output_weights (H,) int8, out (P,) int64.
-    Cost H P W popcounts.
+    weight_words (H, W) uint64; stacks (S, W, WIDTH) uint64, WIDTH patterns side by side; output_weights (H,) int8;
+    written: out (WIDTH S,) int64. Cost H P W popcounts, WIDTH at a time.
     """
-    for p in range(input_words.shape[0]):
-        out[p] = output(weight_words, input_words[p], output_weights, n_inputs)
-
-
-@kernel
-def count_errors(weight_words, input_words, labels, output_weights, n_inputs):
-    """Number of patterns on which sign(sum_h c_h sign(w_h . x)) differs from the label.
-
-    weight_words (H, W) uint64, input_words (P, W) uint64, labels (P,) int8, output_weights (H,) int8.
-    Cost H P W popcounts.
-    """
-    errors = 0
-    for p in range(input_words.shape[0]):
-        errors += (output(weight_words, input_words[p], output_weights, n_inputs) >= 0) != (labels[p] > 0)
-    return errors
+    H, W = weight_words.shape
+    half = splat_word(np.uint64(n_inputs // 2 + 1))
+    for s in range(stacks.shape[0]):
+        votes = splat_word(np.uint64(0))
+        for h in range(H):
+            distance = splat_word(np.uint64(0))
+            for k in range(W):
+                distance = plus_distance(
+                    distance, splat_word(weight_words[h, k]), load_words(stacks, (s * W + k) * WIDTH)
+                )
+            up, down = splat_word(np.uint64(output_weights[h])), splat_word(np.uint64(-output_weights[h]))
+            votes = plus_words(votes, where_less(distance, half, up, down))
+        store_words(out, s * WIDTH, votes)

@@ -11,27 +11,17 @@ A block of counters is (n, WIDTH) uint64, n one of PLANES. Bits to be added are 
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 from numba.extending import intrinsic
+
+from binland.kernels.vectors import WIDTH
 
 Builder = Any
 Value = Any
 
 
-def _register_words() -> int:
-    """Words of 64 bits in a vector register of the CPU that numba compiles for."""
-    features = config.CPU_FEATURES  # type: ignore[attr-defined]
-    if features is None:
-        host = llvmlite.binding.get_host_cpu_features()
-        features = "" if config.CPU_NAME == "generic" else host.flatten()  # type: ignore[attr-defined]
-    present = features.split(",")
-    return 8 if "+avx512bw" in present else 4 if "+avx2" in present else 2
-
-
-WIDTH = _register_words()
 PLANES = range(4, 25, 2)  # compiled numbers of planes
 
 _WORD = ir.IntType(64)

@@ -1,6 +1,11 @@
 """BinaryNet mini-batch steps with the straight-through estimator, and the coupling of replicas.
 
-Latents are float32, padded with zeros to 64 W columns, so that one packed word is one tile of 64 columns.
+Latents are float32 in tiles of TILE columns, (T, R, H, TILE) with T = ceil(N / TILE), all replicas of a tile together: an
+epoch goes through memory once per mini-batch. What stands beyond column N is never read as a weight.
+
+The gradient of a unit is a sum of +-signal over the patterns in its straight-through window. For every GROUP patterns of a
+batch all subset sums are tabulated once (the method of four Russians), so that a unit adds one entry per group. Float32
+additions are made in the order of the batch: within groups, then over groups.
 """
 
 import math
@@ -9,11 +14,32 @@ from typing import NamedTuple
 import numpy as np
 
 from binland.kernels.compiler import kernel
-from binland.kernels.forward import row_distance
+from binland.kernels.vectors import (
+    FLOATS,
+    WIDTH,
+    clipped,
+    load,
+    load_words,
+    minus,
+    plus,
+    plus_distance,
+    plus_words,
+    sign_bits,
+    signed,
+    splat,
+    splat_word,
+    store,
+    store_halves,
+    store_words,
+    times,
+    where_less,
+)
 
-TILE = 64  # columns handled together: one packed word
-GROUP = 5  # patterns whose subset sums are tabulated together (method of four Russians)
-FEW_UNITS = 5  # below, the tables cost more than they save
+TILE = FLOATS
+GROUP = 5  # patterns whose subset sums are tabulated together
+ENTRY = TILE << GROUP  # floats of a table
+PORTION = 10  # tables at a time: 20 KiB, within a level 1 cache
+FEW_UNITS = 5  # below, tables cost more than they save
 
 
 class StepRule(NamedTuple):
@@ -33,179 +59,246 @@ class StepRule(NamedTuple):
     linear: bool
 
 
-@kernel
-def backward_signals(weight_words, input_words, labels, output_weights, n_inputs, batch, rule, subset, signal):
-    """Forward pass of a mini-batch; which patterns move which unit, and by how much.
+class Scratch(NamedTuple):
+    """Buffers of an epoch, for batches of up to GROUP PORTION n patterns: G = PORTION n groups, J = ceil(G / WIDTH).
 
-    weight_words (H, W), input_words (P, W) uint64, labels (P,) int8, output_weights (H,) int8, batch (B,) integer.
-    Written: subset (H, G) uint8, bit b % GROUP of subset[h, b // GROUP] telling whether Delta_h of pattern b of the
-    batch lies in the straight-through window; signal (B,) float32 = -(dL/dz) (dz/dDelta) / sqrt(N), L being the mean
-    binary cross-entropy. Cost H B W popcounts.
+    Group g of a batch is lane g % WIDTH of register g // WIDTH. words (R, W, J, GROUP, WIDTH) uint64: the batch's inputs,
+    word by word; places (R, H, J WIDTH) uint16: where in a group's table a unit's subset stands; fields (J, GROUP, WIDTH)
+    int64; signals (R, GROUP G) float32; tables (PORTION ENTRY,), sums (H TILE,), rates (H,) float32.
     """
-    root = math.sqrt(n_inputs)
-    subset[:] = 0
+
+    words: np.ndarray
+    places: np.ndarray
+    fields: np.ndarray
+    signals: np.ndarray
+    tables: np.ndarray
+    sums: np.ndarray
+    rates: np.ndarray
+
+
+@kernel
+def arrange(input_words, batch, words):
+    """words (W, J, GROUP, WIDTH) <- rows `batch` (B,) of input_words (P, W)."""
     for b in range(batch.shape[0]):
-        p = batch[b]
-        field = 0
-        for h in range(weight_words.shape[0]):
-            delta = n_inputs - 2 * row_distance(weight_words[h], input_words[p])
-            if rule.linear:
-                field = delta
-            else:
-                field += output_weights[h] if delta >= 0 else -output_weights[h]
-            subset[h, b // GROUP] |= np.uint8(abs(delta) <= rule.window) << np.uint8(b % GROUP)
-        logit = rule.scale * (field / root) if rule.linear else rule.scale * field
-        label = float(labels[p])
-        residual = label / (1.0 + math.exp(label * logit))
-        signal[b] = np.float32(residual * rule.scale / (root * batch.shape[0]))
+        group = b // GROUP
+        for k in range(words.shape[0]):
+            words[k, group // WIDTH, b % GROUP, group % WIDTH] = input_words[batch[b], k]
 
 
 @kernel
-def subset_sums_into(inputs, first_column, batch, signal, sums):
-    """All sums of signal_b x_b over subsets of each group of GROUP patterns, on one tile of 64 columns.
+def forward(weight_words, words, output_weights, n_inputs, rule, places, fields):
+    """The batch's outputs, and which of its patterns lie in a unit's straight-through window.
 
-    inputs (P, M) int8, batch (B,) integer, signal (B,) float32; written: sums (G, 2^GROUP, 64) float32, terms added in
-    the order of the batch. Cost 2^GROUP 64 additions per group: less than one addition per unit and pattern.
-    """
-    row = np.empty(TILE, np.float32)
-    for b in range(batch.shape[0]):
-        x = inputs[batch[b], first_column : first_column + TILE]
-        for k in range(TILE):
-            row[k] = signal[b] * np.float32(x[k])
-        table = sums[b // GROUP]
-        size = 1 << (b % GROUP)
-        for s in range(size):
-            for k in range(TILE):
-                table[size + s, k] = table[s, k] + row[k]
-
-
-@kernel
-def gather_into(sums, subset, total):
-    """total (64,) = sum_g sums[g, subset[g]], float32, in the order of the groups; G is a multiple of 4."""
-    for k in range(TILE):
-        total[k] = np.float32(0.0)
-    for g in range(0, subset.shape[0], 4):
-        a, b, c, d = subset[g], subset[g + 1], subset[g + 2], subset[g + 3]
-        for k in range(TILE):
-            total[k] = (((total[k] + sums[g, a, k]) + sums[g + 1, b, k]) + sums[g + 2, c, k]) + sums[g + 3, d, k]
-
-
-@kernel
-def add_patterns_into(inputs, first_column, batch, signal, subset, total):
-    """What `subset_sums_into` and `gather_into` give one unit, in the same order of additions, without the tables.
-
-    inputs (P, M) int8, batch (B,) integer, signal (B,) float32, subset (G,) uint8; written: total (64,) float32.
-    Cost 2 B 64 additions.
-    """
-    part = np.empty(TILE, np.float32)
-    for k in range(TILE):
-        total[k] = np.float32(0.0)
-    for first in range(0, batch.shape[0], GROUP):
-        for k in range(TILE):
-            part[k] = np.float32(0.0)
-        for b in range(first, min(first + GROUP, batch.shape[0])):
-            if (subset[b // GROUP] >> np.uint8(b % GROUP)) & 1:
-                x = inputs[batch[b], first_column : first_column + TILE]
-                for k in range(TILE):
-                    part[k] += signal[b] * np.float32(x[k])
-        for k in range(TILE):
-            total[k] += part[k]
-
-
-@kernel
-def update_tile(latents, total, rate, clip):
-    """latents (64,) <- clip(latents + rate * total), float32."""
-    for k in range(TILE):
-        latents[k] = min(max(latents[k] + rate * total[k], -clip), clip)
-
-
-@kernel
-def pack_row(latents, n_inputs, words):
-    """words (W,) uint64 <- signs of latents (64 W,) float32, padding bits 0."""
-    for j in range(words.shape[0]):
-        tile = latents[j * TILE : (j + 1) * TILE]
-        word = np.uint64(0)
-        for k in range(TILE):
-            word |= np.uint64(tile[k] >= 0) << np.uint64(k)
-        words[j] = word
-    if n_inputs % TILE:
-        words[-1] &= (np.uint64(1) << np.uint64(n_inputs % TILE)) - np.uint64(1)
-
-
-@kernel
-def step(latents, weight_words, inputs, input_words, labels, output_weights, n_inputs, batch, rule):
-    """One mini-batch step of BinaryNet (straight-through estimator, clipped latents; paper, appendix B).
-
-    latents (H, 64 W) float32 and weight_words (H, W) uint64 are read and updated; inputs (P, 64 W) int8, zero in the
-    padding; input_words (P, W) uint64; labels (P,) int8; output_weights (H,) int8; batch (B,) integer.
-    Cost H B W popcounts and H N B / GROUP additions.
+    weight_words (H, W), words (W, J, GROUP, WIDTH) uint64, output_weights (H,) int8. Written: places (H, J WIDTH) uint16,
+    TILE times the subset of a group as a number of GROUP bits; fields (J, GROUP, WIDTH) int64, sum_h c_h sign(Delta_h), or
+    the number of disagreeing weights of the last unit if linear. Cost H B W popcounts, WIDTH at a time.
     """
     H, W = weight_words.shape
-    B = batch.shape[0]
-    G = 4 * ((B + 4 * GROUP - 1) // (4 * GROUP))
-    subset = np.empty((H, G), np.uint8)
-    signal = np.empty(B, np.float32)
-    backward_signals(weight_words, input_words, labels, output_weights, n_inputs, batch, rule, subset, signal)
-    sums = np.zeros((G, 1 << GROUP, TILE), np.float32)
-    total = np.empty(TILE, np.float32)
-    for j in range(W):
-        if H >= FEW_UNITS:
-            subset_sums_into(inputs, j * TILE, batch, signal, sums)
+    J = words.shape[1]
+    zero = splat_word(np.uint64(0))
+    half = splat_word(np.uint64(n_inputs // 2 + 1))
+    lowest = (n_inputs - rule.window + 1) // 2  # disagreeing weights at the edges of the window
+    shift, span = splat_word(np.uint64(-lowest)), splat_word(np.uint64((n_inputs + rule.window) // 2 - lowest + 1))
+    for j in range(J):
+        for i in range(GROUP):
+            store_words(fields, (j * GROUP + i) * WIDTH, zero)
         for h in range(H):
-            if H >= FEW_UNITS:
-                gather_into(sums, subset[h], total)
-            else:
-                add_patterns_into(inputs, j * TILE, batch, signal, subset[h], total)
-            rate = rule.learning_rate * np.float32(output_weights[h])
-            update_tile(latents[h, j * TILE : (j + 1) * TILE], total, rate, rule.clip)
-    for h in range(H):
-        pack_row(latents[h], n_inputs, weight_words[h])
+            d0, d1, d2, d3, d4 = zero, zero, zero, zero, zero
+            for k in range(W):
+                w = splat_word(weight_words[h, k])
+                x = (k * J + j) * GROUP * WIDTH
+                d0 = plus_distance(d0, w, load_words(words, x))
+                d1 = plus_distance(d1, w, load_words(words, x + WIDTH))
+                d2 = plus_distance(d2, w, load_words(words, x + 2 * WIDTH))
+                d3 = plus_distance(d3, w, load_words(words, x + 3 * WIDTH))
+                d4 = plus_distance(d4, w, load_words(words, x + 4 * WIDTH))
+            up, down = splat_word(np.uint64(output_weights[h])), splat_word(np.uint64(-output_weights[h]))
+            place = zero
+            for i in range(GROUP):
+                d = d0 if i == 0 else d1 if i == 1 else d2 if i == 2 else d3 if i == 3 else d4
+                inside = plus_words(d, shift)
+                place = plus_words(place, where_less(inside, span, splat_word(np.uint64(TILE << i)), zero))
+                at = (j * GROUP + i) * WIDTH
+                vote = d if rule.linear else where_less(d, half, up, down)
+                store_words(fields, at, plus_words(load_words(fields, at), vote))
+            store_halves(places, (h * J + j) * WIDTH, place)
 
 
 @kernel
-def couple(latents, pull, n_inputs, weight_words):
-    """w_a <- w_a - pull (w_a - mean_a w) for replicas latents (R, H, 64 W) float32, in place.
+def signals_into(fields, labels, batch, n_inputs, rule, signals):
+    """signals (GROUP G,) float32 <- -(dL/dz) (dz/dDelta) / sqrt(N) per pattern, then zeros.
 
-    weight_words (R, H, W) uint64 <- the new signs. Cost 3 R H N.
+    L is the mean binary cross-entropy; fields as of `forward`, labels (P,) int8, batch (B,) integer.
     """
-    R, H, M = latents.shape
-    scale = np.float32(1.0) / np.float32(R)
-    mean = np.empty(M, np.float32)
+    root = math.sqrt(n_inputs)
+    B = batch.shape[0]
+    for b in range(signals.shape[0]):
+        signals[b] = 0.0
+    for b in range(B):
+        group = b // GROUP
+        field = fields[group // WIDTH, b % GROUP, group % WIDTH]
+        logit = rule.scale * ((n_inputs - 2 * field) / root) if rule.linear else rule.scale * field
+        label = float(labels[batch[b]])
+        residual = label / (1.0 + math.exp(label * logit))
+        signals[b] = np.float32(residual * rule.scale / (root * B))
+
+
+@kernel
+def tabulate(words, shift, signals, first, tables):
+    """All subset sums of +-signal, for PORTION groups from `first` on, on one tile.
+
+    words (J, GROUP, WIDTH) uint64 whose bits from `shift` on are the tile's inputs. Written: tables (PORTION ENTRY,)
+    float32, the sums over subset s of a group at TILE s. Cost 2^GROUP additions of TILE floats per group.
+    """
+    for g in range(first, first + PORTION):
+        j, lane = g // WIDTH, g % WIDTH
+        x0 = signed(signals[GROUP * g], words[j, 0, lane] >> shift)
+        x1 = signed(signals[GROUP * g + 1], words[j, 1, lane] >> shift)
+        x2 = signed(signals[GROUP * g + 2], words[j, 2, lane] >> shift)
+        x3 = signed(signals[GROUP * g + 3], words[j, 3, lane] >> shift)
+        x4 = signed(signals[GROUP * g + 4], words[j, 4, lane] >> shift)
+        for s in range(2):
+            at = (g - first) * ENTRY + s * TILE
+            s0 = splat(np.float32(0.0))
+            if s:
+                s0 = plus(s0, x0)
+            s1, s2 = plus(s0, x1), plus(s0, x2)
+            s3 = plus(s1, x2)
+            s4, s5, s6, s7 = plus(s0, x3), plus(s1, x3), plus(s2, x3), plus(s3, x3)
+            store(tables, at, s0)
+            store(tables, at + 2 * TILE, s1)
+            store(tables, at + 4 * TILE, s2)
+            store(tables, at + 6 * TILE, s3)
+            store(tables, at + 8 * TILE, s4)
+            store(tables, at + 10 * TILE, s5)
+            store(tables, at + 12 * TILE, s6)
+            store(tables, at + 14 * TILE, s7)
+            store(tables, at + 16 * TILE, plus(s0, x4))
+            store(tables, at + 18 * TILE, plus(s1, x4))
+            store(tables, at + 20 * TILE, plus(s2, x4))
+            store(tables, at + 22 * TILE, plus(s3, x4))
+            store(tables, at + 24 * TILE, plus(s4, x4))
+            store(tables, at + 26 * TILE, plus(s5, x4))
+            store(tables, at + 28 * TILE, plus(s6, x4))
+            store(tables, at + 30 * TILE, plus(s7, x4))
+
+
+@kernel
+def gather(tables, places, first, sums):
+    """sums (H TILE,) float32 += the entries of PORTION groups from `first` on; from 0 if first = 0. Cost H PORTION."""
+    for h in range(places.shape[0]):
+        row = places[h]
+        total = splat(np.float32(0.0))
+        if first:
+            total = load(sums, h * TILE)
+        for g in range(PORTION):
+            total = plus(total, load(tables, g * ENTRY + np.int64(row[np.uint64(first + g)])))
+        store(sums, h * TILE, total)
+
+
+@kernel
+def add_patterns(words, shift, signals, places, sums):
+    """What `tabulate` and `gather` give, in the same order of additions, without tables. Cost H B."""
+    for h in range(places.shape[0]):
+        total = splat(np.float32(0.0))
+        for g in range(signals.shape[0] // GROUP):
+            part = splat(np.float32(0.0))
+            for i in range(GROUP):
+                if places[h, g] & (TILE << i):
+                    part = plus(part, signed(signals[GROUP * g + i], words[g // WIDTH, i, g % WIDTH] >> shift))
+            total = plus(total, part)
+        store(sums, h * TILE, total)
+
+
+@kernel
+def update(latents, first, sums, rates, clip):
+    """latents <- clip(latents + rate sum), of the units from place `first` of memory on."""
+    limit = splat(clip)
+    for h in range(rates.shape[0]):
+        at = first + h * TILE
+        moved = plus(load(latents, at), times(splat(rates[h]), load(sums, h * TILE)))
+        store(latents, at, clipped(moved, limit))
+
+
+@kernel
+def couple(latents, pull):
+    """w_a <- w_a - pull (w_a - mean_a w) for the replicas of one tile, latents (R, H, TILE) float32."""
+    R, H = latents.shape[:2]
+    scale, strength = splat(np.float32(1.0) / np.float32(R)), splat(pull)
     for h in range(H):
-        for k in range(M):
-            mean[k] = latents[0, h, k]
+        mean = load(latents, h * TILE)
         for r in range(1, R):
-            row = latents[r, h]
-            for k in range(M):
-                mean[k] += row[k]
-        for k in range(M):
-            mean[k] *= scale
+            mean = plus(mean, load(latents, (r * H + h) * TILE))
+        mean = times(mean, scale)
         for r in range(R):
-            row = latents[r, h]
-            for k in range(M):
-                row[k] -= pull * (row[k] - mean[k])
-            pack_row(row, n_inputs, weight_words[r, h])
+            at = (r * H + h) * TILE
+            own = load(latents, at)
+            store(latents, at, minus(own, times(strength, minus(own, mean))))
+
+
+@kernel
+def pack_tile(latents, first, tile, n_inputs, words):
+    """The signs of tile number `tile`, from place `first` of memory on, into words (H, W) uint64; beyond column N 0."""
+    present = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - min(TILE, n_inputs - tile * TILE))
+    shift = np.uint64(TILE * tile % 64)
+    for h in range(words.shape[0]):
+        bits = (sign_bits(load(latents, first + h * TILE)) & present) << shift
+        words[h, TILE * tile // 64] = bits if shift == 0 else words[h, TILE * tile // 64] | bits
+
+
+@kernel
+def centre_into(latents, n_inputs, spare, words):
+    """words (H, W) uint64 <- signs of the replicas' mean; latents (T, R, H, TILE), spare (H TILE,) float32."""
+    T, R, H = latents.shape[:3]
+    for t in range(T):
+        for h in range(H):
+            total = load(latents, (t * R * H + h) * TILE)
+            for r in range(1, R):
+                total = plus(total, load(latents, ((t * R + r) * H + h) * TILE))
+            store(spare, h * TILE, total)
+        pack_tile(spare, 0, t, n_inputs, words)
 
 
 @kernel
 def train_epoch(
-    latents, weight_words, inputs, input_words, labels, output_weights, n_inputs, order, batch_size, rule, pulls
+    latents, weight_words, input_words, labels, output_weights, n_inputs, order, batch_size, rule, pulls, scratch
 ):
-    """One epoch of coupled BinaryNet SGD; R = 1 is plain SGD.
+    """One epoch of coupled BinaryNet SGD (straight-through estimator, clipped latents; paper, appendix B).
 
-    latents (R, H, 64 W) float32 and weight_words (R, H, W) uint64 are updated; labels (R, P) int8; order (R, P) int64,
-    the shuffles; pulls (3,) float32: strength of the coupling inside the gradient step, after each mini-batch and
-    after the epoch (0: none). Other arrays as in `step`. Cost R H P (W popcounts + at most N additions).
+    latents (T, R, H, TILE) float32 and weight_words (R, H, W) uint64 are updated; R = 1 is plain SGD. input_words (P, W)
+    uint64; labels (P,) int8; output_weights (H,) int8; order (R, P) int64, the shuffles; pulls (3,) float32: strength of
+    the coupling inside the gradient step, after each mini-batch and after the epoch (0: none). Cost R H P (W popcounts +
+    N / GROUP additions) and R N P 2^GROUP / GROUP additions for the tables.
     """
     R, P = order.shape
-    spare_words = np.empty_like(weight_words)  # the gradient of "inside the step" is taken at the signs before the pull
+    T, _, H = latents.shape[:3]
+    for h in range(H):
+        scratch.rates[h] = rule.learning_rate * np.float32(output_weights[h])
     for start in range(0, P, batch_size):
-        if pulls[0] > 0:
-            couple(latents, pulls[0], n_inputs, spare_words)
         for r in range(R):
             batch = order[r, start : start + batch_size]
-            step(latents[r], weight_words[r], inputs, input_words, labels, output_weights, n_inputs, batch, rule)
-        if pulls[1] > 0:
-            couple(latents, pulls[1], n_inputs, weight_words)
-    if pulls[2] > 0:
-        couple(latents, pulls[2], n_inputs, weight_words)
+            arrange(input_words, batch, scratch.words[r])
+            words, places = scratch.words[r], scratch.places[r]
+            forward(weight_words[r], words, output_weights, n_inputs, rule, places, scratch.fields)
+            signals_into(scratch.fields, labels, batch, n_inputs, rule, scratch.signals[r])
+        groups = (min(batch_size, P - start) + GROUP - 1) // GROUP
+        last = start + batch_size >= P
+        for t in range(T):
+            shift = np.uint64(TILE * t % 64)
+            if pulls[0] > 0:
+                couple(latents[t], pulls[0])
+            for r in range(R):
+                words, signals, places = scratch.words[r, TILE * t // 64], scratch.signals[r], scratch.places[r]
+                if H < FEW_UNITS:
+                    add_patterns(words, shift, signals[: groups * GROUP], places, scratch.sums)
+                else:
+                    for first in range(0, groups, PORTION):
+                        tabulate(words, shift, signals, first, scratch.tables)
+                        gather(scratch.tables, places, first, scratch.sums)
+                update(latents[t], r * H * TILE, scratch.sums, scratch.rates, rule.clip)
+            if pulls[1] > 0:
+                couple(latents[t], pulls[1])
+            if last and pulls[2] > 0:
+                couple(latents[t], pulls[2])
+            for r in range(R):
+                pack_tile(latents[t], r * H * TILE, t, n_inputs, weight_words[r])

@@ -12,7 +12,7 @@ import os
 
 import numpy as np
 
-from binland.kernels import lanes
+from binland.kernels.vectors import WIDTH
 from binland.kernels.compiler import kernel
 from binland.kernels.forward import popcount
 
@@ -21,8 +21,8 @@ if os.environ.get("BINLAND_PORTABLE"):
 else:
     from binland.kernels.lanes import add, tally, walk
 
-STRETCH = 32768 // lanes.WIDTH  # flips whose signs wait for the votes: 256 KiB, within a level 2 cache
-PORTION = 210 * 8 // lanes.WIDTH  # inputs whose rows are added to all units in turn: 27 kB, within a level 1 cache
+STRETCH = 32768 // WIDTH  # flips whose signs wait for the votes: 256 KiB, within a level 2 cache
+PORTION = 210 * 8 // WIDTH  # inputs whose rows are added to all units in turn: 27 kB, within a level 1 cache
 
 
 @kernel
@@ -57,10 +57,13 @@ def start_into(weights, output_weights, rows, fields, signs, votes):
                 add(places, rows[v], fields.shape[2], fields[v, h])
         for h in range(H):
             planes = fields[v, h]
-            if output_weights[h] < 0:
-                planes[:] = ~planes
-            signs[v, h] = planes[-1]
-            complements[2 * h] = ~planes[-1]
+            reverse = np.uint64(0) - np.uint64(output_weights[h] < 0)
+            for j in range(planes.shape[0]):
+                for w in range(planes.shape[1]):
+                    planes[j, w] ^= reverse
+            for w in range(planes.shape[1]):
+                signs[v, h, w] = planes[-1, w]
+                complements[2 * h, w] = ~planes[-1, w]
         fill(votes[v], -((H + 1) // 2))
         add(positive, complements, votes.shape[1], votes[v])
 
@@ -126,7 +129,8 @@ def walk_errors_into(flips, rows, fields, signs, votes, negative, real, errors):
     group_into(flips, H, grouped, starts)
     new_signs = np.empty((min(d, STRETCH), rows.shape[2]), np.uint64)
     wrong = np.empty(min(d, STRETCH), np.int64)
-    errors[:] = 0
+    for t in range(d + 1):
+        errors[t] = 0
     for v in range(V):
         for w in range(rows.shape[2]):
             errors[0] += popcount((votes[v, -1, w] ^ negative[v, w]) & real[v, w])

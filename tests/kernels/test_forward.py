@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binland.bits import from_bytes, pack, to_bytes
-from binland.kernels.forward import count_errors, outputs_into, preactivations_into
+from binland.kernels.forward import outputs_into, preactivations_into
+from binland.kernels.vectors import WIDTH
 from tests.naive import machine as naive
 from tests.problems import problems, signs
 
@@ -31,10 +32,8 @@ def test_forward_kernels_equal_the_naive_network(problem):
     expected = solution.units.astype(int) @ patterns.inputs.astype(int).T
     assert np.array_equal(fields, expected)
 
-    out = np.empty(patterns.n_patterns, np.int64)
-    outputs_into(words, patterns.words, machine.output_signs, machine.n_inputs, out)
-    assert np.array_equal(out, problem.outputs @ naive.sign(expected))
-
-    labels = np.array(patterns.labels)
-    errors = count_errors(words, patterns.words, labels, machine.output_signs, machine.n_inputs)
-    assert errors == naive.count_errors(solution.units, problem.outputs, patterns.inputs, labels)
+    out = np.empty(patterns.stacks.shape[0] * WIDTH, np.int64)
+    outputs_into(words, patterns.stacks, machine.output_signs, machine.n_inputs, out)
+    assert np.array_equal(out[: patterns.n_patterns], problem.outputs @ naive.sign(expected))
+    errors = naive.count_errors(solution.units, problem.outputs, patterns.inputs, patterns.labels)
+    assert solution.error_count(patterns) == errors

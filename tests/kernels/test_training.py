@@ -4,9 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from binland.bits import n_words, pack
-from binland.kernels.training import StepRule, train_epoch
-from binland.training import _window
+import binland as bl
+from binland.bits import pack
+from binland.kernels.training import TILE, StepRule, centre_into, train_epoch
+from binland.training import _State, _window
 from tests.naive import training as naive
 from tests.problems import problems
 
@@ -26,9 +27,11 @@ def test_epochs_equal_the_naive_ones_bit_for_bit(problem, replicas, batch_size, 
     shape = (replicas, machine.n_hidden, machine.n_inputs)
     expected = rng.uniform(-0.3, 0.3, shape).astype(np.float32)
     expected[rng.random(shape) < 0.1] = 0.0  # sign(0) = +1 in the weights, too
-    latents = np.zeros((*shape[:2], 64 * n_words(machine.n_inputs)), np.float32)
+    state = _State(machine, patterns, bl.SGD(batch_size=batch_size), [rng] * replicas, None)
+    latents = np.zeros((*shape[:2], TILE * len(state.tiles)), np.float32)
     latents[..., : machine.n_inputs] = expected
-    words = pack(expected)
+    state.tiles[:] = latents.reshape(*shape[:2], -1, TILE).transpose(2, 0, 1, 3)
+    state.words[:] = pack(expected)
     pulls = np.zeros(3, np.float32)
     pulls[form] = 0.02
     rule = StepRule(np.float32(learning_rate), _window(machine, window), np.float32(1.0), scale, machine.linear)
@@ -37,10 +40,12 @@ def test_epochs_equal_the_naive_ones_bit_for_bit(problem, replicas, batch_size, 
     for _ in range(2):
         order = np.stack([rng.permutation(patterns.n_patterns) for _ in range(replicas)])
         train_epoch(
-            latents, words, patterns.padded, patterns.words, labels, machine.output_signs, machine.n_inputs,
-            order, batch_size, rule, pulls,
+            state.tiles, state.words, patterns.words, labels, machine.output_signs, machine.n_inputs,
+            order, batch_size, rule, pulls, state.scratch,
         )  # fmt: skip
         naive.train_epoch(expected, patterns.inputs, labels, problem.outputs, order, batch_size, plain, pulls)
-    assert np.array_equal(latents[..., : machine.n_inputs], expected)
-    assert np.array_equal(words, pack(expected))
-    assert np.all(latents[..., machine.n_inputs :] == 0)
+    assert np.array_equal(state.latents(), expected)
+    assert np.array_equal(state.words, pack(expected))
+    centre = np.empty_like(state.words[0])
+    centre_into(state.tiles, machine.n_inputs, state.scratch.sums, centre)
+    assert np.array_equal(centre, pack(expected.mean(axis=0)))

@@ -1,0 +1,202 @@
+"""Vector registers as values in kernels: FLOATS float32 or WIDTH uint64 side by side, and the few operations on them.
+
+Numba leaves it to LLVM to find vectors in loops, which fails where a loop has to keep its sums in registers. Here they are
+asked for by name. LLVM splits what is wider than a register, so that every CPU gives the same numbers.
+Arrays are contiguous and addressed by an element's place in memory.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic, models, register_model
+
+
+def _register_words() -> int:
+    """Words of 64 bits in a vector register of the CPU that numba compiles for."""
+    features = config.CPU_FEATURES  # type: ignore[attr-defined]
+    if features is None:
+        generic = config.CPU_NAME == "generic"  # type: ignore[attr-defined]
+        features = "" if generic else llvmlite.binding.get_host_cpu_features().flatten()
+    present = features.split(",")
+    return 8 if "+avx512bw" in present else 4 if "+avx2" in present else 2
+
+
+WIDTH = _register_words()
+FLOATS = 16
+
+_WORD, _FLOAT = ir.IntType(64), ir.FloatType()
+_WORDS, _FLOATS = ir.VectorType(_WORD, WIDTH), ir.VectorType(_FLOAT, FLOATS)
+
+
+class _Vector(types.Type):
+    def __init__(self, name: str, lowered: Any):
+        self.lowered = lowered
+        super().__init__(name)
+
+
+@register_model(_Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: _Vector):
+        super().__init__(manager, kind, kind.lowered)
+
+
+_words, _floats = _Vector("words", _WORDS), _Vector("floats", _FLOATS)
+
+
+def _splat(b: Any, scalar: Any, vector: Any) -> Any:
+    nothing, first = ir.Constant(vector, ir.Undefined), ir.Constant(ir.IntType(32), 0)
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [first] * vector.count)
+    return b.shuffle_vector(b.insert_element(nothing, scalar, first), nothing, everywhere)
+
+
+def _typed(signature: Any, build: Callable[..., Any]) -> tuple[Any, Callable[..., Any]]:
+    """Type and lowering of an operation whose IR is build(b, values); arrays come as pointers to their data."""
+
+    def lower(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        values = [
+            context.make_array(kind)(context, b, value=value).data if isinstance(kind, types.Array) else value
+            for kind, value in zip(signature.args, arguments, strict=True)
+        ]
+        result = build(b, *values)
+        return context.get_dummy_value() if signature.return_type is types.void else result
+
+    return signature, lower
+
+
+def _load(vector: Any, align: int) -> Callable[..., Any]:
+    return lambda b, data, place: b.load(b.bitcast(b.gep(data, [place]), vector.as_pointer()), align=align)
+
+
+def _store(align: int, narrow: Any = None) -> Callable[..., Any]:
+    def build(b: Any, data: Any, place: Any, vector: Any) -> None:
+        value = b.trunc(vector, narrow) if narrow else vector
+        b.store(value, b.bitcast(b.gep(data, [place]), value.type.as_pointer()), align=align)
+
+    return build
+
+
+@intrinsic
+def load(typing_context: Any, array: Any, place: Any) -> Any:
+    """FLOATS entries of a float32 array."""
+    return _typed(_floats(array, types.int64), _load(_FLOATS, 4))
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
+    """FLOATS entries into a float32 array."""
+    return _typed(types.void(array, types.int64, _floats), _store(4))
+
+
+@intrinsic
+def splat(typing_context: Any, x: Any) -> Any:
+    """One float32, FLOATS times."""
+    return _typed(_floats(types.float32), lambda b, x: _splat(b, x, _FLOATS))
+
+
+@intrinsic
+def signed(typing_context: Any, x: Any, bits: Any) -> Any:
+    """One float32, FLOATS times: x where the bit of a uint64 is 1, else -x."""
+
+    def build(b: Any, x: Any, bits: Any) -> Any:
+        mask = b.bitcast(b.trunc(bits, ir.IntType(FLOATS)), ir.VectorType(ir.IntType(1), FLOATS))
+        plus = _splat(b, x, _FLOATS)
+        return b.select(mask, plus, b.fneg(plus))
+
+    return _typed(_floats(types.float32, types.uint64), build)
+
+
+@intrinsic
+def plus(typing_context: Any, x: Any, y: Any) -> Any:
+    """x + y."""
+    return _typed(_floats(_floats, _floats), lambda b, x, y: b.fadd(x, y))
+
+
+@intrinsic
+def minus(typing_context: Any, x: Any, y: Any) -> Any:
+    """x - y."""
+    return _typed(_floats(_floats, _floats), lambda b, x, y: b.fsub(x, y))
+
+
+@intrinsic
+def times(typing_context: Any, x: Any, y: Any) -> Any:
+    """x y, rounded before anything is added."""
+    return _typed(_floats(_floats, _floats), lambda b, x, y: b.fmul(x, y))
+
+
+@intrinsic
+def clipped(typing_context: Any, x: Any, limit: Any) -> Any:
+    """x within [-limit, limit]."""
+
+    def build(b: Any, x: Any, limit: Any) -> Any:
+        lower = b.fneg(limit)
+        x = b.select(b.fcmp_ordered("<", x, lower), lower, x)
+        return b.select(b.fcmp_ordered(">", x, limit), limit, x)
+
+    return _typed(_floats(_floats, _floats), build)
+
+
+@intrinsic
+def sign_bits(typing_context: Any, x: Any) -> Any:
+    """uint64 whose lowest FLOATS bits say where x >= 0."""
+
+    def build(b: Any, x: Any) -> Any:
+        positive = b.fcmp_ordered(">=", x, ir.Constant(_FLOATS, [ir.Constant(_FLOAT, 0.0)] * FLOATS))
+        return b.zext(b.bitcast(positive, ir.IntType(FLOATS)), _WORD)
+
+    return _typed(types.uint64(_floats), build)
+
+
+@intrinsic
+def load_words(typing_context: Any, array: Any, place: Any) -> Any:
+    """WIDTH entries of a uint64 array."""
+    return _typed(_words(array, types.int64), _load(_WORDS, 8))
+
+
+@intrinsic
+def store_words(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
+    """WIDTH entries into a uint64 array."""
+    return _typed(types.void(array, types.int64, _words), _store(8))
+
+
+@intrinsic
+def store_halves(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
+    """The lowest 16 bits of each of WIDTH words into a uint16 array."""
+    return _typed(types.void(array, types.int64, _words), _store(2, ir.VectorType(ir.IntType(16), WIDTH)))
+
+
+@intrinsic
+def splat_word(typing_context: Any, x: Any) -> Any:
+    """One uint64, WIDTH times."""
+    return _typed(_words(types.uint64), lambda b, x: _splat(b, x, _WORDS))
+
+
+@intrinsic
+def plus_words(typing_context: Any, x: Any, y: Any) -> Any:
+    """x + y modulo 2^64."""
+    return _typed(_words(_words, _words), lambda b, x, y: b.add(x, y))
+
+
+@intrinsic
+def plus_distance(typing_context: Any, total: Any, x: Any, y: Any) -> Any:
+    """total + the number of bits in which x and y differ."""
+
+    def build(b: Any, total: Any, x: Any, y: Any) -> Any:
+        kind = ir.FunctionType(_WORDS, [_WORDS])
+        popcount = cgutils.get_or_insert_function(b.module, kind, f"llvm.ctpop.v{WIDTH}i64")
+        return b.add(total, b.call(popcount, [b.xor(x, y)]))
+
+    return _typed(_words(_words, _words, _words), build)
+
+
+@intrinsic
+def where_less(typing_context: Any, x: Any, limit: Any, yes: Any, no: Any) -> Any:
+    """yes where x < limit, unsigned, else no."""
+
+    def build(b: Any, x: Any, limit: Any, yes: Any, no: Any) -> Any:
+        return b.select(b.icmp_unsigned("<", x, limit), yes, no)
+
+    return _typed(_words(_words, _words, _words, _words), build)
