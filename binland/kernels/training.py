@@ -38,7 +38,7 @@ from binland.kernels.vectors import (
 TILE = FLOATS
 GROUP = 5  # patterns whose subset sums are tabulated together
 ENTRY = TILE << GROUP  # floats of a table
-PORTION = 10  # tables at a time: 20 KiB, within a level 1 cache
+PORTION = 5  # tables at a time: 20 KiB, within a level 1 cache
 FEW_UNITS = 5  # below, tables cost more than they save
 
 

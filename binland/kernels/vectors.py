@@ -26,7 +26,7 @@ def _register_words() -> int:
 
 
 WIDTH = _register_words()
-FLOATS = 16
+FLOATS = 32
 
 _WORD, _FLOAT = ir.IntType(64), ir.FloatType()
 _WORDS, _FLOATS = ir.VectorType(_WORD, WIDTH), ir.VectorType(_FLOAT, FLOATS)
