@@ -11,8 +11,9 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.training import ENTRY, GROUP, PORTION, TILE, Scratch, StepRule, centre_into, train_epoch
 from binland.kernels.vectors import WIDTH
-from binland.models import Machine, Replicas, Solution, check_fit, count_words
+from binland.models import Machine, Replicas, Solution, check_fit
 from binland.rng import Seed, generator
+from binland.walks import Counters
 
 Latents = NDArray[np.float32]
 
@@ -71,6 +72,8 @@ class _State:
         padded = np.zeros((replicas, h, len(self.tiles) * TILE), np.float32)
         padded[..., :n] = latents
         self.tiles[:] = padded.reshape(replicas, h, -1, TILE).transpose(2, 0, 1, 3)
+        first = as_signs(latents[0])  # where the counters begin is indifferent: they follow
+        self.counters = [Counters(machine, first, patterns) for _ in range(replicas + (replicas > 1))]
         self.scratch = _scratch(machine, replicas, min(algorithm.batch_size, patterns.n_patterns))
 
     def train(self, patterns: Patterns, learning_rate: float, epoch: int) -> None:
@@ -113,12 +116,11 @@ class _State:
 
     def error_counts(self) -> list[int]:
         """Errors of the centre, then of each replica (of the run alone, twice, if there is one)."""
-        replicas = [count_words(self.machine, words, self.patterns) for words in self.words]
-        if len(replicas) == 1:
-            return [*replicas, *replicas]
-        centre = np.empty_like(self.words[0])
-        centre_into(self.tiles, self.machine.n_inputs, self.scratch.sums, centre)
-        return [count_words(self.machine, centre, self.patterns), *replicas]
+        if len(self.words) == 1:
+            return 2 * [self.counters[0].follow(self.words[0])]
+        centre = np.zeros_like(self.words[0])
+        centre_into(self.tiles, self.machine.n_inputs, centre)
+        return [counters.follow(words) for counters, words in zip(self.counters, [centre, *self.words], strict=True)]
 
     def solution(self, history: NDArray[np.float64]) -> Solution:
         """The centre of the replicas as a solution; history (epochs, 1 + R)."""

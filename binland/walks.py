@@ -1,43 +1,63 @@
-"""Errors after every sign flip of a walk in weight space: what paths and local energies are read from."""
+"""Exact error counts of a machine whose weights change sign by sign, by incremental update."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import aligned
+from binland.bits import Words, aligned, pack
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.lanes import PLANES
-from binland.kernels.walk import flips_into, shuffle_into, start_into, walk_errors_into
 from binland.kernels.vectors import WIDTH
-from binland.models import Solution, check_fit
+from binland.kernels.walk import flips_into, follow, shuffle_into, start_into, vote_into, walk_errors_into
+from binland.models import Machine, Solution, check_fit
+
+
+class Counters:
+    """The bit-sliced counters of `kernels.walk` for a machine with weights (H, N) int8, on patterns.
+
+    error_count: errors of the machine. Raises InvalidInputError if the patterns do not fit, or beyond 2^24 inputs or
+    hidden units.
+    """
+
+    def __init__(self, machine: Machine, weights: NDArray[np.int8], patterns: Patterns):
+        check_fit(machine, patterns)
+        self.patterns, self.output_signs = patterns, machine.output_signs
+        blocks, h = len(patterns.rows), machine.n_hidden
+        self.fields = aligned((blocks, h, _n_planes(machine.n_inputs), WIDTH), np.uint64)
+        self.signs = aligned((blocks, h, WIDTH), np.uint64)
+        self.votes = aligned((blocks, _n_planes(h), WIDTH), np.uint64)
+        start_into(weights, self.output_signs, patterns.rows, self.fields)
+        self._words = pack(weights)
+        self._vote()
+
+    def _vote(self) -> None:
+        patterns = self.patterns
+        self.error_count = int(vote_into(self.fields, patterns.negative, patterns.real, self.signs, self.votes))
+
+    def follow(self, words: Words) -> int:
+        """Errors of the machine with packed weights (H, W), to which the counters move."""
+        follow(self._words, words, self.output_signs, self.patterns.rows, self.fields)
+        self._vote()
+        return self.error_count
 
 
 class Walker:
-    """The start of walks from a solution, on patterns: the counters of `kernels.walk`, computed once for many walks.
-
-    Raises InvalidInputError if the patterns do not fit, or beyond 2^24 inputs or hidden units.
-    """
+    """The start of walks from a solution on patterns, computed once for many walks. Raises as `Counters`."""
 
     def __init__(self, solution: Solution, patterns: Patterns):
-        machine = solution.machine
-        check_fit(machine, patterns)
+        self._weights = np.array(solution.units)
+        self._start = Counters(solution.machine, self._weights, patterns)
         self.n_patterns = patterns.n_patterns
-        self._patterns, self._weights, self._output_signs = patterns, np.array(solution.units), machine.output_signs
-        blocks = len(patterns.rows)
-        self._fields = aligned((blocks, machine.n_hidden, _n_planes(machine.n_inputs), WIDTH), np.uint64)
-        self._signs = aligned((blocks, machine.n_hidden, WIDTH), np.uint64)
-        self._votes = aligned((blocks, _n_planes(machine.n_hidden), WIDTH), np.uint64)
-        start_into(self._weights, self._output_signs, patterns.rows, self._fields, self._signs, self._votes)
 
     def error_counts(self, flipped: NDArray[np.int64]) -> NDArray[np.int64]:
         """(d + 1,) int64 errors of the start and after each flip of the weights flipped (d,), flat indices, each once."""
+        start, patterns = self._start, self._start.patterns
         flips = np.empty(len(flipped), np.int64)
-        flips_into(flipped, self._weights, self._output_signs, flips)
+        flips_into(flipped, self._weights, start.output_signs, flips)
         errors = np.empty(len(flipped) + 1, np.int64)
-        counters = [aligned(start.shape, np.uint64) for start in (self._fields, self._signs, self._votes)]
-        for counter, start in zip(counters, (self._fields, self._signs, self._votes), strict=True):
-            counter[:] = start
-        walk_errors_into(flips, self._patterns.rows, *counters, self._patterns.negative, self._patterns.real, errors)
+        errors[0] = start.error_count
+        moving = [_copy(counters) for counters in (start.fields, start.signs, start.votes)]
+        walk_errors_into(flips, patterns.rows, *moving, patterns.negative, patterns.real, errors[1:])
         return errors
 
 
@@ -46,6 +66,12 @@ def random_order(rng: np.random.Generator, items: NDArray[np.int64], length: int
     order = items.copy()
     shuffle_into(rng.random(len(items) if length is None else length), order)
     return order[:length]
+
+
+def _copy(words: Words) -> Words:
+    out: Words = aligned(words.shape, np.uint64)
+    out[:] = words
+    return out
 
 
 def _n_planes(largest: int) -> int:

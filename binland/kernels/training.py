@@ -184,8 +184,12 @@ def tabulate(words, shift, signals, first, tables):
 
 
 @kernel
-def gather(tables, places, first, sums):
-    """sums (H TILE,) float32 += the entries of PORTION groups from `first` on; from 0 if first = 0. Cost H PORTION."""
+def gather(tables, places, first, sums, rates, clip, last, latents, start):
+    """sums (H TILE,) += the entries of PORTION groups from `first` on, from 0 if first = 0; the `last` moves latents.
+
+    latents <- clip(latents + rate sum), of the H units from place `start` of memory on; rates (H,). Cost H PORTION.
+    """
+    limit = splat(clip)
     for h in range(places.shape[0]):
         row = places[h]
         total = splat(np.float32(0.0))
@@ -193,12 +197,17 @@ def gather(tables, places, first, sums):
             total = load(sums, h * TILE)
         for g in range(PORTION):
             total = plus(total, load(tables, g * ENTRY + np.int64(row[np.uint64(first + g)])))
-        store(sums, h * TILE, total)
+        if last:
+            at = start + h * TILE
+            store(latents, at, clipped(plus(load(latents, at), times(splat(rates[h]), total)), limit))
+        else:
+            store(sums, h * TILE, total)
 
 
 @kernel
-def add_patterns(words, shift, signals, places, sums):
-    """What `tabulate` and `gather` give, in the same order of additions, without tables. Cost H B."""
+def add_patterns(words, shift, signals, places, rates, clip, latents, start):
+    """What `tabulate` and `gather` do, in the same order of additions, without tables. Cost H B."""
+    limit = splat(clip)
     for h in range(places.shape[0]):
         total = splat(np.float32(0.0))
         for g in range(signals.shape[0] // GROUP):
@@ -207,22 +216,26 @@ def add_patterns(words, shift, signals, places, sums):
                 if places[h, g] & (TILE << i):
                     part = plus(part, signed(signals[GROUP * g + i], words[g // WIDTH, i, g % WIDTH] >> shift))
             total = plus(total, part)
-        store(sums, h * TILE, total)
+        at = start + h * TILE
+        store(latents, at, clipped(plus(load(latents, at), times(splat(rates[h]), total)), limit))
 
 
 @kernel
-def update(latents, first, sums, rates, clip):
-    """latents <- clip(latents + rate sum), of the units from place `first` of memory on."""
-    limit = splat(clip)
-    for h in range(rates.shape[0]):
-        at = first + h * TILE
-        moved = plus(load(latents, at), times(splat(rates[h]), load(sums, h * TILE)))
-        store(latents, at, clipped(moved, limit))
+def pack(bits, tile, n_inputs, h, words):
+    """Sign bits of unit h on a tile into words (H, W) uint64; those beyond column N become 0."""
+    everything = np.uint64(0xFFFFFFFFFFFFFFFF)
+    present = everything >> np.uint64(64 - min(TILE, n_inputs - tile * TILE))
+    k, shift = TILE * tile // 64, np.uint64(TILE * tile % 64)
+    others = words[h, k] & ~(everything >> np.uint64(64 - TILE) << shift)
+    words[h, k] = others | (bits & present) << shift
 
 
 @kernel
-def couple(latents, pull):
-    """w_a <- w_a - pull (w_a - mean_a w) for the replicas of one tile, latents (R, H, TILE) float32."""
+def couple(latents, pull, tile, n_inputs, words):
+    """w_a <- w_a - pull (w_a - mean_a w) for the replicas of one tile, latents (R, H, TILE) float32.
+
+    words (R, H, W) uint64 <- the new signs.
+    """
     R, H = latents.shape[:2]
     scale, strength = splat(np.float32(1.0) / np.float32(R)), splat(pull)
     for h in range(H):
@@ -233,30 +246,21 @@ def couple(latents, pull):
         for r in range(R):
             at = (r * H + h) * TILE
             own = load(latents, at)
-            store(latents, at, minus(own, times(strength, minus(own, mean))))
+            new = minus(own, times(strength, minus(own, mean)))
+            store(latents, at, new)
+            pack(sign_bits(new), tile, n_inputs, h, words[r])
 
 
 @kernel
-def pack_tile(latents, first, tile, n_inputs, words):
-    """The signs of tile number `tile`, from place `first` of memory on, into words (H, W) uint64; beyond column N 0."""
-    present = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - min(TILE, n_inputs - tile * TILE))
-    shift = np.uint64(TILE * tile % 64)
-    for h in range(words.shape[0]):
-        bits = (sign_bits(load(latents, first + h * TILE)) & present) << shift
-        words[h, TILE * tile // 64] = bits if shift == 0 else words[h, TILE * tile // 64] | bits
-
-
-@kernel
-def centre_into(latents, n_inputs, spare, words):
-    """words (H, W) uint64 <- signs of the replicas' mean; latents (T, R, H, TILE), spare (H TILE,) float32."""
+def centre_into(latents, n_inputs, words):
+    """words (H, W) uint64, zero before, <- signs of the mean; latents (T, R, H, TILE) float32."""
     T, R, H = latents.shape[:3]
     for t in range(T):
         for h in range(H):
             total = load(latents, (t * R * H + h) * TILE)
             for r in range(1, R):
                 total = plus(total, load(latents, ((t * R + r) * H + h) * TILE))
-            store(spare, h * TILE, total)
-        pack_tile(spare, 0, t, n_inputs, words)
+            pack(sign_bits(total), t, n_inputs, h, words)
 
 
 @kernel
@@ -282,23 +286,25 @@ def train_epoch(
             forward(weight_words[r], words, output_weights, n_inputs, rule, places, scratch.fields)
             signals_into(scratch.fields, labels, batch, n_inputs, rule, scratch.signals[r])
         groups = (min(batch_size, P - start) + GROUP - 1) // GROUP
-        last = start + batch_size >= P
         for t in range(T):
             shift = np.uint64(TILE * t % 64)
             if pulls[0] > 0:
-                couple(latents[t], pulls[0])
+                couple(latents[t], pulls[0], t, n_inputs, weight_words)
             for r in range(R):
                 words, signals, places = scratch.words[r, TILE * t // 64], scratch.signals[r], scratch.places[r]
                 if H < FEW_UNITS:
-                    add_patterns(words, shift, signals[: groups * GROUP], places, scratch.sums)
-                else:
-                    for first in range(0, groups, PORTION):
-                        tabulate(words, shift, signals, first, scratch.tables)
-                        gather(scratch.tables, places, first, scratch.sums)
-                update(latents[t], r * H * TILE, scratch.sums, scratch.rates, rule.clip)
-            if pulls[1] > 0:
-                couple(latents[t], pulls[1])
-            if last and pulls[2] > 0:
-                couple(latents[t], pulls[2])
-            for r in range(R):
-                pack_tile(latents[t], r * H * TILE, t, n_inputs, weight_words[r])
+                    signals = signals[: groups * GROUP]
+                    add_patterns(words, shift, signals, places, scratch.rates, rule.clip, latents[t], r * H * TILE)
+                    continue
+                for first in range(0, groups, PORTION):
+                    tabulate(words, shift, signals, first, scratch.tables)
+                    sums, rates, last = scratch.sums, scratch.rates, first + PORTION >= groups
+                    gather(scratch.tables, places, first, sums, rates, rule.clip, last, latents[t], r * H * TILE)
+            pull = max(pulls[1], pulls[2] if start + batch_size >= P else np.float32(0.0))
+            if pull > 0:
+                couple(latents[t], pull, t, n_inputs, weight_words)
+            else:
+                for r in range(R):
+                    for h in range(H):
+                        bits = sign_bits(load(latents[t], (r * H + h) * TILE))
+                        pack(bits, t, n_inputs, h, weight_words[r])

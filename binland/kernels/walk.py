@@ -34,17 +34,14 @@ def fill(planes, value):
 
 
 @kernel
-def start_into(weights, output_weights, rows, fields, signs, votes):
-    """Counters of the start of a walk.
+def start_into(weights, output_weights, rows, fields):
+    """The units' counters, fields (V, H, n, WIDTH) uint64.
 
     weights (H, N) int8, output_weights (H,) int8; rows (V, 2 N, WIDTH) uint64, row 2 i + 1 of a block being the inputs i
-    and row 2 i their complement. Written, uint64: fields (V, H, n, WIDTH), the units' counters; signs (V, H, WIDTH), their
-    sign planes; votes (V, m, WIDTH), the patterns' counters. Cost H N P / 64 loads of a word.
+    and row 2 i their complement. Cost H N P / 64 loads of a word.
     """
     H, N = weights.shape
     agreeing = np.empty(PORTION, np.int64)
-    positive = 2 * np.arange(H)
-    complements = np.empty((2 * H, rows.shape[2]), np.uint64)
     for v in range(rows.shape[0]):
         for h in range(H):
             fill(fields[v, h], -((N + 1) // 2))
@@ -56,16 +53,57 @@ def start_into(weights, output_weights, rows, fields, signs, votes):
                     places[i] = 2 * (first + i) + (some[i] > 0)
                 add(places, rows[v], fields.shape[2], fields[v, h])
         for h in range(H):
-            planes = fields[v, h]
-            reverse = np.uint64(0) - np.uint64(output_weights[h] < 0)
-            for j in range(planes.shape[0]):
-                for w in range(planes.shape[1]):
-                    planes[j, w] ^= reverse
-            for w in range(planes.shape[1]):
-                signs[v, h, w] = planes[-1, w]
-                complements[2 * h, w] = ~planes[-1, w]
+            if output_weights[h] < 0:
+                for j in range(fields.shape[2]):
+                    for w in range(rows.shape[2]):
+                        fields[v, h, j, w] = ~fields[v, h, j, w]
+
+
+@kernel
+def follow(old, new, output_weights, rows, fields):
+    """Move the counters of `start_into` from one machine to another: cost P / 512 times as many steps as weights differ.
+
+    old, new (H, W) uint64, the packed weights; `old` becomes `new`.
+    """
+    H, W = old.shape
+    codes = np.empty(64 * W, np.int64)
+    ignored = np.empty((1, rows.shape[2]), np.uint64)
+    for h in range(H):
+        changes = 0
+        for k in range(W):
+            different = old[h, k] ^ new[h, k]
+            old[h, k] = new[h, k]
+            while different:
+                lowest = different & (~different + np.uint64(1))
+                up = (new[h, k] & lowest != 0) == (output_weights[h] > 0)
+                codes[changes] = 2 * (64 * k + np.int64(popcount(lowest - np.uint64(1)))) + up
+                changes += 1
+                different ^= lowest
+        for v in range(rows.shape[0]):
+            walk(codes, 0, changes, rows[v], fields.shape[2], fields[v, h], ignored)
+
+
+@kernel
+def vote_into(fields, negative, real, signs, votes):
+    """Signs of the units and counters of votes; returns the number of errors.
+
+    fields (V, H, n, WIDTH) as of `start_into`; negative, real (V, WIDTH) uint64: patterns with label -1, patterns that
+    exist. Written: signs (V, H, WIDTH), the units' sign planes, votes (V, m, WIDTH), the patterns' counters. Cost H P / 64.
+    """
+    V, H = fields.shape[:2]
+    positive = 2 * np.arange(H)
+    complements = np.empty((2 * H, fields.shape[3]), np.uint64)
+    errors = np.uint64(0)
+    for v in range(V):
+        for h in range(H):
+            for w in range(fields.shape[3]):
+                signs[v, h, w] = fields[v, h, -1, w]
+                complements[2 * h, w] = ~fields[v, h, -1, w]
         fill(votes[v], -((H + 1) // 2))
         add(positive, complements, votes.shape[1], votes[v])
+        for w in range(fields.shape[3]):
+            errors += popcount((votes[v, -1, w] ^ negative[v, w]) & real[v, w])
+    return np.int64(errors)
 
 
 @kernel
@@ -112,12 +150,11 @@ def group_into(flips, n_units, grouped, starts):
 
 @kernel
 def walk_errors_into(flips, rows, fields, signs, votes, negative, real, errors):
-    """Errors at the start of a walk and after every flip.
+    """Errors after every flip of a walk.
 
     flips (d,) int64: unit << 32 | row of `rows` whose bit says where the unit's counter goes up (the unit's new weight
-    times its output weight +1: row 2 i + 1, else 2 i). rows, fields, signs, votes as in `start_into`; the last three are
-    overwritten with those of the end. negative, real (V, WIDTH) uint64: patterns with label -1, patterns that exist.
-    Written: errors (d + 1,) int64. Cost d P (n + m) / 512 operations on registers of 512 bits, and as many loads and
+    times its output weight +1: row 2 i + 1, else 2 i). rows as in `start_into`; fields, signs, votes, negative, real as in
+    `vote_into`; the first three are overwritten with those of the end. Written: errors (d,) int64. Cost d P (n + m) / 512 operations on registers of 512 bits, and as many loads and
     stores as the walk has flips, times P / 128.
     """
     V, H, n = fields.shape[:3]
@@ -129,15 +166,13 @@ def walk_errors_into(flips, rows, fields, signs, votes, negative, real, errors):
     group_into(flips, H, grouped, starts)
     new_signs = np.empty((min(d, STRETCH), rows.shape[2]), np.uint64)
     wrong = np.empty(min(d, STRETCH), np.int64)
-    for t in range(d + 1):
+    for t in range(d):
         errors[t] = 0
     for v in range(V):
-        for w in range(rows.shape[2]):
-            errors[0] += popcount((votes[v, -1, w] ^ negative[v, w]) & real[v, w])
         for s in range(stretches):
             first, last = s * STRETCH, min(d, (s + 1) * STRETCH)
             for h in range(H):
                 walk(grouped, starts[s * H + h], starts[s * H + h + 1], rows[v], n, fields[v, h], new_signs)
             tally(units[first:last], new_signs, signs[v], votes.shape[1], votes[v], negative[v], real[v], wrong)
             for t in range(first, last):
-                errors[t + 1] += wrong[t - first]
+                errors[t] += wrong[t - first]

@@ -46,6 +46,6 @@ def test_epochs_equal_the_naive_ones_bit_for_bit(problem, replicas, batch_size, 
         naive.train_epoch(expected, patterns.inputs, labels, problem.outputs, order, batch_size, plain, pulls)
     assert np.array_equal(state.latents(), expected)
     assert np.array_equal(state.words, pack(expected))
-    centre = np.empty_like(state.words[0])
-    centre_into(state.tiles, machine.n_inputs, state.scratch.sums, centre)
+    centre = np.zeros_like(state.words[0])
+    centre_into(state.tiles, machine.n_inputs, centre)
     assert np.array_equal(centre, pack(expected.mean(axis=0)))
