@@ -7,20 +7,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import pack
 from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
 from binland.expectation import ExpectedErrors
-from binland.models import Solution, check_fit, check_solutions, count_words
+from binland.models import Solution, check_fit, check_solutions
 from binland.rng import Seed, generator
+from binland.walks import Walker, random_order
 
 
 @dataclass(frozen=True, eq=False)
 class LocalEnergy:
     """delta E(w, eps) = E[error of w with a fraction eps of its signs flipped] - error of w.
 
-    fractions: (F,) the eps asked for. samples: (F, R) one value per realisation; R = 1 for the closed form, whose
-    only column is the expectation itself.
+    fractions: (F,) the eps asked for. samples: (F, R), a column per realisation, which is one random walk through all
+    fractions; R = 1 for the closed form, whose only column is the expectation itself.
     """
 
     fractions: NDArray[np.float64]
@@ -51,9 +51,11 @@ def local_energy(
     """Local energy of a solution at the given fractions of flipped weights, each in [0, 1].
 
     flips: "count" flips exactly round(eps n) of the n weights, chosen uniformly (half-way cases round to even);
-    "independent" flips each with probability eps. method: "sampled" averages `realizations` independent draws per
-    fraction, with exact integer error counts (the draws at a fraction depend on the seed and on its value only);
-    "exact" is the expectation over all draws in closed form, without sampling noise (realizations and seed not used).
+    "independent" flips each with probability eps. method: "sampled" follows `realizations` random walks, each flipping
+    weights in a random order, and counts errors, exactly, where a fraction of them is reached: samples at one fraction
+    are independent, those of one realisation at two fractions share their first flips (what is drawn at a fraction
+    depends on the seed and on its value only). "exact" is the expectation over all draws in closed form, without
+    sampling noise (realizations and seed not used).
     Raises InvalidInputError on fractions outside [0, 1], unknown options or patterns of another width.
     """
     check_solutions(solution)
@@ -95,15 +97,16 @@ def _sampled_counts(
 ) -> NDArray[np.int64]:
     root = generator(seed, "local_energy").integers(2**63, size=2)
     n = solution.machine.n_weights
-    counts = np.empty((len(eps), realizations), np.int64)
+    flipped = np.empty((len(eps), realizations), np.int64)
     for f, fraction in enumerate(eps):
-        rng = np.random.default_rng([*root, int(fraction.view(np.uint64))])
-        for r in range(realizations):
-            if flips == "count":
-                chosen = rng.choice(n, n_flips(fraction, n), replace=False, shuffle=False)
-            else:
-                chosen = np.flatnonzero(rng.random(n) < fraction)
-            units = solution.units.copy()
-            units.reshape(-1)[chosen] *= -1
-            counts[f, r] = count_words(solution.machine, pack(units), patterns)
+        if flips == "count":
+            flipped[f] = n_flips(fraction, n)
+        else:
+            rng = np.random.default_rng([*root, 1, int(fraction.view(np.uint64))])
+            flipped[f] = [rng.binomial(n, fraction) for _ in range(realizations)]
+    walker, weights = Walker(solution, patterns), np.arange(n, dtype=np.int32)
+    counts = np.empty(flipped.shape, np.int64)
+    for r in range(realizations):
+        order = random_order(np.random.default_rng([*root, 0, r]), weights, flipped[:, r].max())
+        counts[:, r] = walker.error_counts(order)[flipped[:, r]]
     return counts

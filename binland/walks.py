@@ -12,6 +12,9 @@ from binland.kernels.walk import flips_into, follow, shuffle_into, start_into, v
 from binland.models import Machine, Solution, check_fit
 
 
+Indices = NDArray[np.int32] | NDArray[np.int64]
+
+
 class Counters:
     """The bit-sliced counters of `kernels.walk` for a machine with weights (H, N) int8, on patterns.
 
@@ -49,7 +52,7 @@ class Walker:
         self._start = Counters(solution.machine, self._weights, patterns)
         self.n_patterns = patterns.n_patterns
 
-    def error_counts(self, flipped: NDArray[np.int64]) -> NDArray[np.int64]:
+    def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
         """(d + 1,) int64 errors of the start and after each flip of the weights flipped (d,), flat indices, each once."""
         start, patterns = self._start, self._start.patterns
         flips = np.empty(len(flipped), np.int64)
@@ -61,7 +64,7 @@ class Walker:
         return errors
 
 
-def random_order(rng: np.random.Generator, items: NDArray[np.int64], length: int | None = None) -> NDArray[np.int64]:
+def random_order(rng: np.random.Generator, items: Indices, length: int | None = None) -> Indices:
     """The first `length` (all by default) of a uniformly random order of items (n,); the shorter begins the longer."""
     order = items.copy()
     shuffle_into(rng.random(len(items) if length is None else length), order)

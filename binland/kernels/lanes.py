@@ -22,7 +22,7 @@ Builder = Any
 Value = Any
 
 
-PLANES = range(4, 25, 2)  # compiled numbers of planes
+PLANES = (4, 8, 10, 12, 14, 16, 20, 24)  # compiled numbers of planes
 
 _WORD = ir.IntType(64)
 _REGISTER = ir.VectorType(_WORD, WIDTH)
