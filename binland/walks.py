@@ -1,5 +1,7 @@
 """Exact error counts of a machine whose weights change sign by sign, by incremental update."""
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +13,7 @@ from binland.kernels.vectors import WIDTH
 from binland.kernels.walk import flips_into, follow, shuffle_into, start_into, vote_into, walk_errors_into
 from binland.models import Machine, Solution, check_fit
 
-
-Indices = NDArray[np.int32] | NDArray[np.int64]
+Indices = TypeVar("Indices", NDArray[np.int32], NDArray[np.int64])
 
 
 class Counters:
@@ -53,14 +54,14 @@ class Walker:
         self.n_patterns = patterns.n_patterns
 
     def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
-        """(d + 1,) int64 errors of the start and after each flip of the weights flipped (d,), flat indices, each once."""
+        """(d + 1,) int64 errors of the start and after every flip; flipped (d,): distinct flat indices of weights."""
         start, patterns = self._start, self._start.patterns
         flips = np.empty(len(flipped), np.int64)
         flips_into(flipped, self._weights, start.output_signs, flips)
         errors = np.empty(len(flipped) + 1, np.int64)
         errors[0] = start.error_count
-        moving = [_copy(counters) for counters in (start.fields, start.signs, start.votes)]
-        walk_errors_into(flips, patterns.rows, *moving, patterns.negative, patterns.real, errors[1:])
+        fields, signs, votes = (_copy(counters) for counters in (start.fields, start.signs, start.votes))
+        walk_errors_into(flips, patterns.rows, fields, signs, votes, patterns.negative, patterns.real, errors[1:])
         return errors
 
 

@@ -23,7 +23,7 @@ def _kernel_stamp() -> str:
     """Hash of all kernel sources and of every setting that changes the machine code."""
     digest = hashlib.sha256(repr((numba.__version__, JIT_OPTIONS)).encode())
     for name in sorted(os.environ):
-        if name.startswith("NUMBA_"):
+        if name.startswith("NUMBA_") or name == "BINLAND_PORTABLE":
             digest.update(f"{name}={os.environ[name]}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())

@@ -122,15 +122,6 @@ def _pointers(context: Any, b: Builder, signature: Any, arguments: Any) -> list[
     ]
 
 
-def _planes(b: Builder, pointer: Value, n: int) -> list[Value]:
-    return [_load(b, pointer, _number(j)) for j in range(n)]
-
-
-def _keep(b: Builder, planes: list[Value], pointer: Value) -> None:
-    for j, plane in enumerate(planes):
-        _store(b, plane, pointer, _number(j))
-
-
 def _counters(b: Builder, pointer: Value, n: int) -> list[Value]:
     return [_load(b, pointer, _number(j)) for j in range(n)]
 
@@ -238,9 +229,10 @@ def tally(
 ) -> Any:
     """For t in range(T): the signs of unit units[t] become signs[t], and the counters of units follow.
 
-    units (T,) int64, signs (T, WIDTH); updated: current (H, WIDTH), the units' signs, and planes (n, WIDTH), which
-    go up where a sign bit falls to 0. Written: wrong (T,) int64, the number of patterns whose counter's sign differs from
-    `negative` (WIDTH,), where `real` (WIDTH,). Cost per step: two loads, a store, n + 4 operations and a popcount.
+    units (T,) int64, signs (T, WIDTH); updated: current (H, WIDTH), the units' signs, and planes (n, WIDTH), which go
+    up where a sign bit falls to 0. Written: wrong (T,) int64, the number of patterns whose counter's sign differs
+    from `negative` (WIDTH,), where `real` (WIDTH,). Cost per step: two loads, a store, n + 4 operations and a
+    popcount.
     """
 
     def codegen(context: Any, b: Builder, signature: Any, arguments: Any) -> Any:

@@ -1,11 +1,11 @@
 """BinaryNet mini-batch steps with the straight-through estimator, and the coupling of replicas.
 
-Latents are float32 in tiles of TILE columns, (T, R, H, TILE) with T = ceil(N / TILE), all replicas of a tile together: an
-epoch goes through memory once per mini-batch. What stands beyond column N is never read as a weight.
+Latents are float32 in tiles of TILE columns, (T, R, H, TILE) with T = ceil(N / TILE), all replicas of a tile
+together: an epoch goes through memory once per mini-batch. What stands beyond column N is never read as a weight.
 
-The gradient of a unit is a sum of +-signal over the patterns in its straight-through window. For every GROUP patterns of a
-batch all subset sums are tabulated once (the method of four Russians), so that a unit adds one entry per group. Float32
-additions are made in the order of the batch: within groups, then over groups.
+The gradient of a unit is a sum of +-signal over the patterns in its straight-through window. For every GROUP patterns
+of a batch all subset sums are tabulated once (the method of four Russians), so that a unit adds one entry per group.
+Float32 additions are made in the order of the batch: within groups, then over groups.
 """
 
 import math
@@ -62,9 +62,9 @@ class StepRule(NamedTuple):
 class Scratch(NamedTuple):
     """Buffers of an epoch, for batches of up to GROUP PORTION n patterns: G = PORTION n groups, J = ceil(G / WIDTH).
 
-    Group g of a batch is lane g % WIDTH of register g // WIDTH. words (R, W, J, GROUP, WIDTH) uint64: the batch's inputs,
-    word by word; places (R, H, J WIDTH) uint16: where in a group's table a unit's subset stands; fields (J, GROUP, WIDTH)
-    int64; signals (R, GROUP G) float32; tables (PORTION ENTRY,), sums (H TILE,), rates (H,) float32.
+    Group g of a batch is lane g % WIDTH of register g // WIDTH. words (R, W, J, GROUP, WIDTH) uint64: the batch's
+    inputs, word by word; places (R, H, J WIDTH) uint16: where in a group's table a unit's subset stands; fields (J,
+    GROUP, WIDTH) int64; signals (R, GROUP G) float32; tables (PORTION ENTRY,), sums (H TILE,), rates (H,) float32.
     """
 
     words: np.ndarray
@@ -89,9 +89,10 @@ def arrange(input_words, batch, words):
 def forward(weight_words, words, output_weights, n_inputs, rule, places, fields):
     """The batch's outputs, and which of its patterns lie in a unit's straight-through window.
 
-    weight_words (H, W), words (W, J, GROUP, WIDTH) uint64, output_weights (H,) int8. Written: places (H, J WIDTH) uint16,
-    TILE times the subset of a group as a number of GROUP bits; fields (J, GROUP, WIDTH) int64, sum_h c_h sign(Delta_h), or
-    the number of disagreeing weights of the last unit if linear. Cost H B W popcounts, WIDTH at a time.
+    weight_words (H, W), words (W, J, GROUP, WIDTH) uint64, output_weights (H,) int8. Written: places (H, J WIDTH)
+    uint16, TILE times the subset of a group as a number of GROUP bits; fields (J, GROUP, WIDTH) int64, sum_h c_h
+    sign(Delta_h), or the number of disagreeing weights of the last unit if linear. Cost H B W popcounts, WIDTH at a
+    time.
     """
     H, W = weight_words.shape
     J = words.shape[1]
@@ -269,10 +270,10 @@ def train_epoch(
 ):
     """One epoch of coupled BinaryNet SGD (straight-through estimator, clipped latents; paper, appendix B).
 
-    latents (T, R, H, TILE) float32 and weight_words (R, H, W) uint64 are updated; R = 1 is plain SGD. input_words (P, W)
-    uint64; labels (P,) int8; output_weights (H,) int8; order (R, P) int64, the shuffles; pulls (3,) float32: strength of
-    the coupling inside the gradient step, after each mini-batch and after the epoch (0: none). Cost R H P (W popcounts +
-    N / GROUP additions) and R N P 2^GROUP / GROUP additions for the tables.
+    latents (T, R, H, TILE) float32 and weight_words (R, H, W) uint64 are updated; R = 1 is plain SGD. input_words (P,
+    W) uint64; labels (P,) int8; output_weights (H,) int8; order (R, P) int64, the shuffles; pulls (3,) float32:
+    strength of the coupling inside the gradient step, after each mini-batch and after the epoch (0: none). Cost R H P
+    (W popcounts + N / GROUP additions) and R N P 2^GROUP / GROUP additions for the tables.
     """
     R, P = order.shape
     T, _, H = latents.shape[:3]

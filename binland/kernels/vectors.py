@@ -1,7 +1,7 @@
 """Vector registers as values in kernels: FLOATS float32 or WIDTH uint64 side by side, and the few operations on them.
 
-Numba leaves it to LLVM to find vectors in loops, which fails where a loop has to keep its sums in registers. Here they are
-asked for by name. LLVM splits what is wider than a register, so that every CPU gives the same numbers.
+Numba leaves it to LLVM to find vectors in loops, which fails where a loop has to keep its sums in registers. Here
+they are asked for by name. LLVM splits what is wider than a register, so that every CPU gives the same numbers.
 Arrays are contiguous and addressed by an element's place in memory.
 """
 
@@ -19,8 +19,7 @@ def _register_words() -> int:
     """Words of 64 bits in a vector register of the CPU that numba compiles for."""
     features = config.CPU_FEATURES  # type: ignore[attr-defined]
     if features is None:
-        generic = config.CPU_NAME == "generic"  # type: ignore[attr-defined]
-        features = "" if generic else llvmlite.binding.get_host_cpu_features().flatten()
+        features = llvmlite.binding.get_host_cpu_features().flatten()
     present = features.split(",")
     return 8 if "+avx512bw" in present else 4 if "+avx2" in present else 2
 

@@ -1,25 +1,26 @@
 """The training error after every single sign flip of a walk in weight space, exact, by incremental update.
 
-Every unit and every pattern has a counter of agreeing weights, minus ceil(N / 2), so that its sign is the unit's; every
-pattern has one of positive votes, minus ceil(H / 2). A unit with output weight -1 has its counter complemented, which
-reverses its vote. All counters are bit-sliced (`lanes.py`), in V blocks of 64 WIDTH patterns, one block at a time.
+Every unit and every pattern has a counter of agreeing weights, minus ceil(N / 2), so that its sign is the unit's;
+every pattern has one of positive votes, minus ceil(H / 2). A unit with output weight -1 has its counter complemented,
+which reverses its vote. All counters are bit-sliced (`lanes.py`), in V blocks of 64 WIDTH patterns, one block at a
+time.
 
-A unit's walk does not depend on the others, so that its counters stay in registers over all its flips in a stretch of the
-walk; the votes then follow the units' signs in the walk's order.
+A unit's walk does not depend on the others, so that its counters stay in registers over all its flips in a stretch of
+the walk; the votes then follow the units' signs in the walk's order.
 """
 
 import os
+from typing import Any
 
 import numpy as np
 
-from binland.kernels.vectors import WIDTH
+from binland.kernels import lanes, scalar
 from binland.kernels.compiler import kernel
 from binland.kernels.forward import popcount
+from binland.kernels.vectors import WIDTH
 
-if os.environ.get("BINLAND_PORTABLE"):
-    from binland.kernels.scalar import add, tally, walk
-else:
-    from binland.kernels.lanes import add, tally, walk
+_counters: Any = scalar if os.environ.get("BINLAND_PORTABLE") else lanes
+add, tally, walk = _counters.add, _counters.tally, _counters.walk
 
 STRETCH = 32768 // WIDTH  # flips whose signs wait for the votes: 256 KiB, within a level 2 cache
 PORTION = 210 * 8 // WIDTH  # inputs whose rows are added to all units in turn: 27 kB, within a level 1 cache
@@ -37,8 +38,8 @@ def fill(planes, value):
 def start_into(weights, output_weights, rows, fields):
     """The units' counters, fields (V, H, n, WIDTH) uint64.
 
-    weights (H, N) int8, output_weights (H,) int8; rows (V, 2 N, WIDTH) uint64, row 2 i + 1 of a block being the inputs i
-    and row 2 i their complement. Cost H N P / 64 loads of a word.
+    weights (H, N) int8, output_weights (H,) int8; rows (V, 2 N, WIDTH) uint64, row 2 i + 1 of a block being the
+    inputs i and row 2 i their complement. Cost H N P / 64 loads of a word.
     """
     H, N = weights.shape
     agreeing = np.empty(PORTION, np.int64)
@@ -61,7 +62,8 @@ def start_into(weights, output_weights, rows, fields):
 
 @kernel
 def follow(old, new, output_weights, rows, fields):
-    """Move the counters of `start_into` from one machine to another: cost P / 512 times as many steps as weights differ.
+    """Move the counters of `start_into` from one machine to another: cost P / 512 times as many steps as weights
+    differ.
 
     old, new (H, W) uint64, the packed weights; `old` becomes `new`.
     """
@@ -87,8 +89,9 @@ def follow(old, new, output_weights, rows, fields):
 def vote_into(fields, negative, real, signs, votes):
     """Signs of the units and counters of votes; returns the number of errors.
 
-    fields (V, H, n, WIDTH) as of `start_into`; negative, real (V, WIDTH) uint64: patterns with label -1, patterns that
-    exist. Written: signs (V, H, WIDTH), the units' sign planes, votes (V, m, WIDTH), the patterns' counters. Cost H P / 64.
+    fields (V, H, n, WIDTH) as of `start_into`; negative, real (V, WIDTH) uint64: patterns with label -1, patterns
+    that exist. Written: signs (V, H, WIDTH), the units' sign planes, votes (V, m, WIDTH), the patterns' counters.
+    Cost H P / 64.
     """
     V, H = fields.shape[:2]
     positive = 2 * np.arange(H)
@@ -120,8 +123,10 @@ def shuffle_into(uniforms, items):
 
 @kernel
 def flips_into(flipped, weights, output_weights, flips):
-    """Flat indices of weights to flip, (d,) int64, as `walk_errors_into` wants them; weights (H, N) int8 before. Cost d."""
-    H, N = weights.shape
+    """Flat indices of weights to flip, (d,) int64, as `walk_errors_into` wants them; weights (H, N) int8 before. Cost
+    d.
+    """
+    N = weights.shape[1]
     reciprocal = 1.0 / N
     for t in range(flipped.shape[0]):
         h = np.uint64((flipped[t] + 0.5) * reciprocal)  # exact below 2^50
@@ -152,10 +157,11 @@ def group_into(flips, n_units, grouped, starts):
 def walk_errors_into(flips, rows, fields, signs, votes, negative, real, errors):
     """Errors after every flip of a walk.
 
-    flips (d,) int64: unit << 32 | row of `rows` whose bit says where the unit's counter goes up (the unit's new weight
-    times its output weight +1: row 2 i + 1, else 2 i). rows as in `start_into`; fields, signs, votes, negative, real as in
-    `vote_into`; the first three are overwritten with those of the end. Written: errors (d,) int64. Cost d P (n + m) / 512 operations on registers of 512 bits, and as many loads and
-    stores as the walk has flips, times P / 128.
+    flips (d,) int64: unit << 32 | row of `rows` whose bit says where the unit's counter goes up (the unit's new
+    weight times its output weight +1: row 2 i + 1, else 2 i). rows as in `start_into`; fields, signs, votes,
+    negative, real as in `vote_into`; the first three are overwritten with those of the end. Written: errors (d,)
+    int64. Cost d P (n + m) / 512 operations on registers of 512 bits, and as many loads and stores as the walk has
+    flips, times P / 128.
     """
     V, H, n = fields.shape[:3]
     d = flips.shape[0]

@@ -8,6 +8,8 @@ from binland.sweep.identity import Identity, identify
 from binland.sweep.problem import disorder_key
 from binland.sweep.spec import SweepSpec
 
+WALKS = 2  # how random walks are drawn; another way gets another number, and with it other tasks
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -96,10 +98,12 @@ def streams(spec: SweepSpec, task: Task) -> dict[str, Identity]:
     if isinstance(task, SolutionTask):
         return {
             "fit": _stream(spec, task.cell, "fit", solution=task.solution),
-            "local_energy": _stream(spec, task.cell, "local_energy", solution=task.solution, flips=spec.measure.flips),
+            "local_energy": _stream(
+                spec, task.cell, "local_energy", draws=WALKS, solution=task.solution, flips=spec.measure.flips
+            ),
         }
     return {
-        symmetry: _stream(spec, task.cell, "path", start=task.start, end=task.end, symmetry=symmetry)
+        symmetry: _stream(spec, task.cell, "path", draws=WALKS, start=task.start, end=task.end, symmetry=symmetry)
         for symmetry in ("raw", "aligned")
     }
 
