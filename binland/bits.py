@@ -30,14 +30,14 @@ def blocks(signs: NDArray[np.generic], width: int) -> Words:
     """Pack the last axis of a real array (..., N) into (..., ceil(N / 64 width), width) uint64, padded with 0."""
     words = pack(signs)
     out = aligned((*words.shape[:-1], -(-words.shape[-1] // width) * width), np.uint64)
-    out[..., : words.shape[-1]] = words
+    out[..., : words.shape[-1]], out[..., words.shape[-1] :] = words, 0
     return out.reshape(*words.shape[:-1], -1, width)
 
 
 def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """Zeros that begin with a cache line: vector loads that cross lines cost twice."""
+    """An empty array that begins with a cache line: vector loads that cross lines cost twice."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory = np.zeros(size + _LINE, np.uint8)
+    memory = np.empty(size + _LINE, np.uint8)
     first = -memory.ctypes.data % _LINE
     return memory[first : first + size].view(dtype).reshape(shape)
 

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import binland as bl
+from binland.kernels.walk import STRETCH
 from binland.paths import midpoint_latents
-from binland.walks import Walker
+from binland.walks import Walker, _n_planes, random_order
 from tests.naive import machine as naive
-from tests.problems import problems
+from tests.problems import problems, signs
 
 
 @given(problems(max_inputs=70), st.integers(0, 2**32))
@@ -40,7 +41,41 @@ def test_flipping_twice_is_the_identity(problem, seed):
     assert back[-1] == start.error_count(patterns)
 
 
-def test_large_fields_need_more_than_16_bits():
+@pytest.mark.parametrize("output_weights", [None, (1, -1, 1, 1, -1, -1, 1, 1, 1)])
+def test_a_walk_of_several_stretches_over_several_blocks_of_patterns(output_weights):
+    rng = np.random.default_rng(0)
+    machine = bl.CommitteeMachine(2001, 9, output_weights)
+    patterns = bl.Patterns.random(1100, 2001, rng)
+    start = bl.Solution(machine, signs(rng, (9, 2001)))
+    flipped = random_order(rng, np.arange(machine.n_weights))
+    counts = Walker(start, patterns).error_counts(flipped)
+    assert len(counts) > 2 * STRETCH
+    for t in [0, 1, STRETCH - 1, STRETCH, STRETCH + 1, 2 * STRETCH, 12_345, machine.n_weights]:
+        weights = np.array(start.weights)
+        weights.reshape(-1)[flipped[:t]] *= -1
+        assert counts[t] == bl.Solution(machine, weights).error_count(patterns)
+
+
+def test_the_shorter_order_begins_the_longer():
+    orders = [random_order(np.random.default_rng(3), np.arange(50), length) for length in (7, 20, None)]
+    assert sorted(orders[2].tolist()) == list(range(50))
+    assert orders[2][:20].tolist() == orders[1].tolist()
+    assert orders[2][:7].tolist() == orders[0].tolist()
+
+
+@pytest.mark.parametrize("largest", [1, 2, 9, 15, 16, 255, 256, 2**24 - 1])
+def test_counters_have_room_for_every_field(largest):
+    n = _n_planes(largest)
+    assert largest // 2 < 2 ** (n - 1)
+    assert -(-largest // 2) <= 2 ** (n - 1)
+
+
+def test_a_machine_too_large_for_counters_is_refused():
+    with pytest.raises(ValueError, match="16777216 inputs or hidden units is too large"):
+        _n_planes(2**24)
+
+
+def test_large_fields():
     machine, patterns = bl.Perceptron(40_001), bl.Patterns(np.ones((1, 40_001)), [1])
     plus, minus = (bl.Solution(machine, np.full(40_001, s)) for s in (1, -1))
     path = bl.shortest_path(plus, minus, patterns, seed=0)
@@ -49,7 +84,7 @@ def test_large_fields_need_more_than_16_bits():
     assert path.error_counts.sum() == 20_001
 
 
-def test_many_patterns_cross_the_block_of_the_kernel():
+def test_many_patterns():
     patterns = bl.Patterns.random(20_000, 9, seed=1)
     a, b = (bl.Solution(bl.Perceptron(9), bl.Patterns.random(1, 9, s).inputs[0]) for s in (2, 3))
     path = bl.shortest_path(a, b, patterns, seed=0)

@@ -14,9 +14,9 @@ from tests.problems import problems
 
 @settings(max_examples=60)
 @given(
-    problems(max_patterns=30),
+    problems(max_patterns=60),
     st.integers(1, 4),
-    st.integers(1, 40),
+    st.integers(1, 70),
     st.sampled_from([0.3, 1.0, 2.0, math.inf]),
     st.sampled_from([0.1, 1.0]),
     st.sampled_from([0, 1, 2]),

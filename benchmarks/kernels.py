@@ -1,0 +1,280 @@
+"""The kernels beside what a user would write instead: `python benchmarks/kernels.py [--tiny] [--repeat 7]`.
+
+Ours runs on one thread, PyTorch on all cores, in one process, taking turns; times are medians. Before anything is timed
+both are checked to compute the same. Bounds come from peaks measured on this machine (`peaks.py`): the operations of a
+kernel, counted as its docstring says, over the rate of a loop that does nothing else.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import peers
+import torch
+from llvmlite.binding import get_host_cpu_name
+from peaks import measure
+from rich.console import Console
+from rich.table import Table
+
+import binland as bl
+from binland.kernels.vectors import WIDTH
+from binland.rng import generator
+from binland.training import _window
+from binland.walks import _n_planes
+
+CORES = os.cpu_count() or 1
+FRACTIONS = np.linspace(0.01, 0.2, 20)
+
+
+@dataclass
+class Row:
+    """One line of the table; seconds per run. bound: what the operations alone would take, or None."""
+
+    work: str
+    ours: list[float]
+    peer: list[float]
+    bound: float | None
+    note: str = ""
+
+    def cells(self) -> list[str]:
+        """As text: work, ours, peer, ratio of the medians, bound, fraction of the bound, note."""
+        ours, peer = statistics.median(self.ours), statistics.median(self.peer)
+        bound = ["-", "-"] if self.bound is None else [_time(self.bound), f"{self.bound / ours:.2f}"]
+        return [self.work, _spread(self.ours), _spread(self.peer), f"{peer / ours:.1f}", *bound, self.note]
+
+
+def _time(seconds: float) -> str:
+    unit, factor = next((u, f) for u, f in (("s", 1), ("ms", 1e3), ("us", 1e6)) if seconds * f >= 1 or u == "us")
+    return f"{seconds * factor:.3g} {unit}"
+
+
+def _spread(seconds: list[float]) -> str:
+    return f"{_time(statistics.median(seconds))} ({_time(min(seconds))} - {_time(max(seconds))})"
+
+
+def in_turns(repeat: int, *calls: Callable[[], object]) -> list[list[float]]:
+    """Seconds of each call, `repeat` times in turns, after one turn that is not counted."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    for turn in range(repeat + 1):
+        for call, taken in zip(calls, seconds, strict=True):
+            began = time.perf_counter()
+            call()
+            if turn:
+                taken.append(time.perf_counter() - began)
+    return seconds
+
+
+@dataclass
+class Case:
+    """Patterns and machine of one size, for both sides."""
+
+    n_inputs: int
+    n_hidden: int
+    n_patterns: int
+    latent_dim: int
+
+    def __post_init__(self) -> None:
+        manifold = bl.HiddenManifold(self.n_inputs, self.latent_dim, seed=0)
+        self.train, self.test = manifold.sample(self.n_patterns, seed=1), manifold.sample(10_000, seed=2)
+        self.machine = bl.CommitteeMachine(self.n_inputs, self.n_hidden)
+        self.X, self.y = _floats(self.train.inputs), _floats(self.train.labels)
+
+    def flip_bound(self, peaks: dict[str, float]) -> float:
+        """Seconds of the logic of one flip: n + m + 10 operations, by lanes.walk and lanes.tally."""
+        return self._bits * (_n_planes(self.n_inputs) + _n_planes(self.n_hidden) + 10) / peaks["logic"]
+
+    def start_bound(self, peaks: dict[str, float]) -> float:
+        """Seconds of the logic that counts all agreeing weights, by lanes.add."""
+        return self._bits * self.machine.n_weights * (2 * _n_planes(self.n_inputs) + 8) / 7 / peaks["logic"]
+
+    @property
+    def _bits(self) -> int:
+        """Bits of the registers that hold all patterns."""
+        return -(-self.n_patterns // (64 * WIDTH)) * 64 * WIDTH
+
+    def random_solution(self, seed: int) -> bl.Solution:
+        """Random weights."""
+        signs = 2 * np.random.default_rng(seed).integers(0, 2, self.machine.weight_shape) - 1
+        return bl.Solution(self.machine, signs)
+
+
+def _floats(signs: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(signs.astype(np.float32))
+
+
+def path(case: Case, repeat: int, peaks: dict[str, float]) -> list[Row]:
+    """Errors after every flip of a shortest path, against 100 points of it, and against every flip in NumPy."""
+    start, end = case.random_solution(3), case.random_solution(4)
+    weights, inputs, labels = _floats(start.weights), case.train.inputs, case.train.labels
+    found = bl.shortest_path(start, end, case.train, seed=5)
+    flipped = torch.from_numpy(found.flipped)
+    cuts, counts = peers.path_errors(weights, flipped, 100, case.X, case.y)
+    assert counts.tolist() == found.error_counts[cuts].tolist(), "PyTorch finds other errors on the path"
+    every = peers.path_errors_incremental(start.weights, found.flipped, inputs, labels)
+    assert np.array_equal(every, found.error_counts), "NumPy finds other errors on the path"
+
+    def points() -> None:
+        differing = torch.nonzero(_floats(start.weights).view(-1) != _floats(end.weights).view(-1)).view(-1)
+        order = differing[torch.randperm(len(differing))]
+        peers.path_errors(_floats(start.weights), order, 100, case.X, case.y)
+
+    ours, hundred = in_turns(repeat, lambda: bl.shortest_path(start, end, case.train, seed=5), points)
+    every_time = in_turns(1, lambda: peers.path_errors_incremental(start.weights, found.flipped, inputs, labels))[0]
+    bound = case.start_bound(peaks) + found.length * case.flip_bound(peaks)
+    each = f"{1e9 * statistics.median(ours) / found.length:.1f} ns per flip"
+    work = f"path, {found.length} flips, N = {case.n_inputs}"
+    return [
+        Row(f"{work}; PyTorch: 100 points", ours, hundred, bound, each),
+        Row(f"{work}; NumPy: every flip", ours, every_time, bound),
+    ]
+
+
+def local_energy(case: Case, repeat: int, peaks: dict[str, float], epochs: int) -> list[Row]:
+    """10 realisations at 20 fractions of flips up to 20 % (the range of our figures) and up to 50 %."""
+    solution = bl.fit(case.machine, case.train, bl.SGD(epochs=epochs), seed=0)
+    weights = _floats(solution.weights)
+    rows = []
+    for top in (0.2, 0.5):
+        fractions = FRACTIONS * top / 0.2
+        ours, theirs = in_turns(
+            repeat,
+            lambda: bl.local_energy(solution, case.train, fractions, 10, seed=0),  # noqa: B023
+            lambda: peers.local_energy(weights, fractions, 10, case.X, case.y),  # noqa: B023
+        )
+        counts = peers.local_energy(weights, fractions, 10, case.X, case.y).numpy()
+        samples = bl.local_energy(solution, case.train, fractions, 10, seed=0).samples
+        rises = counts / case.n_patterns - solution.error(case.train)
+        error = np.sqrt((rises.var(axis=1, ddof=1) + samples.var(axis=1, ddof=1)) / 10 + (0.5 / case.n_patterns) ** 2)
+        deviation = np.abs(rises.mean(axis=1) - samples.mean(axis=1)) / error
+        assert deviation.max() < 6, f"local energies differ by {deviation.max():.1f} standard errors"
+        flips = 10 * round(top * case.machine.n_weights)
+        bound = case.start_bound(peaks) + flips * case.flip_bound(peaks)
+        rows.append(Row(f"local energy, 10 x 20, up to {top:.0%}, N = {case.n_inputs}", ours, theirs, bound))
+    return rows
+
+
+def training(
+    case: Case, algorithm: bl.SGD | bl.RSGD, repeat: int, peaks: dict[str, float], runs: int
+) -> tuple[Row, str]:
+    """Runs per hour and machine: as many of ours at once as there are cores, one of PyTorch's on all of them."""
+    name, machine = type(algorithm).__name__, case.machine
+    replicas = algorithm.replicas if isinstance(algorithm, bl.RSGD) else 1
+    pulls = [algorithm.learning_rate * algorithm.pull(e) if replicas > 1 else 0.0 for e in range(algorithm.epochs)]
+
+    def twin(seed: int, epochs: int) -> tuple[list[int], np.ndarray]:
+        """PyTorch from our initial latents with our mini-batches: errors after every epoch, signs at the end."""
+        _, *streams = generator(seed, "fit").spawn(1 + replicas)
+        width = algorithm.init_bound(case.n_inputs, case.n_hidden)
+        shape = (case.n_hidden, case.n_inputs)
+        latents = _floats(np.stack([rng.uniform(-width, width, shape) for rng in streams]))
+        orders = [np.stack([rng.permutation(case.n_patterns) for rng in streams]) for _ in range(epochs)]
+        window = _window(machine, algorithm.ste_window)
+        run = peers.train(
+            latents, torch.from_numpy(np.array(orders)), case.X, case.y,
+            algorithm.batch_size, algorithm.learning_rate, window, pulls[:epochs],
+        )  # fmt: skip
+        curve = list(run)
+        return curve, np.where(latents.mean(0).numpy() >= 0, 1, -1)
+
+    def several() -> None:
+        with ThreadPoolExecutor(CORES) as pool:
+            list(pool.map(lambda seed: bl.fit(machine, case.train, algorithm, seed), range(CORES)))
+
+    differing = []
+    for epochs in (1, 2, 3):
+        short = bl.fit(machine, case.train, type(algorithm)(epochs=epochs), seed=0)
+        differing.append(float(np.mean(short.weights != twin(0, epochs)[1])))
+    errors = []
+    for seed in range(runs):
+        fitted = bl.fit(machine, case.train, algorithm, seed)
+        theirs = bl.Solution(machine, twin(seed, algorithm.epochs)[1])
+        errors.append([fitted.error(case.test), theirs.error(case.test)])
+    ours, one, peer = in_turns(
+        repeat, several, lambda: bl.fit(machine, case.train, algorithm, 0), lambda: twin(0, algorithm.epochs)
+    )
+    # Additions of table entries, the tables themselves, and the popcounts of the forward pass.
+    work = replicas * algorithm.epochs * case.n_patterns * case.n_inputs
+    additions = work * (case.n_hidden + 2**5) / 5 / peaks["additions"]
+    bound = (additions + work * case.n_hidden / peaks["distances"]) / CORES
+    label = f"{name}, {algorithm.epochs} epochs, N = {case.n_inputs}, per run and machine"
+    row = Row(label, [t / CORES for t in ours], peer, bound, f"one run alone, one thread: {_spread(one)}")
+    found = 100 * np.array(errors)
+    gap = found[:, 0] - found[:, 1]
+    same = (
+        f"{name}, N = {case.n_inputs}: weights that differ from PyTorch's after 1, 2, 3 epochs: "
+        + ", ".join(f"{d:.2g}" for d in differing)
+        + f"; test error after {algorithm.epochs}, mean of {runs} runs: ours {found[:, 0].mean():.2f} %, PyTorch"
+        + f" {found[:, 1].mean():.2f} %, difference {gap.mean():.2f} +- {gap.std(ddof=1) / np.sqrt(runs):.2f}"
+        " (standard error of paired runs)"
+    )
+    return row, same
+
+
+def alignment(case: Case, repeat: int) -> Row:
+    """Matching of the units."""
+    moving, target = case.random_solution(6), case.random_solution(7)
+    assert np.array_equal(bl.align(moving, to=target).solution.weights, peers.align(moving.weights, target.weights))
+    ours, peer = in_turns(
+        10 * repeat, lambda: bl.align(moving, to=target), lambda: peers.align(moving.weights, target.weights)
+    )
+    return Row(
+        f"align, H = {case.n_hidden}, N = {case.n_inputs}; NumPy and SciPy", ours, peer, None, "SciPy's matching"
+    )
+
+
+def processor() -> str:
+    """Name of the CPU as the system gives it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Check, time, print."""
+    parser = argparse.ArgumentParser(description="kernels beside PyTorch and NumPy")
+    parser.add_argument("--tiny", action="store_true", help="small sizes: that it works, not how fast")
+    parser.add_argument("--repeat", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=8, help="paired runs whose test errors are compared")
+    arguments = parser.parse_args()
+    torch.set_num_threads(CORES)
+    repeat, runs = (2, 2) if arguments.tiny else (arguments.repeat, arguments.runs)
+    sizes = [(101, 11, 151, 51)] if arguments.tiny else [(1001, 101, 1503, 501), (2001, 101, 1503, 501)]
+    epochs = 4 if arguments.tiny else 200
+    peaks = measure()
+    console = Console(width=None if Console().is_terminal else 200)
+    console.print(
+        f"{processor()} ({get_host_cpu_name()}), {CORES} cores, registers of {64 * WIDTH} bits."
+        f" PyTorch {torch.__version__} on {CORES} threads.\n"
+        f"Measured peaks of one thread: {peaks['logic']:.3g} bits of logic, {peaks['additions']:.3g} float32 additions"
+        f" with a load, {peaks['distances']:.3g} bits compared and counted, per second."
+    )
+    rows: list[Row] = []
+    remarks: list[str] = []
+    for k, size in enumerate(sizes):
+        case = Case(*size)
+        if k == 0:
+            rows += path(case, repeat, peaks)
+            rows += local_energy(case, repeat, peaks, epochs)
+            rows.append(alignment(case, repeat))
+        for algorithm in (bl.SGD(epochs=epochs), bl.RSGD(epochs=epochs)):
+            row, remark = training(case, algorithm, max(2, repeat // 2), peaks, runs if k == 0 else max(2, runs // 2))
+            rows.append(row)
+            remarks.append(remark)
+    table = Table("work", "ours (min - max)", "peer (min - max)", "ratio", "bound", "of the bound", "", box=None)
+    for row in rows:
+        table.add_row(*row.cells())
+    console.print(table)
+    for remark in remarks:
+        console.print(remark)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What this machine can do on one thread, measured: the bounds that kernels are compared with."""
+
+import time
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from binland.bits import aligned
+from binland.kernels.vectors import FLOATS, WIDTH, load, load_words, plus, plus_distance, splat, store, store_words
+
+CHAINS = 12
+
+
+@intrinsic
+def _logic(typing_context, words, count):
+    """count rounds of 2 CHAINS operations, x <- (x + y) ^ z, on registers of WIDTH words: they cannot be simplified."""
+
+    def codegen(context, b, signature, arguments):
+        register = ir.VectorType(ir.IntType(64), WIDTH)
+        pointer = context.make_array(signature.args[0])(context, b, value=arguments[0]).data
+        pointer = b.bitcast(pointer, register.as_pointer())
+        number = ir.IntType(64)
+        start = [b.load(b.gep(pointer, [ir.Constant(number, k)]), align=8) for k in range(CHAINS)]
+        y, z = (b.load(b.gep(pointer, [ir.Constant(number, k)]), align=8) for k in (CHAINS, CHAINS + 1))
+        before, inside, after = b.block, b.append_basic_block("inside"), b.append_basic_block("after")
+        b.branch(inside)
+        b.position_at_end(inside)
+        s = b.phi(number)
+        s.add_incoming(ir.Constant(number, 0), before)
+        x = [b.phi(register) for _ in range(CHAINS)]
+        for phi, value in zip(x, start, strict=True):
+            phi.add_incoming(value, before)
+        new = [b.xor(b.add(value, y), z) for value in x]
+        following = b.add(s, ir.Constant(number, 1))
+        s.add_incoming(following, inside)
+        for phi, value in zip(x, new, strict=True):
+            phi.add_incoming(value, inside)
+        b.cbranch(b.icmp_signed("<", following, arguments[1]), inside, after)
+        b.position_at_end(after)
+        for k, value in enumerate(new):
+            b.store(value, b.gep(pointer, [ir.Constant(number, k)]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(words, types.int64), codegen
+
+
+@numba.njit
+def _run_logic(words, count):
+    _logic(words, count)
+
+
+@numba.njit
+def _run_additions(floats, sums, count):
+    total0, total1 = splat(np.float32(0.0)), splat(np.float32(0.0))
+    total2, total3 = splat(np.float32(0.0)), splat(np.float32(0.0))
+    for _ in range(count):
+        for place in range(0, floats.shape[0], 4 * FLOATS):
+            total0 = plus(total0, load(floats, place))
+            total1 = plus(total1, load(floats, place + FLOATS))
+            total2 = plus(total2, load(floats, place + 2 * FLOATS))
+            total3 = plus(total3, load(floats, place + 3 * FLOATS))
+    store(sums, 0, plus(plus(total0, total1), plus(total2, total3)))
+
+
+@numba.njit
+def _run_distances(words, out, count):
+    total0, total1 = load_words(words, 0), load_words(words, 0)
+    other = load_words(words, WIDTH)
+    for _ in range(count):
+        for place in range(0, words.shape[0], 2 * WIDTH):
+            total0 = plus_distance(total0, other, load_words(words, place))
+            total1 = plus_distance(total1, other, load_words(words, place + WIDTH))
+    store_words(out, 0, total0)
+    store_words(out, WIDTH, total1)
+
+
+def _best(call, repetitions=7):
+    call()
+    seconds = []
+    for _ in range(repetitions):
+        began = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+def measure():
+    """Per second: logic on bits, float32 additions with a load from the level 1 cache, bits compared and counted."""
+    words, floats, out = aligned((1024,), np.uint64), aligned((4096,), np.float32), aligned((64,), np.uint64)
+    rounds = 100_000
+    return {
+        "logic": rounds * 2 * CHAINS * 64 * WIDTH / _best(lambda: _run_logic(words, rounds)),
+        "additions": 2000 * len(floats) / _best(lambda: _run_additions(floats, np.empty(FLOATS, np.float32), 2000)),
+        "distances": 2000 * 64 * len(words) / _best(lambda: _run_distances(words, out, 2000)),
+    }
+
+
+if __name__ == "__main__":
+    print({name: f"{rate:.3g}" for name, rate in measure().items()})
