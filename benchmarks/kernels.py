@@ -30,6 +30,7 @@ from binland.training import _window
 from binland.walks import _n_planes
 
 CORES = os.cpu_count() or 1
+TURN, PAUSE = 0.1, 0.25
 FRACTIONS = np.linspace(0.01, 0.2, 20)
 
 
@@ -60,14 +61,21 @@ def _spread(seconds: list[float]) -> str:
 
 
 def in_turns(repeat: int, *calls: Callable[[], object]) -> list[list[float]]:
-    """Seconds of each call, `repeat` times in turns, after one turn that is not counted."""
+    """Seconds of each call, `repeat` times in turns, after one turn that is not counted.
+
+    A turn is as many calls as fit TURN seconds, at least one, after a PAUSE: threads of the other side go on spinning
+    for a while when their work is done.
+    """
     seconds: list[list[float]] = [[] for _ in calls]
     for turn in range(repeat + 1):
         for call, taken in zip(calls, seconds, strict=True):
-            began = time.perf_counter()
-            call()
+            time.sleep(PAUSE)
+            began, made = time.perf_counter(), 0
+            while made == 0 or time.perf_counter() - began < TURN:
+                call()
+                made += 1
             if turn:
-                taken.append(time.perf_counter() - began)
+                taken.append((time.perf_counter() - began) / made)
     return seconds
 
 
@@ -126,7 +134,7 @@ def path(case: Case, repeat: int, peaks: dict[str, float]) -> list[Row]:
         peers.path_errors(_floats(start.weights), order, 100, case.X, case.y)
 
     ours, hundred = in_turns(repeat, lambda: bl.shortest_path(start, end, case.train, seed=5), points)
-    every_time = in_turns(1, lambda: peers.path_errors_incremental(start.weights, found.flipped, inputs, labels))[0]
+    (every_time,) = in_turns(1, lambda: peers.path_errors_incremental(start.weights, found.flipped, inputs, labels))
     bound = case.start_bound(peaks) + found.length * case.flip_bound(peaks)
     each = f"{1e9 * statistics.median(ours) / found.length:.1f} ns per flip"
     work = f"path, {found.length} flips, N = {case.n_inputs}"
@@ -222,7 +230,7 @@ def alignment(case: Case, repeat: int) -> Row:
     moving, target = case.random_solution(6), case.random_solution(7)
     assert np.array_equal(bl.align(moving, to=target).solution.weights, peers.align(moving.weights, target.weights))
     ours, peer = in_turns(
-        10 * repeat, lambda: bl.align(moving, to=target), lambda: peers.align(moving.weights, target.weights)
+        repeat, lambda: bl.align(moving, to=target), lambda: peers.align(moving.weights, target.weights)
     )
     return Row(
         f"align, H = {case.n_hidden}, N = {case.n_inputs}; NumPy and SciPy", ours, peer, None, "SciPy's matching"

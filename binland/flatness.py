@@ -108,5 +108,5 @@ def _sampled_counts(
     counts = np.empty(flipped.shape, np.int64)
     for r in range(realizations):
         order = random_order(np.random.default_rng([*root, 0, r]), weights, flipped[:, r].max())
-        counts[:, r] = walker.error_counts(order)[flipped[:, r]]
+        counts[:, r] = walker.error_counts_after(order, flipped[:, r])
     return counts

@@ -10,7 +10,7 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.lanes import PLANES
 from binland.kernels.vectors import WIDTH
-from binland.kernels.walk import flips_into, follow, shuffle_into, start_into, vote_into, walk_errors_into
+from binland.kernels.walk import STRETCH, flips_into, follow, shuffle_into, start_into, vote_into, walk_errors_into
 from binland.models import Machine, Solution, check_fit
 
 Indices = TypeVar("Indices", NDArray[np.int32], NDArray[np.int64])
@@ -35,8 +35,11 @@ class Counters:
         self._vote()
 
     def _vote(self) -> None:
-        patterns = self.patterns
-        self.error_count = int(vote_into(self.fields, patterns.negative, patterns.real, self.signs, self.votes))
+        patterns, blocks = self.patterns, range(len(self.fields))
+        self.error_count = sum(
+            vote_into(self.fields[v], patterns.negative[v], patterns.real[v], self.signs[v], self.votes[v])
+            for v in blocks
+        )
 
     def follow(self, words: Words) -> int:
         """Errors of the machine with packed weights (H, W), to which the counters move."""
@@ -55,14 +58,26 @@ class Walker:
 
     def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
         """(d + 1,) int64 errors of the start and after every flip; flipped (d,): distinct flat indices of weights."""
+        length = len(flipped)
+        errors = np.empty(length + 1, np.int64)
+        errors[0] = self._start.error_count
+        self._walk(flipped, np.append(np.arange(STRETCH, length, STRETCH), length), True, errors[1:])
+        return errors
+
+    def error_counts_after(self, flipped: Indices, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(S,) int64 errors after the first lengths[s] of the flips, for less than after each of them."""
+        order = np.argsort(lengths)
+        errors = np.empty(len(lengths), np.int64)
+        self._walk(flipped, lengths[order], False, errors)
+        return errors[np.argsort(order)]
+
+    def _walk(self, flipped: Indices, ends: NDArray[np.int64], every: bool, errors: NDArray[np.int64]) -> None:
         start, patterns = self._start, self._start.patterns
         flips = np.empty(len(flipped), np.int64)
         flips_into(flipped, self._weights, start.output_signs, flips)
-        errors = np.empty(len(flipped) + 1, np.int64)
-        errors[0] = start.error_count
         fields, signs, votes = (_copy(counters) for counters in (start.fields, start.signs, start.votes))
-        walk_errors_into(flips, patterns.rows, fields, signs, votes, patterns.negative, patterns.real, errors[1:])
-        return errors
+        negative, real = patterns.negative, patterns.real
+        walk_errors_into(flips, ends, every, patterns.rows, fields, signs, votes, negative, real, errors)
 
 
 def random_order(rng: np.random.Generator, items: Indices, length: int | None = None) -> Indices:

@@ -54,6 +54,8 @@ def test_a_walk_of_several_stretches_over_several_blocks_of_patterns(output_weig
         weights = np.array(start.weights)
         weights.reshape(-1)[flipped[:t]] *= -1
         assert counts[t] == bl.Solution(machine, weights).error_count(patterns)
+    lengths = rng.integers(0, machine.n_weights + 1, 30)
+    assert Walker(start, patterns).error_counts_after(flipped, lengths).tolist() == counts[lengths].tolist()
 
 
 def test_the_shorter_order_begins_the_longer():

@@ -87,25 +87,24 @@ def follow(old, new, output_weights, rows, fields):
 
 @kernel
 def vote_into(fields, negative, real, signs, votes):
-    """Signs of the units and counters of votes; returns the number of errors.
+    """Signs of the units and counters of votes, of one block of patterns; returns the number of errors.
 
-    fields (V, H, n, WIDTH) as of `start_into`; negative, real (V, WIDTH) uint64: patterns with label -1, patterns
-    that exist. Written: signs (V, H, WIDTH), the units' sign planes, votes (V, m, WIDTH), the patterns' counters.
-    Cost H P / 64.
+    fields (H, n, WIDTH) uint64 as of `start_into`; negative, real (WIDTH,) uint64: patterns with label -1, patterns
+    that exist. Written: signs (H, WIDTH), the units' sign planes, votes (m, WIDTH), the patterns' counters. Cost H
+    WIDTH.
     """
-    V, H = fields.shape[:2]
-    positive = 2 * np.arange(H)
-    complements = np.empty((2 * H, fields.shape[3]), np.uint64)
+    H, n, width = fields.shape
+    places = 2 * np.arange(H)
+    complements = np.empty((2 * H, width), np.uint64)
+    for h in range(H):
+        for w in range(width):
+            signs[h, w] = fields[h, n - 1, w]
+            complements[2 * h, w] = ~fields[h, n - 1, w]
+    fill(votes, -((H + 1) // 2))
+    add(places, complements, votes.shape[0], votes)
     errors = np.uint64(0)
-    for v in range(V):
-        for h in range(H):
-            for w in range(fields.shape[3]):
-                signs[v, h, w] = fields[v, h, -1, w]
-                complements[2 * h, w] = ~fields[v, h, -1, w]
-        fill(votes[v], -((H + 1) // 2))
-        add(positive, complements, votes.shape[1], votes[v])
-        for w in range(fields.shape[3]):
-            errors += popcount((votes[v, -1, w] ^ negative[v, w]) & real[v, w])
+    for w in range(width):
+        errors += popcount((votes[-1, w] ^ negative[w]) & real[w])
     return np.int64(errors)
 
 
@@ -135,50 +134,63 @@ def flips_into(flipped, weights, output_weights, flips):
 
 
 @kernel
-def group_into(flips, n_units, grouped, starts):
-    """Sort the flips of each stretch by unit, keeping their order.
+def group_into(flips, ends, n_units, every, grouped, starts):
+    """Sort the flips of each stretch of a walk by unit, keeping their order.
 
-    flips (d,) int64: unit << 32 | row. Written: grouped (d,) int64, place in the stretch << 32 | row, and
-    starts (S n_units + 1,) int64, zero before: those of unit h in stretch s begin at starts[s n_units + h]. Cost d.
+    flips (d,) int64: unit << 32 | row; ends (S,) int64, where stretches end, not falling. Written: grouped (d,)
+    int64: the row, and its place in the stretch << 32 if `every`; starts (S n_units + 1,) int64: those of unit h in
+    stretch s begin at starts[s n_units + h]. Cost d.
     """
-    d = flips.shape[0]
-    for t in range(d):
-        starts[(t // STRETCH) * n_units + (flips[t] >> 32) + 1] += 1
-    for k in range(1, starts.shape[0]):
-        starts[k] += starts[k - 1]
-    following = starts.copy()
-    for t in range(d):
-        group = (t // STRETCH) * n_units + (flips[t] >> 32)
-        grouped[following[group]] = (t % STRETCH) << 32 | (flips[t] & 0xFFFFFFFF)
-        following[group] += 1
+    following = np.empty(n_units, np.int64)
+    first = 0
+    for s in range(ends.shape[0]):
+        for h in range(n_units):
+            following[h] = 0
+        for t in range(first, ends[s]):
+            following[flips[t] >> 32] += 1
+        place = first
+        for h in range(n_units):
+            starts[s * n_units + h] = place
+            place += following[h]
+            following[h] = starts[s * n_units + h]
+        for t in range(first, ends[s]):
+            unit = flips[t] >> 32
+            grouped[following[unit]] = (flips[t] & 0xFFFFFFFF) | ((t - first) << 32 if every else 0)
+            following[unit] += 1
+        first = ends[s]
+    starts[ends.shape[0] * n_units] = first
 
 
 @kernel
-def walk_errors_into(flips, rows, fields, signs, votes, negative, real, errors):
-    """Errors after every flip of a walk.
+def walk_errors_into(flips, ends, every, rows, fields, signs, votes, negative, real, errors):
+    """Errors on a walk: after every flip, or after some.
 
     flips (d,) int64: unit << 32 | row of `rows` whose bit says where the unit's counter goes up (the unit's new
-    weight times its output weight +1: row 2 i + 1, else 2 i). rows as in `start_into`; fields, signs, votes,
-    negative, real as in `vote_into`; the first three are overwritten with those of the end. Written: errors (d,)
-    int64. Cost d P (n + m) / 512 operations on registers of 512 bits, and as many loads and stores as the walk has
-    flips, times P / 128.
+    weight times its output weight +1: row 2 i + 1, else 2 i). ends (S,) int64, not falling, the last at most d: where
+    stretches of the walk end. every: count after each flip (stretches are then of STRETCH flips or less), else after
+    each stretch. rows (V, 2 N, WIDTH) as in `start_into`; fields (V, H, n, WIDTH), signs (V, H, WIDTH), votes (V, m,
+    WIDTH), negative, real (V, WIDTH) as in `vote_into`; the first three are overwritten with those of the end.
+    Written: errors (d,) or (S,) int64. Cost per flip and register of patterns: n + m + 10 logical operations, 3 loads
+    and 2 stores, or n + 3, 1 and 1.
     """
     V, H, n = fields.shape[:3]
-    d = flips.shape[0]
-    stretches = (d + STRETCH - 1) // STRETCH
+    S = ends.shape[0]
     units = flips >> 32
-    grouped = np.empty(d, np.int64)
-    starts = np.zeros(stretches * H + 1, np.int64)
-    group_into(flips, H, grouped, starts)
-    new_signs = np.empty((min(d, STRETCH), rows.shape[2]), np.uint64)
-    wrong = np.empty(min(d, STRETCH), np.int64)
-    for t in range(d):
+    grouped, starts = np.empty(flips.shape[0], np.int64), np.empty(S * H + 1, np.int64)
+    group_into(flips, ends, H, every, grouped, starts)
+    new_signs, wrong = np.empty((STRETCH, rows.shape[2]), np.uint64), np.empty(STRETCH, np.int64)
+    for t in range(errors.shape[0]):
         errors[t] = 0
     for v in range(V):
-        for s in range(stretches):
-            first, last = s * STRETCH, min(d, (s + 1) * STRETCH)
+        first = 0
+        for s in range(S):
+            last = ends[s]
             for h in range(H):
                 walk(grouped, starts[s * H + h], starts[s * H + h + 1], rows[v], n, fields[v, h], new_signs)
-            tally(units[first:last], new_signs, signs[v], votes.shape[1], votes[v], negative[v], real[v], wrong)
-            for t in range(first, last):
-                errors[t] += wrong[t - first]
+            if every:
+                tally(units[first:last], new_signs, signs[v], votes.shape[1], votes[v], negative[v], real[v], wrong)
+                for t in range(first, last):
+                    errors[t] += wrong[t - first]
+            else:
+                errors[s] += vote_into(fields[v], negative[v], real[v], signs[v], votes[v])
+            first = last
