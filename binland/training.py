@@ -11,7 +11,7 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.training import ENTRY, GROUP, PORTION, TILE, Scratch, StepRule, centre_into, train_epoch
 from binland.kernels.vectors import WIDTH
-from binland.models import Machine, Replicas, Solution, check_fit
+from binland.models import Machine, Replicas, Solution, check_fit, count_words
 from binland.rng import Seed, generator
 from binland.walks import Counters
 
@@ -131,7 +131,8 @@ class _State:
             signs = as_signs(latents)
             replicas = Replicas(
                 weights=signs.reshape(-1, *shape),
-                errors=np.array(self.error_counts()[1:]) / self.patterns.n_patterns,
+                errors=np.array([count_words(self.machine, words, self.patterns) for words in self.words])
+                / self.patterns.n_patterns,
                 history=history[:, 1:],
                 spread=_mean_distance(signs),
             )
