@@ -27,7 +27,7 @@ import binland as bl
 from binland.kernels.vectors import WIDTH
 from binland.rng import generator
 from binland.training import _window
-from binland.walks import _n_planes
+from binland.walks import n_planes
 
 CORES = os.cpu_count() or 1
 TURN, PAUSE = 0.1, 0.25
@@ -96,11 +96,11 @@ class Case:
 
     def flip_bound(self, peaks: dict[str, float]) -> float:
         """Seconds of the logic of one flip: n + m + 10 operations, by lanes.walk and lanes.tally."""
-        return self._bits * (_n_planes(self.n_inputs) + _n_planes(self.n_hidden) + 10) / peaks["logic"]
+        return self._bits * (n_planes(self.n_inputs) + n_planes(self.n_hidden) + 10) / peaks["logic"]
 
     def start_bound(self, peaks: dict[str, float]) -> float:
         """Seconds of the logic that counts all agreeing weights, by lanes.add."""
-        return self._bits * self.machine.n_weights * (2 * _n_planes(self.n_inputs) + 8) / 7 / peaks["logic"]
+        return self._bits * self.machine.n_weights * (2 * n_planes(self.n_inputs) + 8) / 7 / peaks["logic"]
 
     @property
     def _bits(self) -> int:

@@ -73,6 +73,13 @@ class Patterns:
         """The same inputs with independent uniform labels (P,). Raises InvalidInputError on a bad seed."""
         return Patterns(self.inputs, random_signs(generator(seed, "random_labels"), self.n_patterns))
 
+    def __getstate__(self) -> dict[str, Signs]:
+        """What is pickled: not what the kernels read, whose layout is that of one CPU."""
+        return {"inputs": self.inputs, "labels": self.labels}
+
+    def __setstate__(self, state: dict[str, Signs]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
     @property
     def n_patterns(self) -> int:
         """Number of patterns P."""
@@ -115,7 +122,7 @@ class Patterns:
     @cached_property
     def stacks(self) -> Words:
         """(S, W, WIDTH) uint64: `words` with WIDTH patterns side by side, padded with 0."""
-        rows = aligned((-(-self.n_patterns // WIDTH) * WIDTH, self.words.shape[1]), np.uint64)
+        rows = np.zeros((-(-self.n_patterns // WIDTH) * WIDTH, self.words.shape[1]), np.uint64)
         rows[: self.n_patterns] = self.words
         out = aligned((len(rows) // WIDTH, rows.shape[1], WIDTH), np.uint64)
         out[:] = rows.reshape(-1, WIDTH, rows.shape[1]).swapaxes(1, 2)

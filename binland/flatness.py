@@ -56,7 +56,8 @@ def local_energy(
     are independent, those of one realisation at two fractions share their first flips (what is drawn at a fraction
     depends on the seed and on its value only). "exact" is the expectation over all draws in closed form, without
     sampling noise (realizations and seed not used).
-    Raises InvalidInputError on fractions outside [0, 1], unknown options or patterns of another width.
+    Raises InvalidInputError on fractions outside [0, 1], unknown options, patterns of another width, and beyond 2^24
+    inputs or hidden units.
     """
     check_solutions(solution)
     check_fit(solution.machine, patterns)

@@ -112,7 +112,7 @@ def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed
     """Random shortest path: the differing weights flipped one at a time in a uniformly random order (appendix B).
 
     The error after every flip is exact, by incremental update (cost d P for d flips, plus one evaluation).
-    Raises InvalidInputError if the machines or the number of inputs differ.
+    Raises InvalidInputError if the machines or the number of inputs differ, and beyond 2^24 inputs or hidden units.
     """
     check_same(start, end)
     return _path(Walker(start, patterns), _differing(start, end), generator(seed, "shortest_path"))

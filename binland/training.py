@@ -26,7 +26,7 @@ def fit(
     start: latents of shape machine.weight_shape to begin with, clipped, for every replica, instead of random ones.
     Returns the binary weights with latents, train-error history and, for RSGD, the replicas. A run that has not
     reached zero error is returned all the same: look at .error or .history.
-    Raises InvalidInputError if the patterns or the start do not fit the machine.
+    Raises InvalidInputError if the patterns or the start do not fit the machine, or beyond 2^24 inputs or hidden units.
     """
     check_fit(machine, patterns)
     check_algorithm(algorithm)
@@ -112,15 +112,15 @@ class _State:
     def latents(self) -> Latents:
         """(R, H, N)"""
         rows = self.tiles.transpose(1, 2, 0, 3).reshape(*self.words.shape[:2], -1)
-        return np.ascontiguousarray(rows[..., : self.machine.n_inputs])
+        return np.array(rows[..., : self.machine.n_inputs], order="C")
 
     def error_counts(self) -> list[int]:
         """Errors of the centre, then of each replica (of the run alone, twice, if there is one)."""
         if len(self.words) == 1:
-            return 2 * [self.counters[0].follow(self.words[0])]
+            return 2 * [self.counters[0].move_to(self.words[0])]
         centre = np.zeros_like(self.words[0])
         centre_into(self.tiles, self.machine.n_inputs, centre)
-        return [counters.follow(words) for counters, words in zip(self.counters, [centre, *self.words], strict=True)]
+        return [counters.move_to(words) for counters, words in zip(self.counters, [centre, *self.words], strict=True)]
 
     def solution(self, history: NDArray[np.float64]) -> Solution:
         """The centre of the replicas as a solution; history (epochs, 1 + R)."""

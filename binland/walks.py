@@ -27,9 +27,9 @@ class Counters:
         check_fit(machine, patterns)
         self.patterns, self.output_signs = patterns, machine.output_signs
         blocks, h = len(patterns.rows), machine.n_hidden
-        self.fields = aligned((blocks, h, _n_planes(machine.n_inputs), WIDTH), np.uint64)
+        self.fields = aligned((blocks, h, n_planes(machine.n_inputs), WIDTH), np.uint64)
         self.signs = aligned((blocks, h, WIDTH), np.uint64)
-        self.votes = aligned((blocks, _n_planes(h), WIDTH), np.uint64)
+        self.votes = aligned((blocks, n_planes(h), WIDTH), np.uint64)
         start_into(weights, self.output_signs, patterns.rows, self.fields)
         self._words = pack(weights)
         self._vote()
@@ -41,7 +41,7 @@ class Counters:
             for v in blocks
         )
 
-    def follow(self, words: Words) -> int:
+    def move_to(self, words: Words) -> int:
         """Errors of the machine with packed weights (H, W), to which the counters move."""
         follow(self._words, words, self.output_signs, self.patterns.rows, self.fields)
         self._vote()
@@ -93,7 +93,7 @@ def _copy(words: Words) -> Words:
     return out
 
 
-def _n_planes(largest: int) -> int:
+def n_planes(largest: int) -> int:
     """Planes of a counter from -ceil(largest / 2) to largest / 2."""
     for n in PLANES:
         if largest < 1 << n:

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -100,3 +102,13 @@ def test_bad_sizes_are_refused(sizes):
 def test_bad_seeds_are_refused(seed):
     with pytest.raises(ValueError, match="seed="):
         bl.HiddenManifold(3, 3, seed=seed)
+
+
+def test_pickled_patterns_carry_no_layout_of_this_cpu():
+    patterns = bl.Patterns.random(9, 5, seed=0)
+    assert len({patterns.rows.shape, patterns.stacks.shape, patterns.real.shape}) == 3  # filled
+    again = pickle.loads(pickle.dumps(patterns))
+    assert set(again.__dict__) == {"inputs", "labels"}
+    assert np.array_equal(again.inputs, patterns.inputs)
+    assert np.array_equal(again.labels, patterns.labels)
+    assert not again.inputs.flags.writeable

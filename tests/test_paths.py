@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 import binland as bl
 from binland.kernels.walk import STRETCH
 from binland.paths import midpoint_latents
-from binland.walks import Walker, _n_planes, random_order
+from binland.walks import Walker, n_planes, random_order
 from tests.naive import machine as naive
 from tests.problems import problems, signs
 
@@ -58,6 +58,22 @@ def test_a_walk_of_several_stretches_over_several_blocks_of_patterns(output_weig
     assert Walker(start, patterns).error_counts_after(flipped, lengths).tolist() == counts[lengths].tolist()
 
 
+@pytest.mark.parametrize("n_hidden", [15, 16, 17, 101, 300])
+def test_votes_of_many_units_over_several_blocks_of_patterns(n_hidden):
+    rng = np.random.default_rng(n_hidden)
+    machine, train = bl.CommitteeMachine(31, n_hidden), bl.Patterns.random(1100, 31, rng)
+    start = bl.fit(machine, train, bl.SGD(epochs=2), seed=0)
+    outputs = np.ones(n_hidden)
+    errors = naive.count_errors(start.weights, outputs, train.inputs, train.labels)
+    assert round(start.history[-1] * 1100) == errors
+    flipped = random_order(rng, np.arange(machine.n_weights), 40)
+    expected = naive.path_error_counts(start.weights, outputs, train.inputs, train.labels, flipped)
+    assert Walker(start, train).error_counts(flipped).tolist() == expected
+    assert Walker(start, train).error_counts_after(flipped, np.array([40, 0, 7])).tolist() == [
+        expected[k] for k in (40, 0, 7)
+    ]
+
+
 def test_the_shorter_order_begins_the_longer():
     orders = [random_order(np.random.default_rng(3), np.arange(50), length) for length in (7, 20, None)]
     assert sorted(orders[2].tolist()) == list(range(50))
@@ -67,14 +83,14 @@ def test_the_shorter_order_begins_the_longer():
 
 @pytest.mark.parametrize("largest", [1, 2, 9, 15, 16, 255, 256, 2**24 - 1])
 def test_counters_have_room_for_every_field(largest):
-    n = _n_planes(largest)
+    n = n_planes(largest)
     assert largest // 2 < 2 ** (n - 1)
     assert -(-largest // 2) <= 2 ** (n - 1)
 
 
 def test_a_machine_too_large_for_counters_is_refused():
     with pytest.raises(ValueError, match="16777216 inputs or hidden units is too large"):
-        _n_planes(2**24)
+        n_planes(2**24)
 
 
 def test_large_fields():

@@ -16,7 +16,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from binland.kernels.vectors import WIDTH
+from binland.kernels.vectors import WIDTH, pointers, popcounts
 
 Builder = Any
 Value = Any
@@ -114,14 +114,6 @@ def _two_steps(b: Builder, planes: list[Value], moving: Any, up: Any) -> tuple[V
     return first_sign, second_sign, [b.xor(between, moving[1]), *new, second_sign]
 
 
-def _pointers(context: Any, b: Builder, signature: Any, arguments: Any) -> list[Value]:
-    """Arrays as pointers to their data, numbers as they are."""
-    return [
-        context.make_array(kind)(context, b, value=value).data if isinstance(kind, types.Array) else value
-        for kind, value in zip(signature.args, arguments, strict=True)
-    ]
-
-
 def _counters(b: Builder, pointer: Value, n: int) -> list[Value]:
     return [_load(b, pointer, _number(j)) for j in range(n)]
 
@@ -129,10 +121,6 @@ def _counters(b: Builder, pointer: Value, n: int) -> list[Value]:
 def _keep(b: Builder, planes: list[Value], pointer: Value) -> None:
     for j, plane in enumerate(planes):
         _store(b, plane, pointer, _number(j))
-
-
-def _external(b: Builder, name: str, result: Any) -> Any:
-    return cgutils.get_or_insert_function(b.module, ir.FunctionType(result, [_REGISTER]), name)
 
 
 @intrinsic
@@ -144,7 +132,7 @@ def add(typing_context: Any, places: Any, rows: Any, n: Any, planes: Any) -> Any
     """
 
     def codegen(context: Any, b: Builder, signature: Any, arguments: Any) -> Any:
-        places, rows, n, planes = _pointers(context, b, signature, arguments)
+        places, rows, n, planes = pointers(context, b, signature, arguments)
         length = context.make_array(signature.args[0])(context, b, value=arguments[0]).nitems
 
         def row(s: Value) -> Value:
@@ -191,7 +179,7 @@ def walk(typing_context: Any, codes: Any, first: Any, last: Any, rows: Any, n: A
     """
 
     def codegen(context: Any, b: Builder, signature: Any, arguments: Any) -> Any:
-        codes, first, last, rows, n, planes, signs = _pointers(context, b, signature, arguments)
+        codes, first, last, rows, n, planes, signs = pointers(context, b, signature, arguments)
 
         def row(code: Value) -> Value:
             return _load(b, rows, b.and_(code, _number(0xFFFFFFFF)))
@@ -236,10 +224,10 @@ def tally(
     """
 
     def codegen(context: Any, b: Builder, signature: Any, arguments: Any) -> Any:
-        units, signs, current, n, planes, negative, real, wrong = _pointers(context, b, signature, arguments)
+        units, signs, current, n, planes, negative, real, wrong = pointers(context, b, signature, arguments)
         steps = context.make_array(signature.args[0])(context, b, value=arguments[0]).nitems
-        popcount = _external(b, f"llvm.ctpop.v{WIDTH}i64", _REGISTER)
-        total = _external(b, f"llvm.vector.reduce.add.v{WIDTH}i64", _WORD)
+        kind = ir.FunctionType(_WORD, [_REGISTER])
+        total = cgutils.get_or_insert_function(b.module, kind, f"llvm.vector.reduce.add.v{WIDTH}i64")
         expected, valid = _load(b, negative, _number(0)), _load(b, real, _number(0))
 
         def change(t: Value) -> tuple[Value, Value]:
@@ -250,7 +238,7 @@ def tally(
 
         def write(t: Value, sign: Value) -> None:
             different = b.and_(b.xor(sign, expected), valid)
-            b.store(b.call(total, [b.call(popcount, [different])]), b.gep(wrong, [t]))
+            b.store(b.call(total, [popcounts(b, different)]), b.gep(wrong, [t]))
 
         def two(t: Value, state: list[Value]) -> list[Value]:
             following = b.add(t, _number(1))

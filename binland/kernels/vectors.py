@@ -52,15 +52,25 @@ def _splat(b: Any, scalar: Any, vector: Any) -> Any:
     return b.shuffle_vector(b.insert_element(nothing, scalar, first), nothing, everywhere)
 
 
+def pointers(context: Any, b: Any, signature: Any, arguments: Any) -> list[Any]:
+    """Arguments of an intrinsic: arrays as pointers to their data, numbers as they are."""
+    return [
+        context.make_array(kind)(context, b, value=value).data if isinstance(kind, types.Array) else value
+        for kind, value in zip(signature.args, arguments, strict=True)
+    ]
+
+
+def popcounts(b: Any, words: Any) -> Any:
+    """Set bits of each of WIDTH words."""
+    kind = ir.FunctionType(_WORDS, [_WORDS])
+    return b.call(cgutils.get_or_insert_function(b.module, kind, f"llvm.ctpop.v{WIDTH}i64"), [words])
+
+
 def _typed(signature: Any, build: Callable[..., Any]) -> tuple[Any, Callable[..., Any]]:
     """Type and lowering of an operation whose IR is build(b, values); arrays come as pointers to their data."""
 
     def lower(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-        values = [
-            context.make_array(kind)(context, b, value=value).data if isinstance(kind, types.Array) else value
-            for kind, value in zip(signature.args, arguments, strict=True)
-        ]
-        result = build(b, *values)
+        result = build(b, *pointers(context, b, signature, arguments))
         return context.get_dummy_value() if signature.return_type is types.void else result
 
     return signature, lower
@@ -183,12 +193,7 @@ def plus_words(typing_context: Any, x: Any, y: Any) -> Any:
 def plus_distance(typing_context: Any, total: Any, x: Any, y: Any) -> Any:
     """total + the number of bits in which x and y differ."""
 
-    def build(b: Any, total: Any, x: Any, y: Any) -> Any:
-        kind = ir.FunctionType(_WORDS, [_WORDS])
-        popcount = cgutils.get_or_insert_function(b.module, kind, f"llvm.ctpop.v{WIDTH}i64")
-        return b.add(total, b.call(popcount, [b.xor(x, y)]))
-
-    return _typed(_words(_words, _words, _words), build)
+    return _typed(_words(_words, _words, _words), lambda b, total, x, y: b.add(total, popcounts(b, b.xor(x, y))))
 
 
 @intrinsic

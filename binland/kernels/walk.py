@@ -62,8 +62,7 @@ def start_into(weights, output_weights, rows, fields):
 
 @kernel
 def follow(old, new, output_weights, rows, fields):
-    """Move the counters of `start_into` from one machine to another: cost P / 512 times as many steps as weights
-    differ.
+    """Move the counters of `start_into` from one machine to another: a step of the walk per weight that differs.
 
     old, new (H, W) uint64, the packed weights; `old` becomes `new`.
     """

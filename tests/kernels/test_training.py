@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +10,7 @@ from binland.bits import pack
 from binland.kernels.training import TILE, StepRule, centre_into, train_epoch
 from binland.training import _State, _window
 from tests.naive import training as naive
-from tests.problems import problems
+from tests.problems import Problem, problems
 
 
 @settings(max_examples=60)
@@ -23,6 +24,19 @@ from tests.problems import problems
     st.sampled_from([0.5, 10.0]),
 )
 def test_epochs_equal_the_naive_ones_bit_for_bit(problem, replicas, batch_size, window, scale, form, learning_rate):
+    compare(problem, replicas, batch_size, window, scale, form, learning_rate)
+
+
+@pytest.mark.parametrize("form", [0, 1, 2])
+@pytest.mark.parametrize(("n_patterns", "batch_size"), [(60, 20), (610, 450), (610, 610)])
+def test_batches_that_divide_the_patterns_and_large_ones(n_patterns, batch_size, form):
+    rng = np.random.default_rng(form)
+    problem = Problem(bl.CommitteeMachine(65, 6), bl.Patterns.random(n_patterns, 65, rng), rng)
+    compare(problem, 3, batch_size, 1.0, 1.0, form, 1.0)
+
+
+def compare(problem, replicas, batch_size, window, scale, form, learning_rate):
+    """Two epochs of the kernel and of the naive twin, from the same latents with the same shuffles."""
     machine, patterns, rng = problem.machine, problem.patterns, problem.rng
     shape = (replicas, machine.n_hidden, machine.n_inputs)
     expected = rng.uniform(-0.3, 0.3, shape).astype(np.float32)
