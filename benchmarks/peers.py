@@ -1,6 +1,7 @@
 """What a user would write instead: PyTorch and NumPy, as a good engineer would, on all cores.
 
-Machines are committee machines with output weights +1: weights (H, N), inputs X (P, N), labels y (P,), all float32.
+Machines are committee machines of odd N with output weights +1: weights (H, N), inputs X (P, N), labels y (P,),
+float32, or bfloat16, whose products of signs are exact too (sums are kept in float32, and rounding keeps their sign).
 """
 
 import math
@@ -68,18 +69,17 @@ def path_errors_incremental(start, flipped, inputs, labels):
 
 
 @torch.no_grad()
-def local_energy(weights, fractions, realizations, X, y):
-    """Errors after random flips, (F, realizations)."""
-    n = weights.numel()
+def local_energy(weights, lengths, orders, X, y):
+    """Errors after the first lengths[f] flips of each of some orders, (realizations, F); lengths not falling."""
 
     def machines():
-        for fraction in fractions:
-            for _ in range(realizations):
-                flipped = weights.clone()
-                flipped.view(-1)[torch.randperm(n)[: round(fraction * n)]] *= -1
-                yield flipped
+        for order in orders:
+            flipped = weights.clone()
+            for before, after in zip([0, *lengths[:-1]], lengths, strict=True):
+                flipped.view(-1)[order[before:after]] *= -1
+                yield flipped.clone()
 
-    return _count_each(machines(), X, y).view(len(fractions), realizations)
+    return _count_each(machines(), X, y).view(-1, len(lengths))
 
 
 @torch.no_grad()

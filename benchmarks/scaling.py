@@ -57,18 +57,18 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="small sizes: that it works, not how it grows")
     parser.add_argument("--repeat", type=int, default=7)
     arguments = parser.parse_args()
+    held = {key: values[0] for key, values in TINY.items()} if arguments.tiny else HELD
     table = Table("cost", "grows with", "sizes", "times", "exponent", box=None)
     for name, measure, unit in (("flip of a path", flip, "ns"), ("epoch of SGD", epoch, "ms")):
         factor = {"ns": 1e9, "ms": 1e3}[unit]
         for letter, sizes in (TINY if arguments.tiny else SIZES).items():
-            held = {key: values[0] for key, values in TINY.items()} if arguments.tiny else HELD
             seconds = [measure(**{**held, letter: size}, repeat=arguments.repeat) for size in sizes]
             exponent = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
             times = ", ".join(f"{factor * s:.3g}" for s in seconds) + f" {unit}"
             table.add_row(name, letter, ", ".join(map(str, sizes)), times, f"{exponent:.2f}")
     console = Console(width=None if Console().is_terminal else 160)
     console.print(
-        f"Held: {', '.join(f'{key} = {value}' for key, value in HELD.items())}; medians of {arguments.repeat}."
+        f"Held: {', '.join(f'{key} = {value}' for key, value in held.items())}; medians of {arguments.repeat}."
     )
     console.print(table)
 
