@@ -2,8 +2,8 @@
 
 Ours runs on one thread, PyTorch on all cores, in one process, taking turns; times are medians. Before anything is timed
 both are checked to compute the same. Bounds come from peaks measured on this machine (`peaks.py`): the operations of a
-kernel, counted as its docstring says, over the rate of a loop that does nothing else. (Operations of three operands count as
-one, as AVX-512 does them; other CPUs need two or three, so that there the bound is out of reach.)
+kernel, counted as its docstring says, over the rate of a loop that does nothing else. (Operations of three operands
+count as one, as AVX-512 does them; other CPUs need two or three, so that there the bound is out of reach.)
 """
 
 import argparse
@@ -95,7 +95,7 @@ class Case:
         self.X, self.y = _floats(self.train.inputs), _floats(self.train.labels)
 
     def flip_bound(self, peaks: dict[str, float], every: bool) -> float:
-        """Seconds of the logic of one flip: n + m + 10 operations if its errors are counted, else n + 3 (kernels.walk)."""
+        """Seconds of the logic of a flip (kernels.walk): n + m + 10 operations if its errors are counted, else n + 3."""
         operations = n_planes(self.n_inputs) + (n_planes(self.n_hidden) + 10 if every else 3)
         return self._bits * operations / peaks["logic"]
 
