@@ -95,7 +95,7 @@ class Case:
         self.X, self.y = _floats(self.train.inputs), _floats(self.train.labels)
 
     def flip_bound(self, peaks: dict[str, float], every: bool) -> float:
-        """Seconds of the logic of a flip (kernels.walk): n + m + 10 operations if its errors are counted, else n + 3."""
+        """Seconds of the logic of a flip (kernels.walk): n + m + 10 operations if errors are counted, else n + 3."""
         operations = n_planes(self.n_inputs) + (n_planes(self.n_hidden) + 10 if every else 3)
         return self._bits * operations / peaks["logic"]
 
