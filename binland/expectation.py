@@ -5,7 +5,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
-from scipy.stats import binom
 
 from binland.data import Patterns
 from binland.kernels.expectation import error_weights_into, sign_weights_into
@@ -42,6 +41,8 @@ class ExpectedErrors:
         E[errors | K = k] = sum_j exp(-i k theta_j) E[errors exp(i theta_j K)] / (M Pr(K = k)), theta_j = 2 pi j / M,
         for independent flips with probability k / n, and M so large that k +- M flips are out of reach.
         """
+        from scipy.stats import binom  # a third of a second, for those who ask for it
+
         n, p = self._n_weights, flips / self._n_weights
         nodes = 2 + math.ceil(9 * math.sqrt(n * p * (1 - p)))
         probability = float(binom.pmf(flips, n, p))
