@@ -9,7 +9,19 @@ from numba import types
 from numba.extending import intrinsic
 
 from binland.bits import aligned
-from binland.kernels.vectors import FLOATS, WIDTH, load, load_words, plus, plus_distance, splat, store, store_words
+from binland.kernels.lanes import loop
+from binland.kernels.vectors import (
+    FLOATS,
+    WIDTH,
+    load,
+    load_words,
+    plus,
+    plus_distance,
+    pointers,
+    splat,
+    store,
+    store_words,
+)
 
 CHAINS = 12
 
@@ -19,29 +31,14 @@ def _logic(typing_context, words, count):
     """count rounds of 2 CHAINS operations, x <- (x + y) ^ z, on registers of WIDTH words: they cannot be simplified."""
 
     def codegen(context, b, signature, arguments):
-        register = ir.VectorType(ir.IntType(64), WIDTH)
-        pointer = context.make_array(signature.args[0])(context, b, value=arguments[0]).data
-        pointer = b.bitcast(pointer, register.as_pointer())
-        number = ir.IntType(64)
-        start = [b.load(b.gep(pointer, [ir.Constant(number, k)]), align=8) for k in range(CHAINS)]
-        y, z = (b.load(b.gep(pointer, [ir.Constant(number, k)]), align=8) for k in (CHAINS, CHAINS + 1))
-        before, inside, after = b.block, b.append_basic_block("inside"), b.append_basic_block("after")
-        b.branch(inside)
-        b.position_at_end(inside)
-        s = b.phi(number)
-        s.add_incoming(ir.Constant(number, 0), before)
-        x = [b.phi(register) for _ in range(CHAINS)]
-        for phi, value in zip(x, start, strict=True):
-            phi.add_incoming(value, before)
-        new = [b.xor(b.add(value, y), z) for value in x]
-        following = b.add(s, ir.Constant(number, 1))
-        s.add_incoming(following, inside)
-        for phi, value in zip(x, new, strict=True):
-            phi.add_incoming(value, inside)
-        b.cbranch(b.icmp_signed("<", following, arguments[1]), inside, after)
-        b.position_at_end(after)
-        for k, value in enumerate(new):
-            b.store(value, b.gep(pointer, [ir.Constant(number, k)]), align=8)
+        pointer, count = pointers(context, b, signature, arguments)
+        pointer = b.bitcast(pointer, ir.VectorType(ir.IntType(64), WIDTH).as_pointer())
+        places = [b.gep(pointer, [ir.Constant(ir.IntType(64), k)]) for k in range(CHAINS + 2)]
+        *start, y, z = (b.load(place, align=8) for place in places)
+        first = ir.Constant(ir.IntType(64), 0)
+        _, end = loop(b, first, count, 1, start, lambda s, state: [b.xor(b.add(x, y), z) for x in state])
+        for value, place in zip(end, places, strict=False):
+            b.store(value, place, align=8)
         return context.get_dummy_value()
 
     return types.void(words, types.int64), codegen

@@ -42,6 +42,13 @@ def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     return memory[first : first + size].view(dtype).reshape(shape)
 
 
+def aligned_copy(array: NDArray[Any]) -> NDArray[Any]:
+    """A C-ordered copy that begins with a cache line."""
+    out = aligned(array.shape, array.dtype)
+    out[...] = array
+    return out
+
+
 def to_bytes(signs: Signs) -> NDArray[np.uint8]:
     """All entries of a +-1 array in row-major order, eight to a byte, lowest bit first, padded with 0."""
     return np.packbits(signs.reshape(-1) > 0, bitorder="little")

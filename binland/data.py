@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.bits import Signs, Words, aligned, as_signs, blocks, pack
+from binland.bits import Signs, Words, aligned, aligned_copy, as_signs, blocks, pack
 from binland.errors import InvalidInputError
 from binland.kernels.vectors import WIDTH
 from binland.rng import Seed, generator
@@ -124,9 +124,7 @@ class Patterns:
         """(S, W, WIDTH) uint64: `words` with WIDTH patterns side by side, padded with 0."""
         rows = np.zeros((-(-self.n_patterns // WIDTH) * WIDTH, self.words.shape[1]), np.uint64)
         rows[: self.n_patterns] = self.words
-        out = aligned((len(rows) // WIDTH, rows.shape[1], WIDTH), np.uint64)
-        out[:] = rows.reshape(-1, WIDTH, rows.shape[1]).swapaxes(1, 2)
-        return out
+        return aligned_copy(rows.reshape(-1, WIDTH, rows.shape[1]).swapaxes(1, 2))
 
     @cached_property
     def positive(self) -> Signs:

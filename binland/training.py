@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm
-from binland.bits import Signs, aligned, as_signs, n_words, pack
+from binland.bits import Signs, aligned, aligned_copy, as_signs, n_words, pack
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.training import ENTRY, GROUP, PORTION, TILE, Scratch, StepRule, centre_into, train_epoch
@@ -68,10 +68,9 @@ class _State:
             latents[:] = _checked_start(machine, start)
         np.clip(latents, -algorithm.clip, algorithm.clip, out=latents)
         self.words = pack(latents)
-        self.tiles = aligned((-(-n // TILE), replicas, h, TILE), np.float32)
-        padded = np.zeros((replicas, h, len(self.tiles) * TILE), np.float32)
+        padded = np.zeros((replicas, h, -(-n // TILE) * TILE), np.float32)
         padded[..., :n] = latents
-        self.tiles[:] = padded.reshape(replicas, h, -1, TILE).transpose(2, 0, 1, 3)
+        self.tiles = aligned_copy(padded.reshape(replicas, h, -1, TILE).transpose(2, 0, 1, 3))
         first = as_signs(latents[0])  # where the counters begin is indifferent: they follow
         self.counters = [Counters(machine, first, patterns) for _ in range(replicas + (replicas > 1))]
         self.scratch = _scratch(machine, replicas, min(algorithm.batch_size, patterns.n_patterns))

@@ -5,7 +5,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import Words, aligned, pack
+from binland.bits import Words, aligned, aligned_copy, pack
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.lanes import PLANES
@@ -75,7 +75,7 @@ class Walker:
         start, patterns = self._start, self._start.patterns
         flips = np.empty(len(flipped), np.int64)
         flips_into(flipped, self._weights, start.output_signs, flips)
-        fields, signs, votes = (_copy(counters) for counters in (start.fields, start.signs, start.votes))
+        fields, signs, votes = (aligned_copy(counters) for counters in (start.fields, start.signs, start.votes))
         negative, real = patterns.negative, patterns.real
         walk_errors_into(flips, ends, every, patterns.rows, fields, signs, votes, negative, real, errors)
 
@@ -85,12 +85,6 @@ def random_order(rng: np.random.Generator, items: Indices, length: int | None = 
     order = items.copy()
     shuffle_into(rng.random(len(items) if length is None else length), order)
     return order[:length]
-
-
-def _copy(words: Words) -> Words:
-    out: Words = aligned(words.shape, np.uint64)
-    out[:] = words
-    return out
 
 
 def n_planes(largest: int) -> int:

@@ -45,7 +45,7 @@ def _store(b: Builder, register: Value, pointer: Value, block: Value) -> None:
     b.store(register, _address(b, pointer, block), align=8)
 
 
-def _loop(b: Builder, first: Value, last: Value, by: int, state: list[Value], body: Callable[..., list[Value]]) -> Any:
+def loop(b: Builder, first: Value, last: Value, by: int, state: list[Value], body: Callable[..., list[Value]]) -> Any:
     """for s in range(first, last, by): state = body(s, state); only whole steps are made. Returns s and the state."""
     before = b.block
     head, inside, after = (b.append_basic_block(name) for name in ("head", "inside", "after"))
@@ -68,15 +68,22 @@ def _loop(b: Builder, first: Value, last: Value, by: int, state: list[Value], bo
     return s, held
 
 
-def _switch(b: Builder, n: Value, lower: Callable[[int], None]) -> None:
-    """Lower the code for every number of planes and choose by n: with a loop over planes they would not stay put."""
+def _through(b: Builder, n: Value, planes: Value, first: Value, last: Value, by: int, several: Any, one: Any) -> None:
+    """Counters planes (n, WIDTH) through range(first, last): `several` for `by` steps at a time, `one` for the rest.
+
+    There is code for every number of planes, chosen by n: in a loop over planes they would not stay in registers.
+    """
     done = b.append_basic_block("done")
     switch = b.switch(n, done)
     for count in PLANES:
         case = b.append_basic_block(f"planes_{count}")
         switch.add_case(_number(count), case)
         b.position_at_end(case)
-        lower(count)
+        state = [_load(b, planes, _number(j)) for j in range(count)]
+        s, state = loop(b, first, last, by, state, several)
+        _, state = loop(b, s, last, 1, state, one)
+        for j, plane in enumerate(state):
+            _store(b, plane, planes, _number(j))
         b.branch(done)
     b.position_at_end(done)
 
@@ -112,15 +119,6 @@ def _two_steps(b: Builder, planes: list[Value], moving: Any, up: Any) -> tuple[V
     beyond = b.xor(sign, carry)
     first_sign, second_sign = _select(b, first_out, beyond, sign), _select(b, gone, beyond, sign)
     return first_sign, second_sign, [b.xor(between, moving[1]), *new, second_sign]
-
-
-def _counters(b: Builder, pointer: Value, n: int) -> list[Value]:
-    return [_load(b, pointer, _number(j)) for j in range(n)]
-
-
-def _keep(b: Builder, planes: list[Value], pointer: Value) -> None:
-    for j, plane in enumerate(planes):
-        _store(b, plane, pointer, _number(j))
 
 
 @intrinsic
@@ -159,12 +157,7 @@ def add(typing_context: Any, places: Any, rows: Any, n: Any, planes: Any) -> Any
         def one(s: Value, state: list[Value]) -> list[Value]:
             return _step(b, state, row(s), _ONES)
 
-        def lower(count: int) -> None:
-            s, state = _loop(b, _number(0), length, 7, _counters(b, planes, count), seven)
-            _, state = _loop(b, s, length, 1, state, one)
-            _keep(b, state, planes)
-
-        _switch(b, n, lower)
+        _through(b, n, planes, _number(0), length, 7, seven, one)
         return context.get_dummy_value()
 
     return types.void(places, rows, n, planes), codegen
@@ -200,12 +193,7 @@ def walk(typing_context: Any, codes: Any, first: Any, last: Any, rows: Any, n: A
             write(code, state[-1])
             return state
 
-        def lower(count: int) -> None:
-            s, state = _loop(b, first, last, 2, _counters(b, planes, count), two)
-            _, state = _loop(b, s, last, 1, state, one)
-            _keep(b, state, planes)
-
-        _switch(b, n, lower)
+        _through(b, n, planes, first, last, 2, two, one)
         return context.get_dummy_value()
 
     return types.void(codes, first, last, rows, n, planes, signs), codegen
@@ -253,12 +241,7 @@ def tally(
             write(t, state[-1])
             return state
 
-        def lower(count: int) -> None:
-            t, state = _loop(b, _number(0), steps, 2, _counters(b, planes, count), two)
-            _, state = _loop(b, t, steps, 1, state, one)
-            _keep(b, state, planes)
-
-        _switch(b, n, lower)
+        _through(b, n, planes, _number(0), steps, 2, two, one)
         return context.get_dummy_value()
 
     return types.void(units, signs, current, n, planes, negative, real, wrong), codegen

@@ -192,7 +192,6 @@ def plus_words(typing_context: Any, x: Any, y: Any) -> Any:
 @intrinsic
 def plus_distance(typing_context: Any, total: Any, x: Any, y: Any) -> Any:
     """total + the number of bits in which x and y differ."""
-
     return _typed(_words(_words, _words, _words), lambda b, total, x, y: b.add(total, popcounts(b, b.xor(x, y))))
 
 

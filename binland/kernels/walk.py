@@ -89,8 +89,8 @@ def vote_into(fields, negative, real, signs, votes):
     """Signs of the units and counters of votes, of one block of patterns; returns the number of errors.
 
     fields (H, n, WIDTH) uint64 as of `start_into`; negative, real (WIDTH,) uint64: patterns with label -1, patterns
-    that exist. Written: signs (H, WIDTH), the units' sign planes, votes (m, WIDTH), the patterns' counters. Cost H
-    WIDTH.
+    that exist. Written: signs (H, WIDTH), the units' sign planes, votes (m, WIDTH), the patterns' counters. Cost
+    H WIDTH.
     """
     H, n, width = fields.shape
     places = 2 * np.arange(H)
@@ -109,7 +109,7 @@ def vote_into(fields, negative, real, signs, votes):
 
 @kernel
 def shuffle_into(uniforms, items):
-    """Fisher and Yates: items[:k] become the first k of a uniformly random order of items (n,) int64.
+    """Fisher and Yates: items[:k] become the first k of a uniformly random order of items (n,).
 
     uniforms (k,) float64 in [0, 1), k <= n; more of them change none of the first k. Cost k.
     """
@@ -121,9 +121,7 @@ def shuffle_into(uniforms, items):
 
 @kernel
 def flips_into(flipped, weights, output_weights, flips):
-    """Flat indices of weights to flip, (d,) int64, as `walk_errors_into` wants them; weights (H, N) int8 before. Cost
-    d.
-    """
+    """flips (d,) int64 of `walk_errors_into` <- flat indices (d,) of weights, which are (H, N) int8 before. Cost d."""
     N = weights.shape[1]
     reciprocal = 1.0 / N
     for t in range(flipped.shape[0]):
