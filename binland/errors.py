@@ -9,6 +9,10 @@ class InvalidInputError(BinlandError, ValueError):
     """An argument, an array or a configuration value that is not allowed."""
 
 
+class DataError(BinlandError):
+    """Data files that are missing, damaged or cannot be fetched."""
+
+
 class StoreError(BinlandError):
     """A result file that is missing, foreign, of another configuration or not writable."""
 

@@ -37,20 +37,23 @@ def cache_directory() -> Path:
 
 
 class _Locator(caching._CacheLocator):  # type: ignore[misc]
-    """Keeps machine code beside a hash of all kernels: numba's own looks at one file's time stamp only."""
+    """Keeps machine code beside a hash of all kernels, and of their own file: numba looks at a time stamp only."""
+
+    def __init__(self, py_file: str):
+        self._source = Path(py_file)
 
     def get_cache_path(self) -> str:
         return str(cache_directory())
 
     def get_source_stamp(self) -> str:
-        return _kernel_stamp()
+        return _kernel_stamp() + hashlib.sha256(self._source.read_bytes()).hexdigest()[:16]
 
     def get_disambiguator(self) -> None:
         return None
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> "_Locator | None":
-        locator = cls()
+        locator = cls(py_file)
         try:
             locator.ensure_cache_path()
         except OSError:

@@ -1,0 +1,1 @@
+"""Deep binary networks on torch: the same questions, words and result types as binland."""

@@ -1,0 +1,238 @@
+"""Exact errors of a network whose weights change from point to point, on the CPU.
+
+Blocks of patterns pass through all points one after the other: the first layer follows the flips by integer addition,
+the layers behind it are evaluated anew with packed bits.
+"""
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.bits import Signs, Words, aligned, n_words, pack
+from binland.kernels.vectors import WIDTH
+from deepbridge import kernels
+from deepbridge.data import Dataset
+from deepbridge.networks import Conv, Dense, Layer, Network
+
+Terms = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+DENSE_BLOCK, CONV_BLOCK = 512, 64  # patterns: their inputs and first-layer fields stay in the caches
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """Networks visited one after the other.
+
+    start: (n_weights,) int8. flips: (d,) int64, flat indices of weights that change sign, in order. ends: (T,) int64,
+    flips that are done at each point, not decreasing; a weight flips at most once between two points. ties: per hidden
+    layer (H,), or (T, H) where they change from point to point, int8.
+    """
+
+    start: Signs
+    flips: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    ties: tuple[Signs, ...]
+
+    @cached_property
+    def signs(self) -> Signs:
+        """(d,) the sign that each flip leads to."""
+        order = np.argsort(self.flips, kind="stable")
+        repeated = np.concatenate([[False], np.diff(self.flips[order]) == 0])
+        run = np.arange(len(order)) - np.maximum.accumulate(np.where(repeated, 0, np.arange(len(order))))
+        signs = np.empty(len(order), np.int8)
+        signs[order] = np.where(run % 2 == 0, -1, 1)
+        return signs * self.start[self.flips]
+
+    def thresholds(self, layer: int) -> NDArray[np.int32]:
+        """(T, H) int32: sign(Delta) = +1 where Delta >= threshold; 1 where the tie is -1, else 0."""
+        ties = np.broadcast_to(self.ties[layer], (len(self.ends), self.ties[layer].shape[-1]))
+        return (ties < 0).astype(np.int32)
+
+    @classmethod
+    def standing(cls, weights: Signs, ties: tuple[Signs, ...]) -> "Walk":
+        """A single point."""
+        return cls(weights, np.empty(0, np.int64), np.zeros(1, np.int64), ties)
+
+
+def error_counts(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
+    """(T,) int64 errors at every point of a walk; data must fit the network."""
+    counts = np.zeros(len(walk.ends), np.int64)
+    for block, predicted in _blocks(network, data, walk):
+        classes = data.classes[block]
+        counts += np.count_nonzero(predicted[:, : len(classes)] != classes, axis=1)
+    return counts
+
+
+def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
+    """(T, P) int64 predicted classes at every point of a walk; class 1 is label +1 of a binary task."""
+    parts = [predicted[:, : block.stop - block.start] for block, predicted in _blocks(network, data, walk)]
+    return np.concatenate(parts, axis=1)
+
+
+def _blocks(network: Network, data: Dataset, walk: Walk) -> list[tuple[slice, NDArray[np.int64]]]:
+    """Patterns of each block and their (T, B) predictions."""
+    size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
+    size = min(size, -(-data.n_patterns // WIDTH) * WIDTH)
+    plan = _Plan(network, walk, size)
+    stretches = [slice(p, min(p + size, data.n_patterns)) for p in range(0, data.n_patterns, size)]
+
+    def predicted(block: slice) -> tuple[slice, NDArray[np.int64]]:
+        return block, plan.classes(_laid_out(data, block, size))
+
+    threads = _threads()
+    if threads == 1 or len(stretches) == 1:
+        return [predicted(block) for block in stretches]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(predicted, stretches))
+
+
+def _threads() -> int:
+    """As many as torch may use: one in the workers of a sweep."""
+    import torch
+
+    return torch.get_num_threads()
+
+
+def _laid_out(data: Dataset, block: slice, size: int) -> NDArray[np.int16]:
+    """(N, B) int16: an input of all patterns of a block side by side, 0 beyond the last."""
+    inputs = data.inputs[block].reshape(block.stop - block.start, -1)
+    x = np.zeros((inputs.shape[1], size), np.int16)
+    x[:, : len(inputs)] = inputs.T
+    return x
+
+
+class _Piece:
+    """The part of a walk that happens in one layer; bounds[t] to bounds[t + 1]: the flips that lead to point t."""
+
+    def __init__(self, layer: Layer, weights: Signs, walk: Walk, offset: int):
+        here = (walk.flips >= offset) & (walk.flips < offset + weights.size)
+        done = np.concatenate([[0], np.cumsum(here)])
+        stretch = np.searchsorted(walk.ends, np.flatnonzero(here), side="right")
+        local, signs = walk.flips[here] - offset, walk.signs[here]
+        order = np.lexsort((local, stretch))  # a unit's flips together: its fields stay in the nearest cache
+        self.flips, self.signs = local[order], signs[order]
+        self.bounds = np.concatenate([[0], done[walk.ends]])
+        self.weights = weights.reshape(layer.weight_shape)
+
+
+class _First:
+    """The first layer: fields (H, R, C, B) int32, where a fully connected layer has one row and one column."""
+
+    def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int):
+        self._layer, self._piece, self._thresholds, self._block = layer, piece, thresholds, block
+        self._start = self._terms(np.arange(piece.weights.size)), piece.weights.reshape(-1)
+        self._flips = self._terms(piece.flips), 2 * piece.signs
+
+    def _terms(self, weights: NDArray[np.int64]) -> Terms:
+        """Unit of flat indices of weights, and where in a block (N, B) the input begins that it multiplies."""
+        layer = self._layer
+        if isinstance(layer, Dense):
+            units, inputs = np.divmod(weights, layer.n_inputs)
+            return units, inputs * self._block
+        units, channels, rows, columns = np.unravel_index(weights, layer.weight_shape)
+        return units, ((channels * layer.height + rows) * layer.width + columns) * self._block
+
+    def begin(self, x: NDArray[np.int16]) -> NDArray[np.int32]:
+        layer = self._layer
+        size = layer.field_shape if isinstance(layer, Conv) else (1, 1)
+        fields = np.zeros((layer.n_units, *size, self._block), np.int32)
+        self._add(x, *self._start, 0, self._piece.weights.size, fields)
+        return fields
+
+    def move(self, x: NDArray[np.int16], fields: NDArray[np.int32], t: int) -> None:
+        begin, end = self._piece.bounds[t : t + 2]
+        self._add(x, *self._flips, begin, end, fields)
+
+    def _add(
+        self, x: NDArray[np.int16], terms: Terms, steps: Signs, begin: int, end: int, fields: NDArray[np.int32]
+    ) -> None:
+        stride = self._layer.width * self._block if isinstance(self._layer, Conv) else 0
+        kernels.add_terms(x.reshape(-1), stride, *terms, steps, begin, end, fields.reshape(*fields.shape[:2], -1))
+
+    def bits(self, fields: NDArray[np.int32], t: int) -> Words:
+        assert self._thresholds is not None
+        layer = self._layer
+        pool, positions = (layer.pool, math.prod(layer.pooled_shape)) if isinstance(layer, Conv) else (1, 1)
+        out = aligned((self._block // WIDTH, positions * n_words(layer.n_units), WIDTH), np.uint64)
+        kernels.field_bits(fields, self._thresholds[t], pool, np.empty(self._block, np.uint64), out)
+        return out
+
+
+class _Bits:
+    """A layer behind the first, whose inputs are bits: packed weights (H, G), the channels of a position together."""
+
+    def __init__(self, layer: Layer, before: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None):
+        self._layer, self._before, self._piece, self._thresholds = layer, before, piece, thresholds
+        channels = before.n_units
+        positions = layer.fan_in // channels
+        by_position = piece.weights.reshape(layer.n_units, channels, positions).swapaxes(1, 2)
+        self._words = pack(by_position).reshape(layer.n_units, -1)
+        unit, inside = np.divmod(piece.flips, layer.fan_in)
+        channel, position = np.divmod(inside, positions)
+        self._places = (unit * positions + position) * n_words(channels) + channel // 64
+        self._bits = np.uint64(1) << (channel % 64).astype(np.uint64)
+
+    def begin(self) -> Words:
+        return self._words.copy()
+
+    def move(self, words: Words, t: int) -> None:
+        begin, end = self._piece.bounds[t : t + 2]
+        kernels.flip_bits(words.reshape(-1), self._places, self._bits, begin, end)
+
+    def signs(self, words: Words, x: Words, t: int) -> Words:
+        layer = self._layer
+        groups = n_words(layer.n_units) * (math.prod(layer.pooled_shape) if isinstance(layer, Conv) else 1)
+        out = aligned((len(x), groups, WIDTH), np.uint64)
+        if isinstance(layer, Conv):
+            kernels.conv_signs(words, layer.fan_in // 2 + 1, layer.width, layer.size, layer.pool, x, out)
+        else:
+            assert self._thresholds is not None
+            kernels.dense_signs(words, self._limits[t], x, out)
+        return out
+
+    @cached_property
+    def _limits(self) -> Words:
+        """(T, H): Delta = n - 2 distance reaches the threshold where the distance is below."""
+        return ((self._layer.fan_in - self._thresholds) // 2 + 1).astype(np.uint64)
+
+    def classes(self, words: Words, x: Words, out: NDArray[np.int64]) -> None:
+        kernels.classes_of_bits(words, self._layer.fan_in, x, np.empty((len(words), WIDTH), np.uint64), out)
+
+
+class _Plan:
+    """A walk cut up by layers and points, once for all blocks."""
+
+    def __init__(self, network: Network, walk: Walk, block: int):
+        self._n_points, self._block = len(walk.ends), block
+        layers, offset, pieces = network.layers, 0, []
+        for layer in network.free_layers:
+            size = math.prod(layer.weight_shape)
+            pieces.append(_Piece(layer, walk.start[offset : offset + size], walk, offset))
+            offset += size
+        if network.fixed_output:
+            pieces.append(_Piece(layers[-1], np.ones(layers[-1].fan_in, np.int8), walk, offset))
+        thresholds = [*(walk.thresholds(k) for k in range(len(layers) - 1)), None]
+        self._first = _First(layers[0], pieces[0], thresholds[0], block)
+        self._others = [_Bits(layers[k], layers[k - 1], pieces[k], thresholds[k]) for k in range(1, len(layers))]
+
+    def classes(self, x: NDArray[np.int16]) -> NDArray[np.int64]:
+        """(T, B) predicted classes of a block (N, B)."""
+        out = np.empty((self._n_points, self._block), np.int64)
+        fields = self._first.begin(x)
+        words = [layer.begin() for layer in self._others]
+        for t, predicted in enumerate(out):
+            self._first.move(x, fields, t)
+            for layer, own in zip(self._others, words, strict=True):
+                layer.move(own, t)
+            if not self._others:
+                kernels.classes_of_fields(fields[:, 0, 0], predicted)
+                continue
+            bits = self._first.bits(fields, t)
+            for layer, own in zip(self._others[:-1], words[:-1], strict=True):
+                bits = layer.signs(own, bits, t)
+            self._others[-1].classes(words[-1], bits, predicted)
+        return out

@@ -1,0 +1,174 @@
+"""Labelled real inputs on an integer grid, and the image sets of the paper's sections 4 and 5.2.
+
+A pre-activation of the first layer is a sum of inputs with signs. On a grid it is an integer, whatever the order of
+the terms, so that errors are exact and every way to evaluate a network gives the same predictions.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from binland.data import Patterns, positive_int
+from binland.errors import InvalidInputError
+from binland.rng import Seed, generator
+from deepbridge.files import Raw, read_cifar10, read_idx
+
+GRID = 2048  # steps of the inputs' standard deviation; a gray level is about 30 of them
+NAMES = ("mnist", "fashion-mnist", "cifar10", "digits")
+DIGITS_TRAINED = 1297  # of 1797; the others are the test set
+_LARGEST_SUM = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Inputs on a grid and their labels.
+
+    inputs: (P, N) or (P, C, height, width) int16; the networks see inputs * scale. labels: (P,) int64, -1 or +1 if
+    n_classes is 2, else 0 to n_classes - 1. Raises InvalidInputError on other shapes or values, on lengths that do not
+    match, and where a sum over all inputs of a pattern would not fit into 32 bits.
+    """
+
+    inputs: NDArray[np.int16]
+    labels: NDArray[np.int64]
+    n_classes: int
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        inputs, labels = np.asarray(self.inputs), np.asarray(self.labels)
+        positive_int("n_classes", self.n_classes, minimum=2)
+        if inputs.ndim not in (2, 4) or inputs.size == 0 or labels.shape != inputs.shape[:1]:
+            raise InvalidInputError(
+                f"inputs of shape {inputs.shape} and labels of shape {labels.shape} are not (P, N) or (P, C, height,"
+                " width) and (P,)"
+            )
+        if inputs.dtype.kind not in "iu" or np.any(inputs != inputs.astype(np.int16)):
+            raise InvalidInputError(f"inputs of type {inputs.dtype} are not 16-bit integers; see Dataset.from_real")
+        allowed = (-1, 1) if self.n_classes == 2 else range(self.n_classes)
+        if not np.isin(labels, allowed).all():
+            found = np.unique(labels[~np.isin(labels, allowed)])[:5].tolist()
+            raise InvalidInputError(f"labels {found} are not among {list(allowed)}, those of {self.n_classes} classes")
+        largest = int(np.abs(inputs.astype(np.int64)).reshape(len(inputs), -1).sum(axis=1).max())
+        if largest > _LARGEST_SUM:
+            raise InvalidInputError(f"the inputs of a pattern add up to {largest}; at most {_LARGEST_SUM}")
+        for name, array, dtype in (("inputs", inputs, np.int16), ("labels", labels, np.int64)):
+            array = np.array(array, dtype, order="C")
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def from_real(cls, inputs: ArrayLike, labels: ArrayLike, n_classes: int) -> "Dataset":
+        """Real inputs of about unit variance, rounded to multiples of 1/2048; at most 15.9 in size."""
+        steps = np.rint(np.asarray(inputs, np.float64) * GRID)
+        if not np.all(np.abs(steps) <= np.iinfo(np.int16).max):
+            raise InvalidInputError("inputs are not finite and below 16 in size; give them zero mean and unit variance")
+        return cls(steps.astype(np.int16), np.asarray(labels), n_classes, 1 / GRID)
+
+    @classmethod
+    def from_patterns(cls, patterns: Patterns) -> "Dataset":
+        """Patterns of -1 and +1 as they are."""
+        return cls(patterns.inputs.astype(np.int16), patterns.labels.astype(np.int64), 2)
+
+    @property
+    def n_patterns(self) -> int:
+        """Number of patterns P."""
+        return len(self.labels)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(N,) or (C, height, width)."""
+        return self.inputs.shape[1:]
+
+    @cached_property
+    def largest_sum(self) -> int:
+        """The largest size of a sum of one pattern's inputs with any signs."""
+        return int(np.abs(self.inputs.astype(np.int64)).reshape(self.n_patterns, -1).sum(axis=1).max())
+
+    @cached_property
+    def classes(self) -> NDArray[np.int64]:
+        """(P,) int64 from 0: the labels, where -1 is class 0 and +1 class 1."""
+        return (self.labels + 1) // 2 if self.n_classes == 2 else self.labels
+
+    def with_random_labels(self, seed: Seed) -> "Dataset":
+        """The same inputs with independent uniform labels. Raises InvalidInputError on a bad seed."""
+        drawn = generator(seed, "random_labels").integers(self.n_classes, size=self.n_patterns)
+        return Dataset(self.inputs, 2 * drawn - 1 if self.n_classes == 2 else drawn, self.n_classes, self.scale)
+
+    def __repr__(self) -> str:
+        return f"Dataset(n_patterns={self.n_patterns}, input_shape={self.input_shape}, n_classes={self.n_classes})"
+
+
+def as_dataset(data: "Dataset | Patterns") -> Dataset:
+    """Data of either package; raises InvalidInputError on anything else."""
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, Patterns):
+        return Dataset.from_patterns(data)
+    raise InvalidInputError(f"{type(data).__name__} given where a Dataset or Patterns are needed: see deepbridge.load")
+
+
+def load(
+    name: str,
+    *,
+    per_class: int | None = None,
+    test_per_class: int | None = None,
+    task: Literal["classes", "parity"] = "classes",
+    seed: Seed = 0,
+    folder: str | Path | None = None,
+    batches: tuple[int, ...] = (1, 2, 3, 4, 5),
+) -> tuple[Dataset, Dataset]:
+    """Train and test images of "mnist", "fashion-mnist", "cifar10" (original files) or scikit-learn's "digits" (8 x 8).
+
+    per_class, test_per_class: number of images of each class, drawn with the seed; all by default. task: "parity"
+    makes the digits a binary task, +1 for even ones (paper, appendix B). folder: holds mnist/, fashion-mnist/,
+    cifar10/cifar-10-batches-py/; by default BINLAND_DATA, else files are fetched. batches: of CIFAR-10, 10 000 train
+    images each. Inputs (P, C, height, width) have zero mean and unit variance over the train images that are used,
+    channel by channel; test images are transformed alike. No augmentation.
+    Raises InvalidInputError on unknown names and counts that the files do not have, DataError on missing files.
+    """
+    train, test = _raw(name, folder, batches)
+    if task not in ("classes", "parity") or (task == "parity" and name not in ("mnist", "digits")):
+        raise InvalidInputError(f'task={task!r} of {name} is not "classes", or "parity" for mnist and digits')
+    train_rng, test_rng = generator(seed, "subset").spawn(2)
+    train = _subset(train, per_class, "per_class", train_rng)
+    test = _subset(test, test_per_class, "test_per_class", test_rng)
+    pixels = train[0].astype(np.float64)
+    mean, std = pixels.mean(axis=(0, 2, 3), keepdims=True), pixels.std(axis=(0, 2, 3), keepdims=True)
+    made = []
+    for images, classes in (train, test):
+        labels = 1 - 2 * (classes % 2) if task == "parity" else classes
+        made.append(Dataset.from_real((images - mean) / std, labels, 2 if task == "parity" else 10))
+    return made[0], made[1]
+
+
+def _raw(name: str, folder: str | Path | None, batches: tuple[int, ...]) -> tuple[Raw, Raw]:
+    if name in ("mnist", "fashion-mnist"):
+        return read_idx(name, folder)
+    if name == "cifar10":
+        return read_cifar10(folder, batches)
+    if name == "digits":
+        from sklearn.datasets import load_digits
+
+        images, classes = load_digits(return_X_y=True)
+        images, classes = images.astype(np.uint8).reshape(-1, 1, 8, 8), classes.astype(np.int64)
+        return (images[:DIGITS_TRAINED], classes[:DIGITS_TRAINED]), (images[DIGITS_TRAINED:], classes[DIGITS_TRAINED:])
+    raise InvalidInputError(f"name={name!r} is not one of {', '.join(NAMES)}")
+
+
+def _subset(raw: Raw, per_class: int | None, argument: str, rng: np.random.Generator) -> Raw:
+    """The same number of images of every class, in the order of the file."""
+    if per_class is None:
+        return raw
+    count = positive_int(argument, per_class)
+    images, classes = raw
+    chosen = []
+    for c in np.unique(classes):
+        there = np.flatnonzero(classes == c)
+        if len(there) < count:
+            raise InvalidInputError(f"{argument}={count}, but class {c} has only {len(there)} images")
+        chosen.append(rng.permutation(there)[:count])
+    index = np.sort(np.concatenate(chosen))
+    return images[index], classes[index]

@@ -1,0 +1,180 @@
+"""Kernels of the CPU: first-layer fields as integers, all that follows as packed bits.
+
+A block is B patterns. Activations of a layer lie as x (S, G, WIDTH) uint64: S = B / WIDTH stacks of WIDTH patterns side
+by side, G words of up to 64 channels; a layer with several positions (a convolution) has a position's words together.
+w . x = n - 2 popcount(w xor x); bits beyond the last channel are 0.
+"""
+
+import numpy as np
+
+from binland.kernels.compiler import kernel
+from binland.kernels.vectors import (
+    WIDTH,
+    load_words,
+    plus_distance,
+    plus_words,
+    splat_word,
+    store_words,
+    where_less,
+)
+
+
+@kernel
+def add_terms(x, stride, units, places, steps, begin, end, fields):
+    """Delta_h += steps[f] x_f for the terms f in [begin, end), those of a unit one after the other.
+
+    fields (H, R, L) int32: row r of unit units[f] takes the L numbers of x (n,) int16 from places[f] + r stride on, so
+    that a convolution has columns and patterns on one axis; a fully connected layer has R = 1. Cost: R L additions per
+    term.
+    """
+    length = fields.shape[2]
+    f = begin
+    while f < end:
+        last = f + 1
+        while last < end and units[last] == units[f]:
+            last += 1
+        for r in range(fields.shape[1]):
+            row, shift = fields[units[f], r], r * stride
+            g = f
+            while g + 4 <= last:
+                one, two = x[places[g] + shift :][:length], x[places[g + 1] + shift :][:length]
+                three, four = x[places[g + 2] + shift :][:length], x[places[g + 3] + shift :][:length]
+                a, b, c, d = np.int32(steps[g]), np.int32(steps[g + 1]), np.int32(steps[g + 2]), np.int32(steps[g + 3])
+                for p in range(length):  # one pass over the row for four terms
+                    row[p] += (
+                        a * np.int32(one[p]) + b * np.int32(two[p]) + c * np.int32(three[p]) + d * np.int32(four[p])
+                    )
+                g += 4
+            while g < last:
+                source, step = x[places[g] + shift :][:length], np.int32(steps[g])
+                for p in range(length):
+                    row[p] += step * np.int32(source[p])
+                g += 1
+        f = last
+
+
+@kernel
+def field_bits(fields, thresholds, pool, gathered, out):
+    """Signs of the maxima over pool x pool, Delta_h >= thresholds[h].
+
+    fields (H, R, C, B) int32, thresholds (H,) int32, gathered (B,) uint64: scratch; written: out (S, G, WIDTH).
+    """
+    n_rows, n_columns = fields.shape[1] // pool, fields.shape[2] // pool
+    n_words = -(-fields.shape[0] // 64)
+    for r in range(n_rows):
+        for c in range(n_columns):
+            for k in range(n_words):
+                gathered[:] = 0
+                for h in range(64 * k, min(fields.shape[0], 64 * k + 64)):
+                    bit, threshold = np.uint64(h - 64 * k), thresholds[h]
+                    for i in range(pool):
+                        for j in range(pool):
+                            field = fields[h, pool * r + i, pool * c + j]
+                            for p in range(len(gathered)):
+                                gathered[p] |= np.uint64(field[p] >= threshold) << bit
+                word = (r * n_columns + c) * n_words + k
+                for s in range(out.shape[0]):
+                    for j in range(WIDTH):
+                        out[s, word, j] = gathered[s * WIDTH + j]
+
+
+@kernel
+def dense_signs(words, limits, x, out):
+    """Signs of a layer of bits: fewer than limits[h] of the inputs differ from the weights.
+
+    words (H, G) uint64, limits (H,) uint64, x (S, G, WIDTH); written: out (S, W, WIDTH). Cost: H G S popcounts of WIDTH
+    words.
+    """
+    H, G = words.shape
+    nothing = splat_word(np.uint64(0))
+    for s in range(x.shape[0]):
+        for k in range(out.shape[1]):
+            bits = nothing
+            for h in range(64 * k, min(H, 64 * k + 64)):
+                distance = nothing
+                for g in range(G):
+                    distance = plus_distance(distance, splat_word(words[h, g]), load_words(x, (s * G + g) * WIDTH))
+                bit = splat_word(np.uint64(1) << np.uint64(h - 64 * k))
+                bits = plus_words(bits, where_less(distance, splat_word(limits[h]), bit, nothing))
+            store_words(out, (s * out.shape[1] + k) * WIDTH, bits)
+
+
+@kernel
+def conv_signs(words, limit, width, size, pool, x, out):
+    """Signs of the pooled maxima of a convolution of bits.
+
+    words (F, K K Wc) uint64; limit: a field is not negative where fewer inputs differ; width: columns of the input;
+    x (S, G, WIDTH), G = height width Wc; written: out (S, R C W, WIDTH), R and C the pooled sizes.
+    """
+    F = words.shape[0]
+    n_channels = words.shape[1] // (size * size)
+    G = x.shape[1]
+    n_columns = (width - size + 1) // pool
+    n_rows = (G // (n_channels * width) - size + 1) // pool
+    n_words = -(-F // 64)
+    nothing, below = splat_word(np.uint64(0)), splat_word(np.uint64(limit))
+    for s in range(x.shape[0]):
+        for r in range(n_rows):
+            for c in range(n_columns):
+                for k in range(n_words):
+                    bits = nothing
+                    for f in range(64 * k, min(F, 64 * k + 64)):
+                        bit = splat_word(np.uint64(1) << np.uint64(f - 64 * k))
+                        hit = nothing
+                        for i in range(pool):
+                            for j in range(pool):
+                                distance = nothing
+                                for a in range(size):
+                                    first = ((pool * r + i + a) * width + pool * c + j) * n_channels
+                                    for g in range(size * n_channels):
+                                        weight = splat_word(words[f, a * size * n_channels + g])
+                                        place = (s * G + first + g) * WIDTH
+                                        distance = plus_distance(distance, weight, load_words(x, place))
+                                hit = where_less(distance, below, bit, hit)
+                        bits = plus_words(bits, hit)
+                    store_words(out, (((s * n_rows + r) * n_columns + c) * n_words + k) * WIDTH, bits)
+
+
+@kernel
+def classes_of_bits(words, n_inputs, x, distances, out):
+    """Predicted class: the largest w_c . x, the first of equals; of one output 1 where it is not negative, else 0.
+
+    words (C, G) uint64, x (S, G, WIDTH), distances (C, WIDTH) uint64: scratch; written: out (B,) int64.
+    """
+    C, G = words.shape
+    for s in range(x.shape[0]):
+        for c in range(C):
+            distance = splat_word(np.uint64(0))
+            for g in range(G):
+                distance = plus_distance(distance, splat_word(words[c, g]), load_words(x, (s * G + g) * WIDTH))
+            store_words(distances, c * WIDTH, distance)
+        for j in range(WIDTH):
+            if C == 1:
+                out[s * WIDTH + j] = 2 * distances[0, j] <= n_inputs
+            else:
+                best = 0
+                for c in range(1, C):
+                    if distances[c, j] < distances[best, j]:
+                        best = c
+                out[s * WIDTH + j] = best
+
+
+@kernel
+def classes_of_fields(fields, out):
+    """As `classes_of_bits`, from fields (C, B) int32."""
+    for p in range(len(out)):
+        best = 0
+        if len(fields) == 1:
+            best = int(fields[0, p] >= 0)
+        else:
+            for c in range(1, len(fields)):
+                if fields[c, p] > fields[best, p]:
+                    best = c
+        out[p] = best
+
+
+@kernel
+def flip_bits(words, places, bits, begin, end):
+    """Flip bits[f] of words[places[f]], for f in [begin, end); words (n,) uint64."""
+    for f in range(begin, end):
+        words[places[f]] ^= bits[f]

@@ -1,0 +1,136 @@
+"""Solutions: +-1 weights of a deep binary network, their errors and predictions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from binland.algorithms import Algorithm
+from binland.bits import Signs
+from binland.data import Patterns
+from binland.errors import InvalidInputError
+from binland.models import CommitteeMachine, Perceptron
+from binland.models import Solution as ShallowSolution
+from deepbridge.counting import Walk, error_counts, predicted_classes
+from deepbridge.data import Dataset, as_dataset
+from deepbridge.networks import BinaryMLP, Network, check_fit, check_network
+
+Latents = tuple[NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Replicas:
+    """The replicas behind an RSGD solution (their centre).
+
+    weights: per layer (R, *weight_shape) int8. errors: (R,) train errors. history: (epochs, R) train errors after each
+    epoch that was looked at. spread: mean Hamming distance between two replicas, as a fraction of the weights.
+    """
+
+    weights: tuple[Signs, ...]
+    errors: NDArray[np.float64]
+    history: NDArray[np.float64]
+    spread: float
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Binary weights of a network, and where they come from.
+
+    weights: per free layer int8 of its weight_shape, all -1 or +1. latents: per free layer float32, whose signs are the
+    weights, if known. ties: per hidden layer (H,) int8, what sign(0) is for each unit; +1 throughout by default. Only
+    `align`, which reverses units, makes others. history: (epochs,) train errors after each epoch. replicas: of RSGD.
+    algorithm: that found it. Raises InvalidInputError on other shapes or values.
+    """
+
+    network: Network
+    weights: tuple[Signs, ...]
+    latents: Latents | None = None
+    ties: tuple[Signs, ...] | None = None  # type: ignore[assignment]
+    history: NDArray[np.float64] | None = None
+    replicas: Replicas | None = None
+    algorithm: Algorithm | None = None
+
+    def __post_init__(self) -> None:
+        check_network(self.network)
+        shapes = self.network.weight_shapes
+        object.__setattr__(self, "weights", _layers("weights", self.weights, shapes, np.int8, signs=True))
+        units = [(layer.n_units,) for layer in self.network.hidden_layers]
+        ties = [np.ones(shape, np.int8) for shape in units] if self.ties is None else self.ties
+        object.__setattr__(self, "ties", _layers("ties", ties, units, np.int8, signs=True))
+        for k, layer in enumerate(self.ties):
+            if not self.network.symmetry(k).sign_reversal and np.any(layer < 0):
+                raise InvalidInputError(f"ties of layer {k} are not all +1, but its units cannot be reversed")
+        if self.latents is not None:
+            object.__setattr__(self, "latents", _layers("latents", self.latents, shapes, np.float32))
+
+    @classmethod
+    def from_shallow(cls, solution: ShallowSolution) -> "Solution":
+        """A binland solution as the deep network that it is; committee machines with all output weights +1 only."""
+        machine = solution.machine
+        if isinstance(machine, Perceptron):
+            network = BinaryMLP(machine.n_inputs, ())
+        elif isinstance(machine, CommitteeMachine) and machine.output_weights is None:
+            network = BinaryMLP(machine.n_inputs, (machine.n_hidden,), fixed_output=True)
+        else:
+            raise InvalidInputError(f"{machine} is no deep network here: its output weights are not all +1")
+        shape = network.weight_shapes[0]
+        latents = None if solution.latents is None else (solution.latents.reshape(shape),)
+        return cls(network, (solution.weights.reshape(shape),), latents, None, solution.history)
+
+    @cached_property
+    def flat(self) -> Signs:
+        """All weights (n_weights,), layer by layer, row-major."""
+        return np.concatenate([layer.reshape(-1) for layer in self.weights])
+
+    def error_count(self, data: Dataset | Patterns) -> int:
+        """Number of patterns with a wrong label, exact. Raises InvalidInputError if the data do not fit."""
+        dataset = check_fit(self.network, data)
+        return int(error_counts(self.network, dataset, Walk.standing(self.flat, self.ties))[0])
+
+    def error(self, data: Dataset | Patterns) -> float:
+        """Fraction of the patterns with a wrong label, in [0, 1]. Raises InvalidInputError if the data do not fit."""
+        return self.error_count(data) / as_dataset(data).n_patterns
+
+    def predict(self, inputs: ArrayLike) -> NDArray[np.int64]:
+        """Predicted labels (P,) int64 of inputs (P, ...) as those of a `Dataset`: 16-bit integers."""
+        binary = self.network.n_outputs == 1
+        images = np.asarray(inputs)
+        labels = np.full(len(images), 1 if binary else 0)
+        dataset = check_fit(self.network, Dataset(images, labels, 2 if binary else self.network.n_outputs))
+        classes = predicted_classes(self.network, dataset, Walk.standing(self.flat, self.ties))[0]
+        return 2 * classes - 1 if binary else classes
+
+    def __repr__(self) -> str:
+        made = type(self.algorithm).__name__ if self.algorithm else "given weights"
+        return f"Solution({self.network}, {made})"
+
+
+def check_same(a: Solution, b: Solution) -> None:
+    """Raise InvalidInputError unless both are solutions of one network."""
+    for solution in (a, b):
+        if not isinstance(solution, Solution):
+            kind = type(solution).__name__
+            raise InvalidInputError(f"{kind} given where a deepbridge Solution is needed: Solution(network, weights)")
+    if a.network != b.network:
+        raise InvalidInputError(f"solutions of different networks, {a.network} and {b.network}")
+
+
+def _layers(
+    name: str, arrays: Sequence[ArrayLike], shapes: Sequence[tuple[int, ...]], dtype: Any, signs: bool = False
+) -> tuple[NDArray[Any], ...]:
+    """Read-only copies of the given shapes and type."""
+    made = [np.array(array, order="C") for array in arrays]
+    found = [array.shape for array in made]
+    if found != list(shapes):
+        raise InvalidInputError(f"{name} have the shapes {found}; the network needs {list(shapes)}")
+    for k, array in enumerate(made):
+        if signs and not np.all((array == 1) | (array == -1)):
+            raise InvalidInputError(f"{name} of layer {k} hold values other than -1 and +1; convert them first")
+        if not np.all(np.isfinite(array)):
+            raise InvalidInputError(f"{name} of layer {k} are not finite numbers")
+        made[k] = array.astype(dtype)
+        made[k].flags.writeable = False
+    return tuple(made)
