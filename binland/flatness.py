@@ -61,12 +61,7 @@ def local_energy(
     """
     check_solutions(solution)
     check_fit(solution.machine, patterns)
-    try:
-        eps = np.atleast_1d(np.asarray(fractions, np.float64))
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"fractions={fractions!r} is not a list of numbers in [0, 1]") from None
-    if eps.ndim != 1 or eps.size == 0 or not np.all((eps >= 0) & (eps <= 1)):
-        raise InvalidInputError(f"fractions={fractions!r} is not a non-empty list of numbers in [0, 1]")
+    eps = checked_fractions(fractions)
     if flips not in ("count", "independent"):
         raise InvalidInputError(f'flips={flips!r} is not "count" or "independent"')
     counts: NDArray[np.float64] | NDArray[np.int64]
@@ -77,6 +72,17 @@ def local_energy(
     else:
         raise InvalidInputError(f'method={method!r} is not "sampled" or "exact"')
     return LocalEnergy(eps, (counts - solution.error_count(patterns)) / patterns.n_patterns)
+
+
+def checked_fractions(fractions: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """(F,) float64; raises InvalidInputError unless it is a non-empty list of numbers in [0, 1]."""
+    try:
+        eps = np.atleast_1d(np.asarray(fractions, np.float64))
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"fractions={fractions!r} is not a list of numbers in [0, 1]") from None
+    if eps.ndim != 1 or eps.size == 0 or not np.all((eps >= 0) & (eps <= 1)):
+        raise InvalidInputError(f"fractions={fractions!r} is not a non-empty list of numbers in [0, 1]")
+    return eps
 
 
 def n_flips(fraction: float, n_weights: int) -> int:

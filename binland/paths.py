@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,19 @@ from binland.walks import Walker, random_order
 class Path:
     """A walk from one solution to another, one sign flip at a time.
 
-    error_counts: (d + 1,) int64 train errors of the start and after every flip, exact. n_patterns: P.
-    flipped: (d,) int64, index into the flattened weights of each flip, in order.
+    error_counts: (T,) int64 train errors of the start and along the path, exact: after every flip, T = d + 1, or after
+    some of them. n_patterns: P. flipped: (d,) int64, index into the flattened weights of each flip, in order. steps: (T,)
+    int64 flips that are done at each error count; None stands for every flip.
     """
 
     error_counts: NDArray[np.int64]
     n_patterns: int
     flipped: NDArray[np.int64]
+    steps: NDArray[np.int64] | None = None
 
     @property
     def errors(self) -> NDArray[np.float64]:
-        """(d + 1,) train errors, fractions in [0, 1]."""
+        """(T,) train errors, fractions in [0, 1]."""
         return self.error_counts / self.n_patterns
 
     @property
@@ -40,14 +43,15 @@ class Path:
     @property
     def length(self) -> int:
         """Number of flips d."""
-        return len(self.error_counts) - 1
+        return len(self.flipped)
 
 
 @dataclass(frozen=True, eq=False)
 class Barrier:
     """Barriers over several random orders of the flips between the same two solutions.
 
-    samples: (orders,) barrier of each path. profile: (d + 1,) train error after every flip, mean over the orders.
+    samples: (orders,) barrier of each path. profile: (T,) train error along the path, mean over the orders: after every
+    flip, T = d + 1, or at evenly spaced ones.
     """
 
     samples: NDArray[np.float64]
@@ -75,11 +79,11 @@ class BentPath:
 
     first: Path
     second: Path
-    midpoint: Solution
+    midpoint: Any  # a solution of the package that the two ends are from
 
     @cached_property
     def errors(self) -> NDArray[np.float64]:
-        """(d_1 + d_2 + 1,) train errors along both legs, the midpoint once, fractions in [0, 1]."""
+        """(T_1 + T_2 - 1,) train errors along both legs, the midpoint once, fractions in [0, 1]."""
         return np.concatenate([self.first.errors, self.second.errors[1:]])
 
     @property

@@ -1,1 +1,63 @@
 """Deep binary networks on torch: the same questions, words and result types as binland."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepbridge.algorithms import ADV, RSGD, SGD
+    from deepbridge.data import Dataset, load
+    from deepbridge.flatness import local_energy
+    from deepbridge.networks import BinaryConvNet, BinaryMLP
+    from deepbridge.paths import barrier, hamming, optimized_midpoint, optimized_path, shortest_path
+    from deepbridge.plane import Plane, plane
+    from deepbridge.solutions import Solution
+    from deepbridge.symmetry import Alignment, align
+    from deepbridge.training import fit, fit_many
+
+_MODULES = {
+    "algorithms": ("ADV", "RSGD", "SGD"),
+    "data": ("Dataset", "load"),
+    "flatness": ("local_energy",),
+    "networks": ("BinaryConvNet", "BinaryMLP"),
+    "paths": ("barrier", "hamming", "optimized_midpoint", "optimized_path", "shortest_path"),
+    "plane": ("Plane", "plane"),
+    "solutions": ("Solution",),
+    "symmetry": ("Alignment", "align"),
+    "training": ("fit", "fit_many"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "ADV",
+    "RSGD",
+    "SGD",
+    "Alignment",
+    "BinaryConvNet",
+    "BinaryMLP",
+    "Dataset",
+    "Plane",
+    "Solution",
+    "align",
+    "barrier",
+    "fit",
+    "fit_many",
+    "hamming",
+    "load",
+    "local_energy",
+    "optimized_midpoint",
+    "optimized_path",
+    "plane",
+    "shortest_path",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names on first use: torch takes seconds to import."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'deepbridge' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"deepbridge.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,6 +8,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,19 @@ class Walk:
     def standing(cls, weights: Signs, ties: tuple[Signs, ...]) -> "Walk":
         """A single point."""
         return cls(weights, np.empty(0, np.int64), np.zeros(1, np.int64), ties)
+
+    @classmethod
+    def through(cls, weights: Signs, network: Network, ties: tuple[Signs, ...] | None = None) -> "Walk":
+        """Given networks, one after the other: weights (T, n_weights); all ties are +1 by default."""
+        changed = [np.flatnonzero(before != after) for before, after in pairwise(weights)]
+        ends = np.cumsum([0, *(len(flips) for flips in changed)])
+        flips = np.concatenate([np.empty(0, np.int64), *changed])
+        return cls(weights[0], flips, ends, no_ties(network) if ties is None else ties)
+
+
+def no_ties(network: Network) -> tuple[Signs, ...]:
+    """sign(0) = +1 for every hidden unit."""
+    return tuple(np.ones(layer.n_units, np.int8) for layer in network.hidden_layers)
 
 
 def error_counts(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.data import Patterns, positive_int
+from binland.data import Patterns, positive_int, random_signs
 from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
 from deepbridge.files import Raw, read_cifar10, read_idx
@@ -94,8 +94,10 @@ class Dataset:
 
     def with_random_labels(self, seed: Seed) -> "Dataset":
         """The same inputs with independent uniform labels. Raises InvalidInputError on a bad seed."""
-        drawn = generator(seed, "random_labels").integers(self.n_classes, size=self.n_patterns)
-        return Dataset(self.inputs, 2 * drawn - 1 if self.n_classes == 2 else drawn, self.n_classes, self.scale)
+        rng = generator(seed, "random_labels")
+        binary = self.n_classes == 2
+        labels = random_signs(rng, self.n_patterns) if binary else rng.integers(self.n_classes, size=self.n_patterns)
+        return Dataset(self.inputs, labels, self.n_classes, self.scale)
 
     def __repr__(self) -> str:
         return f"Dataset(n_patterns={self.n_patterns}, input_shape={self.input_shape}, n_classes={self.n_classes})"

@@ -14,7 +14,7 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.models import CommitteeMachine, Perceptron
 from binland.models import Solution as ShallowSolution
-from deepbridge.counting import Walk, error_counts, predicted_classes
+from deepbridge.counting import Walk, error_counts, no_ties, predicted_classes
 from deepbridge.data import Dataset, as_dataset
 from deepbridge.networks import BinaryMLP, Network, check_fit, check_network
 
@@ -58,7 +58,7 @@ class Solution:
         shapes = self.network.weight_shapes
         object.__setattr__(self, "weights", _layers("weights", self.weights, shapes, np.int8, signs=True))
         units = [(layer.n_units,) for layer in self.network.hidden_layers]
-        ties = [np.ones(shape, np.int8) for shape in units] if self.ties is None else self.ties
+        ties = no_ties(self.network) if self.ties is None else self.ties
         object.__setattr__(self, "ties", _layers("ties", ties, units, np.int8, signs=True))
         for k, layer in enumerate(self.ties):
             if not self.network.symmetry(k).sign_reversal and np.any(layer < 0):
@@ -108,12 +108,17 @@ class Solution:
         return f"Solution({self.network}, {made})"
 
 
+def check_solution(solution: Solution) -> None:
+    """Raise InvalidInputError unless it is a solution of a deep network."""
+    if not isinstance(solution, Solution):
+        kind = type(solution).__name__
+        raise InvalidInputError(f"{kind} given where a deepbridge Solution is needed: Solution(network, weights)")
+
+
 def check_same(a: Solution, b: Solution) -> None:
     """Raise InvalidInputError unless both are solutions of one network."""
-    for solution in (a, b):
-        if not isinstance(solution, Solution):
-            kind = type(solution).__name__
-            raise InvalidInputError(f"{kind} given where a deepbridge Solution is needed: Solution(network, weights)")
+    check_solution(a)
+    check_solution(b)
     if a.network != b.network:
         raise InvalidInputError(f"solutions of different networks, {a.network} and {b.network}")
 

@@ -1,0 +1,93 @@
+"""The three training algorithms of binland with what deep networks need besides; defaults: Fig. 19 (appendix B).
+
+binland's own SGD, RSGD and ADV mean the same here: plain SGD at a constant rate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from binland import algorithms as shallow
+from binland.algorithms import positive
+from binland.data import positive_int
+from binland.errors import InvalidInputError
+
+Optimizer = Literal["sgd", "adam"]
+Steps = tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD(shallow.SGD):
+    """BinaryNet with plain SGD or Adam, from latents of Xavier's uniform distribution.
+
+    optimizer: "sgd", without momentum, or "adam" with its usual constants. learning_rate_steps: pairs (epoch, factor);
+    from that epoch on, counted from 0, the rate is multiplied by the factor. history_every: epochs between two looks at
+    the train error. output_scale: logit in units of w . x / sqrt(N) of the output layer. The rest as in binland.SGD.
+    Raises InvalidInputError on values out of range.
+    """
+
+    learning_rate: float = 10.0
+    epochs: int = 1000
+    init_width: float = 1.0
+    optimizer: Optimizer = "sgd"
+    learning_rate_steps: Steps = ()
+    history_every: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_deep(self)
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate at an epoch."""
+        return scaled(self.learning_rate, self.learning_rate_steps, epoch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RSGD(shallow.RSGD, SGD):
+    """Replicated SGD; see `SGD` and binland.RSGD.
+
+    With Adam, "in_gradient" adds gamma (w_a - mean_b w_b) to the gradient that Adam sees; the other forms pull after it,
+    by learning_rate gamma, as with SGD.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class ADV(shallow.ADV, SGD):
+    """SGD from an adversarial start; see `SGD` and binland.ADV.
+
+    pretrain_optimizer: of the first phase, on random labels, at a constant rate.
+    """
+
+    learning_rate: float = 10.0
+    pretrain_epochs: int = 1000
+    pretrain_learning_rate: float = 10.0
+    pretrain_optimizer: Optimizer = "sgd"
+
+
+def check_deep(algorithm: SGD) -> None:
+    """Raise InvalidInputError unless the additional settings are in range."""
+    for name in ("optimizer", "pretrain_optimizer"):
+        if getattr(algorithm, name, "sgd") not in ("sgd", "adam"):
+            raise InvalidInputError(f'{name}={getattr(algorithm, name)!r} is not "sgd" or "adam"')
+    positive_int("history_every", algorithm.history_every)
+    steps = algorithm.learning_rate_steps
+    message = f"learning_rate_steps={steps!r} is not a list of pairs [epoch, factor] with increasing epochs"
+    if isinstance(steps, str) or not isinstance(steps, Sequence):
+        raise InvalidInputError(message)
+    checked: list[tuple[int, float]] = []
+    for step in steps:
+        if isinstance(step, str) or not isinstance(step, Sequence) or len(step) != 2:
+            raise InvalidInputError(message)
+        checked.append((positive_int("epoch of a step", step[0], minimum=0), positive("factor of a step", step[1])))
+    if any(later[0] <= earlier[0] for earlier, later in pairwise(checked)):
+        raise InvalidInputError(message)
+    object.__setattr__(algorithm, "learning_rate_steps", tuple(checked))
+
+
+def scaled(rate: float, steps: Steps, epoch: int) -> float:
+    """The rate times the factors of all steps up to an epoch."""
+    for start, factor in steps:
+        if epoch >= start:
+            rate *= factor
+    return rate

@@ -1,0 +1,18 @@
+"""Errors along walks on any device."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepbridge import counting
+from deepbridge.counting import Walk
+from deepbridge.data import Dataset
+from deepbridge.networks import Network
+
+
+def error_counts(network: Network, data: Dataset, walk: Walk, device: str = "cpu") -> NDArray[np.int64]:
+    """(T,) int64 errors at every point of a walk, exact; data must fit the network."""
+    if device == "cpu":
+        return counting.error_counts(network, data, walk)
+    from deepbridge import batched
+
+    return batched.error_counts(network, data, walk, device)

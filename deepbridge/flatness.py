@@ -1,0 +1,50 @@
+"""Local energy of deep networks: how much the train error rises when a fraction of the signs is flipped (appendix B)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.data import Patterns, positive_int
+from binland.flatness import LocalEnergy, checked_fractions, n_flips
+from binland.rng import Seed, generator
+from binland.walks import random_order
+from deepbridge.counting import Walk
+from deepbridge.data import Dataset
+from deepbridge.evaluation import error_counts
+from deepbridge.networks import check_fit
+from deepbridge.solutions import Solution, check_solution
+
+
+def local_energy(
+    solution: Solution,
+    data: Dataset | Patterns,
+    fractions: Sequence[float] | NDArray[np.float64],
+    realizations: int = 10,
+    seed: Seed = 0,
+    *,
+    device: str = "cpu",
+) -> LocalEnergy:
+    """Local energy of a solution at the given fractions of flipped weights, each in [0, 1].
+
+    Exactly round(eps n) of the n weights of all layers are flipped, chosen uniformly (half-way cases round to even). As
+    in binland, a realisation is one random walk through all fractions: samples at one fraction are independent, those
+    of one realisation share their first flips. Errors are exact on every device.
+    Raises InvalidInputError on fractions outside [0, 1] and data that do not fit.
+    """
+    check_solution(solution)
+    dataset = check_fit(solution.network, data)
+    eps = checked_fractions(fractions)
+    root = generator(seed, "local_energy").integers(2**63, size=2)
+    n = solution.network.n_weights
+    lengths = np.array([n_flips(fraction, n) for fraction in eps])
+    order = np.argsort(lengths, kind="stable")
+    counts = np.empty((len(eps), positive_int("realizations", realizations)), np.int64)
+    weights = np.arange(n, dtype=np.int64)
+    base = 0
+    for r in range(realizations):
+        flips = random_order(np.random.default_rng([*root, 0, r]), weights, int(lengths.max()))
+        walk = Walk(solution.flat, flips, np.concatenate([[0], lengths[order]]), solution.ties)
+        base, *found = error_counts(solution.network, dataset, walk, device)
+        counts[order, r] = found
+    return LocalEnergy(eps, (counts - base) / dataset.n_patterns)

@@ -1,0 +1,157 @@
+"""Hamming distance, random shortest paths, barriers and paths with one bend of deep networks (paper, appendix B).
+
+Results are binland's `Path`, `Barrier` and `BentPath`; errors are taken at evenly spaced flips, not after every one.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.algorithms import Algorithm, check_algorithm
+from binland.bits import Signs
+from binland.data import Patterns, positive_int
+from binland.paths import Barrier, BentPath, Path
+from binland.rng import Seed, generator
+from binland.walks import random_order
+from deepbridge.algorithms import SGD
+from deepbridge.counting import Walk
+from deepbridge.data import Dataset
+from deepbridge.evaluation import error_counts
+from deepbridge.networks import check_fit
+from deepbridge.solutions import Latents, Solution, check_same
+from deepbridge.training import fit
+
+POINTS = 51
+
+
+def hamming(a: Solution, b: Solution) -> float:
+    """Fraction of differing weights, in [0, 1] (section 3.1.3); raises InvalidInputError if the networks differ."""
+    check_same(a, b)
+    return int(np.count_nonzero(a.flat != b.flat)) / a.network.n_weights
+
+
+def shortest_path(
+    start: Solution,
+    end: Solution,
+    data: Dataset | Patterns,
+    seed: Seed,
+    points: int | None = POINTS,
+    *,
+    device: str = "cpu",
+) -> Path:
+    """Random shortest path: the differing weights flipped one at a time in a uniformly random order (appendix B).
+
+    points: number of evenly spaced errors along the path, ends included; None: after every flip, as in binland. Ties
+    that differ are those of the end from the second half on. Errors are exact on every device.
+    Raises InvalidInputError if networks or data do not fit.
+    """
+    check_same(start, end)
+    dataset = check_fit(start.network, data)
+    return _path(start, end, dataset, points, generator(seed, "shortest_path"), device)
+
+
+def barrier(
+    start: Solution,
+    end: Solution,
+    data: Dataset | Patterns,
+    orders: int = 5,
+    seed: Seed = 0,
+    points: int | None = POINTS,
+    *,
+    device: str = "cpu",
+) -> Barrier:
+    """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair); see `shortest_path`.
+
+    Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
+    """
+    check_same(start, end)
+    dataset = check_fit(start.network, data)
+    streams = generator(seed, "barrier").spawn(positive_int("orders", orders))
+    paths = [_path(start, end, dataset, points, stream, device) for stream in streams]
+    total = np.sum([path.error_counts for path in paths], axis=0)
+    return Barrier(np.array([path.barrier for path in paths]), total / (orders * dataset.n_patterns))
+
+
+def optimized_path(
+    start: Solution,
+    end: Solution,
+    data: Dataset | Patterns,
+    algorithm: Algorithm | None = None,
+    seed: Seed = 0,
+    points: int | None = POINTS,
+    *,
+    device: str = "cpu",
+) -> BentPath:
+    """Path with one bend: the midpoint of the two solutions starts a new training run (paper, appendix B).
+
+    algorithm: of that run, `SGD()` by default. The path is the two random shortest paths start -> optimised midpoint ->
+    end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's 3 midpoints and 5
+    orders. Raises InvalidInputError if networks or data do not fit.
+    """
+    middle_rng, first_rng, second_rng = generator(seed, "optimized_path").spawn(3)
+    midpoint = optimized_midpoint(start, end, data, algorithm, middle_rng, device=device)
+    return BentPath(
+        shortest_path(start, midpoint, data, first_rng, points, device=device),
+        shortest_path(midpoint, end, data, second_rng, points, device=device),
+        midpoint,
+    )
+
+
+def optimized_midpoint(
+    start: Solution,
+    end: Solution,
+    data: Dataset | Patterns,
+    algorithm: Algorithm | None = None,
+    seed: Seed = 0,
+    *,
+    device: str = "cpu",
+) -> Solution:
+    """The bend of `optimized_path`: a training run that begins half-way between two solutions."""
+    check_same(start, end)
+    run = SGD() if algorithm is None else algorithm
+    check_algorithm(run)
+    middle_rng, fit_rng = generator(seed, "optimized_midpoint").spawn(2)
+    return fit(start.network, data, run, fit_rng, midpoint_latents(start, end, run, middle_rng), device=device)
+
+
+def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed: Seed) -> Latents:
+    """Latents of the bend: `start` with a random half of the differing signs taken from `end` (half rounded down).
+
+    Their size is one for every layer: the mean |latent| of the two ends there; of ends given without latents, half the
+    width of the algorithm's random initialisation, which is its mean size.
+    """
+    network = start.network
+    signs = start.flat.copy()
+    differing = np.flatnonzero(start.flat != end.flat)
+    chosen = generator(seed, "midpoint").permutation(differing)[: len(differing) // 2]
+    signs[chosen] *= -1
+    layers = []
+    for k, (layer, part) in enumerate(zip(network.free_layers, network.split(signs), strict=True)):
+        known = [np.abs(ending.latents[k]).mean() for ending in (start, end) if ending.latents is not None]
+        drawn = algorithm.init_bound(layer.fan_in, layer.fan_out) / 2
+        layers.append((part * np.float32(np.mean(known) if known else drawn)).astype(np.float32))
+    return tuple(layers)
+
+
+def _path(
+    start: Solution, end: Solution, data: Dataset, points: int | None, rng: np.random.Generator, device: str
+) -> Path:
+    flipped = random_order(rng, np.flatnonzero(start.flat != end.flat))
+    length = len(flipped)
+    n_points = length + 1 if points is None else positive_int("points", points, minimum=2)
+    steps = np.linspace(0, length, n_points).round().astype(np.int64)
+    walk = Walk(start.flat, flipped, steps, _ties_along(start, end, steps))
+    return Path(error_counts(start.network, data, walk, device), data.n_patterns, flipped, steps)
+
+
+def _ties_along(start: Solution, end: Solution, steps: NDArray[np.int64]) -> tuple[Signs, ...]:
+    """Per layer (H,), or (T, H): those of the nearer end, half-way +1."""
+    twice, length = 2 * steps[:, None], steps[-1]
+    found = []
+    for k in range(len(start.ties)):
+        before, after = start.ties[k], end.ties[k]
+        if np.array_equal(before, after):
+            found.append(before)
+        else:
+            far = np.where(twice > length, after, np.maximum(before, after))
+            found.append(np.where(twice < length, before, far).astype(np.int8))
+    return tuple(found)

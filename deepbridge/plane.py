@@ -1,0 +1,115 @@
+"""The error in the plane through three solutions (paper, section 4.2, appendix B, Figs. 8 and 20 to 23)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.bits import as_signs
+from binland.data import Patterns, positive_int
+from binland.errors import InvalidInputError
+from deepbridge.counting import Walk
+from deepbridge.data import Dataset
+from deepbridge.evaluation import error_counts
+from deepbridge.networks import check_fit
+from deepbridge.solutions import Solution, check_same
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Train errors on a grid in the plane of the latents of three solutions.
+
+    errors: (points, points) in [0, 1], errors[j, i] at (x[i], y[j]). x, y: (points,) coordinates along the two
+    orthonormal directions, in units of the latents. corners: (3, 2) coordinates of the solutions. corner_errors: (3,).
+    """
+
+    errors: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    corners: NDArray[np.float64]
+    corner_errors: NDArray[np.float64]
+
+
+def plane(
+    first: Solution,
+    second: Solution,
+    third: Solution,
+    data: Dataset | Patterns,
+    points: int = 31,
+    margin: float = 0.2,
+    *,
+    device: str = "cpu",
+) -> Plane:
+    """Errors of the binarised networks in the plane through three solutions.
+
+    The origin is the first solution, the x axis points to the second, and the third has y > 0 (Gram-Schmidt on the
+    latents). At every point the weights are the signs of the latents there, and ties those of the interpolated ties.
+    margin: how far the grid goes beyond the solutions, as a fraction of their extent. The grid has the corners' own
+    errors in `corner_errors`, not in general among its points.
+    Raises InvalidInputError if networks or data do not fit, a solution has no latents, or they lie on one line.
+    """
+    solutions = (first, second, third)
+    for other in solutions[1:]:
+        check_same(first, other)
+    dataset = check_fit(first.network, data)
+    if positive_int("points", points, minimum=2) and not 0 <= margin < np.inf:
+        raise InvalidInputError(f"margin={margin!r} is not a finite number of at least 0")
+    origin, *vectors = (_latents(solution) for solution in solutions)
+    corners, axes = _gram_schmidt(*(vector - origin for vector in vectors))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    pad = margin * (high - low)
+    x, y = (np.linspace(low[k] - pad[k], high[k] + pad[k], points) for k in (0, 1))
+    along = np.array([(i, j) for j in range(points) for i in (range(points) if j % 2 == 0 else range(points)[::-1])])
+    places = np.concatenate([corners, np.stack([x[along[:, 0]], y[along[:, 1]]], axis=1)])
+    counts = error_counts(first.network, dataset, _walk(solutions, origin, axes, corners, places), device)
+    errors = np.empty((points, points))
+    errors[along[:, 1], along[:, 0]] = counts[3:] / dataset.n_patterns
+    return Plane(errors, x, y, corners, counts[:3] / dataset.n_patterns)
+
+
+def _walk(
+    solutions: tuple[Solution, ...],
+    origin: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    corners: NDArray[np.float64],
+    places: NDArray[np.float64],
+) -> Walk:
+    """Through all places (T, 2), the corners first; these are the solutions themselves, to the last sign."""
+    weights = [solution.flat for solution in solutions]
+    flips, ends, before = [], [0], weights[0]
+    for k, place in enumerate(places[1:], start=1):
+        now = weights[k] if k < 3 else as_signs(origin + place @ axes)
+        flips.append(np.flatnonzero(now != before))
+        ends.append(ends[-1] + len(flips[-1]))
+        before = now
+    shares = _barycentric(corners, places)
+    layers = zip(*(solution.ties for solution in solutions), strict=True)
+    ties = tuple(as_signs(np.round(shares @ np.stack(layer), 9)) for layer in layers)
+    return Walk(weights[0], np.concatenate(flips), np.array(ends), ties)
+
+
+def _latents(solution: Solution) -> NDArray[np.float64]:
+    if solution.latents is None:
+        raise InvalidInputError(f"{solution} has no latents, which span the plane; keep those of `fit`")
+    return np.concatenate([layer.reshape(-1) for layer in solution.latents]).astype(np.float64)
+
+
+def _gram_schmidt(
+    second: NDArray[np.float64], third: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Corners (3, 2) and orthonormal axes (2, n) of the plane of two vectors from the first corner."""
+    length = float(np.linalg.norm(second))
+    e1 = second / length if length > 0 else second
+    along = float(third @ e1)
+    rest = third - along * e1
+    height = float(np.linalg.norm(rest))
+    if length == 0 or height <= 1e-9 * np.linalg.norm(third):
+        raise InvalidInputError("the three solutions lie on one line and span no plane; take three different ones")
+    return np.array([[0.0, 0.0], [length, 0.0], [along, height]]), np.stack([e1, rest / height])
+
+
+def _barycentric(corners: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T, 3) shares of the corners in each place; they add up to 1."""
+    frame = (corners[1:] - corners[0]).T
+    shares = np.linalg.solve(frame, (places - corners[0]).T).T
+    return np.concatenate([1 - shares.sum(axis=1, keepdims=True), shares], axis=1)

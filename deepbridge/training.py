@@ -1,0 +1,245 @@
+"""`fit` and `fit_many`: from data and an algorithm to solutions; all runs and replicas are one batched computation."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm
+from binland.bits import Signs, as_signs
+from binland.data import Patterns
+from binland.errors import InvalidInputError
+from binland.rng import Seed, generator
+from deepbridge.checkpoints import Checkpoint
+from deepbridge.counting import Walk
+from deepbridge.data import Dataset
+from deepbridge.descent import Descent
+from deepbridge.devices import as_device
+from deepbridge.evaluation import error_counts
+from deepbridge.networks import Conv, Layer, Network, check_fit
+from deepbridge.solutions import Latents, Replicas, Solution
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def fit(
+    network: Network,
+    data: Dataset | Patterns,
+    algorithm: Algorithm,
+    seed: Seed,
+    start: Latents | None = None,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 300.0,
+) -> Solution:
+    """Train a network with BinaryNet (paper, section 3.2 and appendix B); see `fit_many` for the arguments."""
+    return fit_many(
+        network, data, algorithm, [seed], start,
+        device=device, dtype=dtype, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
+    )[0]  # fmt: skip
+
+
+def fit_many(
+    network: Network,
+    data: Dataset | Patterns,
+    algorithm: Algorithm,
+    seeds: Sequence[Seed],
+    start: Latents | None = None,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 300.0,
+) -> list[Solution]:
+    """Independent runs, one per seed, trained in one batch: what a GPU needs to be busy with small networks.
+
+    Binary cross-entropy for two classes, categorical for more, mean over the mini-batch; pre-activations are
+    w . x / sqrt(fan-in) in every layer. start: latents to begin with, clipped, for every run and replica, instead of
+    random ones. device: "cpu", "cuda", "cuda:1", ...; dtype: "float32" or "float64", of everything but the weights'
+    signs. checkpoint: file that is written every so many seconds and from which the same call goes on; it is removed at
+    the end. Numbers are the same for the same seeds, device, dtype, number of threads and torch; runs in one batch
+    differ from single ones by rounding only. A run that has not reached zero error is returned all the same.
+    Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, and on a
+    checkpoint of another run.
+    """
+    dataset = check_fit(network, data)
+    check_algorithm(algorithm)
+    if dtype not in DTYPES:
+        raise InvalidInputError(f"dtype={dtype!r} is not one of {', '.join(DTYPES)}")
+    if not seeds:
+        raise InvalidInputError("seeds is empty; give one seed per run")
+    n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
+    streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
+    runs = _Runs(network, dataset, algorithm, streams, start, as_device(device), DTYPES[dtype])
+    saved = Checkpoint(checkpoint, checkpoint_seconds, runs.identity())
+    runs.restore(saved.load())
+    while not runs.finished:
+        runs.epoch()
+        saved.keep(runs.state)
+    saved.remove()
+    return [runs.solution(k) for k in range(len(seeds))]
+
+
+class _Runs:
+    """All runs and replicas at once; the first axis R = runs x replicas of every array goes through them."""
+
+    def __init__(
+        self,
+        network: Network,
+        data: Dataset,
+        algorithm: Algorithm,
+        streams: list[list[np.random.Generator]],
+        start: Latents | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ):
+        self.network, self.data, self.algorithm, self.device = network, data, algorithm, device
+        self._streams = [replica for _, *replicas in streams for replica in replicas]
+        self._runs, self._replicas = len(streams), len(streams[0]) - 1
+        noise = [data.with_random_labels(labels).classes for labels, *_ in streams]
+        layers = _stacked(network, algorithm, self._streams, start)
+        latents = [torch.tensor(layer, dtype=dtype, device=device) for layer in layers]
+        self._descent = Descent(network, latents, algorithm, self._replicas)
+        inputs = torch.tensor(data.inputs, device=device).to(dtype).mul_(data.scale)
+        self._inputs = inputs if isinstance(network.layers[0], Conv) else inputs.flatten(1)
+        self._labels = torch.tensor(data.classes, device=device).expand(len(self._streams), -1)
+        self._noise = torch.tensor(np.repeat(noise, self._replicas, axis=0), device=device)
+        self._pretrained = algorithm.pretrain_epochs if isinstance(algorithm, ADV) else 0
+        self._epoch = 0
+        self._history = np.full((algorithm.epochs, self._runs, 1 + self._replicas), np.nan)
+        self._stopped: dict[int, list[Tensor]] = {}  # runs that ended early, and the latents they ended with
+        self._origin = _origin(network, data, algorithm, self._streams, start, device, dtype)
+
+    @property
+    def finished(self) -> bool:
+        return self._epoch == self._pretrained + self.algorithm.epochs or len(self._stopped) == self._runs
+
+    def epoch(self) -> None:
+        """One epoch of all runs, and a look at their errors."""
+        epoch, algorithm = self._epoch - self._pretrained, self.algorithm
+        labels = self._noise if epoch < 0 else self._labels
+        self._descent.begin_epoch(self._epoch, self._pretrained)
+        order = np.stack([rng.permutation(self.data.n_patterns) for rng in self._streams])
+        for batch in torch.tensor(order, device=self.device).split(algorithm.batch_size, dim=1):
+            self._descent.step(self._inputs[batch], labels.gather(1, batch))
+        self._descent.end_epoch()
+        self._epoch += 1
+        if epoch >= 0 and ((epoch + 1) % getattr(algorithm, "history_every", 1) == 0 or epoch + 1 == algorithm.epochs):
+            self._look(epoch)
+
+    def _look(self, epoch: int) -> None:
+        """Errors of every run that goes on: centre, then replicas."""
+        for run in set(range(self._runs)) - set(self._stopped):
+            latents = self._latents_of(run)
+            weights = _flat(layer.mean(0, keepdim=True) for layer in latents)
+            if self._replicas > 1:
+                weights = np.concatenate([weights, _flat(latents)])
+            counts = error_counts(self.network, self.data, Walk.through(weights, self.network), str(self.device))
+            self._history[epoch, run] = counts / self.data.n_patterns
+            if self.algorithm.stop_at_zero_error and counts[0] == 0:
+                self._stopped[run] = [layer.clone() for layer in latents]
+
+    def _latents_of(self, run: int) -> list[Tensor]:
+        """(replicas, *weight_shape) of each layer."""
+        if run in self._stopped:
+            return self._stopped[run]
+        return [layer[run * self._replicas : (run + 1) * self._replicas] for layer in self._descent.latents]
+
+    def solution(self, run: int) -> Solution:
+        """The centre of the replicas of a run."""
+        replicas = [layer.cpu().numpy().astype(np.float32) for layer in self._latents_of(run)]
+        centre = tuple(layer.mean(axis=0) for layer in replicas)
+        history = self._history[:, run]
+        found = None
+        if isinstance(self.algorithm, RSGD):
+            weights = tuple(as_signs(layer) for layer in replicas)
+            flat = np.concatenate([layer.reshape(self._replicas, -1) for layer in weights], axis=1)
+            counts = error_counts(self.network, self.data, Walk.through(flat, self.network), str(self.device))
+            found = Replicas(weights, counts / self.data.n_patterns, history[:, 1:], _mean_distance(flat))
+        signs = tuple(as_signs(layer) for layer in centre)
+        return Solution(self.network, signs, centre, None, history[:, 0], found, self.algorithm)
+
+    def identity(self) -> str:
+        """What the training is, as JSON: of another one no checkpoint is read."""
+        return json.dumps(self._origin)
+
+    def state(self) -> dict[str, Any]:
+        """All that changes."""
+        return {
+            "epoch": self._epoch,
+            "history": torch.from_numpy(self._history),
+            "streams": json.dumps([rng.bit_generator.state for rng in self._streams]),
+            "stopped": self._stopped,
+            "descent": self._descent.state(),
+        }
+
+    def restore(self, state: dict[str, Any] | None) -> None:
+        """Go on from a checkpoint's state."""
+        if state is None:
+            return
+        self._epoch, self._history, self._stopped = state["epoch"], state["history"].numpy(), state["stopped"]
+        for rng, kept in zip(self._streams, json.loads(state["streams"]), strict=True):
+            rng.bit_generator.state = kept
+        self._descent.restore(state["descent"], self._epoch, self._pretrained)
+
+
+def _stacked(
+    network: Network, algorithm: Algorithm, streams: list[np.random.Generator], start: Latents | None
+) -> list[NDArray[np.float64]]:
+    """First latents (R, *weight_shape) of each layer: drawn, or the start for everybody; clipped."""
+    if start is None:
+        drawn = [[_xavier(layer, algorithm.init_width, rng) for layer in network.free_layers] for rng in streams]
+        layers = [np.stack(layer) for layer in zip(*drawn, strict=True)]
+    else:
+        shapes = network.weight_shapes
+        found = [np.shape(layer) for layer in start]
+        if found != list(shapes) or not all(np.all(np.isfinite(layer)) for layer in start):
+            raise InvalidInputError(f"start of shapes {found} is not finite latents of the shapes {list(shapes)}")
+        layers = [np.repeat(np.asarray(layer, np.float64)[None], len(streams), axis=0) for layer in start]
+    return [np.clip(layer, -algorithm.clip, algorithm.clip) for layer in layers]
+
+
+def _xavier(layer: Layer, width: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Uniform in [-b, b], b = width sqrt(6 / (fan-in + fan-out))."""
+    bound = width * math.sqrt(6 / (layer.fan_in + layer.fan_out))
+    return rng.uniform(-bound, bound, layer.weight_shape)
+
+
+def _flat(layers: Iterable[Tensor]) -> Signs:
+    """Signs (R, n_weights) of latents (R, *weight_shape) of each layer."""
+    return np.concatenate([as_signs(layer.cpu().numpy()).reshape(len(layer), -1) for layer in layers], axis=1)
+
+
+def _mean_distance(flat: Signs) -> float:
+    """Mean Hamming distance between two of the replicas (R, n_weights), as a fraction; 0 for one replica."""
+    pairs = [(a, b) for a in range(len(flat)) for b in range(a)]
+    return float(np.mean([np.mean(flat[a] != flat[b]) for a, b in pairs])) if pairs else 0.0
+
+
+def _origin(
+    network: Network,
+    data: Dataset,
+    algorithm: Algorithm,
+    streams: list[np.random.Generator],
+    start: Latents | None,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> dict[str, Any]:
+    """What decides the numbers of a training, hashed where it is long."""
+    arrays = {"data": [data.inputs, data.labels], "start": [np.asarray(layer) for layer in start or ()]}
+    hashes = {
+        name: hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in parts)).hexdigest()
+        for name, parts in arrays.items()
+    }
+    states = hashlib.sha256(json.dumps([rng.bit_generator.state for rng in streams]).encode()).hexdigest()
+    made = {"network": repr(network), "algorithm": repr(algorithm), "seeds": states, "torch": torch.__version__}
+    return made | hashes | {"device": device.type, "dtype": str(dtype)}
