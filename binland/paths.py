@@ -21,8 +21,8 @@ class Path:
     """A walk from one solution to another, one sign flip at a time.
 
     error_counts: (T,) int64 train errors of the start and along the path, exact: after every flip, T = d + 1, or after
-    some of them. n_patterns: P. flipped: (d,) int64, index into the flattened weights of each flip, in order. steps: (T,)
-    int64 flips that are done at each error count; None stands for every flip.
+    some of them. n_patterns: P. flipped: (d,) int64, index into the flattened weights of each flip, in order. steps:
+    (T,) int64, flips that are done at each error count; None stands for every flip.
     """
 
     error_counts: NDArray[np.int64]

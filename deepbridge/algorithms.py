@@ -47,8 +47,8 @@ class SGD(shallow.SGD):
 class RSGD(shallow.RSGD, SGD):
     """Replicated SGD; see `SGD` and binland.RSGD.
 
-    With Adam, "in_gradient" adds gamma (w_a - mean_b w_b) to the gradient that Adam sees; the other forms pull after it,
-    by learning_rate gamma, as with SGD.
+    With Adam, "in_gradient" adds gamma (w_a - mean_b w_b) to the gradient that Adam sees; the other forms pull after
+    it, by learning_rate gamma, as with SGD.
     """
 
 

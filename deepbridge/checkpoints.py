@@ -22,7 +22,7 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """What was kept last, if anything. Raises StoreError on a damaged file, InvalidInputError on one of another run."""
+        """What was kept last, if anything. Raises StoreError on a damaged file, InvalidInputError on a foreign one."""
         if self._path is None or not self._path.exists():
             return None
         try:

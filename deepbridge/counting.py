@@ -211,7 +211,8 @@ class _Bits:
     @cached_property
     def _limits(self) -> Words:
         """(T, H): Delta = n - 2 distance reaches the threshold where the distance is below."""
-        return ((self._layer.fan_in - self._thresholds) // 2 + 1).astype(np.uint64)
+        assert self._thresholds is not None
+        return np.asarray((self._layer.fan_in - self._thresholds) // 2 + 1, np.uint64)
 
     def classes(self, words: Words, x: Words, out: NDArray[np.int64]) -> None:
         kernels.classes_of_bits(words, self._layer.fan_in, x, np.empty((len(words), WIDTH), np.uint64), out)

@@ -55,9 +55,9 @@ class Dataset:
         if largest > _LARGEST_SUM:
             raise InvalidInputError(f"the inputs of a pattern add up to {largest}; at most {_LARGEST_SUM}")
         for name, array, dtype in (("inputs", inputs, np.int16), ("labels", labels, np.int64)):
-            array = np.array(array, dtype, order="C")
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+            kept = np.array(array, dtype, order="C")
+            kept.flags.writeable = False
+            object.__setattr__(self, name, kept)
 
     @classmethod
     def from_real(cls, inputs: ArrayLike, labels: ArrayLike, n_classes: int) -> "Dataset":
@@ -96,8 +96,8 @@ class Dataset:
         """The same inputs with independent uniform labels. Raises InvalidInputError on a bad seed."""
         rng = generator(seed, "random_labels")
         binary = self.n_classes == 2
-        labels = random_signs(rng, self.n_patterns) if binary else rng.integers(self.n_classes, size=self.n_patterns)
-        return Dataset(self.inputs, labels, self.n_classes, self.scale)
+        drawn = random_signs(rng, self.n_patterns) if binary else rng.integers(self.n_classes, size=self.n_patterns)
+        return Dataset(self.inputs, drawn.astype(np.int64), self.n_classes, self.scale)
 
     def __repr__(self) -> str:
         return f"Dataset(n_patterns={self.n_patterns}, input_shape={self.input_shape}, n_classes={self.n_classes})"

@@ -1,4 +1,4 @@
-"""Local energy of deep networks: how much the train error rises when a fraction of the signs is flipped (appendix B)."""
+"""Local energy of deep networks: how much the error rises when a fraction of the signs is flipped (appendix B)."""
 
 from collections.abc import Sequence
 

@@ -48,7 +48,7 @@ class Solution:
     network: Network
     weights: tuple[Signs, ...]
     latents: Latents | None = None
-    ties: tuple[Signs, ...] | None = None  # type: ignore[assignment]
+    ties: tuple[Signs, ...] = ()
     history: NDArray[np.float64] | None = None
     replicas: Replicas | None = None
     algorithm: Algorithm | None = None
@@ -58,7 +58,7 @@ class Solution:
         shapes = self.network.weight_shapes
         object.__setattr__(self, "weights", _layers("weights", self.weights, shapes, np.int8, signs=True))
         units = [(layer.n_units,) for layer in self.network.hidden_layers]
-        ties = no_ties(self.network) if self.ties is None else self.ties
+        ties = self.ties or no_ties(self.network)
         object.__setattr__(self, "ties", _layers("ties", ties, units, np.int8, signs=True))
         for k, layer in enumerate(self.ties):
             if not self.network.symmetry(k).sign_reversal and np.any(layer < 0):
@@ -78,7 +78,7 @@ class Solution:
             raise InvalidInputError(f"{machine} is no deep network here: its output weights are not all +1")
         shape = network.weight_shapes[0]
         latents = None if solution.latents is None else (solution.latents.reshape(shape),)
-        return cls(network, (solution.weights.reshape(shape),), latents, None, solution.history)
+        return cls(network, (solution.weights.reshape(shape),), latents, history=solution.history)
 
     @cached_property
     def flat(self) -> Signs:

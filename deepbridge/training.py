@@ -166,7 +166,7 @@ class _Runs:
             counts = error_counts(self.network, self.data, Walk.through(flat, self.network), str(self.device))
             found = Replicas(weights, counts / self.data.n_patterns, history[:, 1:], _mean_distance(flat))
         signs = tuple(as_signs(layer) for layer in centre)
-        return Solution(self.network, signs, centre, None, history[:, 0], found, self.algorithm)
+        return Solution(self.network, signs, centre, (), history[:, 0], found, self.algorithm)
 
     def identity(self) -> str:
         """What the training is, as JSON: of another one no checkpoint is read."""
@@ -235,7 +235,7 @@ def _origin(
     dtype: torch.dtype,
 ) -> dict[str, Any]:
     """What decides the numbers of a training, hashed where it is long."""
-    arrays = {"data": [data.inputs, data.labels], "start": [np.asarray(layer) for layer in start or ()]}
+    arrays: dict[str, list[NDArray[Any]]] = {"data": [data.inputs, data.labels], "start": list(start or ())}
     hashes = {
         name: hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in parts)).hexdigest()
         for name, parts in arrays.items()

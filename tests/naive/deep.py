@@ -36,10 +36,7 @@ def logits(weights, inputs, ties=None, pool=2, fixed_output=False):
         weights.append(np.ones((1, len(weights[-1])), np.int64))
     x = np.asarray(inputs, np.int64)
     for k, w in enumerate(weights):
-        if w.ndim == 4:
-            x = max_pool(convolution(x, w), pool)
-        else:
-            x = x.reshape(len(x), -1) @ w.T
+        x = max_pool(convolution(x, w), pool) if w.ndim == 4 else x.reshape(len(x), -1) @ w.T
         if k < len(weights) - 1:
             x = sign(x, None if ties is None else ties[k])
     return x

@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import deepbridge as db
+from deepbridge import batched, counting
+from deepbridge.counting import Walk, error_counts, predicted_classes
+from tests.deepbridge.problems import Problem, naive_classes, naive_errors, networks, perceptrons, random_data
+from tests.problems import signs
+
+
+def random_walk(problem, lengths):
+    """A walk with ties that change, and the solution at each of its points."""
+    network, rng = problem.network, problem.rng
+    start = problem.solution()
+    ties = tuple(
+        signs(rng, (len(lengths), layer.n_units))
+        if network.symmetry(k).sign_reversal
+        else np.ones(layer.n_units, np.int8)
+        for k, layer in enumerate(network.hidden_layers)
+    )
+    stretches = [rng.permutation(network.n_weights)[: min(n, network.n_weights)] for n in lengths]
+    walk = Walk(start.flat, np.concatenate(stretches), np.cumsum([len(s) for s in stretches]), ties)
+    weights, visited = start.flat.copy(), []
+    for t, flips in enumerate(stretches):
+        weights[flips] *= -1
+        now = [np.broadcast_to(layer, (len(lengths), layer.shape[-1]))[t] for layer in ties]
+        visited.append(db.Solution(network, network.split(weights.copy()), ties=tuple(now)))
+    return walk, visited
+
+
+@given(networks, st.lists(st.integers(0, 60), min_size=1, max_size=5))
+def test_every_point_of_a_walk_is_evaluated_as_from_scratch(problem, lengths):
+    walk, visited = random_walk(problem, lengths)
+    expected = [naive_classes(solution, problem.data.inputs) for solution in visited]
+    assert np.array_equal(predicted_classes(problem.network, problem.data, walk), expected)
+    counts = [naive_errors(solution, problem.data) for solution in visited]
+    assert np.array_equal(error_counts(problem.network, problem.data, walk), counts)
+    assert [solution.error_count(problem.data) for solution in visited] == counts
+
+
+@settings(max_examples=25)
+@given(networks, st.lists(st.integers(0, 60), min_size=1, max_size=4), st.sampled_from(batched.ARITHMETICS))
+def test_all_points_in_one_batch_have_the_errors_of_one_by_one(problem, lengths, arithmetic):
+    walk, visited = random_walk(problem, lengths)
+    counts = [naive_errors(solution, problem.data) for solution in visited]
+    for memory in (None, 1):  # all at once, or a point at a time
+        found = batched.error_counts(problem.network, problem.data, walk, "cpu", arithmetic, memory)
+        assert np.array_equal(found, counts)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@given(networks, st.lists(st.integers(0, 60), min_size=1, max_size=4))
+def test_a_gpu_counts_the_same_errors(problem, lengths):
+    walk, visited = random_walk(problem, lengths)
+    counts = [naive_errors(solution, problem.data) for solution in visited]
+    for arithmetic in batched.ARITHMETICS:
+        assert np.array_equal(batched.error_counts(problem.network, problem.data, walk, "cuda", arithmetic), counts)
+
+
+@pytest.mark.parametrize("arithmetic", batched.ARITHMETICS)
+@pytest.mark.parametrize(
+    ("rows", "n", "units"), [(1, 1, 1), (40, 784, 10), (33, 1001, 129), (5, 4096, 7), (64, 9999, 16)]
+)
+def test_products_of_signs_are_exact_against_int64(arithmetic, rows, n, units):
+    rng = np.random.default_rng(n)
+    x, w = signs(rng, (2, rows, n)), signs(rng, (2, units, n))
+    w[0, : units // 2] = x[0, 0]  # sums as large as they get
+    w[1, 0], w[1, 0, : n // 2] = x[1, 0], -x[1, 0, : n // 2]  # and as small
+    truth = x.astype(np.int64) @ w.astype(np.int64).swapaxes(1, 2)
+    found = batched.product(torch.tensor(x), torch.tensor(w), arithmetic).to(torch.float64).numpy()
+    if arithmetic == "bfloat16":
+        assert np.array_equal(np.sign(found), np.sign(truth))
+        assert np.array_equal(found, torch.tensor(truth).to(torch.bfloat16).to(torch.float64).numpy())
+    else:
+        assert np.array_equal(found, truth)
+
+
+def test_the_fastest_arithmetic_is_one_of_them():
+    assert batched.fastest("cpu") in batched.ARITHMETICS
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_large_inputs_and_several_blocks(threads):
+    rng = np.random.default_rng(0)
+    network = db.BinaryMLP(300, (70, 5), 4)
+    data = random_data(rng, (300,), 4, 3 * counting.DENSE_BLOCK // 2 + 1, largest=32767)
+    assert data.largest_sum > 2**22
+    problem = Problem(network, data, rng)
+    walk, visited = random_walk(problem, [0, 10, 3000])
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = error_counts(network, data, walk)
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(found, [naive_errors(solution, data) for solution in visited])
+    assert np.array_equal(batched.error_counts(network, data, walk, "cpu"), found)
+
+
+def test_sums_beyond_24_bits_are_exact_in_a_batch():
+    rng = np.random.default_rng(1)
+    network = db.BinaryMLP(2000, (9,))
+    data = random_data(rng, (2000,), 2, 20, largest=32767)
+    assert data.largest_sum > 2**24
+    inputs = data.inputs.copy()
+    inputs[:, 1::2] = -inputs[:, ::2]  # sums that nearly cancel
+    inputs[:, 0] += 1
+    data = db.Dataset(inputs, data.labels, 2)
+    ones = db.Solution(network, [np.ones((9, 2000), np.int8), np.ones((1, 9), np.int8)])
+    walk = Walk.through(np.stack([ones.flat, -ones.flat]), network)
+    expected = [naive_errors(ones, data), naive_errors(db.Solution(network, [-w for w in ones.weights]), data)]
+    assert np.array_equal(error_counts(network, data, walk), expected)
+    assert np.array_equal(batched.error_counts(network, data, walk, "cpu"), expected)
+
+
+@given(perceptrons(max_layers=2), st.integers(2, 4))
+def test_a_walk_through_given_networks_visits_them(problem, count):
+    solutions = [problem.solution() for _ in range(count)]
+    walk = Walk.through(np.stack([s.flat for s in solutions]), problem.network)
+    counts = error_counts(problem.network, problem.data, walk)
+    assert np.array_equal(counts, [s.error_count(problem.data) for s in solutions])
+
+
+def test_predictions_are_labels():
+    rng = np.random.default_rng(0)
+    data = random_data(rng, (6,), 2, 30)
+    solution = Problem(db.BinaryMLP(6, (3,)), data, rng).solution()
+    predicted = solution.predict(data.inputs)
+    assert set(predicted) <= {-1, 1}
+    assert np.array_equal(predicted != data.labels, naive_classes(solution, data.inputs) != data.classes)
+    data = random_data(rng, (6,), 3, 30)
+    solution = Problem(db.BinaryMLP(6, (3,), 3), data, rng).solution()
+    assert np.array_equal(solution.predict(data.inputs), naive_classes(solution, data.inputs))

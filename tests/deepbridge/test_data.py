@@ -1,0 +1,234 @@
+import gzip
+import http.server
+import io
+import os
+import pickle
+import struct
+import tarfile
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import binland as bl
+import deepbridge as db
+from binland.errors import DataError, InvalidInputError
+from deepbridge import files
+
+FOLDER = os.environ.get("BINLAND_DATA")
+needs_files = pytest.mark.skipif(
+    not FOLDER, reason="BINLAND_DATA is not set: no MNIST, Fashion-MNIST and CIFAR-10 files"
+)
+
+
+def idx(array):
+    return gzip.compress(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes())
+
+
+@pytest.fixture
+def originals(tmp_path, monkeypatch):
+    """Small files of the right form, whose checksums are taken for the originals'."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "data"
+    (folder / "mnist").mkdir(parents=True)
+    batches = folder / "cifar10" / "cifar-10-batches-py"
+    batches.mkdir(parents=True)
+    contents = {
+        f"{half}-{part}-ubyte.gz": idx(array)
+        for half, count in (("train", 40), ("t10k", 20))
+        for part, array in (
+            ("images-idx3", rng.integers(0, 256, (count, 5, 6), np.uint8)),
+            ("labels-idx1", np.arange(count, dtype=np.uint8) % 10),
+        )
+    }
+    sums = []
+    for name in files._IDX:
+        (folder / "mnist" / name).write_bytes(contents[name])
+        sums.append(files.hashlib.md5(contents[name]).hexdigest())
+    monkeypatch.setitem(files._IDX_SUMS, "mnist", tuple(sums))
+    for name in files._CIFAR_SUMS:
+        batch = {b"data": rng.integers(0, 256, (20, 3072), np.uint8), b"labels": list(range(10)) * 2}
+        (batches / name).write_bytes(pickle.dumps(batch))
+        monkeypatch.setitem(files._CIFAR_SUMS, name, files.hashlib.md5(pickle.dumps(batch)).hexdigest())
+    monkeypatch.delenv("BINLAND_DATA", raising=False)
+    return folder
+
+
+@pytest.mark.parametrize(("name", "shape", "count"), [("mnist", (1, 5, 6), 40), ("cifar10", (3, 32, 32), 100)])
+def test_files_are_found_in_a_folder_given_or_set(originals, monkeypatch, name, shape, count):
+    train, test = db.load(name, folder=originals)
+    assert train.inputs.shape == (count, *shape)
+    assert test.n_patterns == 20
+    assert set(train.labels) == set(range(10))
+    values = train.inputs * train.scale
+    assert np.abs(values.mean(axis=(0, 2, 3))).max() < 1e-3
+    assert np.abs(values.std(axis=(0, 2, 3)) - 1).max() < 1e-3
+    monkeypatch.setenv("BINLAND_DATA", str(originals))
+    assert np.array_equal(db.load(name)[0].inputs, train.inputs)
+
+
+def test_some_batches_of_cifar10(originals):
+    train, _ = db.load("cifar10", folder=originals, batches=(2, 4))
+    assert train.n_patterns == 40
+    for bad in ((), (1, 1), (6,)):
+        with pytest.raises(InvalidInputError, match="numbers from 1 to 5"):
+            db.load("cifar10", folder=originals, batches=bad)
+
+
+def test_files_that_are_not_the_originals_are_refused(originals):
+    (originals / "mnist" / files._IDX[0]).write_bytes(b"something else")
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz: is not the original file \(MD5"):
+        db.load("mnist", folder=originals)
+    with pytest.raises(DataError, match="is not a folder"):
+        db.load("mnist", folder=originals / "none")
+
+
+def test_without_files_and_network_one_line_says_which_files_go_where(tmp_path, monkeypatch):
+    monkeypatch.delenv("BINLAND_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setitem(files._IDX_SOURCES, "fashion-mnist", "http://127.0.0.1:9/")
+    with pytest.raises(DataError) as caught:
+        db.load("fashion-mnist")
+    line = str(caught.value)
+    for name in files._IDX:
+        assert f"fashion-mnist/{name}" in line
+    assert "BINLAND_DATA is not set" in line
+    assert "\n" not in line
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Nothing."""
+
+
+def test_missing_files_are_fetched_once_and_checked(originals, tmp_path, monkeypatch):
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.add(originals / "cifar10" / "cifar-10-batches-py", "cifar-10-batches-py")
+    (originals / "cifar.tar.gz").write_bytes(archive.getvalue())
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=originals))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        address = f"http://127.0.0.1:{server.server_port}"
+        checksum = files.hashlib.md5(archive.getvalue()).hexdigest()
+        monkeypatch.setattr(files, "_CIFAR_ARCHIVE", (f"{address}/cifar.tar.gz", checksum))
+        monkeypatch.setitem(files._IDX_SOURCES, "mnist", f"{address}/mnist/")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        for name in ("mnist", "cifar10"):
+            assert np.array_equal(db.load(name)[0].inputs, db.load(name, folder=originals)[0].inputs)
+        wrong = tuple("0" * 32 for _ in files._IDX)
+        monkeypatch.setitem(files._IDX_SUMS, "mnist", wrong)
+        with pytest.raises(DataError, match="cannot be fetched"):
+            db.load("mnist")
+    finally:
+        server.shutdown()
+        server.server_close()
+    monkeypatch.undo()
+
+
+def test_subsets_have_the_same_number_of_every_class(originals):
+    train, test = db.load("mnist", folder=originals, per_class=3, test_per_class=1, seed=0)
+    assert np.array_equal(np.bincount(train.labels), [3] * 10)
+    assert np.array_equal(np.bincount(test.labels), [1] * 10)
+    again = db.load("mnist", folder=originals, per_class=3, test_per_class=1, seed=0)
+    other = db.load("mnist", folder=originals, per_class=3, test_per_class=1, seed=1)
+    assert np.array_equal(train.inputs, again[0].inputs)
+    assert not np.array_equal(train.inputs, other[0].inputs)
+    assert np.abs((train.inputs * train.scale).mean()) < 1e-3
+    with pytest.raises(InvalidInputError, match="class 0 has only 4 images"):
+        db.load("mnist", folder=originals, per_class=5)
+
+
+def test_parity_is_a_binary_task():
+    classes, _ = db.load("digits")
+    parity, test = db.load("digits", task="parity")
+    assert (parity.n_classes, test.n_classes) == (2, 2)
+    assert np.array_equal(parity.labels, np.where(classes.labels % 2 == 0, 1, -1))
+    with pytest.raises(InvalidInputError, match="parity"):
+        db.load("fashion-mnist", task="parity", folder=FOLDER or ".")
+    with pytest.raises(InvalidInputError, match="not one of mnist, fashion-mnist, cifar10, digits"):
+        db.load("imagenet")
+
+
+def test_digits_come_with_scikit_learn():
+    train, test = db.load("digits")
+    assert train.inputs.shape == (1297, 1, 8, 8)
+    assert test.n_patterns == 500
+
+
+@needs_files
+@pytest.mark.parametrize(
+    ("name", "train_size", "shape"),
+    [("mnist", 60_000, (1, 28, 28)), ("fashion-mnist", 60_000, (1, 28, 28)), ("cifar10", 10_000, (3, 32, 32))],
+)
+def test_original_files(name, train_size, shape):
+    train, test = db.load(name, batches=(1,))
+    assert train.inputs.shape == (train_size, *shape)
+    assert test.inputs.shape == (10_000, *shape)
+    values = train.inputs * train.scale
+    assert abs(values.mean()) < 1e-3
+    assert abs(values.std() - 1) < 1e-3
+    assert train.largest_sum < 2**24
+
+
+def test_real_inputs_are_rounded_to_a_grid():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 7))
+    data = db.Dataset.from_real(x, np.ones(20, int), 2)
+    assert np.abs(data.inputs * data.scale - x).max() <= 1 / 4096
+    for bad in (np.full((2, 3), 17.0), np.full((2, 3), np.nan)):
+        with pytest.raises(InvalidInputError, match="finite and below 16"):
+            db.Dataset.from_real(bad, np.ones(2, int), 2)
+
+
+def test_bad_data_are_refused():
+    with pytest.raises(InvalidInputError, match=r"labels \[2\] are not among \[-1, 1\]"):
+        db.Dataset(np.ones((2, 3), np.int16), np.array([1, 2]), 2)
+    with pytest.raises(InvalidInputError, match="labels of shape"):
+        db.Dataset(np.ones((2, 3), np.int16), np.array([1]), 2)
+    with pytest.raises(InvalidInputError, match="from_real"):
+        db.Dataset(np.ones((2, 3)), np.array([1, 1]), 2)
+    with pytest.raises(InvalidInputError, match="add up to"):
+        db.Dataset(np.full((1, 70_000), 32767, np.int16), np.array([1]), 2)
+
+
+def test_random_labels_are_independent_of_the_true_ones():
+    train, _ = db.load("digits")
+    drawn = train.with_random_labels(0)
+    assert np.array_equal(drawn.inputs, train.inputs)
+    assert 0.05 < np.mean(drawn.labels == train.labels) < 0.15
+    patterns = bl.Patterns.random(50, 4, 0)
+    assert np.array_equal(
+        db.Dataset.from_patterns(patterns).with_random_labels(3).labels, patterns.with_random_labels(3).labels
+    )
+
+
+def test_networks_refuse_what_they_cannot_be_and_read():
+    with pytest.raises(InvalidInputError, match="hidden"):
+        db.BinaryMLP(3, (0,))
+    with pytest.raises(InvalidInputError, match="fixed_output"):
+        db.BinaryMLP(3, (), fixed_output=True)
+    with pytest.raises(InvalidInputError, match="too small"):
+        db.BinaryConvNet((1, 8, 8), (3, 3), (4,))
+    train, _ = db.load("digits", per_class=1)
+    solution = db.Solution(db.BinaryMLP(5, (), 10), [np.ones((10, 5), np.int8)])
+    with pytest.raises(InvalidInputError, match="5 inputs but the data"):
+        solution.error(train)
+    with pytest.raises(InvalidInputError, match="shapes"):
+        db.Solution(db.BinaryMLP(5, (), 10), [np.ones((10, 4), np.int8)])
+    with pytest.raises(InvalidInputError, match="values other than"):
+        db.Solution(db.BinaryMLP(5, (), 10), [np.zeros((10, 5), np.int8)])
+    with pytest.raises(InvalidInputError, match="different networks"):
+        db.hamming(solution, db.Solution(db.BinaryMLP(4, (), 10), [np.ones((10, 4), np.int8)]))
+
+
+def test_the_papers_convnet():
+    network = db.BinaryConvNet()
+    shapes = [(20, 3, 5, 5), (50, 20, 5, 5), (2001, 1250), (2001, 2001), (2001, 2001), (10, 2001)]
+    assert list(network.weight_shapes) == shapes
+
+
+def test_the_files_lie_where_the_documentation_says():
+    assert Path("mnist") / files._IDX[2] == Path("mnist/t10k-images-idx3-ubyte.gz")

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import binland as bl
+import deepbridge as db
+from binland.rng import generator
+from binland.walks import random_order
+from deepbridge.paths import midpoint_latents
+from tests.deepbridge.problems import naive_errors, networks, perceptrons
+
+
+@given(networks, st.sampled_from([2, 3, 10, None]))
+def test_path_errors_are_those_of_a_full_evaluation(problem, points):
+    a, b = problem.solution(), problem.solution()
+    path = db.shortest_path(a, b, problem.data, seed=0, points=points)
+    weights, done = a.flat.copy(), 0
+    counts = []
+    for step in path.steps:
+        weights[path.flipped[done:step]] *= -1
+        done = step
+        counts.append(naive_errors(db.Solution(problem.network, problem.network.split(weights.copy())), problem.data))
+    assert np.array_equal(path.error_counts, counts)
+    assert len(path.error_counts) == (path.length + 1 if points is None else points)
+    assert np.array_equal(weights, b.flat)
+    assert path.length == round(db.hamming(a, b) * problem.network.n_weights)
+
+
+@given(networks, st.sampled_from([2, 11]))
+def test_path_ends_are_the_errors_of_the_solutions_aligned_or_not(problem, points):
+    a, b = problem.solution(), problem.solution()
+    for end in (b, db.align(b, to=a).solution):
+        path = db.shortest_path(a, end, problem.data, seed=1, points=points)
+        assert path.errors[0] == a.error(problem.data)
+        if path.length:
+            assert path.errors[-1] == b.error(problem.data)
+
+
+@given(perceptrons())
+def test_ties_of_the_path_are_those_of_the_nearer_end(problem):
+    a = problem.solution()
+    b = db.align(problem.solution(), to=a).solution
+    there = db.shortest_path(a, b, problem.data, seed=2, points=7)
+    weights, done = a.flat.copy(), 0
+    for step, count in zip(there.steps, there.error_counts, strict=True):
+        weights[there.flipped[done:step]] *= -1
+        done = step
+        share = step / max(there.length, 1)
+        ties = tuple(
+            np.where((1 - share) * x.astype(float) + share * y >= 0, 1, -1) for x, y in zip(a.ties, b.ties, strict=True)
+        )
+        assert count == naive_errors(db.Solution(a.network, a.network.split(weights.copy()), ties=ties), problem.data)
+
+
+@given(perceptrons(), st.integers(1, 4))
+def test_barriers_are_maxima_over_several_orders(problem, orders):
+    a, b = problem.solution(), problem.solution()
+    found = db.barrier(a, b, problem.data, orders, seed=3, points=9)
+    assert found.samples.shape == (orders,)
+    assert found.profile.shape == (9,)
+    assert found.profile[0] == pytest.approx(a.error(problem.data))
+    assert found.max_of_mean <= found.mean + 1e-12
+    assert len(set(found.samples)) > 1 or orders < 4 or problem.data.n_patterns < 20 or found.std == 0
+
+
+@settings(max_examples=5)
+@given(perceptrons(max_layers=1))
+def test_optimized_paths_pass_through_a_trained_midpoint(problem):
+    a, b = problem.solution(latents=True), problem.solution(latents=True)
+    algorithm = db.SGD(epochs=2, learning_rate=0.1)
+    bend = db.optimized_path(a, b, problem.data, algorithm, seed=4, points=5)
+    assert bend.midpoint.network == problem.network
+    assert bend.errors[0] == a.error(problem.data)
+    assert bend.errors[4] == bend.midpoint.error(problem.data)
+    assert bend.errors[-1] == b.error(problem.data) or bend.second.length == 0
+    assert bend.barrier == bend.errors.max()
+    again = db.optimized_path(a, b, problem.data, algorithm, seed=4, points=5)
+    assert np.array_equal(again.errors, bend.errors)
+
+
+def test_the_midpoint_is_half_way_with_latents_of_the_usual_size():
+    rng = np.random.default_rng(0)
+    network = db.BinaryMLP(40, (9, 5), 3)
+    shapes = network.weight_shapes
+    a, b = (
+        db.Solution(network, [np.where(x >= 0, 1, -1) for x in latents], latents)
+        for latents in (tuple(rng.uniform(-1, 1, s).astype(np.float32) for s in shapes) for _ in range(2))
+    )
+    latents = midpoint_latents(a, b, db.SGD(), seed=0)
+    middle = np.concatenate([np.where(layer >= 0, 1, -1).reshape(-1) for layer in latents])
+    differing = np.count_nonzero(a.flat != b.flat)
+    assert np.count_nonzero(middle != a.flat) == differing // 2
+    assert np.count_nonzero(middle != b.flat) == differing - differing // 2
+    for k, layer in enumerate(latents):
+        assert np.allclose(np.abs(layer), (np.abs(a.latents[k]).mean() + np.abs(b.latents[k]).mean()) / 2)
+    bare = [db.Solution(network, s.weights) for s in (a, b)]
+    assert np.allclose(np.abs(midpoint_latents(*bare, db.SGD(), seed=0)[1]), np.sqrt(6 / 14) / 2)
+
+
+@given(perceptrons())
+def test_local_energies_are_those_of_a_full_evaluation(problem):
+    solution, n = problem.solution(), problem.network.n_weights
+    fractions = [0.5, 0.0, 0.1, 1.0]
+    found = db.local_energy(solution, problem.data, fractions, realizations=3, seed=5)
+    assert isinstance(found, bl.LocalEnergy)
+    assert found.samples.shape == (4, 3)
+    assert np.all(found.samples[1] == 0)
+    opposite = db.Solution(problem.network, [-w for w in solution.weights])
+    difference = naive_errors(opposite, problem.data) - naive_errors(solution, problem.data)
+    assert np.allclose(found.samples[3], difference / problem.data.n_patterns)
+    root = generator(5, "local_energy").integers(2**63, size=2)
+    for r in range(3):
+        order = random_order(np.random.default_rng([*root, 0, r]), np.arange(n), n)
+        for f, fraction in enumerate(fractions):
+            weights = solution.flat.copy()
+            weights[order[: round(fraction * n)]] *= -1
+            moved = db.Solution(problem.network, problem.network.split(weights))
+            difference = naive_errors(moved, problem.data) - naive_errors(solution, problem.data)
+            assert found.samples[f, r] == pytest.approx(difference / problem.data.n_patterns)
+
+
+@given(networks)
+def test_hamming_counts_differing_weights(problem):
+    a, b = problem.solution(), problem.solution()
+    differing = sum(np.sum(x != y) for x, y in zip(a.weights, b.weights, strict=True))
+    assert db.hamming(a, b) == differing / problem.network.n_weights
+    assert db.hamming(a, a) == 0

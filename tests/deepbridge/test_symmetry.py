@@ -1,0 +1,117 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+
+import deepbridge as db
+from binland.errors import InvalidInputError
+from deepbridge.networks import Conv
+from deepbridge.symmetry import moved, transformed
+from tests.deepbridge.problems import (
+    Problem,
+    convnets,
+    distinct_units,
+    every_input,
+    naive_classes,
+    networks,
+    perceptrons,
+    random_data,
+)
+
+
+@given(networks)
+def test_exact_symmetries_change_no_prediction(problem):
+    solution = problem.solution(latents=True)
+    turned = transformed(solution, *problem.symmetry())
+    assert np.array_equal(naive_classes(turned, problem.data.inputs), naive_classes(solution, problem.data.inputs))
+    assert np.array_equal(turned.predict(problem.data.inputs), solution.predict(problem.data.inputs))
+    for weights, latents in zip(turned.weights, turned.latents, strict=True):
+        assert np.array_equal(weights, np.where(latents >= 0, 1, -1))
+
+
+@given(networks)
+def test_align_undoes_planted_symmetries(problem):
+    solution = problem.solution()
+    assume(distinct_units(solution))
+    permutation, reversal = problem.symmetry()
+    turned = transformed(solution, permutation, reversal)
+    match = db.align(turned, to=solution)
+    assert db.hamming(match.solution, solution) == 0
+    for ties in match.solution.ties:
+        assert np.all(ties == 1)
+    again = transformed(turned, list(match.permutation), list(match.signs))
+    assert np.array_equal(again.flat, match.solution.flat)
+
+
+@given(networks)
+def test_align_changes_no_prediction_and_is_never_worse_than_no_alignment(problem):
+    a, b = problem.solution(latents=True), problem.solution(latents=True)
+    match = db.align(b, to=a)
+    assert np.array_equal(naive_classes(match.solution, problem.data.inputs), naive_classes(b, problem.data.inputs))
+    assert db.hamming(a, match.solution) <= db.hamming(a, b)
+    for weights, latents in zip(match.solution.weights, match.solution.latents, strict=True):
+        assert np.array_equal(weights, np.where(latents >= 0, 1, -1))
+
+
+@given(perceptrons(max_inputs=8, max_hidden=6))
+def test_align_changes_no_prediction_on_any_input(problem):
+    a, b = problem.solution(), problem.solution()
+    inputs = every_input(problem.network.n_inputs)
+    assert np.array_equal(naive_classes(db.align(b, to=a).solution, inputs), naive_classes(b, inputs))
+
+
+@given(convnets())
+def test_filters_in_front_of_a_max_pool_are_permuted_only(problem):
+    a, b = problem.solution(), problem.solution()
+    match = db.align(b, to=a)
+    for layer, signs in zip(problem.network.hidden_layers, match.signs, strict=True):
+        if isinstance(layer, Conv):
+            assert np.all(signs == 1)
+
+
+def test_reversing_a_filter_would_change_the_function():
+    rng = np.random.default_rng(0)
+    network = db.BinaryConvNet((1, 6, 6), (3,), (5,), 1, 3, 2)
+    problem = Problem(network, random_data(rng, (1, 6, 6), 2, 200), rng)
+    solution = problem.solution()
+    permutation = [np.arange(3), np.arange(5)]
+    reversal = [np.array([1, -1, 1], np.int8), np.ones(5, np.int8)]
+    weights = moved(network, solution.weights, 0, permutation[0], reversal[0])
+    changed = db.Solution(network, weights)
+    assert np.any(naive_classes(changed, problem.data.inputs) != naive_classes(solution, problem.data.inputs))
+    with pytest.raises(InvalidInputError, match="cannot be reversed"):
+        transformed(solution, permutation, reversal)
+
+
+def test_a_reversed_unit_without_its_tie_would_change_the_function():
+    network = db.BinaryMLP(2, (1,))
+    inputs = every_input(2)
+    solution = db.Solution(network, [[[1, 1]], [[1]]])
+    reversed_unit = transformed(solution, [np.array([0])], [np.array([-1], np.int8)])
+    assert np.array_equal(naive_classes(reversed_unit, inputs), naive_classes(solution, inputs))
+    without = db.Solution(network, reversed_unit.weights)
+    assert np.any(naive_classes(without, inputs) != naive_classes(solution, inputs))
+
+
+@given(perceptrons(max_inputs=5, max_hidden=4, max_layers=1))
+def test_align_of_one_hidden_layer_maximises_the_overlap_of_its_units(problem):
+    assume(problem.network.hidden and not problem.network.fixed_output)
+    a, b = problem.solution(), problem.solution()
+    match = db.align(b, to=a)
+    assume(db.hamming(a, match.solution) < db.hamming(a, b))
+    overlaps = a.weights[0].astype(int) @ b.weights[0].astype(int).T
+    units = range(len(overlaps))
+    best = max(sum(abs(overlaps[h, p[h]]) for h in units) for p in itertools.permutations(units))
+    assert np.sum(a.weights[0] * match.solution.weights[0].astype(int)) == best
+
+
+def test_replicas_move_along():
+    train, _ = db.load("digits", per_class=5)
+    network = db.BinaryMLP(64, (7, 5), 10)
+    a, b = (db.fit(network, train, db.RSGD(epochs=2, replicas=3, learning_rate=1.0), seed) for seed in (0, 1))
+    match = db.align(b, to=a)
+    for r in range(3):
+        before = db.Solution(network, [layer[r] for layer in b.replicas.weights])
+        after = db.Solution(network, [layer[r] for layer in match.solution.replicas.weights], ties=match.solution.ties)
+        assert np.array_equal(after.predict(train.inputs), before.predict(train.inputs))
