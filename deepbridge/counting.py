@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,16 +38,6 @@ class Walk:
     flips: NDArray[np.int64]
     ends: NDArray[np.int64]
     ties: tuple[Signs, ...]
-
-    @cached_property
-    def signs(self) -> Signs:
-        """(d,) the sign that each flip leads to."""
-        order = np.argsort(self.flips, kind="stable")
-        repeated = np.concatenate([[False], np.diff(self.flips[order]) == 0])
-        run = np.arange(len(order)) - np.maximum.accumulate(np.where(repeated, 0, np.arange(len(order))))
-        signs = np.empty(len(order), np.int8)
-        signs[order] = np.where(run % 2 == 0, -1, 1)
-        return signs * self.start[self.flips]
 
     def thresholds(self, layer: int) -> NDArray[np.int32]:
         """(T, H) int32: sign(Delta) = +1 where Delta >= threshold; 1 where the tie is -1, else 0."""
@@ -119,18 +110,35 @@ def _laid_out(data: Dataset, block: slice, size: int) -> NDArray[np.int16]:
     return x
 
 
-class _Piece:
-    """The part of a walk that happens in one layer; bounds[t] to bounds[t + 1]: the flips that lead to point t."""
+class _Piece(NamedTuple):
+    """The part of a walk that happens in one layer.
 
-    def __init__(self, layer: Layer, weights: Signs, walk: Walk, offset: int):
-        here = (walk.flips >= offset) & (walk.flips < offset + weights.size)
-        done = np.concatenate([[0], np.cumsum(here)])
-        stretch = np.searchsorted(walk.ends, np.flatnonzero(here), side="right")
-        local, signs = walk.flips[here] - offset, walk.signs[here]
-        order = np.lexsort((local, stretch))  # a unit's flips together: its fields stay in the nearest cache
-        self.flips, self.signs = local[order], signs[order]
-        self.bounds = np.concatenate([[0], done[walk.ends]])
-        self.weights = weights.reshape(layer.weight_shape)
+    weights: at the start. flips, signs: places and new signs in the order of the walk, of which bounds[t] to
+    bounds[t + 1] lead to point t.
+    """
+
+    weights: Signs
+    flips: NDArray[np.int64]
+    signs: Signs
+    bounds: NDArray[np.int64]
+
+
+def _pieces(network: Network, walk: Walk) -> list[_Piece]:
+    """A walk layer by layer; an output layer that is fixed has no flips."""
+    sizes = [math.prod(shape) for shape in network.weight_shapes]
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    count, points = len(sizes), len(walk.ends)
+    local, signs = np.empty(len(walk.flips), np.int64), np.empty(len(walk.flips), np.int8)
+    firsts, bounds = np.empty(count + 1, np.int64), np.empty((count, points + 1), np.int64)
+    kernels.split_walk(walk.start.copy(), walk.flips, walk.ends, offsets, local, signs, firsts, bounds)
+    pieces = []
+    for k, weights in enumerate(network.split(walk.start)):
+        here = slice(firsts[k], firsts[k + 1])
+        pieces.append(_Piece(weights, local[here], signs[here], bounds[k]))
+    if network.fixed_output:
+        ones = np.ones(network.layers[-1].weight_shape, np.int8)
+        pieces.append(_Piece(ones, local[:0], signs[:0], np.zeros(points + 1, np.int64)))
+    return pieces
 
 
 class _First:
@@ -139,7 +147,9 @@ class _First:
     def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int):
         self._layer, self._piece, self._thresholds, self._block = layer, piece, thresholds, block
         self._start = self._terms(np.arange(piece.weights.size)), piece.weights.reshape(-1)
-        self._flips = self._terms(piece.flips), 2 * piece.signs
+        point = np.searchsorted(piece.bounds[1:], np.arange(len(piece.flips)), side="right")
+        order = np.lexsort((piece.flips, point))  # a unit's flips together: its fields stay in the nearest cache
+        self._flips = self._terms(piece.flips[order]), 2 * piece.signs[order]
 
     def _terms(self, weights: NDArray[np.int64]) -> Terms:
         """Unit of flat indices of weights, and where in a block (N, B) the input begins that it multiplies."""
@@ -185,10 +195,8 @@ class _Bits:
         positions = layer.fan_in // channels
         by_position = piece.weights.reshape(layer.n_units, channels, positions).swapaxes(1, 2)
         self._words = pack(by_position).reshape(layer.n_units, -1)
-        unit, inside = np.divmod(piece.flips, layer.fan_in)
-        channel, position = np.divmod(inside, positions)
-        self._places = (unit * positions + position) * n_words(channels) + channel // 64
-        self._bits = np.uint64(1) << (channel % 64).astype(np.uint64)
+        self._places, self._bits = np.empty(len(piece.flips), np.int64), np.empty(len(piece.flips), np.uint64)
+        kernels.places_of_bits(piece.flips, layer.fan_in, positions, n_words(channels), self._places, self._bits)
 
     def begin(self) -> Words:
         return self._words.copy()
@@ -223,13 +231,7 @@ class _Plan:
 
     def __init__(self, network: Network, walk: Walk, block: int):
         self._n_points, self._block = len(walk.ends), block
-        layers, offset, pieces = network.layers, 0, []
-        for layer in network.free_layers:
-            size = math.prod(layer.weight_shape)
-            pieces.append(_Piece(layer, walk.start[offset : offset + size], walk, offset))
-            offset += size
-        if network.fixed_output:
-            pieces.append(_Piece(layers[-1], np.ones(layers[-1].fan_in, np.int8), walk, offset))
+        layers, pieces = network.layers, _pieces(network, walk)
         thresholds = [*(walk.thresholds(k) for k in range(len(layers) - 1)), None]
         self._first = _First(layers[0], pieces[0], thresholds[0], block)
         self._others = [_Bits(layers[k], layers[k - 1], pieces[k], thresholds[k]) for k in range(1, len(layers))]

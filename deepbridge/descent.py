@@ -1,11 +1,12 @@
 """One mini-batch of BinaryNet for many networks of one kind at once (paper, section 3.2 and appendix B).
 
 Latents are (R, *weight_shape): run by run, the replicas of a run together. Every network has its own mini-batch. The
-fully connected part is differentiated by hand, in half the time of autograd; the convolutions are left to it.
+fully connected part is differentiated by hand into memory that is used again and again: fresh pages would cost more
+than the arithmetic. The convolutions are left to autograd.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from torch.nn import functional
 
 from binland.algorithms import ADV, RSGD, Algorithm
 from deepbridge.algorithms import scaled
-from deepbridge.binary import signs, straight_through
+from deepbridge.binary import signs_into, straight_through
 from deepbridge.networks import Conv, Dense, Network
 
 
@@ -24,12 +25,10 @@ class Descent:
         self.latents = latents
         self._algorithm, self._replicas = algorithm, replicas
         self._convs = [layer for layer in network.layers if isinstance(layer, Conv)]
-        self._dense = [layer for layer in network.layers if isinstance(layer, Dense)]
-        self._binary = network.n_outputs == 1
-        ones = latents[0].new_ones(len(latents[0]), *network.layers[-1].weight_shape)
-        self._fixed = ones if network.fixed_output else None
+        self._chain = _Chain(network, algorithm, latents[len(self._convs) :], latents[0])
+        self._weights = [torch.empty_like(layer) for layer in latents]
         self._adam: torch.optim.Adam | None = None
-        self._pull = 0.0
+        self._rate = self._pull = 0.0
 
     def begin_epoch(self, epoch: int, pretrained: int) -> None:
         """Set rate, optimiser and coupling of an epoch; the first `pretrained` ones are on random labels."""
@@ -42,32 +41,49 @@ class Descent:
             self._rate = scaled(algorithm.learning_rate, getattr(algorithm, "learning_rate_steps", ()), phase)
             optimizer = getattr(algorithm, "optimizer", "sgd")
         if epoch in (0, pretrained) or (optimizer == "adam") != (self._adam is not None):
-            self._adam = torch.optim.Adam(self.latents, lr=self._rate) if optimizer == "adam" else None
+            self._adam = torch.optim.Adam(self.latents, fused=True) if optimizer == "adam" else None
         if self._adam is not None:
             self._adam.param_groups[0]["lr"] = self._rate
         self._pull = algorithm.pull(phase) if isinstance(algorithm, RSGD) and phase >= 0 else 0.0
 
-    def step(self, x: Tensor, classes: Tensor) -> None:
-        """One mini-batch: x (R, B, N) or (R, B, C, height, width), classes (R, B)."""
+    @torch.no_grad()
+    def step(self, inputs: Tensor, classes: Tensor, batch: Tensor) -> None:
+        """One mini-batch: rows batch (R, B) of the inputs (P, ...), with classes (R, B)."""
         form = getattr(self._algorithm, "coupling_form", "")
-        weights = [signs(layer) for layer in self.latents]
+        for layer, weights in zip(self.latents, self._weights, strict=True):
+            signs_into(layer, weights)
         if form == "in_gradient" and self._adam is None:
             self._couple(self._rate * self._pull)
-        gradients = self._gradients(x, classes, weights)
-        with torch.no_grad():
-            if self._adam is None:
-                for layer, gradient in zip(self.latents, gradients, strict=True):
-                    layer.add_(gradient, alpha=-self._rate)
-            else:
-                for layer, gradient in zip(self.latents, gradients, strict=True):
-                    pulled = form == "in_gradient" and self._pull > 0
-                    layer.grad = gradient + self._pull * self._deviation(layer) if pulled else gradient
-                self._adam.step()
-            for layer in self.latents:
-                layer.clamp_(-self._algorithm.clip, self._algorithm.clip)
+        count = len(self._convs)
+        buffers = self._chain.buffers(batch.shape[1])
+        if count:
+            with torch.enable_grad():
+                leaves = [layer.detach().requires_grad_() for layer in self._weights[:count]]
+                features = self._features(inputs[batch], leaves)
+            buffers.inputs[0].copy_(features)
+        else:
+            rows = buffers.inputs[0].view(-1, inputs.shape[1])
+            torch.index_select(inputs, 0, batch.reshape(-1), out=rows)
+        backs = self._chain.backwards(self._weights[count:], classes, buffers, to_inputs=bool(count))
+        into = torch.autograd.grad(features, leaves, backs[0]) if count else ()
+        if self._adam is None:
+            for layer, gradient in zip(self.latents, into, strict=False):
+                layer.sub_(gradient, alpha=self._rate)
+            for k, layer in enumerate(self.latents[count:]):
+                layer.baddbmm_(backs[k + 1].transpose(1, 2), buffers.inputs[k], alpha=-self._rate)
+        else:
+            gradients = [*into, *self._chain.gradients(backs, buffers)]
+            for layer, gradient in zip(self.latents, gradients, strict=True):
+                if form == "in_gradient" and self._pull > 0:
+                    gradient = gradient.add_(self._deviation(layer), alpha=self._pull)
+                layer.grad = gradient
+            self._adam.step()
+        for layer in self.latents:
+            layer.clamp_(-self._algorithm.clip, self._algorithm.clip)
         if form == "after_batch":
             self._couple(self._rate * self._pull)
 
+    @torch.no_grad()
     def end_epoch(self) -> None:
         """Pull once an epoch, if that is the form of the coupling."""
         if getattr(self._algorithm, "coupling_form", "") == "after_epoch":
@@ -77,21 +93,12 @@ class Descent:
         """w_a <- w_a - pull (w_a - mean_b w_b)"""
         if pull > 0:
             for layer in self.latents:
-                layer.sub_(self._deviation(layer), alpha=pull)
+                by_run = layer.view(-1, self._replicas, *layer.shape[1:])
+                by_run.lerp_(by_run.mean(dim=1, keepdim=True), pull)
 
     def _deviation(self, layer: Tensor) -> Tensor:
         by_run = layer.view(-1, self._replicas, *layer.shape[1:])
         return (by_run - by_run.mean(dim=1, keepdim=True)).view_as(layer)
-
-    def _gradients(self, x: Tensor, classes: Tensor, weights: list[Tensor]) -> list[Tensor]:
-        """Gradient of each network's mean loss with respect to its binary weights."""
-        count = len(self._convs)
-        if not count:
-            return self._dense_gradients(x, classes, weights)[0]
-        leaves = [layer.requires_grad_() for layer in weights[:count]]
-        features = self._features(x, leaves)
-        found, back = self._dense_gradients(features.detach(), classes, weights[count:], backwards=True)
-        return [*torch.autograd.grad(features, leaves, back), *found]
 
     def _features(self, x: Tensor, weights: list[Tensor]) -> Tensor:
         """What the convolutions hand on, (R, B, n): networks are groups of channels of one convolution."""
@@ -102,36 +109,6 @@ class Descent:
             pooled = functional.max_pool2d(fields, layer.pool) / math.sqrt(layer.fan_in)
             x = straight_through(pooled, self._algorithm.ste_window)
         return x.view(batch, networks, -1).transpose(0, 1)
-
-    def _dense_gradients(
-        self, x: Tensor, classes: Tensor, weights: list[Tensor], backwards: bool = False
-    ) -> tuple[list[Tensor], Tensor | None]:
-        """Gradients of the fully connected layers, and with `backwards` of their input x (R, B, N)."""
-        layers = weights if self._fixed is None else [*weights, self._fixed]
-        inputs, inside = [x], []
-        for k, (layer, w) in enumerate(zip(self._dense, layers, strict=True)):
-            delta = torch.bmm(inputs[-1], w.transpose(1, 2))
-            if k < len(layers) - 1:
-                inside.append(delta.abs() <= self._algorithm.ste_window * math.sqrt(layer.fan_in))
-                inputs.append(signs(delta))
-        scale = self._algorithm.output_scale / math.sqrt(self._dense[-1].fan_in)
-        back = self._loss_gradient(delta * scale, classes).mul_(scale)
-        gradients: list[Tensor] = []
-        for k in reversed(range(len(layers))):
-            if k < len(weights):
-                gradients.append(torch.bmm(back.transpose(1, 2), inputs[k]))
-            if k > 0 or backwards:
-                back = torch.bmm(back, layers[k])
-            if k > 0:
-                back.mul_(inside[k - 1]).mul_(1 / math.sqrt(self._dense[k - 1].fan_in))
-        return gradients[::-1], back if backwards else None
-
-    def _loss_gradient(self, logits: Tensor, classes: Tensor) -> Tensor:
-        """Of the mean cross-entropy with respect to the logits (R, B, outputs)."""
-        if self._binary:
-            return (torch.sigmoid(logits) - classes.unsqueeze(2)).div_(logits.shape[1])
-        wanted = functional.one_hot(classes, logits.shape[2])
-        return (torch.softmax(logits, dim=2) - wanted).div_(logits.shape[1])
 
     def state(self) -> dict[str, Any]:
         """Latents and moments."""
@@ -144,3 +121,72 @@ class Descent:
         self.begin_epoch(max(epoch - 1, 0), pretrained)
         if self._adam is not None and state["adam"] is not None:
             self._adam.load_state_dict(state["adam"])
+
+
+class _Buffers(NamedTuple):
+    """Of one size of mini-batch: per layer inputs (R, B, N), pre-activations, windows and their gradients (R, B, H)."""
+
+    inputs: list[Tensor]
+    deltas: list[Tensor]
+    inside: list[Tensor]
+    backs: list[Tensor]
+
+
+class _Chain:
+    """The fully connected layers of R networks."""
+
+    def __init__(self, network: Network, algorithm: Algorithm, latents: list[Tensor], like: Tensor):
+        self._layers = [layer for layer in network.layers if isinstance(layer, Dense)]
+        self._algorithm, self._binary, self._like = algorithm, network.n_outputs == 1, like
+        ones = like.new_ones(len(like), *network.layers[-1].weight_shape)
+        self._fixed = [ones] if network.fixed_output else []
+        self._gradients = [torch.empty(0)] * len(latents)
+        self._shapes = [layer.shape for layer in latents]
+        self._buffers: dict[int, _Buffers] = {}
+
+    def buffers(self, batch: int) -> _Buffers:
+        """Memory for mini-batches of a size."""
+        if batch not in self._buffers:
+            rows = len(self._like), batch
+            inputs = [self._like.new_empty(*rows, layer.n_inputs) for layer in self._layers]
+            units = [[self._like.new_empty(*rows, layer.n_units) for layer in self._layers] for _ in range(3)]
+            first = self._like.new_empty(*rows, self._layers[0].n_inputs)
+            self._buffers[batch] = _Buffers(inputs, units[0], units[1], [first, *units[2]])
+        return self._buffers[batch]
+
+    def backwards(self, weights: list[Tensor], classes: Tensor, buffers: _Buffers, to_inputs: bool) -> list[Tensor]:
+        """Gradients of the summed mean losses with respect to inputs[0] (if asked for) and every w . x (R, B, H).
+
+        The first layer reads buffers.inputs[0]; the inputs of the others are left there for the gradients.
+        """
+        layers, window = [*weights, *self._fixed], self._algorithm.ste_window
+        inputs, deltas, inside, backs = buffers
+        for k, (layer, w) in enumerate(zip(self._layers, layers, strict=True)):
+            torch.bmm(inputs[k], w.transpose(1, 2), out=deltas[k])
+            if k < len(layers) - 1:
+                signs_into(deltas[k], inputs[k + 1])
+                torch.le(deltas[k].abs_(), window * math.sqrt(layer.fan_in), out=inside[k])
+        scale = self._algorithm.output_scale / math.sqrt(self._layers[-1].fan_in)
+        self._loss_gradient(deltas[-1].mul_(scale), classes, backs[-1]).mul_(scale)
+        for k in reversed(range(0 if to_inputs else 1, len(layers))):
+            torch.bmm(backs[k + 1], layers[k], out=backs[k])
+            if k > 0:
+                backs[k].mul_(inside[k - 1]).mul_(1 / math.sqrt(self._layers[k - 1].fan_in))
+        return backs
+
+    def gradients(self, backs: list[Tensor], buffers: _Buffers) -> list[Tensor]:
+        """Gradients with respect to the weights, for optimisers that need them."""
+        for k, shape in enumerate(self._shapes):
+            if not self._gradients[k].numel():
+                self._gradients[k] = self._like.new_empty(shape)
+            torch.bmm(backs[k + 1].transpose(1, 2), buffers.inputs[k], out=self._gradients[k])
+        return self._gradients
+
+    def _loss_gradient(self, logits: Tensor, classes: Tensor, out: Tensor) -> Tensor:
+        """Of the mean cross-entropy with respect to the logits (R, B, outputs)."""
+        if self._binary:
+            torch.sigmoid(logits, out=out).sub_(classes.unsqueeze(2))
+        else:
+            torch.softmax(logits, dim=2, out=out)
+            out.scatter_add_(2, classes.unsqueeze(2), out.new_full((1, 1, 1), -1.0).expand(*classes.shape, 1))
+        return out.div_(logits.shape[1])

@@ -178,3 +178,46 @@ def flip_bits(words, places, bits, begin, end):
     """Flip bits[f] of words[places[f]], for f in [begin, end); words (n,) uint64."""
     for f in range(begin, end):
         words[places[f]] ^= bits[f]
+
+
+@kernel
+def split_walk(weights, flips, ends, offsets, local, signs, firsts, bounds):
+    """Sort the flips of a walk by layer, in the order of the walk.
+
+    weights (n,) int8: the start, becomes the end; flips (d,) int64, ends (T,) int64; offsets (L + 1,) int64: layer l
+    has the weights from offsets[l] on. Written: local (d,) int64 and signs (d,) int8: place in its layer and new sign of
+    each flip, layer by layer; firsts (L + 1,) int64: where a layer begins there; bounds (L, T + 1) int64: counted from
+    there, bounds[l, t] to bounds[l, t + 1] lead to point t.
+    """
+    n_layers = len(offsets) - 1
+    firsts[:] = 0
+    for f in range(ends[-1]):
+        layer = 0
+        while flips[f] >= offsets[layer + 1]:
+            layer += 1
+        firsts[layer + 1] += 1
+    for layer in range(n_layers):
+        firsts[layer + 1] += firsts[layer]
+    bounds[:] = 0
+    f = 0
+    for t in range(len(ends)):
+        bounds[:, t + 1] = bounds[:, t]
+        while f < ends[t]:
+            flip, layer = flips[f], 0
+            while flip >= offsets[layer + 1]:
+                layer += 1
+            weights[flip] = -weights[flip]
+            place = firsts[layer] + bounds[layer, t + 1]
+            local[place], signs[place] = flip - offsets[layer], weights[flip]
+            bounds[layer, t + 1] += 1
+            f += 1
+
+
+@kernel
+def places_of_bits(flips, fan_in, positions, n_words, places, bits):
+    """Word and bit of weights with flat indices flips (d,), packed position by position; written: places, bits (d,)."""
+    for f in range(len(flips)):
+        unit, inside = flips[f] // fan_in, flips[f] % fan_in
+        channel, position = inside // positions, inside % positions
+        places[f] = (unit * positions + position) * n_words + channel // 64
+        bits[f] = np.uint64(1) << np.uint64(channel % 64)

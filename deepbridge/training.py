@@ -130,7 +130,7 @@ class _Runs:
         self._descent.begin_epoch(self._epoch, self._pretrained)
         order = np.stack([rng.permutation(self.data.n_patterns) for rng in self._streams])
         for batch in torch.tensor(order, device=self.device).split(algorithm.batch_size, dim=1):
-            self._descent.step(self._inputs[batch], labels.gather(1, batch))
+            self._descent.step(self._inputs, labels.gather(1, batch), batch)
         self._descent.end_epoch()
         self._epoch += 1
         if epoch >= 0 and ((epoch + 1) % getattr(algorithm, "history_every", 1) == 0 or epoch + 1 == algorithm.epochs):

@@ -1,0 +1,227 @@
+"""deepbridge beside loops in PyTorch: `python benchmarks/deep.py [--tiny] [--repeat 5] [--device cpu] [--threads 1]`.
+
+Paths and local energies: all points as one batch, against a loop that sets the weights of each point and evaluates the
+network in float32. Replicas: one batch of 5, against a loop over 5 replicas, each a module trained by autograd and
+torch.optim, and against our own training of one replica after the other. Both sides run on the same device with the
+same number of threads, in one process, taking turns; times are medians. Errors of both sides are checked to be equal.
+"""
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor, nn
+from torch.nn import functional
+
+import deepbridge as db
+from deepbridge.binary import straight_through
+from deepbridge.networks import Network
+from deepbridge.paths import POINTS
+
+FRACTIONS = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2]
+
+
+def in_turns(repeat: int, *calls: Callable[[], object]) -> list[float]:
+    """Median seconds of each call, taking turns, after one turn that is not counted."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    for turn in range(repeat + 1):
+        for call, taken in zip(calls, seconds, strict=True):
+            began = time.perf_counter()
+            call()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if turn:
+                taken.append(time.perf_counter() - began)
+    return [statistics.median(taken) for taken in seconds]
+
+
+class Loop:
+    """What one would write: float32 images on the device, one evaluation per point."""
+
+    def __init__(self, network: Network, data: db.Dataset, device: str):
+        self.network, self.device = network, device
+        self.x = torch.tensor(data.inputs, device=device).float()
+        self.classes = torch.tensor(data.classes, device=device)
+
+    def errors(self, weights: np.ndarray) -> int:
+        """Errors of flat weights."""
+        x, layers = self.x, self.network.layers
+        for k, part in enumerate(self.network.split(weights)):
+            w = torch.tensor(part, device=self.device).float()
+            x = functional.max_pool2d(functional.conv2d(x, w), layers[k].pool) if w.dim() == 4 else x.flatten(1) @ w.T
+            if k < len(layers) - 1:
+                x = torch.where(x >= 0, 1.0, -1.0)
+        predicted = (x[:, 0] >= 0).long() if x.shape[1] == 1 else x.argmax(dim=1)
+        return int((predicted != self.classes).sum())
+
+    def along(self, start: np.ndarray, flips: np.ndarray, ends: np.ndarray) -> list[int]:
+        """Errors at every point of a walk."""
+        weights, done, counts = start.copy(), 0, []
+        for end in ends:
+            weights[flips[done:end]] *= -1
+            done = end
+            counts.append(self.errors(weights))
+        return counts
+
+
+def measure_walks(network: Network, data: db.Dataset, repeat: int, device: str) -> list[tuple[str, float, float]]:
+    """A path of POINTS points and a local energy of one realisation: seconds of ours and of the loop."""
+    rng = np.random.default_rng(0)
+    a, b = (
+        db.Solution(network, [np.where(rng.random(shape) < 0.5, -1, 1) for shape in network.weight_shapes])
+        for _ in range(2)
+    )
+    loop = Loop(network, data, device)
+    path = db.shortest_path(a, b, data, seed=0, device=device)
+    assert loop.along(a.flat, path.flipped, path.steps) == path.error_counts.tolist()
+    n = network.n_weights
+    ends = np.array([0] + [round(f * n) for f in FRACTIONS])
+    order = rng.permutation(n)[: ends[-1]]
+    rows = []
+    for name, ours, theirs in (
+        (
+            f"path, {POINTS} points",
+            lambda: db.shortest_path(a, b, data, seed=0, device=device),
+            lambda: loop.along(a.flat, path.flipped, path.steps),
+        ),
+        (
+            f"local energy, {len(FRACTIONS)} fractions",
+            lambda: db.local_energy(a, data, FRACTIONS, 1, seed=0, device=device),
+            lambda: loop.along(a.flat, order, ends),
+        ),
+    ):
+        rows.append((name, *in_turns(repeat, ours, theirs)))
+    return rows
+
+
+class Module(nn.Module):
+    """A binary network as a module of autograd."""
+
+    def __init__(self, network: Network, drawn: torch.Generator):
+        super().__init__()
+        self.network = network
+        self.latents = nn.ParameterList(
+            nn.Parameter(
+                (2 * torch.rand(*layer.weight_shape, generator=drawn) - 1)
+                * math.sqrt(6 / (layer.fan_in + layer.fan_out))
+            )
+            for layer in network.layers
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a mini-batch."""
+        for k, latent in enumerate(self.latents):
+            w = straight_through(latent, math.inf)
+            x = functional.linear(x, w) / math.sqrt(w.shape[1])
+            if k < len(self.latents) - 1:
+                x = straight_through(x, 1.0)
+        return x
+
+
+def module_epoch(
+    modules: list[Module], data: db.Dataset, device: str, batch: int = 100, coupling: float = 0.002
+) -> None:
+    """One epoch of replicated SGD, replica after replica."""
+    x = torch.tensor(data.inputs, device=device).float().flatten(1) * data.scale
+    y = torch.tensor(data.classes, device=device)
+    optimizers = [torch.optim.SGD(module.parameters(), lr=1.0) for module in modules]
+    orders = [torch.randperm(len(y), device=device).split(batch) for _ in modules]
+    for batches in zip(*orders, strict=True):
+        for module, optimizer, index in zip(modules, optimizers, batches, strict=True):
+            z = module(x[index])
+            loss = (
+                functional.binary_cross_entropy_with_logits(z[:, 0], y[index].float())
+                if z.shape[1] == 1
+                else functional.cross_entropy(z, y[index])
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        with torch.no_grad():
+            for same in zip(*(module.latents for module in modules), strict=True):
+                mean = sum(same) / len(same)
+                for latent in same:
+                    latent.clamp_(-1, 1).sub_(coupling * (latent - mean))
+
+
+def measure_replicas(network: Network, data: db.Dataset, repeat: int, device: str) -> tuple[float, float, float]:
+    """Seconds of an epoch of 5 replicas: one batch, a loop over modules, ours one after the other."""
+    epochs = 3
+    rsgd = db.RSGD(epochs=epochs, learning_rate=1.0, history_every=10**6)
+    sgd = db.SGD(epochs=epochs, learning_rate=1.0, history_every=10**6)
+    modules = [Module(network, torch.Generator().manual_seed(k)).to(device) for k in range(5)]
+    batch, loop, single = in_turns(
+        repeat,
+        lambda: db.fit(network, data, rsgd, seed=0, device=device),
+        lambda: [module_epoch(modules, data, device) for _ in range(epochs)],
+        lambda: [db.fit(network, data, sgd, seed=k, device=device) for k in range(5)],
+    )
+    return batch / epochs, loop / epochs, single / epochs
+
+
+def cases(tiny: bool) -> tuple[list[tuple[str, Network, db.Dataset]], list[tuple[str, Network, db.Dataset]]]:
+    """Networks and images for walks and for training; noise of the images' sizes, on which cost does not depend."""
+    rng = np.random.default_rng(0)
+
+    def noise(shape: tuple[int, ...], count: int, classes: int) -> db.Dataset:
+        drawn = rng.integers(classes, size=count)
+        return db.Dataset.from_real(rng.normal(size=(count, *shape)), 2 * drawn - 1 if classes == 2 else drawn, classes)
+
+    if tiny:
+        digits = noise((64,), 200, 10)
+        small = [("digits, 21-21", db.BinaryMLP(64, (21, 21), 10), digits)]
+        return [
+            *small,
+            ("convnet", db.BinaryConvNet((1, 12, 12), (3, 4), (5,), 10, 3, 2), noise((1, 12, 12), 20, 10)),
+        ], small
+    mnist, fashion, cifar = noise((784,), 10_000, 2), noise((784,), 5000, 10), noise((3, 32, 32), 1000, 10)
+    walks = [
+        ("MNIST parity, 201-201, P = 10000", db.BinaryMLP(784, (201, 201)), mnist),
+        ("Fashion-MNIST, 3 x 1001, P = 5000", db.BinaryMLP(784, (1001,) * 3, 10), fashion),
+        ("CIFAR-10, convnet 20-50-3 x 2001, P = 1000", db.BinaryConvNet(), cifar),
+    ]
+    train = noise((784,), 2000, 2)
+    replicas = [
+        ("digits, 21-21, P = 1297", db.BinaryMLP(64, (21, 21), 10), noise((64,), 1297, 10)),
+        *((f"MNIST parity, {h}-{h}, P = 2000", db.BinaryMLP(784, (h, h)), train) for h in (21, 51, 101, 201)),
+    ]
+    return walks, replicas
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="deepbridge beside loops in PyTorch")
+    parser.add_argument("--tiny", action="store_true", help="small sizes: that it works, not how fast")
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.set_flush_denormal(True)
+    console = Console(width=150)
+    walks, replicas = cases(arguments.tiny)
+    table = Table(title=f"errors along walks: one batch and a loop over points ({arguments.device})")
+    for column in ("network", "work", "ours", "loop over points", "ratio"):
+        table.add_column(column)
+    for name, network, data in walks:
+        for work, ours, loop in measure_walks(network, data, arguments.repeat, arguments.device):
+            table.add_row(name, work, f"{ours:.3g} s", f"{loop:.3g} s", f"{loop / ours:.1f}")
+    console.print(table)
+    table = Table(title=f"an epoch of 5 replicas: one batch and loops over replicas ({arguments.device})")
+    for column in ("network", "ours", "loop over modules", "ratio", "ours, one after the other", "ratio"):
+        table.add_column(column)
+    for name, network, data in replicas:
+        batch, loop, single = measure_replicas(network, data, arguments.repeat, arguments.device)
+        cells = f"{batch:.3g} s", f"{loop:.3g} s", f"{loop / batch:.1f}", f"{single:.3g} s", f"{single / batch:.1f}"
+        table.add_row(name, *cells)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
