@@ -41,7 +41,7 @@ def test_the_curves_are_the_means_of_the_samples(tmp_path, monkeypatch):
     def errorbar(axes, x, mean, error, **style):
         drawn[axes.get_ylabel(), style.get("label")] = (x, mean)
 
-    monkeypatch.setattr("binland.plots._errorbar", errorbar)
+    monkeypatch.setattr("binland.plots.overview.errorbar", errorbar)
     monkeypatch.setattr("matplotlib.axes.Axes.legend", lambda *_, **__: None)
     plot_overview(path, tmp_path)
     data = bl.load_results(path)

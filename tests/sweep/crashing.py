@@ -16,6 +16,7 @@ from pathlib import Path
 
 from binland.sweep import workers
 from binland.sweep.run import run_sweep
+from binland.sweep.shallow import SHALLOW
 from binland.sweep.store import writer
 from binland.sweep.store.layout import DONE
 from binland.sweep.store.store import Store
@@ -124,7 +125,7 @@ class Point:
 
 def main():
     how, folder, argument = sys.argv[1:]
-    workers.warm_up()
+    SHALLOW.warm_up()
     writer.UPDATE_EVERY, writer.UPDATE_SHARE = (0.02 if how == "random" else -1), 1e9  # -1: after every task
     path = Path(folder) / "killed.h5"
     log_executed_tasks(path.with_suffix(".log"))
