@@ -22,7 +22,8 @@ from binland.plots.style import (
 from binland.sweep.store.layout import DONE
 
 Curve = Callable[[xr.Dataset], tuple[NDArray[np.float64], ...]]
-ROOM = 2.1  # height of the panel in units of the highest path: legend and inset are above
+ROOM = 1.6  # height of the panel in units of the highest path: the legend is above ...
+MORE_ROOM = 2.3  # ... and the inset
 
 
 def draw_paths(results: Results, size: int) -> Figure | None:
@@ -38,13 +39,16 @@ def draw_paths(results: Results, size: int) -> Figure | None:
     _drawn(axes[1], results, at, _shortest)
     axes[1].set_xlabel("Hamming distance from the start (fraction of weights)")
     axes[1].set_ylabel("train error (%) on random shortest paths")
-    axes[1].set_ylim(0, ROOM * max(axes[1].get_ylim()[1], 0.01))
+    bends = "bend_state" in at and bool((at["bend_state"] == DONE).any())
+    axes[1].set_ylim(0, (MORE_ROOM if bends else ROOM) * max(axes[1].get_ylim()[1], 0.01))
     axes[1].legend(fontsize=7, loc="upper left")
-    if "bend_state" in at and bool((at["bend_state"] == DONE).any()):
-        inset = axes[1].inset_axes((0.52, 0.57, 0.46, 0.36))
+    if bends:
+        inset = axes[1].inset_axes((0.54, 0.61, 0.44, 0.33))
         _drawn(inset, results, at, _optimised)
         inset.set_ylim(bottom=0)
         inset.set_title("optimised paths, one bend", fontsize=7)
+        inset.set_xlabel("Hamming distance along the path", fontsize=6, labelpad=1)
+        inset.set_ylabel("train error (%)", fontsize=6, labelpad=1)
         inset.tick_params(labelsize=6)
     bars = f"{error_bar_text(at, 'error bars and bands')}."
     place = f"{spec.family.symbol} = {size}; {spec.measure.orders} orders, {len(spec.pairs())} directed pairs;"

@@ -6,6 +6,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from binland.plots.style import Results, headline, plain
@@ -13,6 +14,7 @@ from binland.sweep.store.layout import DONE
 
 LEVELS = 20
 PANEL = 3.1  # inches
+MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
 
 
 def draw_planes(results: Results, size: int) -> Figure | None:
@@ -22,7 +24,7 @@ def draw_planes(results: Results, size: int) -> Figure | None:
         return None
     rows, columns = list(spec.algorithms), results.symmetries
     highest = float(at["plane_error"].sel(symmetry=list(columns)).max())
-    levels = np.linspace(0, 100 * max(highest, 1e-3), LEVELS + 1)
+    levels = np.asarray(MaxNLocator(LEVELS).tick_values(0, 100 * max(highest, 1e-3)))
     inches = (PANEL * len(columns) + 1.2, PANEL * len(rows) + 0.7)
     figure, axes = plt.subplots(len(rows), len(columns), squeeze=False, figsize=inches, constrained_layout=True)
     for row, algorithm in zip(axes, rows, strict=True):
@@ -43,10 +45,9 @@ def draw_planes(results: Results, size: int) -> Figure | None:
 def _plane(axes: Axes, at: xr.Dataset, levels: NDArray[np.float64]) -> QuadContourSet:
     """Filled contours with the three solutions marked."""
     x, y = at["plane_x"].to_numpy(), at["plane_y"].to_numpy()
-    filled = axes.contourf(x, y, 100 * at["plane_error"].to_numpy(), levels, cmap="viridis", extend="max")
-    for number, corner in enumerate(at["plane_corner"].to_numpy()):
-        axes.plot(*corner, "o", color="white", markeredgecolor="black", markersize=6)
-        axes.annotate(str(number), corner, (5, 5), textcoords="offset points", color="white", fontsize=9)
+    filled = axes.contourf(x, y, 100 * at["plane_error"].to_numpy(), levels, cmap="viridis")
+    for number, (a, b) in enumerate(at["plane_corner"].to_numpy()):
+        axes.text(a, b, str(number), fontsize=7, ha="center", va="center", bbox=MARK)
     axes.set_aspect("equal")
     axes.set_xlabel("along 0 to 1 (latent units)", fontsize=8)
     axes.set_ylabel("perpendicular (latent units)", fontsize=8)
