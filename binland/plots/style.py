@@ -120,7 +120,11 @@ def style(spec: SweepSpec, label: str) -> dict[str, Any]:
     kinds = {name: settings["kind"] for name, settings in spec.described.items()}
     same = [name for name, kind in kinds.items() if kind == kinds[label]]
     kind = kinds[label]
-    return {"color": COLOURS[kind], "marker": MARKERS[kind], "linestyle": LINES[same.index(label) % len(LINES)]}
+    return {
+        "color": COLOURS.get(kind, "#555555"),
+        "marker": MARKERS.get(kind, "D"),
+        "linestyle": LINES[same.index(label) % len(LINES)],
+    }
 
 
 def errorbar(
