@@ -20,7 +20,6 @@ from rich.table import Table
 from binland.sweep.run import run_sweep
 from binland.sweep.spec import SweepSpec, check_settings
 from binland.sweep.store.store import Store
-from binland.sweep.workers import warm_up
 
 PER_CELL = 4  # two solutions, two pairs
 
@@ -48,7 +47,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=75)
     arguments = parser.parse_args()
     spec = short_tasks(arguments.tasks, arguments.epochs)
-    warm_up()
+    spec.family.warm_up()
     with tempfile.TemporaryDirectory() as folder:
         few = short_tasks(max(PER_CELL, arguments.tasks // 20), arguments.epochs)
         store = run_sweep(few, Path(folder) / "alone.h5", report=lambda _: None)

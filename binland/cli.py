@@ -99,6 +99,7 @@ def status(file: ResultFile) -> None:
     from binland.sweep.store.layout import DONE
     from binland.sweep.store.lock import describe
     from binland.sweep.store.store import Store, count_states
+    from binland.sweep.tasks import in_words
 
     store = Store.open(file)
     writer = store.writer()
@@ -119,7 +120,7 @@ def status(file: ResultFile) -> None:
     expected = f"about {duration(left)} left on one worker{soon}" if spent else "time left unknown"
     typer.echo(f"{duration(spent)} of work done, {expected}")
     for task, failure in failures.items():
-        typer.echo(f"failed: {task}\n{failure}")
+        typer.echo(f"failed: {in_words(store.spec, task)}\n{failure}")
 
 
 @app.command()
@@ -127,11 +128,11 @@ def plot(
     file: ResultFile,
     out: Annotated[Path, typer.Option(help="Folder for the figures, made if missing.")] = Path("figures"),
 ) -> None:
-    """Draw the four panels of the paper's Fig. 6 / Fig. 18 as PNG and PDF."""
-    from binland.plots import plot_overview
+    """Draw every figure that the file has data for, as PNG and PDF: overview, paths, planes."""
+    from binland.plots import plot_results
 
     _tidy_at_ctrl_c()
-    for path in plot_overview(file, out):
+    for path in plot_results(file, out):
         typer.echo(str(path))
 
 
@@ -180,11 +181,11 @@ def _dry_run(
     finished = (DONE,) if retry else (DONE, FAILED)
     left = [task for task in tasks if states.get(task) not in finished]
     expected = estimate(spec)
-    table = Table("kind", "N", "algorithm", "tasks", "left", "s per task", box=None, header_style="")
+    table = Table("kind", spec.family.symbol, "algorithm", "tasks", "left", "s per task", box=None, header_style="")
     counts = [Counter(map(group, some)) for some in (tasks, left)]
     for key, seconds in expected.seconds.items():
-        kind, n_inputs, label = key
-        table.add_row(kind, str(n_inputs), escape(label), *(str(count[key]) for count in counts), f"{seconds:.2g}")
+        kind, size, label = key
+        table.add_row(kind, str(size), escape(label), *(str(count[key]) for count in counts), f"{seconds:.2g}")
     output.print(table)
     work = expected.work(left)
     typer.echo(f"{len(left)} of {len(tasks)} tasks to do: {duration(work)} of work on one idle core like this")

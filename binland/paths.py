@@ -155,17 +155,29 @@ def optimized_path(
     optimised midpoint -> end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's
     3 midpoints and 5 orders. Raises InvalidInputError if machines or number of inputs differ.
     """
-    check_same(start, end)
-    run = SGD() if algorithm is None else algorithm
-    check_algorithm(run)
-    middle_rng, fit_rng, first_rng, second_rng = generator(seed, "optimized_path").spawn(4)
-    latents = midpoint_latents(start, end, run, middle_rng)
-    midpoint = fit(start.machine, patterns, run, fit_rng, start=latents)
+    rng = generator(seed, "optimized_path")
+    midpoint = optimized_midpoint(start, end, patterns, algorithm, rng)
+    first_rng, second_rng = rng.spawn(2)
     return BentPath(
         shortest_path(start, midpoint, patterns, first_rng),
         shortest_path(midpoint, end, patterns, second_rng),
         midpoint,
     )
+
+
+def optimized_midpoint(
+    start: Solution, end: Solution, patterns: Patterns, algorithm: Algorithm | None = None, seed: Seed = 0
+) -> Solution:
+    """The bend of an optimised path: trained from `midpoint_latents` with `SGD()`, or another algorithm.
+
+    Raises InvalidInputError if machines or number of inputs differ.
+    """
+    check_same(start, end)
+    run = SGD() if algorithm is None else algorithm
+    check_algorithm(run)
+    middle_rng, fit_rng = generator(seed, "optimized_midpoint").spawn(2)
+    latents = midpoint_latents(start, end, run, middle_rng)
+    return fit(start.machine, patterns, run, fit_rng, start=latents)
 
 
 def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed: Seed) -> Latents:

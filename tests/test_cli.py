@@ -108,7 +108,7 @@ def test_failures_are_exit_code_1_until_they_are_retried(config, tmp_path, monke
     out = tmp_path / "out.h5"
     command = ("sweep", config, "--out", out, "--workers", 1, "--smoke")
     with monkeypatch.context() as patch:
-        patch.setattr("binland.sweep.execute.fit", failing)
+        patch.setattr("binland.sweep.shallow.fit", failing)
         code, _, stderr = run(*command)
     assert code == 1
     assert f"8 task(s) failed; `binland status {out}` shows why, --retry-failed tries them again" in stderr

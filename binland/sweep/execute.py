@@ -2,34 +2,30 @@
 
 import time
 import traceback
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from binland.algorithms import SGD
 from binland.bits import from_bytes, to_bytes
-from binland.data import HiddenManifold, Patterns
-from binland.flatness import local_energy
-from binland.models import Machine, Solution
-from binland.paths import barrier, hamming
 from binland.rng import Seed
-from binland.sweep.identity import identify
-from binland.sweep.problem import build_machine, build_manifold, disorder_key
+from binland.sweep.family import Barrier, Machine, Patterns, Solution
 from binland.sweep.spec import SweepSpec, parse_canonical
-from binland.sweep.tasks import PairTask, SolutionTask, Task, streams
-from binland.symmetry import align
-from binland.training import fit
+from binland.sweep.tasks import LEGS, SYMMETRY, BendTask, PairTask, SolutionTask, Task, streams
 
 Arrays = dict[str, NDArray[Any]]
-SYMMETRY = ("raw", "aligned")
+Seeds = dict[str, np.random.SeedSequence]
 
 
 class Job(NamedTuple):
-    """A task and all that it needs: the packed weights of the solutions of a pair."""
+    """A task and all that it needs: packed weights, and latents where it asks for them, of the solutions it `needs`."""
 
     task: Task
     weights: tuple[NDArray[np.uint8], ...] = ()
+    latents: tuple[NDArray[np.float32], ...] = ()
 
 
 class Outcome(NamedTuple):
@@ -44,62 +40,103 @@ def execute(text: str, job: Job) -> Outcome:
     """Run one task of the spec with canonical text `text`; a task that raises gives a failure."""
     began = time.perf_counter()
     try:
-        arrays = _solution(text, job.task) if isinstance(job.task, SolutionTask) else _pair(text, job.task, job.weights)
+        arrays = _arrays(text, job)
     except Exception:
         return Outcome({}, time.perf_counter() - began, traceback.format_exc())
     return Outcome(arrays, time.perf_counter() - began)
 
 
-def _solution(text: str, task: SolutionTask) -> Arrays:
-    spec, cell = parsed(text), task.cell
-    machine, train = draw_problem(text, cell.n_inputs, cell.disorder)
+def _arrays(text: str, job: Job) -> Arrays:
+    spec, task, cell = parsed(text), job.task, job.task.cell
+    machine, train = draw_problem(text, cell.size, cell.disorder)
     seeds = {name: stream.seed for name, stream in streams(spec, task).items()}
-    solution = fit(machine, train, spec.algorithm(cell.algorithm), seeds["fit"])
-    test = draw_test(text, cell.n_inputs, cell.disorder)
-    return measured(spec, solution, train, test, seeds["local_energy"])
+    if isinstance(task, SolutionTask):
+        solution = spec.family.fit(spec, machine, train, spec.algorithm(cell.algorithm), seeds["fit"])
+        test = draw_test(text, cell.size, cell.disorder)
+        return measured(spec, solution, train, test, seeds["local_energy"])
+    solutions = _solutions(spec, job, machine)
+    if isinstance(task, PairTask):
+        return compared(spec, solutions, train, seeds)
+    if isinstance(task, BendTask):
+        return bent(spec, solutions, train, spec.midpoint_algorithm, seeds)
+    return mapped(spec, solutions, train, spec.measure.plane_points)
 
 
 def measured(spec: SweepSpec, solution: Solution, train: Patterns, test: Patterns, seed: Seed) -> Arrays:
     """Errors, local energies and weights of a solution from `fit`; the seed draws the flips."""
-    measure = spec.measure
-    energy = local_energy(solution, train, measure.fractions, measure.realizations, seed, measure.flips, measure.method)
-    assert solution.history is not None
+    family = spec.family
     arrays: Arrays = {
         "train_error": np.array(solution.error(train)),
         "test_error": np.array(solution.error(test)),
-        "local_energy": energy.samples,
+        "local_energy": family.local_energy(spec, solution, train, seed),
         "history": solution.history,
-        "weights": to_bytes(solution.weights),
+        "weights": to_bytes(family.weights(solution)),
     }
     if solution.replicas is not None:
         arrays["replica_error"] = solution.replicas.errors
         arrays["replica_spread"] = np.array(solution.replicas.spread)
     if spec.store.latents:
-        assert solution.latents is not None
-        arrays["latents"] = solution.latents.reshape(-1)
+        arrays["latents"] = family.latents(solution)
     return arrays
 
 
-def _pair(text: str, task: PairTask, packed: tuple[NDArray[np.uint8], ...]) -> Arrays:
-    spec, cell = parsed(text), task.cell
-    machine, train = draw_problem(text, cell.n_inputs, cell.disorder)
-    start, end = (Solution(machine, from_bytes(octets, machine.weight_shape)) for octets in packed)
-    ends = {"raw": end, "aligned": align(end, to=start).solution}
-    distances, barriers, maxima, profiles = [], [], [], []
-    for symmetry in SYMMETRY:
-        seed = streams(spec, task)[symmetry].seed
-        found = barrier(start, ends[symmetry], train, spec.measure.orders, seed)
-        distances.append(hamming(start, ends[symmetry]))
-        barriers.append(found.samples)
-        maxima.append(found.max_of_mean)
-        steps = np.linspace(0, len(found.profile) - 1, spec.measure.profile_points).round().astype(int)
-        profiles.append(found.profile[steps])
+def compared(spec: SweepSpec, solutions: Sequence[Any], train: Patterns, seeds: Seeds) -> Arrays:
+    """Distances, barriers and errors on shortest paths between two solutions."""
+    family, (start, end) = spec.family, solutions
+    moved = [end, family.align(end, start)]
+    paths = [family.barrier(spec, start, to, train, seeds[name]) for name, to in zip(SYMMETRY, moved, strict=True)]
     return {
-        "distance": np.array(distances),
-        "barrier": np.array(barriers),
-        "barrier_of_mean": np.array(maxima),
-        "path_error": np.array(profiles),
+        "distance": np.array([family.hamming(start, to) for to in moved]),
+        "barrier": np.array([path.samples for path in paths]),
+        "barrier_of_mean": np.array([path.max_of_mean for path in paths]),
+        "path_error": np.array([_thinned(spec, path) for path in paths]),
     }
+
+
+def bent(spec: SweepSpec, solutions: Sequence[Any], train: Patterns, algorithm: SGD, seeds: Seeds) -> Arrays:
+    """Distances, barriers and errors on both legs of optimised paths between two solutions."""
+    family, (start, end) = spec.family, solutions
+    found: dict[str, list[Any]] = {"bend_distance": [], "bend_barrier": [], "bend_error": [], "midpoint_error": []}
+    for symmetry, to in zip(SYMMETRY, (end, family.align(end, start)), strict=True):
+        middle = family.midpoint(spec, start, to, train, algorithm, seeds[f"{symmetry} midpoint"])
+        ends = ((start, middle), (middle, to))
+        legs = [
+            family.barrier(spec, *leg, train, seeds[f"{symmetry} {name}"]) for name, leg in zip(LEGS, ends, strict=True)
+        ]
+        found["bend_distance"].append([family.hamming(*leg) for leg in ends])
+        found["bend_barrier"].append(np.maximum(*(leg.samples for leg in legs)))
+        found["bend_error"].append([_thinned(spec, leg) for leg in legs])
+        found["midpoint_error"].append(middle.error(train))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def mapped(spec: SweepSpec, solutions: Sequence[Any], train: Patterns, points: int) -> Arrays:
+    """Errors in the plane through three solutions, raw and aligned to the first."""
+    family, first = spec.family, solutions[0]
+    aligned = [first, *(family.align(solution, first) for solution in solutions[1:])]
+    planes = [family.plane(spec, three, train, points) for three in (solutions, aligned)]
+    return {
+        "plane_error": np.array([plane.errors for plane in planes]),
+        "plane_corner": np.array([plane.corners for plane in planes]),
+        "plane_x": np.array([plane.x for plane in planes]),
+        "plane_y": np.array([plane.y for plane in planes]),
+    }
+
+
+def _solutions(spec: SweepSpec, job: Job, machine: Machine) -> list[Any]:
+    """The solutions that a job carries; arrays may be padded to the largest machine of the sweep."""
+    family, count = spec.family, spec.family.n_weights(spec, job.task.cell.size)
+    latents: list[Any] = [values[:count] for values in job.latents] or [None] * len(job.weights)
+    return [
+        family.rebuild(machine, from_bytes(octets, (count,)), values)
+        for octets, values in zip(job.weights, latents, strict=True)
+    ]
+
+
+def _thinned(spec: SweepSpec, path: Barrier) -> NDArray[np.float64]:
+    """Its profile at profile_points points."""
+    steps = np.linspace(0, len(path.profile) - 1, spec.measure.profile_points).round().astype(int)
+    return path.profile[steps]
 
 
 @lru_cache(maxsize=8)
@@ -109,22 +146,14 @@ def parsed(text: str) -> SweepSpec:
 
 
 @lru_cache(maxsize=4)
-def draw_problem(text: str, n_inputs: int, disorder: int) -> tuple[Machine, Patterns]:
+def draw_problem(text: str, size: int, disorder: int) -> tuple[Machine, Patterns]:
     """Machine and train patterns of a disorder sample; kept, since neighbouring tasks share them."""
     spec = parsed(text)
-    key = disorder_key(spec, n_inputs, disorder)
-    train = _manifold(text, n_inputs, disorder).sample(spec.data.n_patterns, identify(key | {"purpose": "train"}).seed)
-    return build_machine(spec, n_inputs, disorder), train
+    return spec.family.machine(spec, size, disorder), spec.family.train(spec, size, disorder)
 
 
 @lru_cache(maxsize=2)
-def draw_test(text: str, n_inputs: int, disorder: int) -> Patterns:
+def draw_test(text: str, size: int, disorder: int) -> Patterns:
     """Test patterns of a disorder sample: many, and pairs do without them."""
     spec = parsed(text)
-    key = disorder_key(spec, n_inputs, disorder)
-    return _manifold(text, n_inputs, disorder).sample(spec.data.n_test, identify(key | {"purpose": "test"}).seed)
-
-
-@lru_cache(maxsize=2)
-def _manifold(text: str, n_inputs: int, disorder: int) -> HiddenManifold:
-    return build_manifold(parsed(text), n_inputs, disorder)
+    return spec.family.test(spec, size, disorder)

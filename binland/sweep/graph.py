@@ -7,7 +7,7 @@ from binland.sweep.tasks import Task
 
 
 class Graph:
-    """Unfinished tasks of a sweep; a pair is ready once its two solutions are done. Every step costs O(log tasks)."""
+    """Unfinished tasks of a sweep; a task is ready once all that it needs is done. Every step costs O(log tasks)."""
 
     def __init__(self, tasks: Iterable[Task], done: Iterable[Task] = ()):
         """tasks: all that may run, in the wanted order. done: what is finished already."""

@@ -7,23 +7,24 @@ import h5netcdf
 import numpy as np
 import xarray as xr
 
+from binland.bits import from_bytes
 from binland.errors import InvalidInputError
-from binland.models import Solution
-from binland.sweep.problem import build_machine
 from binland.sweep.spec import SweepSpec
-from binland.sweep.store.layout import DONE, LARGE, PACKED, state_of
+from binland.sweep.store.layout import ALONG, DONE, LARGE, PACKED, state_of
 from binland.sweep.store.store import Snapshot, Store
 from binland.sweep.store.tables import corner
-from binland.sweep.tasks import Cell, SolutionTask
+from binland.sweep.tasks import Cell, SolutionTask, in_words
 
 
 def load_results(path: str | Path) -> xr.Dataset:
     """All samples of a sweep, finished or not, running or not, in memory; NaN where a task is not done.
 
-    Dimensions: n_inputs, disorder, algorithm, then solution (with fraction, realization, epoch, replica) or pair
-    (with symmetry "raw" / "aligned", order, position). Extra coordinates: n_weights, overparameterization N / D,
-    constraint_density alpha = P / N, and start, end: the solutions of a pair. Errors, energies and distances are
-    fractions in [0, 1]. Attributes: configuration and provenance. Weights: `load_solution`.
+    Dimensions: n_inputs (or what else is swept), disorder, algorithm, then solution (with fraction, realization, epoch,
+    replica), pair (with symmetry "raw" / "aligned", order, position), bend (an optimised path; also with leg) or plane
+    (with plane_row, plane_column, corner). Extra coordinates: n_weights, of shallow machines overparameterization N / D
+    and constraint_density alpha = P / N; start, end: the solutions of a pair; bend_start, bend_end, bend_midpoint.
+    Errors, energies and distances are fractions in [0, 1]. Attributes: configuration and provenance. Weights:
+    `load_solution`.
     Raises StoreError on a missing, foreign or damaged file.
     """
     store = Store.open(path)
@@ -53,43 +54,48 @@ def _lay_over(data: xr.Dataset, snapshot: Snapshot) -> None:
 
 def _with_physics(data: xr.Dataset, spec: SweepSpec) -> xr.Dataset:
     """Coordinates that physicists plot against."""
-    n = data["n_inputs"]
-    data = data.assign_coords(
-        n_weights=n * (spec.model.n_hidden or 1),
-        overparameterization=n / spec.data.latent_dim,
-        constraint_density=spec.data.n_patterns / n,
-    )
+    family = spec.family
+    coordinates = family.coordinates(spec)
+    data = data.assign_coords({name: (family.axis, values) for name, (values, _) in coordinates.items()})
     for name, meaning in {
-        "n_inputs": "number of inputs N",
-        "n_weights": "number of parameters",
-        "overparameterization": "N / D",
-        "constraint_density": "P / N",
+        family.axis: family.meaning,
+        **{name: meaning for name, (_, meaning) in coordinates.items()},
         "fraction": "fraction of the weights that are flipped",
         "position": "fraction of the path's flips that are done",
     }.items():
         data[name].attrs |= {"long_name": meaning, "units": "1"}
-    return data.set_coords([name for name in ("start", "end") if name in data])
+    return data.set_coords([name for names in ALONG.values() for name in names if name in data])
 
 
-def load_solution(path: str | Path, n_inputs: int, algorithm: str, disorder: int = 0, solution: int = 0) -> Solution:
+def load_solution(
+    path: str | Path,
+    size: int | None = None,
+    algorithm: str | None = None,
+    disorder: int = 0,
+    solution: int = 0,
+    **named: int,
+) -> Any:
     """One solution of a sweep: binary weights, train-error history, and latents if the sweep keeps them.
 
+    The size is given by its place or by its name in the file: `load_solution("x.h5", n_inputs=1001, algorithm="SGD")`.
     Raises InvalidInputError if the grid has no such point or the solution is not done, StoreError on a bad file.
     """
     store = Store.open(path)
-    task = SolutionTask(Cell(n_inputs, disorder, algorithm), solution)
+    spec, family = store.spec, store.spec.family
+    if len(named) + (size is not None) != 1 or not {*named} <= {family.axis} or algorithm is None:
+        raise InvalidInputError(f"{path}: name one solution: load_solution(path, {family.axis}=..., algorithm=...)")
+    size = named.get(family.axis, size)
+    assert size is not None
+    task = SolutionTask(Cell(size, disorder, algorithm), solution)
     if store.states().get(task) != DONE:
-        raise InvalidInputError(f"{path}: {task} is not among its finished solutions; see `binland status`")
-    machine = build_machine(store.spec, n_inputs, disorder)
-    history = store.values(task, "history")
-    latents = None
-    if store.spec.store.latents:
-        count = int(np.prod(machine.weight_shape))
-        latents = store.values(task, "latents")[:count].reshape(machine.weight_shape)
-    return Solution(
-        machine,
-        store.weights(task, machine.weight_shape),
-        latents,
-        history=history[~np.isnan(history)],
-        algorithm=store.spec.algorithm(algorithm),
+        raise InvalidInputError(
+            f"{path}: {in_words(spec, task)} is not among its finished solutions; see `binland status`"
+        )
+    history, count = store.values(task, "history"), family.n_weights(spec, size)
+    return family.rebuild(
+        family.machine(spec, size, disorder),
+        from_bytes(store.values(task, "weights"), (count,)),
+        store.values(task, "latents")[:count] if spec.store.latents else None,
+        history[~np.isnan(history)],
+        spec.algorithm(algorithm),
     )

@@ -64,7 +64,7 @@ class Tally:
 
 
 class Forecast:
-    """Work that is left, from the mean time of finished tasks of the same kind, N and algorithm, or else kind."""
+    """Work that is left, from the mean time of finished tasks of the same kind, size and algorithm, or else kind."""
 
     def __init__(self, states: Mapping[Task, int], seconds: Mapping[Task, float]):
         """States of all tasks that count, and wall times of tasks, NaN where unknown."""

@@ -4,6 +4,7 @@ import hashlib
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -12,8 +13,8 @@ from pathlib import Path
 LIBRARIES = ("binland", "numpy", "numba", "scipy", "h5py", "h5netcdf", "xarray", "distributed")
 
 
-def provenance() -> dict[str, str]:
-    """Plain text facts about this machine, interpreter, libraries and checkout."""
+def provenance(libraries: Iterable[str] = (), stamp: str = "") -> dict[str, str]:
+    """Plain text facts about this machine, interpreter, libraries and checkout; a family's libraries and stamp too."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
@@ -22,19 +23,23 @@ def provenance() -> dict[str, str]:
         "python": sys.version.split()[0],
         "command": " ".join(sys.argv),
         "git": git_state(),
-        "code": code_stamp(),
-        **{f"version_{name}": version(name) for name in LIBRARIES},
+        "code": code_stamp(stamp),
+        **{f"version_{name}": version(name) for name in (*LIBRARIES, *libraries)},
     }
 
 
 @cache
-def code_stamp() -> str:
-    """Hash of the package's source and of the libraries that numbers come from: equal stamps, equal numbers."""
+def code_stamp(stamp: str = "") -> str:
+    """Hash of the package's source, of the libraries that numbers come from and of a family's stamp.
+
+    Equal stamps, equal numbers.
+    """
     digest = hashlib.sha256(" ".join(version(name) for name in ("numpy", "numba", "scipy")).encode())
     package = Path(__file__).resolve().parents[1]
     for source in sorted(package.rglob("*.py")):
         digest.update(f"{source.relative_to(package).as_posix()}\n".encode())
         digest.update(source.read_bytes())
+    digest.update(stamp.encode())
     return digest.hexdigest()[:16]
 
 

@@ -40,7 +40,7 @@ def run_sweep(
     every task, instead of the progress bar (off a terminal: a log line a minute). scheduler: address of a running
     Dask scheduler, whose workers then do the work instead. extend: add the tasks of a grid that is larger than the
     file's. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n parts of the grid only, k from 1; a
-    part is a set of N and disorder samples, so that n files hold the whole sweep.
+    part is a set of sizes and disorder samples, so that n files hold the whole sweep.
     A task that fails is recorded with its traceback and the sweep goes on; what is recorded as done is never repeated.
     Raises InvalidInputError on a bad configuration, StoreError on a file that is foreign, of another configuration,
     in use or not writable, ClusterError if the workers are lost. On KeyboardInterrupt what is done is in the file;
@@ -68,7 +68,8 @@ def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -
     def take() -> Job:
         task = graph.pop()
         writer.start([task])
-        return Job(task, tuple(writer.weights(need) for need in task.needs))
+        wanted = ("weights", "latents") if spec.store.latents and task.kind in ("bend", "plane") else ("weights",)
+        return Job(task, *(tuple(writer.array(need, name) for need in task.needs) for name in wanted))
 
     with closing(outcomes_of(spec, graph, take)) as outcomes:
         for task, outcome in outcomes:
@@ -79,15 +80,15 @@ def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -
 
 
 def of_part(tasks: list[Task], part: tuple[int, int] | None) -> list[Task]:
-    """The tasks of every n-th N and disorder sample."""
+    """The tasks of every n-th size and disorder sample."""
     if part is None:
         return tasks
     k, n = part
     if not 1 <= k <= n:
         raise InvalidInputError(f"part = {k}/{n} is not one of 1/{n} ... {n}/{n}")
-    samples = list(dict.fromkeys((task.cell.disorder, task.cell.n_inputs) for task in tasks))
+    samples = list(dict.fromkeys((task.cell.disorder, task.cell.size) for task in tasks))
     chosen = set(samples[k - 1 :: n])
-    return [task for task in tasks if (task.cell.disorder, task.cell.n_inputs) in chosen]
+    return [task for task in tasks if (task.cell.disorder, task.cell.size) in chosen]
 
 
 def default_workers() -> int:

@@ -8,81 +8,57 @@ import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from binland.algorithms import ADV, RSGD, SGD, Algorithm
+from binland.algorithms import ADV, RSGD, SGD
 from binland.errors import InvalidInputError
+from binland.sweep.family import Family, find_family
 from binland.sweep.identity import canonical_json
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
-LARGEST_MACHINE = 10**9  # weights, of all replicas
-LARGEST_DATA = 10**11  # entries of the train or test inputs, a byte each
 LARGEST_SWEEP = 2_000_000  # tasks
 LARGEST_RESULT = 10**7  # numbers that a task returns for one variable
 ALGORITHMS: dict[str, type[SGD]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A table of the file: unknown keys and wrong types are errors."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class DataSpec(_Section):
-    """Hidden Manifold data: D, P, number of test patterns, kinds of teacher and features."""
+class ModelSpec(Section):
+    """The machine; its kind decides the family."""
 
-    latent_dim: Positive = 501
-    n_patterns: Positive = 1503
-    n_test: Positive = 10_000
-    teacher_kind: Literal["binary", "gaussian"] = "binary"
-    feature_kind: Literal["gaussian", "binary"] = "gaussian"
+    kind: str
 
 
-class ModelSpec(_Section):
-    """The machine: its kind, H, output weights all +1 or drawn; `allow_ties` silences the warning on even sizes."""
+class GridSpec(Section):
+    """What is repeated: disorder samples, solutions per algorithm; a family adds the sizes, named by its axis."""
 
-    kind: Literal["perceptron", "committee"]
-    n_hidden: Positive | None = None
-    output_weights: Literal["ones", "random"] = "ones"
-    allow_ties: bool = False
-
-    @model_validator(mode="after")
-    def _sizes_match_kind(self) -> "ModelSpec":
-        if self.kind == "committee" and self.n_hidden is None:
-            raise ValueError('kind = "committee" needs n_hidden, an integer of at least 1')
-        if self.kind == "perceptron" and (self.n_hidden not in (None, 1) or self.output_weights != "ones"):
-            raise ValueError('kind = "perceptron" has neither n_hidden nor output_weights; remove them')
-        if self.kind == "perceptron":
-            object.__setattr__(self, "n_hidden", None)  # 1 says the same
-        return self
-
-
-class GridSpec(_Section):
-    """What is repeated: values of N, disorder samples, solutions per algorithm."""
-
-    n_inputs: Annotated[list[Positive], Field(min_length=1)]
     disorder_samples: Positive = 1
     solutions: Positive = 3
 
-    @field_validator("n_inputs")
-    @classmethod
-    def _distinct(cls, values: list[int]) -> list[int]:
-        if len(set(values)) < len(values):
-            raise ValueError("each N may occur once")
-        return values
 
+class MeasureSpec(Section):
+    """What is measured.
 
-class MeasureSpec(_Section):
-    """Local energies (fractions of flips, realisations, convention, method) and paths (orders, profile points)."""
+    Local energies: fractions of flips, realisations; inset_fraction for the figure. Paths: orders, profile points.
+    Paths with one bend: midpoints of each pair, label of the algorithm that trains them (the first SGD). Planes through
+    three solutions: points along each side.
+    """
 
     fractions: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)] = [0.01, 0.02, 0.05, 0.1]
     inset_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
     realizations: Positive = 10
-    flips: Literal["count", "independent"] = "count"
-    method: Literal["sampled", "exact"] = "sampled"
     orders: Positive = 5
     profile_points: Annotated[int, Field(ge=2)] = 51
+    midpoints: Annotated[int, Field(ge=0, le=10_000)] = 0
+    midpoint_algorithm: Text | None = None
+    plane_points: Annotated[int, Field(ge=0, le=10_000)] = 0
 
     @model_validator(mode="after")
     def _fractions_fit(self) -> "MeasureSpec":
@@ -93,24 +69,34 @@ class MeasureSpec(_Section):
         return self
 
     @property
+    def samples(self) -> int:
+        """Local energies of a solution at one fraction."""
+        return self.realizations
+
+    @property
     def shown_fraction(self) -> float:
         """The fraction of the figure's inset: inset_fraction, or the middle one."""
         middle = sorted(self.fractions)[len(self.fractions) // 2]
         return middle if self.inset_fraction is None else self.inset_fraction
 
 
-class StoreSpec(_Section):
+class StoreSpec(Section):
     """What is kept besides the measurements: `latents`, the float32 latent weights, 32 times the binary ones."""
 
     latents: bool = False
 
 
-class SweepSpec(_Section):
-    """A whole sweep. `algorithms` maps a label to a kind (the label itself, if it is one) and its settings."""
+class SweepSpec(Section):
+    """A whole sweep; families derive theirs from it.
+
+    `algorithms` maps a label to a kind (the label itself, if it is one) and its settings; `kinds` are those there are.
+    """
+
+    kinds: ClassVar[Mapping[str, type[SGD]]] = ALGORITHMS
 
     title: Text = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    data: DataSpec = DataSpec()
+    data: Section = Section()
     model: ModelSpec
     grid: GridSpec
     algorithms: Annotated[dict[Text, dict[str, Any]], Field(min_length=1)] = {name: {} for name in ALGORITHMS}
@@ -120,9 +106,9 @@ class SweepSpec(_Section):
     @field_validator("algorithms")
     @classmethod
     def _known_algorithms(cls, tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        known: dict[Algorithm, str] = {}
+        known: dict[SGD, str] = {}
         for label, table in tables.items():
-            same = known.setdefault(_algorithm(label, table), label)
+            same = known.setdefault(_algorithm(cls.kinds, label, table), label)
             if same != label:
                 raise ValueError(
                     f"algorithms.{label} has the settings of {same} and would repeat its numbers; "
@@ -131,32 +117,73 @@ class SweepSpec(_Section):
         return tables
 
     @model_validator(mode="after")
+    def _bends_and_planes_have_what_they_need(self) -> "SweepSpec":
+        measure, solutions = self.measure, self.grid.solutions
+        label = measure.midpoint_algorithm
+        if label is not None and label not in self.algorithms:
+            labels = ", ".join(self.algorithms)
+            raise ValueError(f"measure.midpoint_algorithm = {label!r} is not one of the algorithms {labels}")
+        if measure.midpoints and solutions < 2:
+            raise ValueError(f"measure.midpoints = {measure.midpoints} needs pairs: set grid.solutions >= 2")
+        if measure.midpoints and label is None:
+            label = next((name for name in self.algorithms if self._described(name)["kind"] == "SGD"), None)
+            if label is None:
+                raise ValueError(
+                    f"measure.midpoints = {measure.midpoints} needs an algorithm: add one of kind SGD, or name one in"
+                    " measure.midpoint_algorithm"
+                )
+            # By name from here on: another SGD in front of it is another sweep.
+            object.__setattr__(self, "measure", measure.model_copy(update={"midpoint_algorithm": label}))
+        if measure.plane_points and not (solutions >= 3 and self.store.latents and measure.plane_points >= 2):
+            raise ValueError(
+                f"measure.plane_points = {measure.plane_points} needs at least 2 points, grid.solutions >= 3 (not"
+                f" {solutions}) and store.latents = true (not {str(self.store.latents).lower()})"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sizes_are_possible(self) -> "SweepSpec":
-        units, largest = self.model.n_hidden or 1, max(self.grid.n_inputs)
-        grid, data, measure = self.grid, self.data, self.measure
+        grid, measure = self.grid, self.measure
         epochs = max(self.algorithm(label).epochs for label in self.algorithms)
-        replicas = max(getattr(self.algorithm(label), "replicas", 1) for label in self.algorithms)
-        tasks = len(grid.n_inputs) * grid.disorder_samples * len(self.algorithms) * grid.solutions**2
+        cells = len(self.sizes) * grid.disorder_samples * len(self.algorithms)
+        pairs = grid.solutions * (grid.solutions - 1)
+        tasks = cells * (grid.solutions + pairs * (1 + measure.midpoints) + (measure.plane_points > 0))
         for count, what, keys, limit in (
-            (largest * units * replicas, "weights", "grid.n_inputs, model.n_hidden, replicas", LARGEST_MACHINE),
-            (largest * max(data.n_patterns, data.n_test), "inputs", "grid.n_inputs and data", LARGEST_DATA),
-            (tasks, "tasks", "grid and algorithms", LARGEST_SWEEP),
+            *self.family.limits(self),
+            (tasks, "tasks", "grid, algorithms and measure.midpoints", LARGEST_SWEEP),
             (len(measure.fractions) * measure.realizations, "local energies", "measure", LARGEST_RESULT),
             (epochs, "train errors of a solution", "epochs", LARGEST_RESULT),
             (measure.profile_points, "points of a path", "measure.profile_points", LARGEST_RESULT),
+            (measure.plane_points**2, "points of a plane", "measure.plane_points", LARGEST_RESULT),
         ):
             if count > limit:
                 raise ValueError(f"{keys} make {count} {what}; at most {limit}")
         return self
 
-    def algorithm(self, label: str) -> Algorithm:
+    @property
+    def family(self) -> Family[Any]:
+        """What the sweep is about."""
+        return find_family(self.model.kind)
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes that are swept, in the order of the file."""
+        return getattr(self.grid, self.family.axis)
+
+    def algorithm(self, label: str) -> SGD:
         """The settings behind a label, defaults filled in."""
-        return _algorithm(label, self.algorithms[label])
+        return _algorithm(self.kinds, label, self.algorithms[label])
+
+    @property
+    def midpoint_algorithm(self) -> SGD:
+        """What trains the bends of optimised paths."""
+        assert self.measure.midpoint_algorithm is not None
+        return self.algorithm(self.measure.midpoint_algorithm)
 
     @cached_property
     def described(self) -> dict[str, dict[str, Any]]:
         """Kind and every setting of each algorithm, as plain data."""
-        return {label: _described(self.algorithm(label)) for label in self.algorithms}
+        return {label: self._described(label) for label in self.algorithms}
 
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults included, as plain data; labels in the order of the file."""
@@ -175,36 +202,40 @@ class SweepSpec(_Section):
         """Place of a pair in `pairs`."""
         return start * (self.grid.solutions - 1) + end - (end > start)
 
+    def bends(self) -> list[tuple[int, int, int]]:
+        """Every midpoint of every directed pair: start, end, number of the midpoint."""
+        return [(start, end, bend) for start, end in self.pairs() for bend in range(self.measure.midpoints)]
 
-def _algorithm(label: str, table: Mapping[str, Any]) -> Algorithm:
+    def _described(self, label: str) -> dict[str, Any]:
+        return {"kind": self.algorithms[label].get("kind", label), **vars(self.algorithm(label))}
+
+
+def _algorithm(kinds: Mapping[str, type[SGD]], label: str, table: Mapping[str, Any]) -> SGD:
     kind = table.get("kind", label)
-    if not isinstance(kind, str) or kind not in ALGORITHMS:
-        raise ValueError(f"algorithms.{label}: kind = {kind!r} is not one of {', '.join(ALGORITHMS)}")
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ValueError(f"algorithms.{label}: kind = {kind!r} is not one of {', '.join(kinds)}")
     settings = {key: value for key, value in table.items() if key != "kind"}
-    allowed = list(ALGORITHMS[kind].__dataclass_fields__)
+    allowed = list(kinds[kind].__dataclass_fields__)
     for key, value in settings.items():
         if key not in allowed:
             raise ValueError(_unknown(f"algorithms.{label}.{key}", value, [*allowed, "kind"]))
     try:
-        return ALGORITHMS[kind](**settings)
+        return kinds[kind](**settings)
     except InvalidInputError as error:
         raise ValueError(f"algorithms.{label}: {error}") from None
 
 
-def _described(algorithm: Algorithm) -> dict[str, Any]:
-    return {"kind": type(algorithm).__name__, **vars(algorithm)}
-
-
 def parse_canonical(text: str) -> SweepSpec:
     """Undo `SweepSpec.canonical`."""
-    return SweepSpec.model_validate(json.loads(text))
+    settings = json.loads(text)
+    return find_family(settings["model"]["kind"]).spec.model_validate(settings)
 
 
 def load_spec(path: str | Path, smoke: bool = False) -> SweepSpec:
     """Read and check a TOML file; with smoke=True its [smoke] table overrides the rest.
 
-    Raises InvalidInputError with one line that names the key, the value and what is allowed. Warns about even sizes,
-    whose ties (sign(0) = +1) the file does not ask for with allow_ties = true.
+    Raises InvalidInputError with one line that names the key, the value and what is allowed. Warns about what the
+    family of the model finds unusual.
     """
     path = Path(path)
     try:
@@ -223,31 +254,23 @@ def load_spec(path: str | Path, smoke: bool = False) -> SweepSpec:
     checked = check_settings(settings, str(path))
     smoke_spec = check_settings(_merged(settings, overrides), f"{path} with [smoke]")
     spec = smoke_spec if smoke else checked
-    for message in tie_warnings(spec):
+    for message in spec.family.warnings(spec):
         warnings.warn(f"{path}: {message}", stacklevel=2)
     return spec
 
 
 def check_settings(settings: Mapping[str, Any], source: str) -> SweepSpec:
-    """A SweepSpec from plain data; `source` names it in the error."""
+    """A spec of the family of model.kind from plain data; `source` names it in the error."""
+    model = settings.get("model")
+    kind = model.get("kind", "committee") if isinstance(model, Mapping) else "committee"  # whose spec misses it
     try:
-        return SweepSpec.model_validate(dict(settings))
+        family = find_family(kind if isinstance(kind, str) else repr(kind))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{source}: {error}") from None
+    try:
+        return family.spec.model_validate(dict(settings))
     except ValidationError as error:
-        raise InvalidInputError(f"{source}: {_explain(error)}") from None
-
-
-def tie_warnings(spec: SweepSpec) -> list[str]:
-    """One line per even size that makes sign(0) possible, unless ties are asked for."""
-    if spec.model.allow_ties:
-        return []
-    messages = []
-    even = [n for n in spec.grid.n_inputs if n % 2 == 0]
-    hint = "sign(0) counts as +1; take odd sizes, or set model.allow_ties = true"
-    if even:
-        messages.append(f"grid.n_inputs = {even}: an even number of inputs has ties, where {hint}")
-    if spec.model.n_hidden and spec.model.kind == "committee" and spec.model.n_hidden % 2 == 0:
-        messages.append(f"model.n_hidden = {spec.model.n_hidden}: an even number of units has ties, where {hint}")
-    return messages
+        raise InvalidInputError(f"{source}: {_explain(error, family.spec)}") from None
 
 
 def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,17 +281,16 @@ def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, 
     return merged
 
 
-_ALLOWED = {
-    "": [*SweepSpec.model_fields, "smoke"],
-    "data": list(DataSpec.model_fields),
-    "model": list(ModelSpec.model_fields),
-    "grid": list(GridSpec.model_fields),
-    "measure": list(MeasureSpec.model_fields),
-    "store": list(StoreSpec.model_fields),
-}
+def _allowed(spec: type[SweepSpec], place: list[str]) -> list[str]:
+    """Keys of the table at a place of the file, those of the family first."""
+    table: Any = spec
+    for key in place:
+        table = table.model_fields[key].annotation
+    own = table.__annotations__
+    return sorted(table.model_fields, key=lambda key: key not in own) if place else [*table.model_fields, "smoke"]
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, spec: type[SweepSpec]) -> str:
     """The first problem as one line: key, value, what is allowed."""
     problem = error.errors()[0]
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
@@ -276,7 +298,7 @@ def _explain(error: ValidationError) -> str:
     key, value = ".".join(place), problem["input"]
     message = re.sub(r"^(Value error|Assertion failed), ", "", problem["msg"])
     if problem["type"] == "extra_forbidden":
-        line = _unknown(key, value, _ALLOWED[".".join(place[:-1])])
+        line = _unknown(key, value, _allowed(spec, place[:-1]))
     elif problem["type"] == "missing":
         line = f"{key} is missing; add it"
     elif problem["type"] == "value_error" and (not key or message.startswith("algorithms.")):

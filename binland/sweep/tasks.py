@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from binland.sweep.identity import Identity, identify
-from binland.sweep.problem import disorder_key
 from binland.sweep.spec import SweepSpec
 
-WALKS = 2  # how random walks are drawn; another way gets another number, and with it other tasks
+SYMMETRY = ("raw", "aligned")
+LEGS = ("first", "second")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One point of the grid: value of N, number of the disorder sample, label of the algorithm."""
+    """One point of the grid: value of the swept size, number of the disorder sample, label of the algorithm."""
 
-    n_inputs: int
+    size: int
     disorder: int
     algorithm: str
 
@@ -35,7 +35,7 @@ class SolutionTask:
         return ()
 
     def __str__(self) -> str:
-        return f"solution {self.solution} of {_place(self.cell)}"
+        return f"solution {self.solution}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +54,83 @@ class PairTask:
         return SolutionTask(self.cell, self.start), SolutionTask(self.cell, self.end)
 
     def __str__(self) -> str:
-        return f"pair {self.start} -> {self.end} of {_place(self.cell)}"
+        return f"pair {self.start} -> {self.end}"
 
 
-Task = SolutionTask | PairTask
-Group = tuple[str, int, str]  # kind, N, algorithm: tasks that take about the same time
+@dataclass(frozen=True, slots=True)
+class BendTask:
+    """Distances and barriers along an optimised path between two solutions, raw and aligned; one of its midpoints."""
+
+    cell: Cell
+    start: int
+    end: int
+    midpoint: int
+
+    kind = "bend"
+
+    @property
+    def needs(self) -> tuple[SolutionTask, ...]:
+        """The two solutions that must be there first."""
+        return SolutionTask(self.cell, self.start), SolutionTask(self.cell, self.end)
+
+    def __str__(self) -> str:
+        return f"bend {self.midpoint} of pair {self.start} -> {self.end}"
 
 
-def _place(cell: Cell) -> str:
-    return f"n_inputs = {cell.n_inputs}, disorder = {cell.disorder}, {cell.algorithm}"
+@dataclass(frozen=True, slots=True)
+class PlaneTask:
+    """Errors in the plane through the first three solutions of a cell, raw and aligned to the first."""
+
+    cell: Cell
+
+    kind = "plane"
+
+    @property
+    def needs(self) -> tuple[SolutionTask, ...]:
+        """The three solutions that must be there first."""
+        return tuple(SolutionTask(self.cell, solution) for solution in range(3))
+
+    def __str__(self) -> str:
+        return "plane"
+
+
+Task = SolutionTask | PairTask | BendTask | PlaneTask
+KINDS: dict[str, type[Any]] = {task.kind: task for task in (SolutionTask, PairTask, BendTask, PlaneTask)}
+Group = tuple[str, int, str]  # kind, size, algorithm: tasks that take about the same time
+
+
+def in_words(spec: SweepSpec, task: Task) -> str:
+    """A task in words."""
+    cell = task.cell
+    return f"{task} of {spec.family.axis} = {cell.size}, disorder = {cell.disorder}, {cell.algorithm}"
 
 
 def group(task: Task) -> Group:
     """What a task's time depends on."""
-    return task.kind, task.cell.n_inputs, task.cell.algorithm
+    return task.kind, task.cell.size, task.cell.algorithm
 
 
 def cells(spec: SweepSpec) -> Iterator[Cell]:
-    """Grid points, one disorder sample after the other so that an early stop leaves whole curves; large N first."""
+    """Grid points, one disorder sample after the other so that an early stop leaves whole curves; large sizes first."""
     for disorder in range(spec.grid.disorder_samples):
-        for n_inputs in sorted(spec.grid.n_inputs, reverse=True):
+        for size in sorted(spec.sizes, reverse=True):
             for label in spec.algorithms:
-                yield Cell(n_inputs, disorder, label)
+                yield Cell(size, disorder, label)
 
 
 def cell_tasks(spec: SweepSpec, cell: Cell) -> list[Task]:
-    """The tasks of a grid point, each pair after the solutions that it needs."""
-    solutions: list[Task] = [SolutionTask(cell, solution) for solution in range(spec.grid.solutions)]
-    return solutions + [PairTask(cell, start, end) for start, end in spec.pairs()]
+    """The tasks of a grid point, each after the solutions that it needs."""
+    return [
+        *(SolutionTask(cell, solution) for solution in range(spec.grid.solutions)),
+        *(PairTask(cell, start, end) for start, end in spec.pairs()),
+        *(BendTask(cell, *bend) for bend in spec.bends()),
+        *([PlaneTask(cell)] if spec.measure.plane_points else []),
+    ]
+
+
+def first_tasks(spec: SweepSpec, cell: Cell) -> list[Task]:
+    """The first task of each kind at a grid point."""
+    return list({task.kind: task for task in reversed(cell_tasks(spec, cell))}.values())[::-1]
 
 
 def all_tasks(spec: SweepSpec) -> list[Task]:
@@ -95,51 +144,63 @@ def streams(spec: SweepSpec, task: Task) -> dict[str, Identity]:
     A stream is named by what it is for and all that may change its draws, nothing else: labels, test-set sizes and
     other grid points are left out, so that changing them changes no number drawn here.
     """
+    cell = task.cell
     if isinstance(task, SolutionTask):
+        return {name: _stream(spec, cell, name, solution=task.solution) for name in ("fit", "local_energy")}
+    if isinstance(task, PairTask):
         return {
-            "fit": _stream(spec, task.cell, "fit", solution=task.solution),
-            "local_energy": _stream(
-                spec, task.cell, "local_energy", draws=WALKS, solution=task.solution, flips=spec.measure.flips
-            ),
+            symmetry: _stream(spec, cell, "path", start=task.start, end=task.end, symmetry=symmetry)
+            for symmetry in SYMMETRY
         }
-    return {
-        symmetry: _stream(spec, task.cell, "path", draws=WALKS, start=task.start, end=task.end, symmetry=symmetry)
-        for symmetry in ("raw", "aligned")
-    }
+    if isinstance(task, PlaneTask):
+        return {}
+    place: dict[str, Any] = {"start": task.start, "end": task.end, "midpoint": task.midpoint}
+    place["midpoint_algorithm"] = spec.described[spec.measure.midpoint_algorithm or ""]
+    found = {}
+    for symmetry in SYMMETRY:
+        found[f"{symmetry} midpoint"] = _stream(spec, cell, "midpoint", symmetry=symmetry, **place)
+        for leg in LEGS:
+            found[f"{symmetry} {leg}"] = _stream(spec, cell, "bend", symmetry=symmetry, leg=leg, **place)
+    return found
 
 
 def _stream(spec: SweepSpec, cell: Cell, purpose: str, **parameters: Any) -> Identity:
-    model = {"kind": spec.model.kind, "n_hidden": spec.model.n_hidden, "output_weights": spec.model.output_weights}
-    key = disorder_key(spec, cell.n_inputs, cell.disorder)
-    algorithm = spec.described[cell.algorithm]
-    return identify({"purpose": purpose, "disorder": key, "model": model, "algorithm": algorithm, **parameters})
+    family = spec.family
+    return identify(
+        {
+            "purpose": purpose,
+            "disorder": family.disorder_key(spec, cell.size, cell.disorder),
+            "model": family.model_key(spec),
+            "algorithm": spec.described[cell.algorithm],
+            **parameters,
+            **family.stream_key(spec, purpose),
+        }
+    )
 
 
 def task_identity(spec: SweepSpec, task: Task) -> Identity:
     """What a task is: value, canonical text, id. The id changes with what changes its numbers, and with nothing else.
 
-    The value holds the ids of its random streams (see `streams`), which hold machine, disorder and algorithm; a pair
-    holds the ids of the trainings of its two solutions.
+    The value holds the ids of its random streams (see `streams`), which hold machine, disorder and algorithm; what is
+    measured between solutions holds the ids of their trainings.
     """
     drawn = {name: stream.id for name, stream in streams(spec, task).items()}
-    measure = spec.measure
-    if isinstance(task, SolutionTask):
-        settings = {name: getattr(measure, name) for name in ("fractions", "flips", "method")}
-        settings["realizations"] = measure.realizations if measure.method == "sampled" else None
-        return identify({"task": "solution", "streams": drawn, "n_test": spec.data.n_test, **settings})
-    solutions = [streams(spec, need)["fit"].id for need in task.needs]
-    settings = {"orders": measure.orders, "profile_points": measure.profile_points}
-    return identify({"task": "pair", "streams": drawn, "solutions": solutions, **settings})
+    value = {"task": task.kind, "streams": drawn, **spec.family.task_key(spec, task.kind)}
+    if task.needs:
+        value["solutions"] = [streams(spec, need)["fit"].id for need in task.needs]
+    if isinstance(task, BendTask):
+        value["latents"] = spec.store.latents  # the midpoint starts with their size
+    return identify(value)
 
 
 def to_plain(task: Task) -> list[Any]:
-    """A task as plain data: kind, N, disorder, algorithm, then its solution or start and end."""
-    last = [task.solution] if isinstance(task, SolutionTask) else [task.start, task.end]
-    return [task.kind, task.cell.n_inputs, task.cell.disorder, task.cell.algorithm, *last]
+    """A task as plain data: kind, size, disorder, algorithm, then its solution, or start and end, and midpoint."""
+    cell = task.cell
+    last = [getattr(task, name) for name in task.__dataclass_fields__ if name != "cell"]
+    return [task.kind, cell.size, cell.disorder, cell.algorithm, *last]
 
 
 def from_plain(plain: list[Any]) -> Task:
     """Undo `to_plain`."""
-    kind, n_inputs, disorder, algorithm, *last = plain
-    cell = Cell(n_inputs, disorder, algorithm)
-    return SolutionTask(cell, *last) if kind == "solution" else PairTask(cell, *last)
+    kind, size, disorder, algorithm, *last = plain
+    return KINDS[kind](Cell(size, disorder, algorithm), *last)

@@ -5,6 +5,7 @@ handed out. So a worker that dies takes nothing along but what it was doing, not
 again, and this process holds the results in flight only, however large the sweep.
 """
 
+import json
 import logging
 import signal
 import time
@@ -16,19 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
-from binland.algorithms import RSGD
 from binland.console import errors
-from binland.data import HiddenManifold
 from binland.errors import ClusterError
-from binland.flatness import local_energy
-from binland.models import CommitteeMachine
-from binland.paths import shortest_path
 from binland.sweep.execute import Job, Outcome, execute
+from binland.sweep.family import find_family
 from binland.sweep.graph import Graph
 from binland.sweep.provenance import code_stamp, version
 from binland.sweep.spec import SweepSpec
 from binland.sweep.tasks import Group, Task, group
-from binland.training import fit
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -67,7 +63,7 @@ class Cluster:
 
     def __call__(self, spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
         """Outcomes of all tasks that are or get ready."""
-        with _client(self.count, self.scheduler) as client:
+        with _client(self.count, self.scheduler, spec.family.warm_up) as client:
             yield from _Batches(client, spec, graph, take).run()
 
 
@@ -78,7 +74,7 @@ class _Batches:
         from distributed import as_completed
 
         self._client, self._graph, self._take = client, graph, take
-        self._text = spec.canonical()
+        self._text, self._stamp = spec.canonical(), code_stamp(spec.family.stamp())
         self._finished = as_completed(with_results=True, raise_errors=False)
         self._in_flight: dict[Future[Any], list[Job]] = {}
         self._seconds: dict[Group, float] = {}  # of the latest task of a group
@@ -110,7 +106,7 @@ class _Batches:
         return jobs
 
     def _submit(self, jobs: list[Job]) -> None:
-        future = self._client.submit(run_batch, code_stamp(), self._text, jobs, pure=False)
+        future = self._client.submit(run_batch, self._stamp, self._text, jobs, pure=False)
         self._in_flight[future] = jobs
         self._finished.add(future)
 
@@ -156,9 +152,10 @@ class _Batches:
 
 def run_batch(stamp: str, text: str, jobs: list[Job]) -> list[Outcome]:
     """What a worker does; `stamp` names the code that the results are to come from."""
-    if stamp != code_stamp():
+    mine = code_stamp(find_family(json.loads(text)["model"]["kind"]).stamp())
+    if stamp != mine:
         raise ClusterError(
-            f"a worker runs other code (binland {version('binland')}, stamp {code_stamp()}) than this process (stamp"
+            f"a worker runs other code (binland {version('binland')}, stamp {mine}) than this process (stamp"
             f" {stamp}); install the same version on both sides"
         )
     _one_thread()
@@ -172,7 +169,7 @@ def _one_thread() -> None:
 
 
 @contextmanager
-def _client(workers: int, scheduler: str | None) -> Iterator["Client"]:
+def _client(workers: int, scheduler: str | None, warm_up: Callable[[], None]) -> Iterator["Client"]:
     import dask
     from distributed import Client, LocalCluster
 
@@ -217,13 +214,3 @@ def _without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def warm_up() -> None:
-    """Compile every kernel of a sweep once (or load it), so that workers only load: some 5 s on a new machine."""
-    patterns = HiddenManifold(3, 2, seed=0).sample(4, seed=0)
-    machine = CommitteeMachine(3, 3)
-    settings = RSGD(epochs=1, replicas=2)
-    solutions = [fit(machine, patterns, settings, seed) for seed in (0, 1)]
-    local_energy(solutions[0], patterns, [0.5], 1)
-    shortest_path(solutions[0], solutions[1], patterns, seed=0)

@@ -1,5 +1,7 @@
 """Runs a sweep in children and kills them: `python -m tests.sweep.crashing random FOLDER SEED` or `points FOLDER WHEN`.
 
+`toy FOLDER SEED` is random with another family and every kind of task.
+
 Prints JSON: how often a child was killed, how many left a half-made file, and what was computed although it had been
 recorded as done before.
 """
@@ -16,10 +18,12 @@ from pathlib import Path
 
 from binland.sweep import workers
 from binland.sweep.run import run_sweep
+from binland.sweep.shallow import SHALLOW
 from binland.sweep.store import writer
 from binland.sweep.store.layout import DONE
 from binland.sweep.store.store import Store
 from binland.sweep.tasks import to_plain
+from tests.sweep import toy
 from tests.sweep.small import spec
 
 LONGEST, GROWTH = 0.25, 1.03  # seconds of the longest life at first, and how that grows: a busy machine gets on too
@@ -124,10 +128,15 @@ class Point:
 
 def main():
     how, folder, argument = sys.argv[1:]
-    workers.warm_up()
-    writer.UPDATE_EVERY, writer.UPDATE_SHARE = (0.02 if how == "random" else -1), 1e9  # -1: after every task
+    SHALLOW.warm_up()
+    writer.UPDATE_EVERY, writer.UPDATE_SHARE = (-1 if how == "points" else 0.02), 1e9  # -1: after every task
     path = Path(folder) / "killed.h5"
     log_executed_tasks(path.with_suffix(".log"))
+    if how == "toy":
+        sys.path.insert(0, folder)
+        toy.install(Path(folder))
+        print(json.dumps(lives(path, toy.spec(), random_moments(argument))))
+        return
     if how == "random":
         small = spec(grid={"disorder_samples": 30})
         print(json.dumps(lives(path, small, random_moments(argument))))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import binland as bl
-from tests.sweep import crashing
+from tests.sweep import crashing, toy
 from tests.sweep.small import assert_same_numbers, spec
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills forked children")
@@ -29,6 +29,15 @@ def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path):
     bl.run_sweep(small, tmp_path / "whole.h5")
     assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", small)
     assert sorted(p.suffix for p in tmp_path.glob("killed*")) == [".h5", ".lock", ".log"]
+
+
+def test_bends_and_planes_survive_kills_too(tmp_path, monkeypatch):
+    found = crashes("toy", tmp_path, 1)
+    assert found["killed"] >= 3
+    assert found["repeated"] == []
+    monkeypatch.syspath_prepend(tmp_path)
+    bl.run_sweep(toy.spec(), tmp_path / "whole.h5")
+    assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", toy.spec())
 
 
 @pytest.mark.parametrize("when", ["half-way", "after"])

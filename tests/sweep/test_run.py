@@ -11,7 +11,7 @@ from binland.plots import plot_overview
 from binland.sweep import workers
 from binland.sweep.execute import draw_problem, draw_test
 from binland.sweep.identity import identify
-from binland.sweep.problem import build_manifold, disorder_key
+from binland.sweep.shallow import SHALLOW
 from binland.sweep.store.layout import DONE, FAILED
 from binland.sweep.store.store import Store, count_states
 from binland.sweep.store.writer import writing
@@ -43,7 +43,7 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
     path = tmp_path / "out.h5"
     bl.run_sweep(small, path)
     cell = Cell(31, 1, "RSGD")
-    key = disorder_key(small, 31, 1)
+    key = SHALLOW.disorder_key(small, 31, 1)
 
     def drawn(purpose):
         return identify(key | {"purpose": purpose}).seed
@@ -87,7 +87,7 @@ def test_train_test_and_disorder_samples_are_different_draws():
     rows = [{row.tobytes() for row in patterns.inputs} for patterns in (train, test, other)]
     assert not rows[0] & rows[1]
     assert not rows[0] & rows[2]
-    manifolds = [build_manifold(spec(), 31, disorder) for disorder in (0, 1)]
+    manifolds = [SHALLOW.manifold(spec(), 31, disorder) for disorder in (0, 1)]
     assert not np.array_equal(manifolds[0].features, manifolds[1].features)
     assert not np.array_equal(manifolds[0].teacher, manifolds[1].teacher)
 
@@ -163,7 +163,7 @@ def test_a_failed_task_is_recorded_and_the_sweep_goes_on(finished, tmp_path, mon
 
     failing.left = 2
     with monkeypatch.context() as patch:
-        patch.setattr("binland.sweep.execute.fit", failing)
+        patch.setattr("binland.sweep.shallow.fit", failing)
         store = bl.run_sweep(spec(), path)
     states = store.states()
     assert states[bad] == FAILED

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from binland import ADV, SGD, CommitteeMachine, Perceptron
 from binland.errors import InvalidInputError
-from binland.sweep.problem import build_machine
+from binland.sweep.shallow import SHALLOW
 from binland.sweep.spec import check_settings, load_spec, parse_canonical
 from binland.sweep.tasks import PairTask, SolutionTask, all_tasks
 from tests.sweep.small import TEXT, settings, spec
@@ -149,10 +149,10 @@ def test_canonical_text_does_not_depend_on_the_order_of_keys():
 
 
 def test_machines_of_a_spec():
-    assert build_machine(spec(), 21, 0) == CommitteeMachine(21, 5)
+    assert SHALLOW.machine(spec(), 21, 0) == CommitteeMachine(21, 5)
     perceptron = {**settings(), "model": {"kind": "perceptron"}}
-    assert build_machine(check_settings(perceptron, "x"), 21, 0) == Perceptron(21)
-    drawn = [build_machine(spec(model={"output_weights": "random"}), 21, disorder) for disorder in (0, 0, 1)]
+    assert SHALLOW.machine(check_settings(perceptron, "x"), 21, 0) == Perceptron(21)
+    drawn = [SHALLOW.machine(spec(model={"output_weights": "random"}), 21, disorder) for disorder in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
 
 

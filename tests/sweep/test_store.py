@@ -247,7 +247,7 @@ def test_a_journal_is_read_with_the_file_and_taken_in_by_the_next_run(finished, 
         assert bool(data[f"{kind}_seconds"].notnull().equals(data[f"{kind}_state"] == DONE))
         xr.testing.assert_equal(data[name], whole[name].where(data[f"{kind}_state"] == DONE))
     done = next(task for task, state in states.items() if state == DONE)
-    found = bl.load_solution(path, done.cell.n_inputs, done.cell.algorithm, done.cell.disorder, done.solution)
+    found = bl.load_solution(path, done.cell.size, done.cell.algorithm, done.cell.disorder, done.solution)
     assert np.array_equal(found.weights, Store.open(finished).weights(done, found.weights.shape))
     bl.run_sweep(spec(), path)
     assert not journal_path(path).exists()
@@ -335,12 +335,12 @@ def test_weights_are_found_before_and_after_an_update(finished, copy):
     expected = {task: Store.open(finished).values(task, "weights") for task in tasks}
     with writing(copy, spec()) as writer:
         for task in tasks:
-            assert np.array_equal(writer.weights(task), expected[task])
+            assert np.array_equal(writer.array(task, "weights"), expected[task])
             changed = ~expected[task]
             writer.record(task, Outcome({"weights": changed}, 1.0))
-            assert np.array_equal(writer.weights(task), changed)
+            assert np.array_equal(writer.array(task, "weights"), changed)
             writer.update()
-            assert np.array_equal(writer.weights(task), changed)
+            assert np.array_equal(writer.array(task, "weights"), changed)
 
 
 def test_a_store_opened_before_an_extension_gives_the_same_numbers_after_it(finished, copy):

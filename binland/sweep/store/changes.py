@@ -8,7 +8,7 @@ from typing import Any
 from binland.errors import StoreError
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.store import Snapshot
-from binland.sweep.tasks import PairTask, SolutionTask, cells, task_identity
+from binland.sweep.tasks import cells, first_tasks, in_words, task_identity
 
 
 def check_same(path: Path, old: SweepSpec, new: SweepSpec) -> None:
@@ -26,17 +26,18 @@ def check_extension(path: Path, old: SweepSpec, new: SweepSpec) -> None:
     found = obstacles(old, new)
     if found:
         raise StoreError(
-            f"{path}: --extend adds values of N, disorder samples, solutions and algorithms, and changes nothing else;"
-            f" this would ({'; '.join(found)}); choose another --out"
+            f"{path}: --extend adds values of {new.family.axis}, disorder samples, solutions and algorithms, and"
+            f" changes nothing else; this would ({'; '.join(found)}); choose another --out"
         )
 
 
 def obstacles(old: SweepSpec, new: SweepSpec) -> list[str]:
     """What keeps a configuration from being an extension of another."""
     found = []
-    missing = [n for n in old.grid.n_inputs if n not in new.grid.n_inputs]
+    axis = old.family.axis
+    missing = [size for size in old.sizes if size not in new.sizes]
     if missing:
-        found.append(f"remove grid.n_inputs = {missing}")
+        found.append(f"remove grid.{axis} = {missing}")
     for name in ("disorder_samples", "solutions"):
         before, after = getattr(old.grid, name), getattr(new.grid, name)
         if after < before:
@@ -46,11 +47,17 @@ def obstacles(old: SweepSpec, new: SweepSpec) -> list[str]:
             found.append(f"remove algorithms.{label}")
         elif new.described[label] != settings:
             found.append(f"change algorithms.{label}")
-    fixed = [{k: v for k, v in spec.resolved().items() if k not in ("grid", "algorithms")} for spec in (old, new)]
-    changed = _changed(*fixed)
+    changed = _changed(_fixed(old), _fixed(new))
     if changed:
         found.append("change " + ", ".join(changed))
     return found
+
+
+def _fixed(spec: SweepSpec) -> dict[str, Any]:
+    """The settings that an extension must keep."""
+    settings = {key: value for key, value in spec.resolved().items() if key != "algorithms"}
+    grown = (spec.family.axis, "disorder_samples", "solutions")
+    return settings | {"grid": {key: value for key, value in settings["grid"].items() if key not in grown}}
 
 
 def check_ids(path: Path, snapshot: Snapshot) -> None:
@@ -59,13 +66,13 @@ def check_ids(path: Path, snapshot: Snapshot) -> None:
     for cell in cells(spec):
         if cell.disorder > 0:
             break
-        for task in (SolutionTask(cell, 0), PairTask(cell, 0, 1))[: len(snapshot.layout.kinds)]:
+        for task in first_tasks(spec, cell):
             stored = snapshot.file[f"{task.kind}_id"][snapshot.layout.index(task)].decode()
             if stored != task_identity(spec, task).id:
                 made_by = snapshot.file.attrs.get("version_binland", "unknown")
                 raise StoreError(
-                    f"{path}: was begun by binland {made_by}, which draws other random numbers for {task} than this"
-                    " version; go on with that version, or choose another --out"
+                    f"{path}: was begun by binland {made_by}, which draws other random numbers for"
+                    f" {in_words(spec, task)} than this version; go on with that version, or choose another --out"
                 )
 
 

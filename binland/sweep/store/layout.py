@@ -1,7 +1,7 @@
 """How a sweep lies in its HDF5 file: netCDF-4 variables over the whole grid, made in full from the start.
 
-NaN or 0 stand where nothing is known yet; `solution_state` and `pair_state` say what is. Weights are packed, eight to
-a byte. Every task has its id in `solution_id` or `pair_id`.
+NaN or 0 stand where nothing is known yet; `solution_state`, `pair_state`, ... say what is. Weights are packed, eight to
+a byte. Every task has its id in `solution_id`, `pair_id`, ... Bends and planes are there only if they are asked for.
 """
 
 import json
@@ -12,15 +12,24 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.sweep.execute import SYMMETRY, Outcome
+from binland.sweep.execute import Outcome
 from binland.sweep.provenance import provenance
 from binland.sweep.spec import SweepSpec
-from binland.sweep.tasks import SolutionTask, Task, all_tasks, task_identity
+from binland.sweep.tasks import (
+    KINDS,
+    LEGS,
+    SYMMETRY,
+    BendTask,
+    PlaneTask,
+    SolutionTask,
+    Task,
+    all_tasks,
+    task_identity,
+)
 
 SCHEMA = "binland-sweep-2"
 READABLE = ("binland-sweep-1", SCHEMA)
 LEFT, DONE, FAILED = 0, 1, 2
-GRID = ("n_inputs", "disorder", "algorithm")
 CHUNK = 2**17  # bytes
 
 
@@ -52,6 +61,27 @@ VARIABLES: dict[str, dict[str, Variable]] = {
         "barrier_of_mean": Variable(("symmetry",), "f8", "1", "maximum of the train error averaged over the orders"),
         "path_error": Variable(("symmetry", "position"), "f8", "1", "train error along the path, mean over orders"),
     },
+    "bend": {
+        "bend_distance": Variable(("symmetry", "leg"), "f8", "1", "Hamming length of a leg, fraction of the weights"),
+        "bend_barrier": Variable(("symmetry", "order"), "f8", "1", "highest train error on an optimised path"),
+        "bend_error": Variable(("symmetry", "leg", "position"), "f8", "1", "train error along a leg, mean over orders"),
+        "midpoint_error": Variable(("symmetry",), "f8", "1", "train error of the optimised midpoint"),
+    },
+    "plane": {
+        "plane_error": Variable(
+            ("symmetry", "plane_row", "plane_column"),
+            "f8",
+            "1",
+            "train error in the plane through three solutions",
+        ),
+        "plane_corner": Variable(("symmetry", "corner", "component"), "f8", "1", "where the solutions lie in it"),
+        "plane_x": Variable(("symmetry", "plane_column"), "f8", "1", "coordinate of the points of a column"),
+        "plane_y": Variable(("symmetry", "plane_row"), "f8", "1", "coordinate of the points of a row"),
+    },
+}
+ALONG = {  # coordinates along the dimension of a kind: what a place stands for
+    "pair": ("start", "end"),
+    "bend": ("bend_start", "bend_end", "bend_midpoint"),
 }
 PACKED = ("byte", "weight")  # dimensions without labels
 LARGE = ("weights", "latents")  # not among the measurements: `load_results` leaves them in the file
@@ -67,15 +97,28 @@ class Layout:
 
     def __init__(self, spec: SweepSpec):
         self.spec = spec
-        self.kinds = ("solution", "pair") if spec.pairs() else ("solution",)
-        self._n_inputs = {n: place for place, n in enumerate(spec.grid.n_inputs)}
+        self.family = spec.family
+        self.grid = (self.family.axis, "disorder", "algorithm")
+        self._counts = {
+            "solution": spec.grid.solutions,
+            "pair": len(spec.pairs()),
+            "bend": len(spec.bends()),
+            "plane": int(spec.measure.plane_points > 0),
+        }
+        self.kinds = tuple(kind for kind in KINDS if self._counts[kind])
+        self._sizes = {size: place for place, size in enumerate(spec.sizes)}
         self._algorithms = {label: place for place, label in enumerate(spec.algorithms)}
 
     def index(self, task: Task) -> tuple[int, int, int, int]:
-        """Position of a task along the grid dimensions and `solution` or `pair`."""
-        cell = task.cell
-        last = task.solution if isinstance(task, SolutionTask) else self.spec.pair_index(task.start, task.end)
-        return self._n_inputs[cell.n_inputs], cell.disorder, self._algorithms[cell.algorithm], last
+        """Position of a task along the grid dimensions and the one of its kind."""
+        cell, last = task.cell, 0
+        if isinstance(task, SolutionTask):
+            last = task.solution
+        elif not isinstance(task, PlaneTask):
+            last = self.spec.pair_index(task.start, task.end)
+        if isinstance(task, BendTask):
+            last = last * self.spec.measure.midpoints + task.midpoint
+        return self._sizes[cell.size], cell.disorder, self._algorithms[cell.algorithm], last
 
     def variables(self, kind: str) -> dict[str, Variable]:
         """The variables of one kind of task that this sweep keeps."""
@@ -83,33 +126,36 @@ class Layout:
         return found if self.spec.store.latents else {name: found[name] for name in found if name != "latents"}
 
     def shape(self, kind: str) -> tuple[int, ...]:
-        """Lengths of the grid dimensions and of `solution` or `pair`."""
-        grid = self.spec.grid
-        last = grid.solutions if kind == "solution" else len(self.spec.pairs())
-        return len(grid.n_inputs), grid.disorder_samples, len(self.spec.algorithms), last
+        """Lengths of the grid dimensions and of the one of a kind."""
+        spec = self.spec
+        return len(spec.sizes), spec.grid.disorder_samples, len(spec.algorithms), self._counts[kind]
 
     def coordinates(self) -> dict[str, NDArray[Any]]:
         """Dimensions with their labels, text as object arrays."""
-        spec = self.spec
+        spec, points = self.spec, self.spec.measure.plane_points
         algorithms = [spec.algorithm(label) for label in spec.algorithms]
-        weights = max(spec.grid.n_inputs) * (spec.model.n_hidden or 1)
+        weights = max(self.family.n_weights(spec, size) for size in spec.sizes)
         sizes = {
             "disorder": spec.grid.disorder_samples,
-            "solution": spec.grid.solutions,
-            "pair": len(spec.pairs()),
-            "realization": spec.measure.realizations if spec.measure.method == "sampled" else 1,
+            **self._counts,
+            "realization": spec.measure.samples,
             "epoch": max(1, *(algorithm.epochs for algorithm in algorithms)),
             "replica": max(getattr(algorithm, "replicas", 1) for algorithm in algorithms),
             "order": spec.measure.orders,
             "byte": -(-weights // 8),
             "weight": weights if spec.store.latents else 0,
+            "plane_row": points,
+            "plane_column": points,
+            "corner": 3 if points else 0,
         }
+        texts = {"leg": LEGS if "bend" in self.kinds else (), "component": ("x", "y") if points else ()}
         return {
-            "n_inputs": np.array(spec.grid.n_inputs),
+            self.family.axis: np.array(spec.sizes),
             "algorithm": np.array(list(spec.algorithms), object),
             "fraction": np.array(spec.measure.fractions),
             "symmetry": np.array(SYMMETRY, object),
             "position": np.linspace(0, 1, spec.measure.profile_points),
+            **{name: np.array(labels, object) for name, labels in texts.items() if labels},
             **{name: np.arange(size) for name, size in sizes.items() if size},
         }
 
@@ -123,23 +169,26 @@ class Layout:
                     continue
                 dtype = h5py.string_dtype() if coordinate.dtype == object else coordinate.dtype
                 file.create_variable(name, (name,), dtype)[...] = coordinate
-            if spec.pairs():
-                for column, name in enumerate(("start", "end")):
-                    file.create_variable(name, ("pair",), "i8")[...] = np.array(spec.pairs(), np.int64)[:, column]
+            for kind, places in (("pair", spec.pairs()), ("bend", spec.bends())):
+                for column, name in enumerate(ALONG[kind] if places else ()):
+                    file.create_variable(name, (kind,), "i8")[...] = np.array(places, np.int64)[:, column]
             for kind in self.kinds:
                 for name, variable in self.variables(kind).items():
-                    _create_variable(file, name, (*GRID, kind), variable)
+                    _create_variable(file, name, (*self.grid, kind), variable)
                 seconds = Variable((), "f8", "s", "wall time of the task")
-                _create_variable(file, f"{kind}_seconds", (*GRID, kind), seconds)
+                _create_variable(file, f"{kind}_seconds", (*self.grid, kind), seconds)
                 state = Variable((), "i1", "1", "0 left, 1 done, 2 failed")
-                _create_variable(file, f"{kind}_state", (*GRID, kind), state)
-                file.create_variable(f"{kind}_failure", (*GRID, kind), h5py.string_dtype())
-                ids = file.create_variable(f"{kind}_id", (*GRID, kind), h5py.string_dtype())
+                _create_variable(file, f"{kind}_state", (*self.grid, kind), state)
+                file.create_variable(f"{kind}_failure", (*self.grid, kind), h5py.string_dtype())
+                ids = file.create_variable(f"{kind}_id", (*self.grid, kind), h5py.string_dtype())
                 ids[...] = self.ids(kind)
             settings = json.dumps(spec.resolved())
-            written = {"schema": SCHEMA, "title": spec.title, "config": settings, **provenance(), **attributes}
+            written = {"schema": SCHEMA, "title": spec.title, "config": settings, **self._provenance(), **attributes}
             for key, value in written.items():
                 file.attrs[key] = value
+
+    def _provenance(self) -> dict[str, str]:
+        return provenance(self.family.libraries, self.family.stamp())
 
     def ids(self, kind: str) -> NDArray[Any]:
         """The id of every task of a kind, at its place."""
@@ -151,11 +200,11 @@ class Layout:
 
 
 def _create_variable(file: h5netcdf.File, name: str, dims: tuple[str, ...], variable: Variable) -> None:
-    """Floats start as NaN and are compressed; packed weights only where the padding to the largest N compresses."""
+    """Floats start as NaN and are compressed; packed weights only where the padding to the largest size compresses."""
     shape = [len(file.dimensions[dim]) for dim in (*dims, *variable.inner)]
     itemsize = np.dtype(variable.dtype).itemsize
     chunks, room = [1] * len(shape), max(1, CHUNK // itemsize)
-    for axis in reversed(range(1, len(shape))):  # the innermost first; one N to a chunk
+    for axis in reversed(range(1, len(shape))):  # the innermost first; one size to a chunk
         chunks[axis] = max(1, min(shape[axis], room))
         room //= chunks[axis]
     options: dict[str, Any] = {"chunks": tuple(chunks), "fletcher32": True}

@@ -19,7 +19,7 @@ from binland.sweep.store.lock import sole_writer
 from binland.sweep.store.store import Snapshot, Store
 from binland.sweep.store.tables import finished, write_outcomes
 from binland.sweep.store.writer import create, make_folder
-from binland.sweep.tasks import Task
+from binland.sweep.tasks import Task, in_words
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
@@ -63,10 +63,10 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
 def _union(stores: list[Store]) -> SweepSpec:
     """The configuration whose grid holds those of all stores."""
     first = stores[0].spec
-    settings = first.resolved()
+    settings, axis = first.resolved(), first.family.axis
     grids = [store.spec.grid for store in stores]
-    settings["grid"] = {
-        "n_inputs": list(dict.fromkeys(n for grid in grids for n in grid.n_inputs)),
+    settings["grid"] |= {
+        axis: list(dict.fromkeys(size for store in stores for size in store.spec.sizes)),
         "disorder_samples": max(grid.disorder_samples for grid in grids),
         "solutions": max(grid.solutions for grid in grids),
     }
@@ -74,6 +74,10 @@ def _union(stores: list[Store]) -> SweepSpec:
     for store in stores:
         for label, table in store.spec.described.items():
             settings["algorithms"].setdefault(label, table)
+    for store in stores:
+        if store.spec.family is not first.family:
+            kinds = f"{store.spec.model.kind} and {first.model.kind}"
+            raise StoreError(f"{store.path}: is not of the same sweep as {stores[0].path}: model.kind is {kinds}")
     union = check_settings(settings, "the merged sweep")
     for store in stores:
         found = obstacles(store.spec.model_copy(update={"title": union.title}), union)
@@ -99,8 +103,9 @@ def _owners(stores: list[Store], snapshots: list[Snapshot]) -> dict[Task, int]:
             elif state == DONE:
                 differing = _disagreement(snapshots[other].outcome(task), snapshot.outcome(task))
                 if differing:
+                    words = in_words(stores[place].spec, task)
                     raise StoreError(
-                        f"{stores[other].path} and {stores[place].path} disagree on {task}: {differing} differs; they"
+                        f"{stores[other].path} and {stores[place].path} disagree on {words}: {differing} differs; they"
                         " were made by different code or data, nothing is written"
                     )
     return owners

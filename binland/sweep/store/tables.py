@@ -62,7 +62,7 @@ def _slabs(outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[list[tuple[Task
 
 
 def _write_block(file: h5py.File, layout: Layout, kind: str, members: list[tuple[Task, Outcome]]) -> None:
-    """Outcomes of one kind at one N, one variable after the other."""
+    """Outcomes of one kind at one size, one variable after the other."""
     places = [layout.index(task) for task, _ in members]
     outcomes = [outcome for _, outcome in members]
     columns: dict[str, list[Any]] = {
@@ -78,7 +78,7 @@ def _write_block(file: h5py.File, layout: Layout, kind: str, members: list[tuple
 
 
 def _write_entries(dataset: h5py.Dataset, entries: list[tuple[Place, Any]]) -> None:
-    """Set entries of one N: all rows between the first and the last in one write, unless they are large or sparse."""
+    """Set entries of one size: all rows from the first to the last in one write, unless they are large or sparse."""
     n = entries[0][0][0]
     disorders = [place[1] for place, _ in entries]
     low, high = min(disorders), max(disorders) + 1
@@ -98,5 +98,5 @@ def corner(value: Any) -> tuple[slice, ...]:
 
 
 def _row_bytes(dataset: h5py.Dataset) -> int:
-    """Bytes of everything at one N and disorder sample."""
+    """Bytes of everything at one size and disorder sample."""
     return int(dataset.dtype.itemsize * np.prod(dataset.shape[2:], dtype=np.int64))

@@ -32,7 +32,7 @@ from binland.sweep.store.lock import sole_writer
 from binland.sweep.store.steady import SteadyFile
 from binland.sweep.store.store import OLDER, Store, actual, journal_path
 from binland.sweep.store.tables import finished, write_outcomes
-from binland.sweep.tasks import SolutionTask, Task, to_plain
+from binland.sweep.tasks import Task, to_plain
 
 UPDATE_EVERY = 60.0  # seconds of a run after which the file takes in the journal ...
 UPDATE_SHARE = 0.02  # ... as long as that costs no more than this share of the time
@@ -161,14 +161,14 @@ class Writer:
         if long or waited > max(UPDATE_EVERY, self._cost / UPDATE_SHARE):
             self.update()
 
-    def weights(self, task: SolutionTask) -> NDArray[np.uint8]:
-        """Packed weights of a finished solution."""
+    def array(self, task: Task, variable: str) -> NDArray[Any]:
+        """A variable of a finished task; from the file it comes padded."""
         if task in self._records:
             assert self._journal is not None
-            return self._journal.arrays(self._records[task])["weights"]
+            return self._journal.arrays(self._records[task])[variable]
         if self._file is None:
             self._file = h5py.File(self.path, "r")
-        return np.asarray(self._file["weights"][self.store.layout.index(task)])
+        return np.asarray(self._file[variable][self.store.layout.index(task)])
 
     def update(self) -> None:
         """Bring the HDF5 file up to date and begin a new journal."""
