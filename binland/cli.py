@@ -33,6 +33,9 @@ def sweep(
         Path | None, typer.Option(help="HDF5 result file; an unfinished one of the same sweep is continued.")
     ] = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Apply the file's [smoke] table: seconds, not hours.")] = False,
+    profile: Annotated[
+        str | None, typer.Option(help="Apply the file's table of that name: smoke, or cpu for a small computer.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes on this machine; all processors by default.")] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running Dask scheduler, e.g. tcp://host:8786; its workers work.")
@@ -53,17 +56,17 @@ def sweep(
     Exit codes: 0 all tasks are done, 1 some have failed, 2 bad input or a file that cannot be written, 130 interrupted.
     """
     from binland.sweep.progress import Reporter
-    from binland.sweep.run import default_workers, of_part, run_sweep
+    from binland.sweep.run import chosen_profile, default_workers, of_part, run_sweep
     from binland.sweep.store.layout import FAILED
 
     count = default_workers() if workers is None else workers
-    chosen = _part(part)
+    chosen, table = _part(part), chosen_profile(smoke, profile)
     if workers is not None and scheduler is not None:
         raise InvalidInputError(
             "--workers starts processes here, --scheduler uses those of a cluster; give one of them"
         )
     if dry_run:
-        _dry_run(config, out, smoke, extend, retry_failed, chosen, count)
+        _dry_run(config, out, table, extend, retry_failed, chosen, count)
         return
     if out is None:
         raise InvalidInputError("missing option --out; give the path of the HDF5 result file")
@@ -73,7 +76,7 @@ def sweep(
     try:
         with reporter:
             store = run_sweep(
-                config, out, count, smoke, reporter,
+                config, out, count, report=reporter, profile=table,
                 scheduler=scheduler, extend=extend, retry_failed=retry_failed, part=chosen,
             )  # fmt: skip
     except KeyboardInterrupt:
@@ -163,7 +166,13 @@ def merge(
 
 
 def _dry_run(
-    config: Path, out: Path | None, smoke: bool, extend: bool, retry: bool, part: tuple[int, int] | None, workers: int
+    config: Path,
+    out: Path | None,
+    profile: str | None,
+    extend: bool,
+    retry: bool,
+    part: tuple[int, int] | None,
+    workers: int,
 ) -> None:
     from binland.data import positive_int
     from binland.sweep.estimate import estimate
@@ -174,7 +183,8 @@ def _dry_run(
     from binland.sweep.store.writer import checked
     from binland.sweep.tasks import all_tasks, group
 
-    spec = load_spec(config, smoke)
+    spec = load_spec(config, profile)
+    spec.family.check_ready(spec)
     positive_int("workers", workers)
     tasks = of_part(all_tasks(spec), part)
     states = checked(out, spec, extend).states() if out is not None and out.exists() else {}

@@ -59,7 +59,7 @@ class Descent:
         if count:
             with torch.enable_grad():
                 leaves = [layer.detach().requires_grad_() for layer in self._weights[:count]]
-                features = self._features(inputs[batch], leaves)
+                features = self._features(inputs, batch, leaves)
             buffers.inputs[0].copy_(features)
         else:
             rows = buffers.inputs[0].view(-1, inputs.shape[1])
@@ -72,7 +72,8 @@ class Descent:
             for k, layer in enumerate(self.latents[count:]):
                 layer.baddbmm_(backs[k + 1].transpose(1, 2), buffers.inputs[k], alpha=-self._rate)
         else:
-            gradients = [*into, *self._chain.gradients(backs, buffers)]
+            # Fused Adam reads memory as it lies: gradients must lie as the latents do.
+            gradients = [*(gradient.contiguous() for gradient in into), *self._chain.gradients(backs, buffers)]
             for layer, gradient in zip(self.latents, gradients, strict=True):
                 if form == "in_gradient" and self._pull > 0:
                     gradient = gradient.add_(self._deviation(layer), alpha=self._pull)
@@ -100,15 +101,19 @@ class Descent:
         by_run = layer.view(-1, self._replicas, *layer.shape[1:])
         return (by_run - by_run.mean(dim=1, keepdim=True)).view_as(layer)
 
-    def _features(self, x: Tensor, weights: list[Tensor]) -> Tensor:
-        """What the convolutions hand on, (R, B, n): networks are groups of channels of one convolution."""
-        networks, batch = x.shape[:2]
-        x = x.transpose(0, 1).flatten(1, 2)
+    def _features(self, inputs: Tensor, batch: Tensor, weights: list[Tensor]) -> Tensor:
+        """What the convolutions hand on, (R, B, n): networks are groups of channels of one convolution.
+
+        Channels lie innermost in memory, which makes convolutions and max-pools on a CPU up to twice as fast.
+        """
+        networks, size = batch.shape
+        x = inputs.permute(0, 2, 3, 1)[batch.T].permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
         for layer, w in zip(self._convs, weights, strict=True):
-            fields = functional.conv2d(x, w.flatten(0, 1), groups=networks)
+            filters = w.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+            fields = functional.conv2d(x, filters, groups=networks)
             pooled = functional.max_pool2d(fields, layer.pool) / math.sqrt(layer.fan_in)
             x = straight_through(pooled, self._algorithm.ste_window)
-        return x.view(batch, networks, -1).transpose(0, 1)
+        return x.reshape(size, networks, -1).transpose(0, 1)
 
     def state(self) -> dict[str, Any]:
         """Latents and moments."""

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from binland.sweep.family import Family, Limit
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from binland import algorithms as shallow
+from binland.errors import InvalidInputError
 from binland.paths import Barrier
 from binland.rng import Seed
+from binland.sweep.family import Family, Limit
 from binland.sweep.identity import canonical_json, identify
 from binland.sweep.spec import GridSpec, ModelSpec, Positive, Section, SweepSpec
 from deepbridge.algorithms import ADV, RSGD, SGD
@@ -245,6 +246,15 @@ class Deep(Family[DeepSpec]):
         convolutions = f", filters {'-'.join(map(str, model.filters))}" if model.kind == "convnet" else ""
         task = " parity" if data.task == "parity" else ""
         return f"{data.name}{task}, {images}{convolutions}, {model.n_hidden_layers} hidden layers"
+
+    def check_ready(self, spec: DeepSpec) -> None:
+        """torch, the images and the device are there."""
+        try:
+            import_module("torch")
+        except ImportError:
+            raise InvalidInputError("deep networks need torch: pip install 'binland[deep]'") from None
+        _word("devices", "as_device")(spec.compute.device)
+        self.train(spec, spec.sizes[0], 0)
 
     def warm_up(self) -> None:
         """Compile every kernel of a sweep once (or load it), so that workers only load."""

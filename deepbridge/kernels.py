@@ -185,7 +185,7 @@ def split_walk(weights, flips, ends, offsets, local, signs, firsts, bounds):
     """Sort the flips of a walk by layer, in the order of the walk.
 
     weights (n,) int8: the start, becomes the end; flips (d,) int64, ends (T,) int64; offsets (L + 1,) int64: layer l
-    has the weights from offsets[l] on. Written: local (d,) int64 and signs (d,) int8: place in its layer and new sign of
+    has the weights from offsets[l] on. Written: local (d,) int64, signs (d,) int8: place in its layer and new sign of
     each flip, layer by layer; firsts (L + 1,) int64: where a layer begins there; bounds (L, T + 1) int64: counted from
     there, bounds[l, t] to bounds[l, t + 1] lead to point t.
     """

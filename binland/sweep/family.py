@@ -206,6 +206,10 @@ class Family(ABC, Generic[S]):
         """Data and machine in a few words, for the headline of figures."""
         return spec.model.kind
 
+    def check_ready(self, spec: S) -> None:
+        """Raise now what every task would raise: libraries, data files or devices that are missing here."""
+        return
+
     def warm_up(self) -> None:
         """Whatever is to happen once on a machine, before workers start."""
         return

@@ -27,6 +27,7 @@ def run_sweep(
     smoke: bool = False,
     report: Report | None = None,
     *,
+    profile: str | None = None,
     scheduler: str | None = None,
     extend: bool = False,
     retry_failed: bool = False,
@@ -36,19 +37,22 @@ def run_sweep(
 
     config: path of a TOML file, or a checked SweepSpec. out: HDF5 file; made if missing, continued if it holds this
     very sweep, and refused otherwise. workers: processes, one thread each; 1 runs in this process (more need the
-    usual `if __name__ == "__main__":` guard in a script). smoke: apply the file's [smoke] table. report: called after
-    every task, instead of the progress bar (off a terminal: a log line a minute). scheduler: address of a running
-    Dask scheduler, whose workers then do the work instead. extend: add the tasks of a grid that is larger than the
-    file's. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n parts of the grid only, k from 1; a
-    part is a set of sizes and disorder samples, so that n files hold the whole sweep.
+    usual `if __name__ == "__main__":` guard in a script). profile: apply the file's table of that name, "smoke" or
+    "cpu"; smoke=True is the former. report: called after every task, instead of the progress bar (off a terminal: a log
+    line a minute).
+    scheduler: address of a running Dask scheduler, whose workers then do the work instead. extend: add the tasks of a
+    grid that is larger than the file's. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n parts of
+    the grid only, k from 1; a part is a set of sizes and disorder samples, so that n files hold the whole sweep.
     A task that fails is recorded with its traceback and the sweep goes on; what is recorded as done is never repeated.
-    Raises InvalidInputError on a bad configuration, StoreError on a file that is foreign, of another configuration,
-    in use or not writable, ClusterError if the workers are lost. On KeyboardInterrupt what is done is in the file;
-    call again to go on.
+    Raises InvalidInputError on a bad configuration, DataError if data files are missing, StoreError on a file that is
+    foreign, of another configuration, in use or not writable, ClusterError if the workers are lost. On
+    KeyboardInterrupt what is done is in the file; call again to go on.
     """
-    spec = config if isinstance(config, SweepSpec) else load_spec(config, smoke)
+    spec = config if isinstance(config, SweepSpec) else load_spec(config, chosen_profile(smoke, profile))
     positive_int("workers", workers)
     wanted = of_part(all_tasks(spec), part)
+    if scheduler is None:
+        spec.family.check_ready(spec)
     with writing(out, spec, extend) as writer, Reporter() if report is None else nullcontext(report) as tell:
         repeated = (LEFT, FAILED) if retry_failed else (LEFT,)
         unfinished = [task for task in wanted if writer.states[task] in repeated]
@@ -77,6 +81,13 @@ def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -
             if not outcome.failure:
                 graph.done(task)
             yield task, outcome
+
+
+def chosen_profile(smoke: bool, profile: str | None) -> str | None:
+    """The profile that two ways to name it ask for."""
+    if smoke and profile not in (None, "smoke"):
+        raise InvalidInputError(f"smoke and profile = {profile!r} are two profiles; choose one")
+    return "smoke" if smoke else profile
 
 
 def of_part(tasks: list[Task], part: tuple[int, int] | None) -> list[Task]:

@@ -19,6 +19,7 @@ from binland.sweep.identity import canonical_json
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
+PROFILES = ("smoke", "cpu")  # tables that override the rest: seconds, or a small computer
 LARGEST_SWEEP = 2_000_000  # tasks
 LARGEST_RESULT = 10**7  # numbers that a task returns for one variable
 ALGORITHMS: dict[str, type[SGD]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
@@ -231,8 +232,8 @@ def parse_canonical(text: str) -> SweepSpec:
     return find_family(settings["model"]["kind"]).spec.model_validate(settings)
 
 
-def load_spec(path: str | Path, smoke: bool = False) -> SweepSpec:
-    """Read and check a TOML file; with smoke=True its [smoke] table overrides the rest.
+def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:
+    """Read and check a TOML file; with a profile its table of that name, [smoke] or [cpu], overrides the rest.
 
     Raises InvalidInputError with one line that names the key, the value and what is allowed. Warns about what the
     family of the model finds unusual.
@@ -248,12 +249,16 @@ def load_spec(path: str | Path, smoke: bool = False) -> SweepSpec:
         settings = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise InvalidInputError(f"{path}: not valid TOML: {_one_line(str(error))}") from None
-    overrides = settings.pop("smoke", {})
-    if not isinstance(overrides, dict):
-        raise InvalidInputError(f"{path}: smoke = {overrides!r} is not a table of settings to override")
-    checked = check_settings(settings, str(path))
-    smoke_spec = check_settings(_merged(settings, overrides), f"{path} with [smoke]")
-    spec = smoke_spec if smoke else checked
+    found = {name: settings.pop(name) for name in PROFILES if name in settings}
+    specs: dict[str | None, SweepSpec] = {None: check_settings(settings, str(path))}
+    for name, overrides in found.items():
+        if not isinstance(overrides, dict):
+            raise InvalidInputError(f"{path}: {name} = {overrides!r} is not a table of settings to override")
+        specs[name] = check_settings(_merged(settings, overrides), f"{path} with [{name}]")
+    if profile not in specs:
+        tables = ", ".join(f"[{name}]" for name in found) or "none"
+        raise InvalidInputError(f"{path}: has no table [{profile}] for that profile; it has {tables}")
+    spec = specs[profile]
     for message in spec.family.warnings(spec):
         warnings.warn(f"{path}: {message}", stacklevel=2)
     return spec
@@ -287,7 +292,7 @@ def _allowed(spec: type[SweepSpec], place: list[str]) -> list[str]:
     for key in place:
         table = table.model_fields[key].annotation
     own = table.__annotations__
-    return sorted(table.model_fields, key=lambda key: key not in own) if place else [*table.model_fields, "smoke"]
+    return sorted(table.model_fields, key=lambda key: key not in own) if place else [*table.model_fields, *PROFILES]
 
 
 def _explain(error: ValidationError, spec: type[SweepSpec]) -> str:

@@ -22,8 +22,8 @@ def write(tmp_path, text):
 def test_a_file_becomes_a_spec_and_smoke_overrides_it(tmp_path):
     path = write(tmp_path, TEXT)
     assert load_spec(path).grid.n_inputs == [21, 31]
-    assert load_spec(path, smoke=True).grid.n_inputs == [21]
-    assert load_spec(path, smoke=True).grid.solutions == 2
+    assert load_spec(path, "smoke").grid.n_inputs == [21]
+    assert load_spec(path, "smoke").grid.solutions == 2
 
 
 def test_defaults_are_the_papers():
