@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from deepbridge.flatness import local_energy
     from deepbridge.networks import BinaryConvNet, BinaryMLP
     from deepbridge.paths import barrier, hamming, optimized_midpoint, optimized_path, shortest_path
-    from deepbridge.plane import Plane, plane
+    from deepbridge.planes import Plane, plane
     from deepbridge.solutions import Solution
     from deepbridge.symmetry import Alignment, align
     from deepbridge.training import fit, fit_many
@@ -20,7 +20,7 @@ _MODULES = {
     "flatness": ("local_energy",),
     "networks": ("BinaryConvNet", "BinaryMLP"),
     "paths": ("barrier", "hamming", "optimized_midpoint", "optimized_path", "shortest_path"),
-    "plane": ("Plane", "plane"),
+    "planes": ("Plane", "plane"),
     "solutions": ("Solution",),
     "symmetry": ("Alignment", "align"),
     "training": ("fit", "fit_many"),

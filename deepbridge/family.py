@@ -27,7 +27,7 @@ from deepbridge.data import Dataset, load
 from deepbridge.networks import BinaryConvNet, BinaryMLP, Network
 
 if TYPE_CHECKING:
-    from deepbridge.plane import Plane
+    from deepbridge.planes import Plane
     from deepbridge.solutions import Solution
 
 WALKS = 1  # how random walks are drawn; another way gets another number, and with it other tasks
@@ -186,7 +186,7 @@ class Deep(Family[DeepSpec]):
     def plane(self, spec: DeepSpec, solutions: Sequence["Solution"], train: Dataset, points: int) -> "Plane":
         """`db.plane`"""
         with _one_thread():
-            found: Plane = _word("plane", "plane")(*solutions, train, points, device=spec.compute.device)
+            found: Plane = _word("planes", "plane")(*solutions, train, points, device=spec.compute.device)
             return found
 
     def weights(self, solution: "Solution") -> NDArray[np.int8]:
