@@ -38,7 +38,7 @@ def draw_planes(results: Results, size: int) -> Figure | None:
             filled = _plane(panel, at.sel(place).isel(disorder=int(done.argmax()), plane=0), levels)
     figure.colorbar(filled, ax=axes, label="train error (%)", shrink=0.8)
     about = f"{spec.family.symbol} = {size}; plane of solutions 0, 1, 2 in latent weights;"
-    figure.suptitle(headline(results, about, "one disorder sample."), fontsize=8, wrap=True)
+    figure.suptitle(headline(results, about, "one disorder sample.", width=105), fontsize=8)
     return figure
 
 

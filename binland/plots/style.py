@@ -1,5 +1,6 @@
 """What all figures share: what they read, colours, error bars, headlines, files."""
 
+import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -102,12 +103,13 @@ def error_bar_text(data: xr.Dataset, what: str = "error bars") -> str:
     return f"{what}: standard deviation over solutions or pairs of one disorder sample"
 
 
-def headline(results: Results, *parts: str) -> str:
-    """Title of the sweep; what it is about and the given parts; whether it is finished."""
+def headline(results: Results, *parts: str, width: int = 125) -> str:
+    """Title of the sweep; what it is about and the given parts; whether it is finished; in lines of so many letters."""
     spec, data = results.spec, results.data
     states = [data[f"{kind}_state"] for kind in KINDS if f"{kind}_state" in data]
     unfinished = ["UNFINISHED SWEEP."] if any(bool((state != DONE).any()) for state in states) else []
-    return plain(f"{spec.title or spec.model.kind}\n{' '.join([f'{spec.family.summary(spec)};', *parts, *unfinished])}")
+    facts = " ".join([f"{spec.family.summary(spec)};", *parts, *unfinished])
+    return plain("\n".join(textwrap.fill(text, width) for text in (spec.title or spec.model.kind, facts)))
 
 
 def plain(text: str) -> str:
