@@ -82,7 +82,7 @@ class DeepGrid(GridSpec):
 class ComputeSpec(Section):
     """Where training and errors are computed, and in which type; errors are the same everywhere, training is not."""
 
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?|mps|xpu)$")] = "cpu"
+    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     dtype: Literal["float32", "float64"] = "float32"
 
 
@@ -141,7 +141,7 @@ class Deep(Family[DeepSpec]):
         with _one_thread():
             compute = spec.compute
             found: Solution = _word("training", "fit")(
-                machine, train, algorithm, seed, device=compute.device, dtype=compute.dtype
+                machine, train, algorithm, seed, device=compute.device, dtype=compute.dtype, progress=False
             )
             return found
 
@@ -179,7 +179,7 @@ class Deep(Family[DeepSpec]):
         """`db.optimized_midpoint`"""
         with _one_thread():
             found: Solution = _word("paths", "optimized_midpoint")(
-                start, end, train, algorithm, seed, device=spec.compute.device
+                start, end, train, algorithm, seed, device=spec.compute.device, progress=False
             )
             return found
 

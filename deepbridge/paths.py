@@ -104,13 +104,15 @@ def optimized_midpoint(
     seed: Seed = 0,
     *,
     device: str = "cpu",
+    progress: bool = True,
 ) -> Solution:
     """The bend of `optimized_path`: a training run that begins half-way between two solutions."""
     check_same(start, end)
     run = SGD() if algorithm is None else algorithm
     check_algorithm(run)
     middle_rng, fit_rng = generator(seed, "optimized_midpoint").spawn(2)
-    return fit(start.network, data, run, fit_rng, midpoint_latents(start, end, run, middle_rng), device=device)
+    latents = midpoint_latents(start, end, run, middle_rng)
+    return fit(start.network, data, run, fit_rng, latents, device=device, progress=progress)
 
 
 def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed: Seed) -> Latents:

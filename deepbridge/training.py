@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.progress import Progress
 from torch import Tensor
 
 from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm
 from binland.bits import Signs, as_signs
+from binland.console import errors
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
@@ -40,11 +42,12 @@ def fit(
     dtype: str = "float32",
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
+    progress: bool = True,
 ) -> Solution:
     """Train a network with BinaryNet (paper, section 3.2 and appendix B); see `fit_many` for the arguments."""
     return fit_many(
         network, data, algorithm, [seed], start,
-        device=device, dtype=dtype, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds,
+        device=device, dtype=dtype, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, progress=progress,
     )[0]  # fmt: skip
 
 
@@ -59,6 +62,7 @@ def fit_many(
     dtype: str = "float32",
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
+    progress: bool = True,
 ) -> list[Solution]:
     """Independent runs, one per seed, trained in one batch: what a GPU needs to be busy with small networks.
 
@@ -82,9 +86,12 @@ def fit_many(
     runs = _Runs(network, dataset, algorithm, streams, start, as_device(device), DTYPES[dtype])
     saved = Checkpoint(checkpoint, checkpoint_seconds, runs.identity())
     runs.restore(saved.load())
-    while not runs.finished:
-        runs.epoch()
-        saved.keep(runs.state)
+    with Progress(console=errors, transient=True, disable=not (progress and errors.is_terminal)) as bar:
+        task = bar.add_task("training", total=runs.epochs, completed=runs.done)
+        while not runs.finished:
+            runs.epoch()
+            saved.keep(runs.state)
+            bar.update(task, completed=runs.done)
     saved.remove()
     return [runs.solution(k) for k in range(len(seeds))]
 
@@ -115,13 +122,20 @@ class _Runs:
         self._noise = torch.tensor(np.repeat(noise, self._replicas, axis=0), device=device)
         self._pretrained = algorithm.pretrain_epochs if isinstance(algorithm, ADV) else 0
         self._epoch = 0
+        self.epochs = self._pretrained + algorithm.epochs
         self._history = np.full((algorithm.epochs, self._runs, 1 + self._replicas), np.nan)
         self._stopped: dict[int, list[Tensor]] = {}  # runs that ended early, and the latents they ended with
         self._origin = _origin(network, data, algorithm, self._streams, start, device, dtype)
 
     @property
     def finished(self) -> bool:
-        return self._epoch == self._pretrained + self.algorithm.epochs or len(self._stopped) == self._runs
+        """All epochs are over, or all runs without errors and told to stop there."""
+        return self._epoch == self.epochs or len(self._stopped) == self._runs
+
+    @property
+    def done(self) -> int:
+        """Epochs that are over."""
+        return self._epoch
 
     def epoch(self) -> None:
         """One epoch of all runs, and a look at their errors."""
