@@ -70,8 +70,9 @@ def fit_many(
     w . x / sqrt(fan-in) in every layer. start: latents to begin with, clipped, for every run and replica, instead of
     random ones. device: "cpu", "cuda", "cuda:1", ...; dtype: "float32" or "float64", of everything but the weights'
     signs. checkpoint: file that is written every so many seconds and from which the same call goes on; it is removed at
-    the end. Numbers are the same for the same seeds, device, dtype, number of threads and torch; runs in one batch
-    differ from single ones by rounding only. A run that has not reached zero error is returned all the same.
+    the end. progress: show a bar, if this is a terminal. Numbers are the same for the same seeds, device, dtype, number
+    of threads and torch; runs in one batch differ from single ones by rounding only. A run that has not reached zero
+    error is returned all the same.
     Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, and on a
     checkpoint of another run.
     """
