@@ -79,13 +79,18 @@ class _Batches:
         self._in_flight: dict[Future[Any], list[Job]] = {}
         self._seconds: dict[Group, float] = {}  # of the latest task of a group
         self._threads, self._counted = 0, 0.0
+        self._suspects: list[Job] = []  # lost with several workers, perhaps by the fault of a neighbour
 
     def run(self) -> Outcomes:
+        alone = False
         while True:
-            while self._graph and len(self._in_flight) < IN_LINE * self._count_threads():
+            while self._graph and not alone and len(self._in_flight) < IN_LINE * self._count_threads():
                 self._submit(self._next_batch())
             if not self._in_flight:
-                return
+                if not self._suspects:
+                    return
+                alone = True
+                self._submit([self._suspects.pop(0)])
             future, results = next(self._finished)
             jobs = self._in_flight.pop(future)
             if future.status == "finished":
@@ -93,8 +98,9 @@ class _Batches:
                     self._seconds[group(job.task)] = outcome.seconds
                     yield job.task, outcome
             else:
-                yield from self._after_trouble(future, jobs, results)
+                yield from self._after_trouble(future, jobs, results, alone)
             future.release()
+            alone = False
 
     def _next_batch(self) -> list[Job]:
         jobs, expected = [self._take()], 0.0
@@ -110,17 +116,19 @@ class _Batches:
         self._in_flight[future] = jobs
         self._finished.add(future)
 
-    def _after_trouble(self, future: "Future[Any]", jobs: list[Job], results: object) -> Outcomes:
-        """The batch did not come back: its workers died, or it could not be run at all."""
+    def _after_trouble(self, future: "Future[Any]", jobs: list[Job], results: object, alone: bool) -> Outcomes:
+        """The batch did not come back: its workers died, or it could not be run at all.
+
+        Dask blames every task that waited on a worker that died. So each is tried again later, with no other beside it.
+        """
         from distributed import KilledWorker
 
         error = results[1] if isinstance(results, tuple) and len(results) > 1 else results
         if future.status == "error" and isinstance(error, KilledWorker):
-            if len(jobs) == 1:
+            if alone:
                 yield jobs[0].task, Outcome({}, float("nan"), f"every worker that tried this task died: {error}")
-            else:  # one of them is to blame: each for itself
-                for job in jobs:
-                    self._submit([job])
+            else:
+                self._suspects += jobs
         elif isinstance(error, ClusterError):
             raise error
         elif future.status == "error":
