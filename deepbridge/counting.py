@@ -5,11 +5,11 @@ the layers behind it are evaluated anew with packed bits.
 """
 
 import math
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +50,19 @@ class Walk:
         return cls(weights, np.empty(0, np.int64), np.zeros(1, np.int64), ties)
 
     @classmethod
-    def through(cls, weights: Signs, network: Network, ties: tuple[Signs, ...] | None = None) -> "Walk":
-        """Given networks, one after the other: weights (T, n_weights); all ties are +1 by default."""
-        changed = [np.flatnonzero(before != after) for before, after in pairwise(weights)]
-        ends = np.cumsum([0, *(len(flips) for flips in changed)])
-        flips = np.concatenate([np.empty(0, np.int64), *changed])
-        return cls(weights[0], flips, ends, no_ties(network) if ties is None else ties)
+    def through(cls, weights: Iterable[Signs], ties: tuple[Signs, ...]) -> "Walk":
+        """Given networks (n_weights,), one after the other."""
+        first, *flips = _differences(weights)
+        ends = np.cumsum([0, *(len(changed) for changed in flips)])
+        return cls(first.astype(np.int8), np.concatenate([np.empty(0, np.int64), *flips]), ends, ties)
+
+
+def _differences(weights: Iterable[Signs]) -> Iterator[NDArray[Any]]:
+    """The first network, then the weights that change to each of the others; only two are held at a time."""
+    before = None
+    for now in weights:
+        yield now if before is None else np.flatnonzero(before != now)
+        before = now
 
 
 def no_ties(network: Network) -> tuple[Signs, ...]:
@@ -78,7 +85,7 @@ def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np
     return np.concatenate(parts, axis=1)
 
 
-def _blocks(network: Network, data: Dataset, walk: Walk) -> list[tuple[slice, NDArray[np.int64]]]:
+def _blocks(network: Network, data: Dataset, walk: Walk) -> Iterator[tuple[slice, NDArray[np.int64]]]:
     """Patterns of each block and their (T, B) predictions."""
     size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
     size = min(size, -(-data.n_patterns // WIDTH) * WIDTH)
@@ -90,9 +97,10 @@ def _blocks(network: Network, data: Dataset, walk: Walk) -> list[tuple[slice, ND
 
     threads = _threads()
     if threads == 1 or len(stretches) == 1:
-        return [predicted(block) for block in stretches]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(predicted, stretches))
+        yield from map(predicted, stretches)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(predicted, stretches)
 
 
 def _threads() -> int:

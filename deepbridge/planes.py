@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import as_signs
+from binland.bits import Signs, as_signs
 from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
 from deepbridge.counting import Walk
@@ -59,33 +59,24 @@ def plane(
     low, high = corners.min(axis=0), corners.max(axis=0)
     pad = margin * (high - low)
     x, y = (np.linspace(low[k] - pad[k], high[k] + pad[k], points) for k in (0, 1))
-    along = np.array([(i, j) for j in range(points) for i in (range(points) if j % 2 == 0 else range(points)[::-1])])
-    places = np.concatenate([corners, np.stack([x[along[:, 0]], y[along[:, 1]]], axis=1)])
-    counts = error_counts(first.network, dataset, _walk(solutions, origin, axes, corners, places), device)
-    errors = np.empty((points, points))
-    errors[along[:, 1], along[:, 0]] = counts[3:] / dataset.n_patterns
-    return Plane(errors, x, y, corners, counts[:3] / dataset.n_patterns)
+    at_corners = Walk.through([solution.flat for solution in solutions], _ties(solutions, corners, corners))
+    corner_counts = error_counts(first.network, dataset, at_corners, device)
+    counts = []
+    for height in y:  # a walk for every row: all of them at once would need memory
+        places = np.stack([x, np.full(points, height)], axis=1)
+        weights = (as_signs(origin + place @ axes) for place in places)
+        walk = Walk.through(weights, _ties(solutions, corners, places))
+        counts.append(error_counts(first.network, dataset, walk, device))
+    return Plane(np.array(counts) / dataset.n_patterns, x, y, corners, corner_counts / dataset.n_patterns)
 
 
-def _walk(
-    solutions: tuple[Solution, ...],
-    origin: NDArray[np.float64],
-    axes: NDArray[np.float64],
-    corners: NDArray[np.float64],
-    places: NDArray[np.float64],
-) -> Walk:
-    """Through all places (T, 2), the corners first; these are the solutions themselves, to the last sign."""
-    weights = [solution.flat for solution in solutions]
-    flips, ends, before = [], [0], weights[0]
-    for k, place in enumerate(places[1:], start=1):
-        now = weights[k] if k < 3 else as_signs(origin + place @ axes)
-        flips.append(np.flatnonzero(now != before))
-        ends.append(ends[-1] + len(flips[-1]))
-        before = now
+def _ties(
+    solutions: tuple[Solution, ...], corners: NDArray[np.float64], places: NDArray[np.float64]
+) -> tuple[Signs, ...]:
+    """Per layer (T, H) at places (T, 2): signs of the ties that the solutions have, interpolated."""
     shares = _barycentric(corners, places)
     layers = zip(*(solution.ties for solution in solutions), strict=True)
-    ties = tuple(as_signs(np.round(shares @ np.stack(layer), 9)) for layer in layers)
-    return Walk(weights[0], np.concatenate(flips), np.array(ends), ties)
+    return tuple(as_signs(np.round(shares @ np.stack(layer), 9)) for layer in layers)
 
 
 def _latents(solution: Solution) -> NDArray[np.float64]:

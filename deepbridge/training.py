@@ -20,7 +20,7 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
 from deepbridge.checkpoints import Checkpoint
-from deepbridge.counting import Walk
+from deepbridge.counting import Walk, no_ties
 from deepbridge.data import Dataset
 from deepbridge.descent import Descent
 from deepbridge.devices import as_device
@@ -158,10 +158,15 @@ class _Runs:
             weights = _flat(layer.mean(0, keepdim=True) for layer in latents)
             if self._replicas > 1:
                 weights = np.concatenate([weights, _flat(latents)])
-            counts = error_counts(self.network, self.data, Walk.through(weights, self.network), str(self.device))
+            counts = self._errors(weights)
             self._history[epoch, run] = counts / self.data.n_patterns
             if self.algorithm.stop_at_zero_error and counts[0] == 0:
                 self._stopped[run] = [layer.clone() for layer in latents]
+
+    def _errors(self, weights: Signs) -> NDArray[np.int64]:
+        """Errors of several networks (T, n_weights)."""
+        walk = Walk.through(weights, no_ties(self.network))
+        return error_counts(self.network, self.data, walk, str(self.device))
 
     def _latents_of(self, run: int) -> list[Tensor]:
         """(replicas, *weight_shape) of each layer."""
@@ -178,7 +183,7 @@ class _Runs:
         if isinstance(self.algorithm, RSGD):
             weights = tuple(as_signs(layer) for layer in replicas)
             flat = np.concatenate([layer.reshape(self._replicas, -1) for layer in weights], axis=1)
-            counts = error_counts(self.network, self.data, Walk.through(flat, self.network), str(self.device))
+            counts = self._errors(flat)
             found = Replicas(weights, counts / self.data.n_patterns, history[:, 1:], _mean_distance(flat))
         signs = tuple(as_signs(layer) for layer in centre)
         return Solution(self.network, signs, centre, (), history[:, 0], found, self.algorithm)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 import deepbridge as db
 from deepbridge import batched, counting
-from deepbridge.counting import Walk, error_counts, predicted_classes
+from deepbridge.counting import Walk, error_counts, no_ties, predicted_classes
 from tests.deepbridge.problems import Problem, naive_classes, naive_errors, networks, perceptrons, random_data
 from tests.problems import signs
 
@@ -110,7 +110,7 @@ def test_sums_beyond_24_bits_are_exact_in_a_batch():
     inputs[:, 0] += 1
     data = db.Dataset(inputs, data.labels, 2)
     ones = db.Solution(network, [np.ones((9, 2000), np.int8), np.ones((1, 9), np.int8)])
-    walk = Walk.through(np.stack([ones.flat, -ones.flat]), network)
+    walk = Walk.through([ones.flat, -ones.flat], no_ties(network))
     expected = [naive_errors(ones, data), naive_errors(db.Solution(network, [-w for w in ones.weights]), data)]
     assert np.array_equal(error_counts(network, data, walk), expected)
     assert np.array_equal(batched.error_counts(network, data, walk, "cpu"), expected)
@@ -119,7 +119,7 @@ def test_sums_beyond_24_bits_are_exact_in_a_batch():
 @given(perceptrons(max_layers=2), st.integers(2, 4))
 def test_a_walk_through_given_networks_visits_them(problem, count):
     solutions = [problem.solution() for _ in range(count)]
-    walk = Walk.through(np.stack([s.flat for s in solutions]), problem.network)
+    walk = Walk.through([s.flat for s in solutions], no_ties(problem.network))
     counts = error_counts(problem.network, problem.data, walk)
     assert np.array_equal(counts, [s.error_count(problem.data) for s in solutions])
 
