@@ -1,6 +1,7 @@
 """The three training algorithms of binland with what deep networks need besides; defaults: Fig. 19 (appendix B).
 
-binland's own SGD, RSGD and ADV mean the same here: plain SGD at a constant rate.
+binland's own SGD, RSGD and ADV are taken too: plain SGD at a constant rate, with their own defaults. Their output_scale
+counts in other units for the committee machine: there the logit is a sum, here the sum over sqrt(H).
 """
 
 from collections.abc import Sequence
@@ -51,6 +52,11 @@ class RSGD(shallow.RSGD, SGD):
     it, by learning_rate gamma, as with SGD.
     """
 
+    # Said again, since a dataclass takes the last base's defaults first: binland.RSGD's would win.
+    learning_rate: float = 10.0
+    epochs: int = 1000
+    init_width: float = 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class ADV(shallow.ADV, SGD):
@@ -60,6 +66,8 @@ class ADV(shallow.ADV, SGD):
     """
 
     learning_rate: float = 10.0
+    epochs: int = 1000
+    init_width: float = 1.0
     pretrain_epochs: int = 1000
     pretrain_learning_rate: float = 10.0
     pretrain_optimizer: Optimizer = "sgd"
