@@ -91,6 +91,8 @@ def check_deep(algorithm: SGD) -> None:
     if any(later[0] <= earlier[0] for earlier, later in pairwise(checked)):
         raise InvalidInputError(message)
     object.__setattr__(algorithm, "learning_rate_steps", tuple(checked))
+    for epoch, _ in checked:
+        positive(f"learning rate at epoch {epoch}", algorithm.rate(epoch))
 
 
 def scaled(rate: float, steps: Steps, epoch: int) -> float:

@@ -17,7 +17,7 @@ from torch.nn import functional
 from binland.bits import Signs
 from deepbridge.counting import Walk
 from deepbridge.data import Dataset
-from deepbridge.devices import as_device
+from deepbridge.devices import as_device, full_precision
 from deepbridge.networks import Conv, Layer, Network
 
 ARITHMETICS = ("float32", "bfloat16", "int8")
@@ -41,7 +41,7 @@ def error_counts(
     place = as_device(device)
     products = arithmetic or fastest(device)
     room = memory or (int(SHARE * torch.cuda.mem_get_info(place)[0]) if place.type == "cuda" else CPU_BYTES)
-    patterns = min(data.n_patterns, PATTERNS)
+    patterns = max(1, min(data.n_patterns, PATTERNS, room // _bytes_per_pattern(network)))
     points = max(1, min(len(walk.ends), int(room // (_bytes_per_pattern(network) * patterns + 8 * network.n_weights))))
     counts = torch.zeros(len(walk.ends), dtype=torch.int64, device=place)
     exact = torch.float32 if data.largest_sum < 2**24 else torch.float64
@@ -51,13 +51,21 @@ def error_counts(
         here = slice(first, min(first + points, len(walk.ends)))
         stack = torch.tensor(_advance(weights, walk, here), device=place)
         layers = _layers(network, stack)
-        thresholds = [torch.tensor(walk.thresholds(k)[here], device=place) for k in range(len(network.hidden_layers))]
+        thresholds = [
+            torch.tensor(_rows(walk.thresholds(k), here), device=place) for k in range(len(network.hidden_layers))
+        ]
         for begin in range(0, data.n_patterns, patterns):
             chunk = slice(begin, begin + patterns)
             x = torch.tensor(data.inputs[chunk], device=place).to(exact)
-            predicted = _classes(network, x, layers, thresholds, products)
+            with full_precision():
+                predicted = _classes(network, x, layers, thresholds, products)
             counts[here] += (predicted != classes[chunk]).sum(dim=1)
     return counts.cpu().numpy()
+
+
+def _rows(thresholds: NDArray[np.int32], points: slice) -> NDArray[np.int32]:
+    """Those of the points, or the only one."""
+    return thresholds[points] if len(thresholds) > 1 else thresholds
 
 
 def _advance(weights: Signs, walk: Walk, points: slice) -> Signs:
@@ -128,12 +136,8 @@ def product(x: Tensor, weights: Tensor, arithmetic: str) -> Tensor:
     if arithmetic == "int8":
         return torch.stack([_int8_product(a, b) for a, b in zip(x, weights, strict=True)])
     dtype = torch.bfloat16 if arithmetic == "bfloat16" else torch.float32
-    reduced = torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction
-    try:  # partial sums in bfloat16 would not be exact
-        torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    with full_precision():
         return torch.bmm(x.to(dtype), weights.to(dtype).transpose(1, 2))
-    finally:
-        torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = reduced
 
 
 def _int8_product(x: Tensor, weights: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """Checkpoints of a training: written now and then, in one step, and read by the same call."""
 
+import hashlib
+import io
 import json
 import os
-import pickle
 import time
 import uuid
 from collections.abc import Callable
@@ -13,12 +14,17 @@ import torch
 
 from binland.errors import InvalidInputError, StoreError
 
+MAGIC = b"deepbridge checkpoint 1\n"
+_HEAD = len(MAGIC) + 32  # then the SHA-256 of the rest
+
 
 class Checkpoint:
     """The file of one training, or none. identity: what the training is; a file of another one is refused."""
 
-    def __init__(self, path: str | Path | None, seconds: float, identity: str):
-        self._path, self._seconds, self._identity = None if path is None else Path(path), seconds, identity
+    def __init__(self, path: str | Path | None, seconds: float, identity: Callable[[], dict[str, Any]]):
+        self._path = None if path is None else Path(path)
+        self._seconds = seconds
+        self._identity = "" if path is None else json.dumps(identity())
         self._written = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
@@ -26,40 +32,38 @@ class Checkpoint:
         if self._path is None or not self._path.exists():
             return None
         try:
-            kept = torch.load(self._path, weights_only=True)
-            identity = kept["identity"]
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-            reason = " ".join(str(error).split())[:80]
-            raise StoreError(
-                f"{self._path}: cannot be read as a checkpoint ({reason}); remove it to begin anew"
-            ) from None
-        if identity != self._identity:
-            old, new = json.loads(identity), json.loads(self._identity)
+            octets = self._path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be read ({error.strerror}); give another file") from None
+        if octets[:_HEAD] != MAGIC + hashlib.sha256(octets[_HEAD:]).digest():
+            raise StoreError(f"{self._path}: is not a whole checkpoint; remove it to begin anew, or give another file")
+        kept = torch.load(io.BytesIO(octets[_HEAD:]), weights_only=True)
+        if kept["identity"] != self._identity:
+            old, new = json.loads(kept["identity"]), json.loads(self._identity)
             changed = [key for key in old | new if old.get(key) != new.get(key)]
             raise InvalidInputError(
                 f"{self._path}: is the checkpoint of another training (other {', '.join(changed)}); give another file"
             )
         return dict(kept["state"])
 
-    def keep(self, state: Callable[[], dict[str, Any]]) -> None:
-        """Write the state if the last time is long ago."""
-        if self._path is None or time.monotonic() - self._written < self._seconds:
+    def keep(self, state: Callable[[], dict[str, Any]], now: bool = False) -> None:
+        """Write the state, if the last time is long ago or it is to be now."""
+        if self._path is None or not (now or time.monotonic() - self._written >= self._seconds):
             return
+        buffer = io.BytesIO()
+        torch.save({"identity": self._identity, "state": state()}, buffer)
+        octets = buffer.getvalue()
         part = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex[:8]}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
-                torch.save({"identity": self._identity, "state": state()}, file)
+                file.write(MAGIC + hashlib.sha256(octets).digest() + octets)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, self._path)
-        except (OSError, RuntimeError) as error:
-            raise StoreError(f"{self._path}: cannot be written ({error}); free space, or give another file") from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise StoreError(f"{self._path}: cannot be written ({reason}); free space, or give another file") from None
         finally:
             part.unlink(missing_ok=True)
         self._written = time.monotonic()
-
-    def remove(self) -> None:
-        """The training is over."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)

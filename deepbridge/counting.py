@@ -5,11 +5,11 @@ the layers behind it are evaluated anew with packed bits.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from functools import cached_property, partial
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from deepbridge import kernels
 from deepbridge.data import Dataset
 from deepbridge.networks import Conv, Dense, Layer, Network
 
+Result = TypeVar("Result")
 Terms = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 DENSE_BLOCK, CONV_BLOCK = 512, 64  # patterns: their inputs and first-layer fields stay in the caches
@@ -40,9 +41,8 @@ class Walk:
     ties: tuple[Signs, ...]
 
     def thresholds(self, layer: int) -> NDArray[np.int32]:
-        """(T, H) int32: sign(Delta) = +1 where Delta >= threshold; 1 where the tie is -1, else 0."""
-        ties = np.broadcast_to(self.ties[layer], (len(self.ends), self.ties[layer].shape[-1]))
-        return (ties < 0).astype(np.int32)
+        """(T or 1, H) int32: sign(Delta) = +1 where Delta >= threshold; 1 where the tie is -1, else 0."""
+        return (np.atleast_2d(self.ties[layer]) < 0).astype(np.int32)
 
     @classmethod
     def standing(cls, weights: Signs, ties: tuple[Signs, ...]) -> "Walk":
@@ -72,35 +72,36 @@ def no_ties(network: Network) -> tuple[Signs, ...]:
 
 def error_counts(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
     """(T,) int64 errors at every point of a walk; data must fit the network."""
-    counts = np.zeros(len(walk.ends), np.int64)
-    for block, predicted in _blocks(network, data, walk):
+
+    def count(plan: "_Plan", block: slice) -> list[int]:
         classes = data.classes[block]
-        counts += np.count_nonzero(predicted[:, : len(classes)] != classes, axis=1)
-    return counts
+        found = plan.visit(_laid_out(data, block, plan.block))
+        return [int(np.count_nonzero(predicted[: len(classes)] != classes)) for predicted in found]
+
+    return np.sum(_by_block(network, data, walk, count), axis=0, dtype=np.int64)
 
 
 def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
     """(T, P) int64 predicted classes at every point of a walk; class 1 is label +1 of a binary task."""
-    parts = [predicted[:, : block.stop - block.start] for block, predicted in _blocks(network, data, walk)]
-    return np.concatenate(parts, axis=1)
+
+    def predict(plan: "_Plan", block: slice) -> NDArray[np.int64]:
+        found = plan.visit(_laid_out(data, block, plan.block))
+        return np.array([predicted[: block.stop - block.start].copy() for predicted in found])
+
+    return np.concatenate(_by_block(network, data, walk, predict), axis=1)
 
 
-def _blocks(network: Network, data: Dataset, walk: Walk) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-    """Patterns of each block and their (T, B) predictions."""
+def _by_block(network: Network, data: Dataset, walk: Walk, do: Callable[["_Plan", slice], Result]) -> list[Result]:
+    """Results of the blocks of patterns, in order, on as many threads as torch may use."""
     size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
     size = min(size, -(-data.n_patterns // WIDTH) * WIDTH)
     plan = _Plan(network, walk, size)
-    stretches = [slice(p, min(p + size, data.n_patterns)) for p in range(0, data.n_patterns, size)]
-
-    def predicted(block: slice) -> tuple[slice, NDArray[np.int64]]:
-        return block, plan.classes(_laid_out(data, block, size))
-
+    blocks = [slice(p, min(p + size, data.n_patterns)) for p in range(0, data.n_patterns, size)]
     threads = _threads()
-    if threads == 1 or len(stretches) == 1:
-        yield from map(predicted, stretches)
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(predicted, stretches)
+    if threads == 1 or len(blocks) == 1:
+        return [do(plan, block) for block in blocks]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(partial(do, plan), blocks))
 
 
 def _threads() -> int:
@@ -190,7 +191,7 @@ class _First:
         layer = self._layer
         pool, positions = (layer.pool, math.prod(layer.pooled_shape)) if isinstance(layer, Conv) else (1, 1)
         out = aligned((self._block // WIDTH, positions * n_words(layer.n_units), WIDTH), np.uint64)
-        kernels.field_bits(fields, self._thresholds[t], pool, np.empty(self._block, np.uint64), out)
+        kernels.field_bits(fields, _at(self._thresholds, t), pool, np.empty(self._block, np.uint64), out)
         return out
 
 
@@ -221,12 +222,12 @@ class _Bits:
             kernels.conv_signs(words, layer.fan_in // 2 + 1, layer.width, layer.size, layer.pool, x, out)
         else:
             assert self._thresholds is not None
-            kernels.dense_signs(words, self._limits[t], x, out)
+            kernels.dense_signs(words, _at(self._limits, t), x, out)
         return out
 
     @cached_property
     def _limits(self) -> Words:
-        """(T, H): Delta = n - 2 distance reaches the threshold where the distance is below."""
+        """(T or 1, H): Delta = n - 2 distance reaches the threshold where the distance is below."""
         assert self._thresholds is not None
         return np.asarray((self._layer.fan_in - self._thresholds) // 2 + 1, np.uint64)
 
@@ -238,26 +239,31 @@ class _Plan:
     """A walk cut up by layers and points, once for all blocks."""
 
     def __init__(self, network: Network, walk: Walk, block: int):
-        self._n_points, self._block = len(walk.ends), block
+        self._n_points, self.block = len(walk.ends), block
         layers, pieces = network.layers, _pieces(network, walk)
         thresholds = [*(walk.thresholds(k) for k in range(len(layers) - 1)), None]
         self._first = _First(layers[0], pieces[0], thresholds[0], block)
         self._others = [_Bits(layers[k], layers[k - 1], pieces[k], thresholds[k]) for k in range(1, len(layers))]
 
-    def classes(self, x: NDArray[np.int16]) -> NDArray[np.int64]:
-        """(T, B) predicted classes of a block (N, B)."""
-        out = np.empty((self._n_points, self._block), np.int64)
+    def visit(self, x: NDArray[np.int16]) -> Iterator[NDArray[np.int64]]:
+        """(B,) predicted classes of a block (N, B) at every point, in memory that is used again."""
+        predicted = np.empty(self.block, np.int64)
         fields = self._first.begin(x)
         words = [layer.begin() for layer in self._others]
-        for t, predicted in enumerate(out):
+        for t in range(self._n_points):
             self._first.move(x, fields, t)
             for layer, own in zip(self._others, words, strict=True):
                 layer.move(own, t)
-            if not self._others:
+            if self._others:
+                bits = self._first.bits(fields, t)
+                for layer, own in zip(self._others[:-1], words[:-1], strict=True):
+                    bits = layer.signs(own, bits, t)
+                self._others[-1].classes(words[-1], bits, predicted)
+            else:
                 kernels.classes_of_fields(fields[:, 0, 0], predicted)
-                continue
-            bits = self._first.bits(fields, t)
-            for layer, own in zip(self._others[:-1], words[:-1], strict=True):
-                bits = layer.signs(own, bits, t)
-            self._others[-1].classes(words[-1], bits, predicted)
-        return out
+            yield predicted
+
+
+def _at(rows: NDArray[Any], t: int) -> NDArray[Any]:
+    """Row t, or the only one."""
+    return rows[t if len(rows) > 1 else 0]

@@ -4,14 +4,15 @@ A pre-activation of the first layer is a sum of inputs with signs. On a grid it 
 the terms, so that errors are exact and every way to evaluate a network gives the same predictions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from binland.algorithms import positive
 from binland.data import Patterns, positive_int, random_signs
 from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
@@ -28,7 +29,8 @@ class Dataset:
     """Inputs on a grid and their labels.
 
     inputs: (P, N) or (P, C, height, width) int16; the networks see inputs * scale. labels: (P,) int64, -1 or +1 if
-    n_classes is 2, else 0 to n_classes - 1. Raises InvalidInputError on other shapes or values, on lengths that do not
+    n_classes is 2, else 0 to n_classes - 1. largest_sum: the largest size of a sum of one pattern's inputs with any
+    signs. Both arrays are read-only copies. Raises InvalidInputError on other shapes or values, on lengths that do not
     match, and where a sum over all inputs of a pattern would not fit into 32 bits.
     """
 
@@ -36,24 +38,26 @@ class Dataset:
     labels: NDArray[np.int64]
     n_classes: int
     scale: float = 1.0
+    largest_sum: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        inputs, labels = np.asarray(self.inputs), np.asarray(self.labels)
+        inputs, labels = _array("inputs", self.inputs), _array("labels", self.labels)
+        object.__setattr__(self, "scale", positive("scale", self.scale))
         positive_int("n_classes", self.n_classes, minimum=2)
         if inputs.ndim not in (2, 4) or inputs.size == 0 or labels.shape != inputs.shape[:1]:
             raise InvalidInputError(
                 f"inputs of shape {inputs.shape} and labels of shape {labels.shape} are not (P, N) or (P, C, height,"
                 " width) and (P,)"
             )
-        if inputs.dtype.kind not in "iu" or np.any(inputs != inputs.astype(np.int16)):
+        if inputs.dtype.kind not in "iu" or (inputs.dtype != np.int16 and np.any(inputs != inputs.astype(np.int16))):
             raise InvalidInputError(f"inputs of type {inputs.dtype} are not 16-bit integers; see Dataset.from_real")
         allowed = (-1, 1) if self.n_classes == 2 else range(self.n_classes)
         if not np.isin(labels, allowed).all():
             found = np.unique(labels[~np.isin(labels, allowed)])[:5].tolist()
             raise InvalidInputError(f"labels {found} are not among {list(allowed)}, those of {self.n_classes} classes")
-        largest = int(np.abs(inputs.astype(np.int64)).reshape(len(inputs), -1).sum(axis=1).max())
-        if largest > _LARGEST_SUM:
-            raise InvalidInputError(f"the inputs of a pattern add up to {largest}; at most {_LARGEST_SUM}")
+        object.__setattr__(self, "largest_sum", _largest_sum(inputs))
+        if self.largest_sum > _LARGEST_SUM:
+            raise InvalidInputError(f"the inputs of a pattern add up to {self.largest_sum}; at most {_LARGEST_SUM}")
         for name, array, dtype in (("inputs", inputs, np.int16), ("labels", labels, np.int64)):
             kept = np.array(array, dtype, order="C")
             kept.flags.writeable = False
@@ -62,7 +66,10 @@ class Dataset:
     @classmethod
     def from_real(cls, inputs: ArrayLike, labels: ArrayLike, n_classes: int) -> "Dataset":
         """Real inputs of about unit variance, rounded to multiples of 1/2048; at most 15.9 in size."""
-        steps = np.rint(np.asarray(inputs, np.float64) * GRID)
+        try:
+            steps = np.rint(np.asarray(inputs, np.float64) * GRID)
+        except (TypeError, ValueError):
+            raise InvalidInputError("inputs are not a rectangular array of numbers") from None
         if not np.all(np.abs(steps) <= np.iinfo(np.int16).max):
             raise InvalidInputError("inputs are not finite and below 16 in size; give them zero mean and unit variance")
         return cls(steps.astype(np.int16), np.asarray(labels), n_classes, 1 / GRID)
@@ -83,24 +90,39 @@ class Dataset:
         return self.inputs.shape[1:]
 
     @cached_property
-    def largest_sum(self) -> int:
-        """The largest size of a sum of one pattern's inputs with any signs."""
-        return int(np.abs(self.inputs.astype(np.int64)).reshape(self.n_patterns, -1).sum(axis=1).max())
-
-    @cached_property
     def classes(self) -> NDArray[np.int64]:
         """(P,) int64 from 0: the labels, where -1 is class 0 and +1 class 1."""
-        return (self.labels + 1) // 2 if self.n_classes == 2 else self.labels
+        found = (self.labels + 1) // 2 if self.n_classes == 2 else self.labels
+        found.flags.writeable = False
+        return found
 
     def with_random_labels(self, seed: Seed) -> "Dataset":
         """The same inputs with independent uniform labels. Raises InvalidInputError on a bad seed."""
-        rng = generator(seed, "random_labels")
-        binary = self.n_classes == 2
-        drawn = random_signs(rng, self.n_patterns) if binary else rng.integers(self.n_classes, size=self.n_patterns)
-        return Dataset(self.inputs, drawn.astype(np.int64), self.n_classes, self.scale)
+        drawn = random_classes(self, generator(seed, "random_labels"))
+        return Dataset(self.inputs, 2 * drawn - 1 if self.n_classes == 2 else drawn, self.n_classes, self.scale)
 
     def __repr__(self) -> str:
         return f"Dataset(n_patterns={self.n_patterns}, input_shape={self.input_shape}, n_classes={self.n_classes})"
+
+
+def random_classes(data: Dataset, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(P,) int64 independent uniform classes, drawn as binland draws labels."""
+    if data.n_classes == 2:
+        return (random_signs(rng, data.n_patterns).astype(np.int64) + 1) // 2
+    return rng.integers(data.n_classes, size=data.n_patterns)
+
+
+def _array(name: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise InvalidInputError(f"{name} is not a rectangular array") from None
+
+
+def _largest_sum(inputs: NDArray[Any]) -> int:
+    """Of the sizes of a pattern's inputs; a few patterns at a time, since there may be billions of inputs."""
+    parts = np.array_split(inputs.reshape(len(inputs), -1), -(-inputs.size // 2**24))
+    return max(int(np.abs(part.astype(np.int64)).sum(axis=1).max()) for part in parts)
 
 
 def as_dataset(data: "Dataset | Patterns") -> Dataset:
@@ -137,13 +159,27 @@ def load(
     train_rng, test_rng = generator(seed, "subset").spawn(2)
     train = _subset(train, per_class, "per_class", train_rng)
     test = _subset(test, test_per_class, "test_per_class", test_rng)
-    pixels = train[0].astype(np.float64)
-    mean, std = pixels.mean(axis=(0, 2, 3), keepdims=True), pixels.std(axis=(0, 2, 3), keepdims=True)
+    steps = _steps(train[0])
     made = []
     for images, classes in (train, test):
+        inputs = np.empty(images.shape, np.int16)
+        for c, table in enumerate(steps):
+            inputs[:, c] = table[images[:, c]]
         labels = 1 - 2 * (classes % 2) if task == "parity" else classes
-        made.append(Dataset.from_real((images - mean) / std, labels, 2 if task == "parity" else 10))
+        made.append(Dataset(inputs, labels, 2 if task == "parity" else 10, 1 / GRID))
     return made[0], made[1]
+
+
+def _steps(images: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """(C, 256) int16: where on the grid each gray level comes to lie, so that a channel has mean 0 and variance 1."""
+    levels, tables = np.arange(256), []
+    for c in range(images.shape[1]):
+        counts = np.bincount(images[:, c].reshape(-1), minlength=256)
+        mean = counts @ levels / counts.sum()
+        std = np.sqrt(counts @ (levels - mean) ** 2 / counts.sum())
+        largest = np.iinfo(np.int16).max
+        tables.append(np.clip(np.rint((levels - mean) / (std or 1.0) * GRID), -largest, largest))
+    return np.array(tables, np.int16)
 
 
 def _raw(name: str, folder: str | Path | None, batches: tuple[int, ...]) -> tuple[Raw, Raw]:

@@ -13,6 +13,6 @@ def error_counts(network: Network, data: Dataset, walk: Walk, device: str = "cpu
     """(T,) int64 errors at every point of a walk, exact; data must fit the network."""
     if device == "cpu":
         return counting.error_counts(network, data, walk)
-    from deepbridge import batched
+    from deepbridge.batched import error_counts as on_device
 
-    return batched.error_counts(network, data, walk, device)
+    return on_device(network, data, walk, device)

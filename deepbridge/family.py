@@ -3,12 +3,10 @@
 torch is imported when something is computed: checking a configuration and reading results do without it.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
-from importlib import import_module, metadata
-from pathlib import Path
+from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -25,6 +23,7 @@ from binland.sweep.spec import GridSpec, ModelSpec, Positive, Section, SweepSpec
 from deepbridge.algorithms import ADV, RSGD, SGD
 from deepbridge.data import Dataset, load
 from deepbridge.networks import BinaryConvNet, BinaryMLP, Network
+from deepbridge.stamp import stamp
 
 if TYPE_CHECKING:
     from deepbridge.planes import Plane
@@ -268,7 +267,7 @@ class Deep(Family[DeepSpec]):
 
     def stamp(self) -> str:
         """Hash of this package's sources, and the version of torch."""
-        return _stamp()
+        return stamp()
 
 
 FAMILY = Deep()
@@ -313,15 +312,3 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@cache
-def _stamp() -> str:
-    try:
-        torch = metadata.version("torch")
-    except metadata.PackageNotFoundError:
-        torch = "none"
-    digest = hashlib.sha256(torch.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + source.read_bytes())
-    return digest.hexdigest()[:16]

@@ -5,6 +5,8 @@ import hashlib
 import os
 import pickle
 import struct
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,8 +71,9 @@ def read_idx(name: str, folder: str | Path | None) -> tuple[Raw, Raw]:
 
 def read_cifar10(folder: str | Path | None, batches: tuple[int, ...]) -> tuple[Raw, Raw]:
     """Train images of the given batches of 10 000 (1 to 5), and test images. Raises DataError as `read_idx`."""
-    if not batches or not set(batches) <= {1, 2, 3, 4, 5} or len(set(batches)) < len(batches):
-        raise InvalidInputError(f"batches={list(batches)} are not different numbers from 1 to 5")
+    numbers = batches if isinstance(batches, Sequence) else ()
+    if not numbers or not set(numbers) <= {1, 2, 3, 4, 5} or len(set(numbers)) < len(numbers):
+        raise InvalidInputError(f"batches={batches!r} is not a list of different numbers from 1 to 5")
     names = [f"data_batch_{k}" for k in batches] + ["test_batch"]
     place = Path("cifar10") / _CIFAR_FOLDER
     wanted = [_File(place / name, _CIFAR_SUMS[name], *_CIFAR_ARCHIVE) for name in names]
@@ -81,8 +84,8 @@ def read_cifar10(folder: str | Path | None, batches: tuple[int, ...]) -> tuple[R
 def _located(wanted: list[_File], folder: str | Path | None) -> list[Path]:
     """Where each file is, its checksum verified."""
     given = folder if folder is not None else os.environ.get(VARIABLE)
-    if folder is not None and not Path(folder).is_dir():
-        raise DataError(f"folder={str(folder)!r} is not a folder; give the one that holds {wanted[0].place}")
+    if folder is not None and not (isinstance(folder, (str, os.PathLike)) and Path(folder).is_dir()):
+        raise DataError(f"folder={folder!r} is not a folder; give the one that holds {wanted[0].place}")
     here = [Path(given) / file.place for file in wanted] if given else []
     if here and all(path.is_file() for path in here):
         for path, file in zip(here, wanted, strict=True):
@@ -106,23 +109,20 @@ def _fetched(wanted: list[_File], folder: str | Path | None) -> list[Path]:
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
-    found = []
+    found, bar = [], sys.stderr.isatty()
     try:
         for file in wanted:
             cache = pooch.os_cache("binland") / file.place.parts[0]
             if file.archive_checksum:
                 members = pooch.retrieve(
-                    file.source, f"md5:{file.archive_checksum}", path=cache, progressbar=True,
+                    file.source, f"md5:{file.archive_checksum}", path=cache, progressbar=bar,
                     processor=pooch.Untar(extract_dir="."),
                 )  # fmt: skip
                 path = next(Path(member) for member in members if Path(member).name == file.place.name)
                 _verify(path, file.checksum)
             else:
-                path = Path(
-                    pooch.retrieve(
-                        file.source, f"md5:{file.checksum}", fname=file.place.name, path=cache, progressbar=True
-                    )
-                )
+                name = file.place.name
+                path = Path(pooch.retrieve(file.source, f"md5:{file.checksum}", name, cache, progressbar=bar))
             found.append(path)
     except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong checksum is a ValueError
         looked = f"not all in {folder}" if folder is not None else f"{VARIABLE} is not set"

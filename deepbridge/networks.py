@@ -171,9 +171,11 @@ class BinaryMLP(_Network):
     fixed_output: bool = False
 
     def __post_init__(self) -> None:
-        positive_int("n_inputs", self.n_inputs)
-        positive_int("n_outputs", self.n_outputs)
+        for name in ("n_inputs", "n_outputs"):
+            object.__setattr__(self, name, positive_int(name, getattr(self, name)))
         object.__setattr__(self, "hidden", _sizes("hidden", self.hidden))
+        if not isinstance(self.fixed_output, bool):
+            raise InvalidInputError(f"fixed_output={self.fixed_output!r} is not true or false")
         if self.fixed_output and (not self.hidden or self.n_outputs > 1):
             raise InvalidInputError(
                 f"fixed_output needs a hidden layer and n_outputs=1; hidden={self.hidden}, n_outputs={self.n_outputs}"
@@ -196,9 +198,10 @@ class BinaryConvNet(_Network):
     """Convolutional network, all weights and hidden activations -1 or +1 (paper, section 5.2, appendix B).
 
     input_shape: (C, height, width). filters: of the convolutional layers, each filter_size x filter_size without
-    padding, followed by pool x pool max-pool and sign. hidden: widths of the fully connected layers that follow, three
-    of 2001 in the paper. n_outputs: as in `BinaryMLP`. Raises InvalidInputError on sizes below 1 and on images that are
-    too small.
+    padding, followed by pool x pool max-pool and sign. hidden: widths of the fully connected layers between them and
+    the output layer. The paper's "5 layers" are read as two convolutions and, as it says, three layers of 2001, with
+    the output layer behind them. n_outputs: as in `BinaryMLP`. Raises InvalidInputError on sizes below 1 and on images
+    that are too small.
     """
 
     input_shape: tuple[int, int, int] = (3, 32, 32)  # type: ignore[assignment]
@@ -217,7 +220,7 @@ class BinaryConvNet(_Network):
                 f"input_shape={self.input_shape} is not (channels, height, width), or filters={self.filters} is empty"
             )
         for name in ("n_outputs", "filter_size", "pool"):
-            positive_int(name, getattr(self, name))
+            object.__setattr__(self, name, positive_int(name, getattr(self, name)))
         _ = self.layers
 
     @cached_property

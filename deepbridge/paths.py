@@ -4,7 +4,6 @@ Results are binland's `Path`, `Barrier` and `BentPath`; errors are taken at even
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from binland.algorithms import Algorithm, check_algorithm
 from binland.bits import Signs
@@ -141,19 +140,19 @@ def _path(
     length = len(flipped)
     n_points = length + 1 if points is None else positive_int("points", points, minimum=2)
     steps = np.linspace(0, length, n_points).round().astype(np.int64)
-    walk = Walk(start.flat, flipped, steps, _ties_along(start, end, steps))
+    walk = Walk(start.flat, flipped, steps, _ties_along(start, end, n_points))
     return Path(error_counts(start.network, data, walk, device), data.n_patterns, flipped, steps)
 
 
-def _ties_along(start: Solution, end: Solution, steps: NDArray[np.int64]) -> tuple[Signs, ...]:
-    """Per layer (H,), or (T, H): those of the nearer end, half-way +1."""
-    twice, length = 2 * steps[:, None], steps[-1]
+def _ties_along(start: Solution, end: Solution, points: int) -> tuple[Signs, ...]:
+    """Per layer (H,), or (T, H): those of the nearer end, +1 in the middle between two that differ."""
+    twice, last = 2 * np.arange(points)[:, None], points - 1
     found = []
     for k in range(len(start.ties)):
         before, after = start.ties[k], end.ties[k]
         if np.array_equal(before, after):
             found.append(before)
         else:
-            far = np.where(twice > length, after, np.maximum(before, after))
-            found.append(np.where(twice < length, before, far).astype(np.int8))
+            far = np.where(twice > last, after, np.maximum(before, after))
+            found.append(np.where((twice < last) | (last == 0), before, far).astype(np.int8))
     return tuple(found)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from binland.algorithms import positive
 from binland.bits import Signs, as_signs
 from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
@@ -52,8 +53,8 @@ def plane(
     for other in solutions[1:]:
         check_same(first, other)
     dataset = check_fit(first.network, data)
-    if positive_int("points", points, minimum=2) and not 0 <= margin < np.inf:
-        raise InvalidInputError(f"margin={margin!r} is not a finite number of at least 0")
+    positive_int("points", points, minimum=2)
+    margin = positive("margin", margin, zero=True)
     origin, *vectors = (_latents(solution) for solution in solutions)
     corners, axes = _gram_schmidt(*(vector - origin for vector in vectors))
     low, high = corners.min(axis=0), corners.max(axis=0)

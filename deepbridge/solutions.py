@@ -56,15 +56,15 @@ class Solution:
     def __post_init__(self) -> None:
         check_network(self.network)
         shapes = self.network.weight_shapes
-        object.__setattr__(self, "weights", _layers("weights", self.weights, shapes, np.int8, signs=True))
+        object.__setattr__(self, "weights", checked_layers("weights", self.weights, shapes, np.int8, signs=True))
         units = [(layer.n_units,) for layer in self.network.hidden_layers]
         ties = self.ties or no_ties(self.network)
-        object.__setattr__(self, "ties", _layers("ties", ties, units, np.int8, signs=True))
+        object.__setattr__(self, "ties", checked_layers("ties", ties, units, np.int8, signs=True))
         for k, layer in enumerate(self.ties):
             if not self.network.symmetry(k).sign_reversal and np.any(layer < 0):
                 raise InvalidInputError(f"ties of layer {k} are not all +1, but its units cannot be reversed")
         if self.latents is not None:
-            object.__setattr__(self, "latents", _layers("latents", self.latents, shapes, np.float32))
+            object.__setattr__(self, "latents", checked_layers("latents", self.latents, shapes, np.float32))
 
     @classmethod
     def from_shallow(cls, solution: ShallowSolution) -> "Solution":
@@ -78,12 +78,19 @@ class Solution:
             raise InvalidInputError(f"{machine} is no deep network here: its output weights are not all +1")
         shape = network.weight_shapes[0]
         latents = None if solution.latents is None else (solution.latents.reshape(shape),)
-        return cls(network, (solution.weights.reshape(shape),), latents, history=solution.history)
+        found = solution.replicas
+        replicas = None
+        if found is not None:
+            replicas = Replicas((found.weights.reshape(-1, *shape),), found.errors, found.history, found.spread)
+        weights = (solution.weights.reshape(shape),)
+        return cls(network, weights, latents, (), solution.history, replicas, solution.algorithm)
 
     @cached_property
     def flat(self) -> Signs:
         """All weights (n_weights,), layer by layer, row-major."""
-        return np.concatenate([layer.reshape(-1) for layer in self.weights])
+        flat = np.concatenate([layer.reshape(-1) for layer in self.weights])
+        flat.flags.writeable = False
+        return flat
 
     def error_count(self, data: Dataset | Patterns) -> int:
         """Number of patterns with a wrong label, exact. Raises InvalidInputError if the data do not fit."""
@@ -98,6 +105,8 @@ class Solution:
         """Predicted labels (P,) int64 of inputs (P, ...) as those of a `Dataset`: 16-bit integers."""
         binary = self.network.n_outputs == 1
         images = np.asarray(inputs)
+        if images.ndim < 2:
+            raise InvalidInputError(f"inputs of shape {images.shape} are not (P, ...)")
         labels = np.full(len(images), 1 if binary else 0)
         dataset = check_fit(self.network, Dataset(images, labels, 2 if binary else self.network.n_outputs))
         classes = predicted_classes(self.network, dataset, Walk.standing(self.flat, self.ties))[0]
@@ -123,11 +132,14 @@ def check_same(a: Solution, b: Solution) -> None:
         raise InvalidInputError(f"solutions of different networks, {a.network} and {b.network}")
 
 
-def _layers(
+def checked_layers(
     name: str, arrays: Sequence[ArrayLike], shapes: Sequence[tuple[int, ...]], dtype: Any, signs: bool = False
 ) -> tuple[NDArray[Any], ...]:
-    """Read-only copies of the given shapes and type."""
-    made = [np.array(array, order="C") for array in arrays]
+    """Read-only copies of the given shapes and type; raises InvalidInputError on other shapes, or values."""
+    try:
+        made = [np.array(array, np.float64, order="C") for array in arrays]
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"{name} are not a list of arrays of numbers, one for each layer") from None
     found = [array.shape for array in made]
     if found != list(shapes):
         raise InvalidInputError(f"{name} have the shapes {found}; the network needs {list(shapes)}")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from torch import Tensor
 
-from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm
+from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm, positive
 from binland.bits import Signs, as_signs
 from binland.console import errors
 from binland.data import Patterns
@@ -21,12 +21,13 @@ from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
 from deepbridge.checkpoints import Checkpoint
 from deepbridge.counting import Walk, no_ties
-from deepbridge.data import Dataset
+from deepbridge.data import Dataset, random_classes
 from deepbridge.descent import Descent
-from deepbridge.devices import as_device
+from deepbridge.devices import as_device, full_precision
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import Conv, Layer, Network, check_fit
-from deepbridge.solutions import Latents, Replicas, Solution
+from deepbridge.solutions import Latents, Replicas, Solution, checked_layers
+from deepbridge.stamp import stamp
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -78,23 +79,27 @@ def fit_many(
     """
     dataset = check_fit(network, data)
     check_algorithm(algorithm)
-    if dtype not in DTYPES:
+    if not isinstance(dtype, str) or dtype not in DTYPES:
         raise InvalidInputError(f"dtype={dtype!r} is not one of {', '.join(DTYPES)}")
-    if not seeds:
-        raise InvalidInputError("seeds is empty; give one seed per run")
+    if not isinstance(seeds, Iterable) or not (seeds := list(seeds)):
+        raise InvalidInputError(f"seeds={seeds!r} is empty or not a list; give one seed per run")
+    positive("checkpoint_seconds", checkpoint_seconds, zero=True)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
     streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
     runs = _Runs(network, dataset, algorithm, streams, start, as_device(device), DTYPES[dtype])
-    saved = Checkpoint(checkpoint, checkpoint_seconds, runs.identity())
+    saved = Checkpoint(checkpoint, checkpoint_seconds, runs.identity)
     runs.restore(saved.load())
-    with Progress(console=errors, transient=True, disable=not (progress and errors.is_terminal)) as bar:
+    with (
+        full_precision(),
+        Progress(console=errors, transient=True, disable=not (progress and errors.is_terminal)) as bar,
+    ):
         task = bar.add_task("training", total=runs.epochs, completed=runs.done)
         while not runs.finished:
             runs.epoch()
             saved.keep(runs.state)
             bar.update(task, completed=runs.done)
-    saved.remove()
-    return [runs.solution(k) for k in range(len(seeds))]
+        saved.keep(runs.state, now=True)
+        return [runs.solution(k) for k in range(len(seeds))]
 
 
 class _Runs:
@@ -113,7 +118,9 @@ class _Runs:
         self.network, self.data, self.algorithm, self.device = network, data, algorithm, device
         self._streams = [replica for _, *replicas in streams for replica in replicas]
         self._runs, self._replicas = len(streams), len(streams[0]) - 1
-        noise = [data.with_random_labels(labels).classes for labels, *_ in streams]
+        self._origin = _Origin(network, data, algorithm, streams, start, device, dtype)
+        self._pretrained = algorithm.pretrain_epochs if isinstance(algorithm, ADV) else 0
+        noise = [random_classes(data, labels) if self._pretrained else data.classes for labels, *_ in streams]
         layers = _stacked(network, algorithm, self._streams, start)
         latents = [torch.tensor(layer, dtype=dtype, device=device) for layer in layers]
         self._descent = Descent(network, latents, algorithm, self._replicas)
@@ -121,12 +128,10 @@ class _Runs:
         self._inputs = inputs if isinstance(network.layers[0], Conv) else inputs.flatten(1)
         self._labels = torch.tensor(data.classes, device=device).expand(len(self._streams), -1)
         self._noise = torch.tensor(np.repeat(noise, self._replicas, axis=0), device=device)
-        self._pretrained = algorithm.pretrain_epochs if isinstance(algorithm, ADV) else 0
         self._epoch = 0
         self.epochs = self._pretrained + algorithm.epochs
         self._history = np.full((algorithm.epochs, self._runs, 1 + self._replicas), np.nan)
         self._stopped: dict[int, list[Tensor]] = {}  # runs that ended early, and the latents they ended with
-        self._origin = _origin(network, data, algorithm, self._streams, start, device, dtype)
 
     @property
     def finished(self) -> bool:
@@ -188,9 +193,9 @@ class _Runs:
         signs = tuple(as_signs(layer) for layer in centre)
         return Solution(self.network, signs, centre, (), history[:, 0], found, self.algorithm)
 
-    def identity(self) -> str:
-        """What the training is, as JSON: of another one no checkpoint is read."""
-        return json.dumps(self._origin)
+    def identity(self) -> dict[str, Any]:
+        """What the training is: of another one no checkpoint is read."""
+        return self._origin.described
 
     def state(self) -> dict[str, Any]:
         """All that changes."""
@@ -220,11 +225,8 @@ def _stacked(
         drawn = [[_xavier(layer, algorithm.init_width, rng) for layer in network.free_layers] for rng in streams]
         layers = [np.stack(layer) for layer in zip(*drawn, strict=True)]
     else:
-        shapes = network.weight_shapes
-        found = [np.shape(layer) for layer in start]
-        if found != list(shapes) or not all(np.all(np.isfinite(layer)) for layer in start):
-            raise InvalidInputError(f"start of shapes {found} is not finite latents of the shapes {list(shapes)}")
-        layers = [np.repeat(np.asarray(layer, np.float64)[None], len(streams), axis=0) for layer in start]
+        given = checked_layers("start", start, network.weight_shapes, np.float64)
+        layers = [np.repeat(layer[None], len(streams), axis=0) for layer in given]
     return [np.clip(layer, -algorithm.clip, algorithm.clip) for layer in layers]
 
 
@@ -245,21 +247,30 @@ def _mean_distance(flat: Signs) -> float:
     return float(np.mean([np.mean(flat[a] != flat[b]) for a, b in pairs])) if pairs else 0.0
 
 
-def _origin(
-    network: Network,
-    data: Dataset,
-    algorithm: Algorithm,
-    streams: list[np.random.Generator],
-    start: Latents | None,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> dict[str, Any]:
+class _Origin:
     """What decides the numbers of a training, hashed where it is long."""
-    arrays: dict[str, list[NDArray[Any]]] = {"data": [data.inputs, data.labels], "start": list(start or ())}
-    hashes = {
-        name: hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in parts)).hexdigest()
-        for name, parts in arrays.items()
-    }
-    states = hashlib.sha256(json.dumps([rng.bit_generator.state for rng in streams]).encode()).hexdigest()
-    made = {"network": repr(network), "algorithm": repr(algorithm), "seeds": states, "torch": torch.__version__}
-    return made | hashes | {"device": device.type, "dtype": str(dtype)}
+
+    def __init__(
+        self,
+        network: Network,
+        data: Dataset,
+        algorithm: Algorithm,
+        streams: list[list[np.random.Generator]],
+        start: Latents | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ):
+        self._data, self._start = data, start
+        self._states = json.dumps([[rng.bit_generator.state for rng in run] for run in streams])  # before any draw
+        self._plain = {"network": repr(network), "algorithm": repr(algorithm), "device": device.type}
+        self._plain |= {"dtype": str(dtype), "code": stamp()}
+
+    @property
+    def described(self) -> dict[str, str]:
+        """As plain data."""
+        data, start = self._data, self._start or ()
+        arrays: dict[str, list[NDArray[Any]]] = {"data": [data.inputs, data.labels], "start": [*map(np.asarray, start)]}
+        found = {"data": repr((data.scale, data.n_classes)), "start": "", "seeds": self._states, **self._plain}
+        for name, parts in arrays.items():
+            found[name] += "".join(hashlib.sha256(np.ascontiguousarray(part).data).hexdigest() for part in parts)
+        return found | {"seeds": hashlib.sha256(self._states.encode()).hexdigest()}

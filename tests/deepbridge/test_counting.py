@@ -105,10 +105,12 @@ def test_sums_beyond_24_bits_are_exact_in_a_batch():
     network = db.BinaryMLP(2000, (9,))
     data = random_data(rng, (2000,), 2, 20, largest=32767)
     assert data.largest_sum > 2**24
-    inputs = data.inputs.copy()
-    inputs[:, 1::2] = -inputs[:, ::2]  # sums that nearly cancel
-    inputs[:, 0] += 1
+    inputs = rng.integers(32001, 32767, (20, 2000)).astype(np.int16)
+    inputs[:, 1000:] = -rng.permuted(inputs[:, :1000], axis=1)  # large sums on the way to 0 or -1, which float32 misses
+    inputs[:, -1] -= rng.integers(0, 2, 20).astype(np.int16)
     data = db.Dataset(inputs, data.labels, 2)
+    single = np.ones((9, 2000), np.float32) @ inputs.astype(np.float32).T
+    assert np.any((single[0] >= 0) != (inputs.sum(axis=1, dtype=np.int64) >= 0))
     ones = db.Solution(network, [np.ones((9, 2000), np.int8), np.ones((1, 9), np.int8)])
     walk = Walk.through([ones.flat, -ones.flat], no_ties(network))
     expected = [naive_errors(ones, data), naive_errors(db.Solution(network, [-w for w in ones.weights]), data)]
@@ -122,6 +124,55 @@ def test_a_walk_through_given_networks_visits_them(problem, count):
     walk = Walk.through([s.flat for s in solutions], no_ties(problem.network))
     counts = error_counts(problem.network, problem.data, walk)
     assert np.array_equal(counts, [s.error_count(problem.data) for s in solutions])
+
+
+@pytest.mark.parametrize("arithmetic", batched.ARITHMETICS)
+def test_the_largest_of_outputs_that_differ_little(arithmetic):
+    """1001 inputs of the output layer: sums that bfloat16 would round to equal ones."""
+    rng = np.random.default_rng(3)
+    data = random_data(rng, (40,), 10, 300)
+    problem = Problem(db.BinaryMLP(40, (1001,), 10), data, rng)
+    solution = problem.solution()
+    weights = [solution.weights[0], np.repeat(solution.weights[1][:1], 10, axis=0)]
+    for c in range(10):
+        weights[1][c, rng.permutation(1001)[:3]] *= -1
+    solution = db.Solution(problem.network, weights)
+    walk = Walk.standing(solution.flat, solution.ties)
+    assert batched.error_counts(problem.network, data, walk, "cpu", arithmetic)[0] == naive_errors(solution, data)
+    assert solution.error_count(data) == naive_errors(solution, data)
+
+
+def test_patterns_and_points_in_several_parts(monkeypatch):
+    monkeypatch.setattr(batched, "PATTERNS", 7)
+    rng = np.random.default_rng(4)
+    problem = Problem(db.BinaryMLP(9, (6, 5), 3), random_data(rng, (9,), 3, 40), rng)
+    walk, visited = random_walk(problem, [0, 3, 20, 5])
+    expected = [naive_errors(solution, problem.data) for solution in visited]
+    for memory in (None, 3000, 1):
+        assert np.array_equal(batched.error_counts(problem.network, problem.data, walk, "cpu", None, memory), expected)
+
+
+def test_precision_that_a_user_has_lowered_is_raised_and_put_back():
+    rng = np.random.default_rng(5)
+    data = random_data(rng, (600,), 2, 300, largest=3000)
+    solution = Problem(db.BinaryMLP(600, (33,)), data, rng).solution()
+    walk = Walk.standing(solution.flat, solution.ties)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        found = batched.error_counts(solution.network, data, walk, "cpu", "float32")
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert found[0] == naive_errors(solution, data)
+
+
+def test_arrays_that_are_kept_cannot_be_changed():
+    rng = np.random.default_rng(0)
+    data = random_data(rng, (6,), 3, 30)
+    solution = Problem(db.BinaryMLP(6, (3,), 3), data, rng).solution()
+    for array in (solution.flat, *solution.weights, *solution.ties, data.inputs, data.labels, data.classes):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
 
 
 def test_predictions_are_labels():

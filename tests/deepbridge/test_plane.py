@@ -37,7 +37,7 @@ def test_corners_have_the_errors_of_the_solutions_aligned_or_not(problem):
         return
     aligned = [solutions[0], *(db.align(s, to=solutions[0]).solution for s in solutions[1:])]
     for three in (solutions, aligned):
-        found = db.plane(*three, problem.data, 2)
+        found = db.plane(*three, problem.data, 2, 0.1)
         assert np.array_equal(found.corner_errors, [s.error(problem.data) for s in three])
         assert found.corners[0].tolist() == [0, 0]
         assert found.corners[1][1] == 0

@@ -111,7 +111,12 @@ def test_replicas_move_along():
     network = db.BinaryMLP(64, (7, 5), 10)
     a, b = (db.fit(network, train, db.RSGD(epochs=2, replicas=3, learning_rate=1.0), seed) for seed in (0, 1))
     match = db.align(b, to=a)
+    assert any(np.any(signs < 0) for signs in match.signs)
     for r in range(3):
+        alone = transformed(
+            db.Solution(network, [layer[r] for layer in b.replicas.weights]), list(match.permutation), list(match.signs)
+        )
+        assert all(np.array_equal(x[r], y) for x, y in zip(match.solution.replicas.weights, alone.weights, strict=True))
         before = db.Solution(network, [layer[r] for layer in b.replicas.weights])
         after = db.Solution(network, [layer[r] for layer in match.solution.replicas.weights], ties=match.solution.ties)
         assert np.array_equal(after.predict(train.inputs), before.predict(train.inputs))
