@@ -21,11 +21,16 @@ from deepbridge.networks import Conv, Dense, Network
 class Descent:
     """Latents of R networks and the optimiser that moves them."""
 
-    def __init__(self, network: Network, latents: list[Tensor], algorithm: Algorithm, replicas: int):
+    def __init__(self, network: Network, latents: list[Tensor], algorithm: Algorithm, replicas: int, scale: float):
+        """scale: of the inputs, which come as integers so that the sums of the first layer are exact."""
         self.latents = latents
         self._algorithm, self._replicas = algorithm, replicas
         self._convs = [layer for layer in network.layers if isinstance(layer, Conv)]
-        self._chain = _Chain(network, algorithm, latents[len(self._convs) :], latents[0])
+        factors = [1 / math.sqrt(layer.fan_in) for layer in network.layers]  # from sums to pre-activations
+        factors[0] *= scale
+        self._factors = factors
+        count = len(self._convs)
+        self._chain = _Chain(network, algorithm, latents[count:], factors[count:], latents[0])
         self._weights = [torch.empty_like(layer) for layer in latents]
         self._adam: torch.optim.Adam | None = None
         self._rate = self._pull = 0.0
@@ -108,10 +113,10 @@ class Descent:
         """
         networks, size = batch.shape
         x = inputs.permute(0, 2, 3, 1)[batch.T].permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
-        for layer, w in zip(self._convs, weights, strict=True):
+        for layer, w, factor in zip(self._convs, weights, self._factors, strict=False):
             filters = w.flatten(0, 1).contiguous(memory_format=torch.channels_last)
             fields = functional.conv2d(x, filters, groups=networks)
-            pooled = functional.max_pool2d(fields, layer.pool) / math.sqrt(layer.fan_in)
+            pooled = functional.max_pool2d(fields, layer.pool) * factor
             x = straight_through(pooled, self._algorithm.ste_window)
         return x.reshape(size, networks, -1).transpose(0, 1)
 
@@ -140,9 +145,12 @@ class _Buffers(NamedTuple):
 class _Chain:
     """The fully connected layers of R networks."""
 
-    def __init__(self, network: Network, algorithm: Algorithm, latents: list[Tensor], like: Tensor):
+    def __init__(
+        self, network: Network, algorithm: Algorithm, latents: list[Tensor], factors: list[float], like: Tensor
+    ):
         self._layers = [layer for layer in network.layers if isinstance(layer, Dense)]
         self._algorithm, self._binary, self._like = algorithm, network.n_outputs == 1, like
+        self._factors = factors
         ones = like.new_ones(len(like), *network.layers[-1].weight_shape)
         self._fixed = [ones] if network.fixed_output else []
         self._gradients = [torch.empty(0)] * len(latents)
@@ -164,19 +172,19 @@ class _Chain:
 
         The first layer reads buffers.inputs[0]; the inputs of the others are left there for the gradients.
         """
-        layers, window = [*weights, *self._fixed], self._algorithm.ste_window
+        layers, window, factors = [*weights, *self._fixed], self._algorithm.ste_window, self._factors
         inputs, deltas, inside, backs = buffers
-        for k, (layer, w) in enumerate(zip(self._layers, layers, strict=True)):
+        for k, w in enumerate(layers):
             torch.bmm(inputs[k], w.transpose(1, 2), out=deltas[k])
             if k < len(layers) - 1:
                 signs_into(deltas[k], inputs[k + 1])
-                torch.le(deltas[k].abs_(), window * math.sqrt(layer.fan_in), out=inside[k])
-        scale = self._algorithm.output_scale / math.sqrt(self._layers[-1].fan_in)
+                torch.le(deltas[k].abs_(), window / factors[k], out=inside[k])
+        scale = self._algorithm.output_scale * factors[-1]
         self._loss_gradient(deltas[-1].mul_(scale), classes, backs[-1]).mul_(scale)
         for k in reversed(range(0 if to_inputs else 1, len(layers))):
             torch.bmm(backs[k + 1], layers[k], out=backs[k])
             if k > 0:
-                backs[k].mul_(inside[k - 1]).mul_(1 / math.sqrt(self._layers[k - 1].fan_in))
+                backs[k].mul_(inside[k - 1]).mul_(factors[k - 1])
         return backs
 
     def gradients(self, backs: list[Tensor], buffers: _Buffers) -> list[Tensor]:

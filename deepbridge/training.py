@@ -123,8 +123,8 @@ class _Runs:
         noise = [random_classes(data, labels) if self._pretrained else data.classes for labels, *_ in streams]
         layers = _stacked(network, algorithm, self._streams, start)
         latents = [torch.tensor(layer, dtype=dtype, device=device) for layer in layers]
-        self._descent = Descent(network, latents, algorithm, self._replicas)
-        inputs = torch.tensor(data.inputs, device=device).to(dtype).mul_(data.scale)
+        self._descent = Descent(network, latents, algorithm, self._replicas, data.scale)
+        inputs = torch.tensor(data.inputs, device=device).to(dtype)
         self._inputs = inputs if isinstance(network.layers[0], Conv) else inputs.flatten(1)
         self._labels = torch.tensor(data.classes, device=device).expand(len(self._streams), -1)
         self._noise = torch.tensor(np.repeat(noise, self._replicas, axis=0), device=device)

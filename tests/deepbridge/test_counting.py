@@ -101,17 +101,17 @@ def test_large_inputs_and_several_blocks(threads):
 
 
 def test_sums_beyond_24_bits_are_exact_in_a_batch():
+    """Sums of up to 10^9 on the way to 0 or -1, which float32 misses in any order of addition."""
     rng = np.random.default_rng(1)
-    network = db.BinaryMLP(2000, (9,))
-    data = random_data(rng, (2000,), 2, 20, largest=32767)
-    assert data.largest_sum > 2**24
-    inputs = rng.integers(32001, 32767, (20, 2000)).astype(np.int16)
-    inputs[:, 1000:] = -rng.permuted(inputs[:, :1000], axis=1)  # large sums on the way to 0 or -1, which float32 misses
+    n = 60_000
+    network = db.BinaryMLP(n, (3,))
+    inputs = rng.integers(32001, 32767, (20, n)).astype(np.int16)
+    inputs[:, n // 2 :] = -rng.permuted(inputs[:, : n // 2], axis=1)
     inputs[:, -1] -= rng.integers(0, 2, 20).astype(np.int16)
-    data = db.Dataset(inputs, data.labels, 2)
-    single = np.ones((9, 2000), np.float32) @ inputs.astype(np.float32).T
+    data = db.Dataset(inputs, 2 * rng.integers(0, 2, 20) - 1, 2)
+    single = np.ones((3, n), np.float32) @ inputs.astype(np.float32).T
     assert np.any((single[0] >= 0) != (inputs.sum(axis=1, dtype=np.int64) >= 0))
-    ones = db.Solution(network, [np.ones((9, 2000), np.int8), np.ones((1, 9), np.int8)])
+    ones = db.Solution(network, [np.ones((3, n), np.int8), np.ones((1, 3), np.int8)])
     walk = Walk.through([ones.flat, -ones.flat], no_ties(network))
     expected = [naive_errors(ones, data), naive_errors(db.Solution(network, [-w for w in ones.weights]), data)]
     assert np.array_equal(error_counts(network, data, walk), expected)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 import binland as bl
 import deepbridge as db
@@ -69,11 +70,40 @@ def test_files_are_found_in_a_folder_given_or_set(originals, monkeypatch, name, 
     assert np.array_equal(db.load(name)[0].inputs, train.inputs)
 
 
+def by_hand(train, test):
+    """Zero mean, unit variance, channel by channel, of the train images."""
+    mean, std = train.mean(axis=(0, 2, 3), keepdims=True), train.std(axis=(0, 2, 3), keepdims=True)
+    return (train - mean) / std, (test - mean) / std
+
+
+def test_images_and_labels_are_those_of_the_files(originals):
+    octets = [gzip.decompress((originals / "mnist" / name).read_bytes()) for name in files._IDX]
+    images = [np.frombuffer(part, np.uint8)[16:].reshape(-1, 1, 5, 6) for part in octets[::2]]
+    labels = [np.frombuffer(part, np.uint8)[8:] for part in octets[1::2]]
+    for found, expected, classes in zip(db.load("mnist", folder=originals), by_hand(*images), labels, strict=True):
+        assert np.abs(found.inputs * found.scale - expected).max() < 1 / 4000
+        assert np.array_equal(found.labels, classes)
+    folder = originals / "cifar10" / "cifar-10-batches-py"
+    batches = [pickle.loads((folder / name).read_bytes()) for name in ("data_batch_3", "test_batch")]
+    images = [batch[b"data"].reshape(-1, 3, 32, 32) for batch in batches]  # red, green, blue; row by row
+    for found, expected, batch in zip(
+        db.load("cifar10", folder=originals, batches=(3,)), by_hand(*images), batches, strict=True
+    ):
+        assert np.abs(found.inputs * found.scale - expected).max() < 1 / 4000
+        assert found.labels.tolist() == batch[b"labels"]
+
+
+def test_a_damaged_member_of_the_archive_is_refused(originals):
+    (originals / "cifar10" / "cifar-10-batches-py" / "data_batch_2").write_bytes(b"damaged")
+    with pytest.raises(DataError, match="data_batch_2: is not the original"):
+        db.load("cifar10", folder=originals)
+
+
 def test_some_batches_of_cifar10(originals):
     train, _ = db.load("cifar10", folder=originals, batches=(2, 4))
     assert train.n_patterns == 40
-    for bad in ((), (1, 1), (6,)):
-        with pytest.raises(InvalidInputError, match="numbers from 1 to 5"):
+    for bad in ((), (1, 1), (6,), 1):
+        with pytest.raises(InvalidInputError, match="different numbers from 1 to 5"):
             db.load("cifar10", folder=originals, batches=bad)
 
 
@@ -135,10 +165,17 @@ def test_subsets_have_the_same_number_of_every_class(originals):
     again = db.load("mnist", folder=originals, per_class=3, test_per_class=1, seed=0)
     other = db.load("mnist", folder=originals, per_class=3, test_per_class=1, seed=1)
     assert np.array_equal(train.inputs, again[0].inputs)
+    more = db.load("mnist", folder=originals, per_class=2, test_per_class=1, seed=0)
+    assert np.array_equal(_places(more[1]), _places(test))  # train images do not decide which test images are drawn
     assert not np.array_equal(train.inputs, other[0].inputs)
     assert np.abs((train.inputs * train.scale).mean()) < 1e-3
     with pytest.raises(InvalidInputError, match="class 0 has only 4 images"):
         db.load("mnist", folder=originals, per_class=5)
+
+
+def _places(data):
+    """Which images these are, whatever their scale."""
+    return [np.argsort(row, kind="stable").tolist() for row in data.inputs.reshape(data.n_patterns, -1)]
 
 
 def test_parity_is_a_binary_task():
@@ -155,7 +192,11 @@ def test_parity_is_a_binary_task():
 def test_digits_come_with_scikit_learn():
     train, test = db.load("digits")
     assert train.inputs.shape == (1297, 1, 8, 8)
-    assert test.n_patterns == 500
+    images, labels = load_digits(return_X_y=True)
+    halves = by_hand(*np.split(images.reshape(-1, 1, 8, 8), [1297]))
+    for found, expected, classes in zip((train, test), halves, np.split(labels, [1297]), strict=True):
+        assert np.abs(found.inputs * found.scale - expected).max() < 1 / 4000
+        assert np.array_equal(found.labels, classes)
 
 
 @needs_files
@@ -199,6 +240,7 @@ def test_random_labels_are_independent_of_the_true_ones():
     drawn = train.with_random_labels(0)
     assert np.array_equal(drawn.inputs, train.inputs)
     assert 0.05 < np.mean(drawn.labels == train.labels) < 0.15
+    assert np.bincount(drawn.labels).min() > 90
     patterns = bl.Patterns.random(50, 4, 0)
     assert np.array_equal(
         db.Dataset.from_patterns(patterns).with_random_labels(3).labels, patterns.with_random_labels(3).labels

@@ -28,18 +28,24 @@ ALGORITHMS = {
 
 def drawn(name, n_patterns=23):
     network, shape, n_classes = NETWORKS[name]
-    return network, random_data(np.random.default_rng(1), shape, n_classes, n_patterns)
+    data = random_data(np.random.default_rng(1), shape, n_classes, n_patterns)
+    return network, db.Dataset(data.inputs, data.labels, n_classes, scale=0.37)
+
+
+def first_latents(network, algorithm, rng):
+    """Xavier's uniform draw, of double precision; fans of a convolution count the positions of its filter."""
+    latents = []
+    for shape in network.weight_shapes:
+        positions = math.prod(shape[2:])
+        b = algorithm.init_width * math.sqrt(6 / (shape[1] * positions + shape[0] * positions))
+        latents.append(torch.tensor(np.clip(rng.uniform(-b, b, shape), -algorithm.clip, algorithm.clip)))
+    return latents
 
 
 def by_autograd(network, data, algorithm, seed, make_optimizer):
     """The same draws, one network, autograd, double precision."""
     _, rng = generator(seed, "fit").spawn(2)
-    latents = [
-        rng.uniform(-b, b, layer.weight_shape)
-        for layer in network.layers
-        for b in [algorithm.init_width * math.sqrt(6 / (layer.fan_in + layer.fan_out))]
-    ]
-    latents = [torch.tensor(np.clip(layer, -algorithm.clip, algorithm.clip)) for layer in latents]
+    latents = first_latents(network, algorithm, rng)
     orders = [rng.permutation(data.n_patterns) for _ in range(algorithm.epochs)]
     rates = [
         algorithm.learning_rate * math.prod(f for start, f in algorithm.learning_rate_steps if epoch >= start)
@@ -47,7 +53,7 @@ def by_autograd(network, data, algorithm, seed, make_optimizer):
     ]
     return naive.train(
         latents,
-        torch.tensor(data.inputs * data.scale, dtype=torch.float64),
+        torch.tensor(data.inputs, dtype=torch.float64),
         torch.tensor(data.classes),
         orders,
         algorithm.batch_size,
@@ -56,6 +62,7 @@ def by_autograd(network, data, algorithm, seed, make_optimizer):
         algorithm.ste_window,
         algorithm.clip,
         algorithm.output_scale,
+        data.scale,
     )
 
 
@@ -70,6 +77,89 @@ def test_training_is_that_of_autograd_and_torch_optimisers(name, kind):
     found = training.fit(network, data, algorithm, 5, dtype="float64")
     for a, b in zip(found.latents, expected, strict=True):
         assert np.abs(a - b.numpy()).max() < 1e-6  # latents are handed out in single precision
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("form", ["in_gradient", "after_batch", "after_epoch"])
+def test_replicas_are_those_of_a_loop_over_networks(optimizer, form):
+    network, data = drawn("classes")
+    rate = 0.5 if optimizer == "sgd" else 0.02
+    algorithm = db.RSGD(
+        epochs=3, batch_size=7, replicas=3, coupling=0.5, coupling_growth=1.1, coupling_form=form,
+        learning_rate=rate, optimizer=optimizer,
+    )  # fmt: skip
+    streams = generator(5, "fit").spawn(4)[1:]
+    replicas = [[w.requires_grad_() for w in first_latents(network, algorithm, rng)] for rng in streams]
+    make = torch.optim.Adam if optimizer == "adam" else torch.optim.SGD
+    optimizers = [make(replica, lr=rate) for replica in replicas]
+    inputs, classes = torch.tensor(data.inputs).double(), torch.tensor(data.classes)
+
+    def deviations():
+        means = [sum(layers).detach() / 3 for layers in zip(*replicas, strict=True)]
+        return [[(w - mean).detach() for w, mean in zip(replica, means, strict=True)] for replica in replicas]
+
+    def pull(strength):
+        with torch.no_grad():
+            for replica, away in zip(replicas, deviations(), strict=True):
+                for w, d in zip(replica, away, strict=True):
+                    w -= strength * d
+
+    for epoch in range(3):
+        gamma = 0.5 * 1.1**epoch
+        orders = [torch.as_tensor(rng.permutation(data.n_patterns)).split(7) for rng in streams]
+        for batches in zip(*orders, strict=True):
+            away = deviations()
+            for replica, step, batch, apart in zip(replicas, optimizers, batches, away, strict=True):
+                step.zero_grad()
+                z = naive.logits(replica, inputs[batch], input_scale=data.scale)
+                torch.nn.functional.cross_entropy(z, classes[batch]).backward()
+                for w, d in zip(replica, apart, strict=True):
+                    w.grad += gamma * d * (form == "in_gradient")
+                step.step()
+                with torch.no_grad():
+                    for w in replica:
+                        w.clamp_(-1, 1)
+            if form == "after_batch":
+                pull(rate * gamma)
+        if form == "after_epoch":
+            pull(rate * gamma)
+    found = training.fit(network, data, algorithm, 5, dtype="float64")
+    centre = [sum(layers).detach().numpy() / 3 for layers in zip(*replicas, strict=True)]
+    for a, b in zip(found.latents, centre, strict=True):
+        assert np.abs(a - b).max() < 1e-6
+
+
+@pytest.mark.parametrize(("first", "second"), [("sgd", "adam"), ("adam", "adam"), ("adam", "sgd")])
+def test_an_adversarial_start_is_a_training_on_random_labels_before(first, second):
+    """With an optimiser of its own, that is forgotten, and steps of the rate that count from the second phase."""
+    network, data = drawn("classes")
+    algorithm = db.ADV(
+        epochs=3, pretrain_epochs=2, learning_rate=0.03, pretrain_learning_rate=0.05, optimizer=second,
+        pretrain_optimizer=first, learning_rate_steps=((1, 0.5),), batch_size=7,
+    )  # fmt: skip
+    labels, rng = generator(5, "fit").spawn(2)
+    latents = first_latents(network, algorithm, rng)
+    orders = [rng.permutation(data.n_patterns) for _ in range(5)]
+    inputs, scale = torch.tensor(data.inputs).double(), {"input_scale": data.scale}
+    makers = {"adam": torch.optim.Adam, "sgd": lambda p: torch.optim.SGD(p, lr=1.0)}
+    noise = torch.tensor(labels.integers(3, size=data.n_patterns))
+    latents = naive.train(latents, inputs, noise, orders[:2], 7, makers[first], [0.05] * 2, **scale)
+    rates = [0.03, 0.015, 0.015]
+    latents = naive.train(latents, inputs, torch.tensor(data.classes), orders[2:], 7, makers[second], rates, **scale)
+    found = training.fit(network, data, algorithm, 5, dtype="float64")
+    for a, b in zip(found.latents, latents, strict=True):
+        assert np.abs(a - b.numpy()).max() < 1e-6
+
+
+def test_defaults_are_those_of_the_paper():
+    """Appendix B, two hidden layers on MNIST: rate 10, 1000 epochs, batches of 100, 5 replicas; Xavier."""
+    for algorithm in (db.SGD(), db.RSGD(), db.ADV()):
+        assert (algorithm.learning_rate, algorithm.epochs, algorithm.batch_size) == (10.0, 1000, 100)
+        assert (algorithm.init_width, algorithm.clip, algorithm.ste_window, algorithm.output_scale) == (1, 1, 1, 1)
+        assert (algorithm.optimizer, algorithm.learning_rate_steps) == ("sgd", ())
+    assert (db.RSGD().replicas, db.RSGD().coupling, db.RSGD().coupling_growth) == (5, 0.002, 1.002)
+    adv = db.ADV()
+    assert (adv.pretrain_epochs, adv.pretrain_learning_rate, adv.pretrain_optimizer) == (1000, 10.0, "sgd")
 
 
 @pytest.mark.parametrize("name", ["binary", "classes", "convnet"])
@@ -152,22 +242,29 @@ def test_a_start_is_kept_where_nothing_is_learned():
     start = tuple(rng.uniform(-2, 2, shape).astype(np.float32) for shape in network.weight_shapes)
     found = training.fit(network, data, db.SGD(epochs=0), 0, start)
     assert all(np.array_equal(a, np.clip(b, -1, 1)) for a, b in zip(found.latents, start, strict=True))
-    with pytest.raises(InvalidInputError, match="start of shapes"):
+    with pytest.raises(InvalidInputError, match="start have the shapes"):
         training.fit(network, data, db.SGD(epochs=0), 0, start[:1])
 
 
-@pytest.mark.parametrize("kind", ["SGD", "Adam", "RSGD", "ADV"])
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "RSGD", "ADV", "stopping"])
 def test_a_killed_training_goes_on_from_its_checkpoint(kind, tmp_path, monkeypatch):
     network, data = drawn("convnet")
     algorithm = {
         **ALGORITHMS,
         "RSGD": db.RSGD(epochs=4, replicas=2, learning_rate=0.1, optimizer="adam", coupling=0.1),
         "ADV": db.ADV(epochs=2, pretrain_epochs=2, learning_rate=0.01, pretrain_learning_rate=0.5, optimizer="adam"),
+        "stopping": db.SGD(epochs=12, learning_rate=1.0, stop_at_zero_error=True),
     }[kind]
+    if kind == "stopping":
+        network, data = db.BinaryMLP(30, (11,)), random_data(np.random.default_rng(0), (30,), 2, 12)
     whole = training.fit_many(network, data, algorithm, [0, 1])
+    if kind == "stopping":
+        assert len({np.count_nonzero(~np.isnan(s.history)) for s in whole}) == 2
     file = tmp_path / "run.pt"
     step, calls = training._Runs.epoch, []
     total = algorithm.epochs + getattr(algorithm, "pretrain_epochs", 0)
+    if kind == "stopping":
+        total = max(np.count_nonzero(~np.isnan(s.history)) for s in whole)
     for killed_at in range(1, total):
 
         def dying(self, limit=killed_at):
@@ -183,26 +280,46 @@ def test_a_killed_training_goes_on_from_its_checkpoint(kind, tmp_path, monkeypat
     monkeypatch.setattr(training._Runs, "epoch", step)
     resumed = training.fit_many(network, data, algorithm, [0, 1], checkpoint=file, checkpoint_seconds=0)
     for a, b in zip(resumed, whole, strict=True):
-        assert np.array_equal(a.history, b.history)
+        assert np.array_equal(a.history, b.history, equal_nan=True)
         assert all(np.array_equal(x, y) for x, y in zip(a.latents, b.latents, strict=True))
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["run.pt"]
+    monkeypatch.setattr(training._Runs, "epoch", None)  # all is done: nothing is trained again
+    again = training.fit_many(network, data, algorithm, [0, 1], checkpoint=file)
+    assert all(np.array_equal(a.flat, b.flat) for a, b in zip(again, whole, strict=True))
 
 
-def test_a_foreign_or_damaged_checkpoint_is_refused(tmp_path, monkeypatch):
+def test_a_foreign_or_damaged_checkpoint_is_refused(tmp_path):
     network, data = drawn("binary")
     file = tmp_path / "run.pt"
-    monkeypatch.setattr(training._Runs, "finished", property(lambda self: self._epoch == 1))
-    monkeypatch.setattr("deepbridge.checkpoints.Checkpoint.remove", lambda self: None)
-    training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=file, checkpoint_seconds=0)
-    with pytest.raises(InvalidInputError, match="another training \\(other seeds\\)"):
-        training.fit(network, data, ALGORITHMS["SGD"], 1, checkpoint=file)
-    with pytest.raises(InvalidInputError, match="algorithm"):
-        training.fit(network, data, ALGORITHMS["Adam"], 0, checkpoint=file)
+    start = tuple(np.zeros(shape, np.float32) for shape in network.weight_shapes)
+    training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=file)
+    others = db.Dataset(-data.inputs, data.labels, 2, data.scale)
+    scaled = db.Dataset(data.inputs, data.labels, 2, 1.0)
+    for changed, what in (
+        ((network, data, ALGORITHMS["SGD"], 1), "seeds"),
+        ((network, data, ALGORITHMS["Adam"], 0), "algorithm"),
+        ((network, others, ALGORITHMS["SGD"], 0), "data"),
+        ((network, scaled, ALGORITHMS["SGD"], 0), "data"),
+        ((network, data, ALGORITHMS["SGD"], 0, start), "start"),
+        ((db.BinaryMLP(12, (9, 7)), data, ALGORITHMS["SGD"], 0), "network"),
+    ):
+        with pytest.raises(InvalidInputError, match=f"another training \\(other {what}\\)"):
+            training.fit(*changed, checkpoint=file)
+    with pytest.raises(InvalidInputError, match="other dtype"):
+        training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=file, dtype="float64")
     octets = file.read_bytes()
-    for damaged in (b"", b"nonsense", octets[: len(octets) // 2]):
+    rng = np.random.default_rng(0)
+    damages = [b"", b"nonsense", octets[: len(octets) // 2], octets + b"x"]
+    for place in rng.integers(len(octets), size=20):
+        damages.append(octets[:place] + bytes([octets[place] ^ 1]) + octets[place + 1 :])
+    for damaged in damages:
         file.write_bytes(damaged)
-        with pytest.raises(StoreError, match=r"run\.pt: cannot be read as a checkpoint"):
+        with pytest.raises(StoreError, match=r"run\.pt: is not a whole checkpoint"):
             training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=file)
+
+
+def test_sizes_of_numpy_are_the_same_network():
+    assert repr(db.BinaryMLP(np.int64(5), [np.int32(3)])) == repr(db.BinaryMLP(5, (3,)))
 
 
 def test_bad_arguments_are_one_clear_line():
@@ -213,10 +330,17 @@ def test_bad_arguments_are_one_clear_line():
         training.fit(network, data, db.SGD(epochs=0), 0, device="gpu")
     with pytest.raises(InvalidInputError, match="dtype='float16'"):
         training.fit(network, data, db.SGD(epochs=0), 0, dtype="float16")
-    with pytest.raises(InvalidInputError, match="seeds is empty"):
-        training.fit_many(network, data, db.SGD(epochs=0), [])
     with pytest.raises(InvalidInputError, match="3 classes need 3"):
         training.fit(network, drawn("classes")[1], db.SGD(epochs=0), 0)
+    for wrong in (3, [], np.zeros((0,))):
+        with pytest.raises(InvalidInputError, match="seeds="):
+            training.fit_many(network, data, db.SGD(epochs=0), wrong)
+    assert len(training.fit_many(network, data, db.SGD(epochs=0), np.arange(2))) == 2
+    for wrong in (5, [[1], [2, 3]], "start"):
+        with pytest.raises(InvalidInputError, match="start"):
+            training.fit(network, data, db.SGD(epochs=0), 0, wrong)
+    with pytest.raises(InvalidInputError, match="learning rate at epoch 1"):
+        db.SGD(learning_rate_steps=((0, 1e9), (1, 1e9)))
     for bad in ({"optimizer": "lbfgs"}, {"learning_rate_steps": ((3, 0.5), (2, 0.5))}, {"learning_rate_steps": "x"}):
         with pytest.raises(InvalidInputError, match=next(iter(bad))):
             db.SGD(**bad)
