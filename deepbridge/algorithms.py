@@ -41,7 +41,11 @@ class SGD(shallow.SGD):
 
     def rate(self, epoch: int) -> float:
         """Learning rate at an epoch."""
-        return scaled(self.learning_rate, self.learning_rate_steps, epoch)
+        rate = self.learning_rate
+        for start, factor in self.learning_rate_steps:
+            if epoch >= start:
+                rate *= factor
+        return rate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +76,33 @@ class ADV(shallow.ADV, SGD):
     pretrain_learning_rate: float = 10.0
     pretrain_optimizer: Optimizer = "sgd"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_optimizer("pretrain_optimizer", self.pretrain_optimizer)
+
+
+Algorithm = SGD | RSGD | ADV
+
+
+def as_deep(algorithm: shallow.Algorithm) -> Algorithm:
+    """The algorithm of this package with the same settings; raises InvalidInputError on anything else."""
+    shallow.check_algorithm(algorithm)
+    if isinstance(algorithm, SGD):
+        return algorithm
+    kinds: list[type[SGD]] = [RSGD, ADV, SGD]
+    kind = next(kind for kind in kinds if isinstance(algorithm, getattr(shallow, kind.__name__)))
+    return kind(**vars(algorithm))
+
+
+def check_optimizer(name: str, value: object) -> None:
+    """Raise InvalidInputError unless it is the name of an optimiser."""
+    if value not in ("sgd", "adam"):
+        raise InvalidInputError(f'{name}={value!r} is not "sgd" or "adam"')
+
 
 def check_deep(algorithm: SGD) -> None:
     """Raise InvalidInputError unless the additional settings are in range."""
-    for name in ("optimizer", "pretrain_optimizer"):
-        if getattr(algorithm, name, "sgd") not in ("sgd", "adam"):
-            raise InvalidInputError(f'{name}={getattr(algorithm, name)!r} is not "sgd" or "adam"')
+    check_optimizer("optimizer", algorithm.optimizer)
     positive_int("history_every", algorithm.history_every)
     steps = algorithm.learning_rate_steps
     message = f"learning_rate_steps={steps!r} is not a list of pairs [epoch, factor] with increasing epochs"
@@ -93,11 +118,3 @@ def check_deep(algorithm: SGD) -> None:
     object.__setattr__(algorithm, "learning_rate_steps", tuple(checked))
     for epoch, _ in checked:
         positive(f"learning rate at epoch {epoch}", algorithm.rate(epoch))
-
-
-def scaled(rate: float, steps: Steps, epoch: int) -> float:
-    """The rate times the factors of all steps up to an epoch."""
-    for start, factor in steps:
-        if epoch >= start:
-            rate *= factor
-    return rate

@@ -93,7 +93,7 @@ def _classes(network: Network, x: Tensor, layers: list[Tensor], thresholds: list
     """(K, P) predicted classes of inputs (P, ...), the first layer in the type of x."""
     last = len(layers) - 1
     for k, (layer, weights) in enumerate(zip(network.layers, layers, strict=True)):
-        rows = _patches(layer, x)  # (K or 1, P * positions, fan-in)
+        rows = _patches(layer, x if k > 0 else x[None])  # (K or 1, P * positions, fan-in)
         if k == 0:
             delta = torch.matmul(rows, weights.to(x.dtype).transpose(1, 2))
         else:
@@ -118,13 +118,11 @@ def _signs(positive: Tensor) -> Tensor:
 
 
 def _patches(layer: Layer, x: Tensor) -> Tensor:
-    """Inputs of a layer as rows (K or 1, P * positions, fan-in); x (P, ...) or (K, P, ...)."""
+    """Inputs of a layer, x (K or 1, P, ...), as rows (K or 1, P * positions, fan-in)."""
     if not isinstance(layer, Conv):
-        flat = x.flatten(2) if x.dim() == 5 or (x.dim() == 3 and x.dtype == torch.int8) else x.flatten(1)[None]
-        return flat
-    images = x if x.dim() == 5 else x[None]
-    windows = images.unfold(3, layer.size, 1).unfold(4, layer.size, 1)  # (K, P, C, R, S, size, size)
-    return windows.permute(0, 1, 3, 4, 2, 5, 6).reshape(len(images), -1, layer.fan_in)
+        return x.flatten(2)
+    windows = x.unfold(3, layer.size, 1).unfold(4, layer.size, 1)  # (K, P, C, R, S, size, size)
+    return windows.permute(0, 1, 3, 4, 2, 5, 6).reshape(len(x), -1, layer.fan_in)
 
 
 def product(x: Tensor, weights: Tensor, arithmetic: str) -> Tensor:

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from binland.algorithms import ADV, RSGD, Algorithm
-from deepbridge.algorithms import scaled
+from deepbridge.algorithms import ADV, RSGD, Algorithm
 from deepbridge.binary import signs_into, straight_through
 from deepbridge.networks import Conv, Dense, Network
 
@@ -41,10 +40,9 @@ class Descent:
         if phase < 0:
             assert isinstance(algorithm, ADV)
             self._rate = algorithm.pretrain_learning_rate
-            optimizer = getattr(algorithm, "pretrain_optimizer", "sgd")
+            optimizer = algorithm.pretrain_optimizer
         else:
-            self._rate = scaled(algorithm.learning_rate, getattr(algorithm, "learning_rate_steps", ()), phase)
-            optimizer = getattr(algorithm, "optimizer", "sgd")
+            self._rate, optimizer = algorithm.rate(phase), algorithm.optimizer
         if epoch in (0, pretrained) or (optimizer == "adam") != (self._adam is not None):
             self._adam = torch.optim.Adam(self.latents, fused=True) if optimizer == "adam" else None
         if self._adam is not None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 from torch import Tensor
 
-from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm, positive
+from binland import algorithms as shallow
+from binland.algorithms import positive
 from binland.bits import Signs, as_signs
 from binland.console import errors
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
+from deepbridge.algorithms import ADV, RSGD, Algorithm, as_deep
 from deepbridge.checkpoints import Checkpoint
 from deepbridge.counting import Walk, no_ties
 from deepbridge.data import Dataset, random_classes
@@ -35,7 +36,7 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 def fit(
     network: Network,
     data: Dataset | Patterns,
-    algorithm: Algorithm,
+    algorithm: shallow.Algorithm,
     seed: Seed,
     start: Latents | None = None,
     *,
@@ -55,7 +56,7 @@ def fit(
 def fit_many(
     network: Network,
     data: Dataset | Patterns,
-    algorithm: Algorithm,
+    algorithm: shallow.Algorithm,
     seeds: Sequence[Seed],
     start: Latents | None = None,
     *,
@@ -78,15 +79,15 @@ def fit_many(
     checkpoint of another run.
     """
     dataset = check_fit(network, data)
-    check_algorithm(algorithm)
+    deep = as_deep(algorithm)
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise InvalidInputError(f"dtype={dtype!r} is not one of {', '.join(DTYPES)}")
     if not isinstance(seeds, Iterable) or not (seeds := list(seeds)):
         raise InvalidInputError(f"seeds={seeds!r} is empty or not a list; give one seed per run")
     positive("checkpoint_seconds", checkpoint_seconds, zero=True)
-    n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
+    n_replicas = deep.replicas if isinstance(deep, RSGD) else 1
     streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
-    runs = _Runs(network, dataset, algorithm, streams, start, as_device(device), DTYPES[dtype])
+    runs = _Runs(network, dataset, deep, streams, start, as_device(device), DTYPES[dtype])
     saved = Checkpoint(checkpoint, checkpoint_seconds, runs.identity)
     runs.restore(saved.load())
     with (
@@ -153,7 +154,7 @@ class _Runs:
             self._descent.step(self._inputs, labels.gather(1, batch), batch)
         self._descent.end_epoch()
         self._epoch += 1
-        if epoch >= 0 and ((epoch + 1) % getattr(algorithm, "history_every", 1) == 0 or epoch + 1 == algorithm.epochs):
+        if epoch >= 0 and ((epoch + 1) % algorithm.history_every == 0 or epoch + 1 == algorithm.epochs):
             self._look(epoch)
 
     def _look(self, epoch: int) -> None:
@@ -222,7 +223,7 @@ def _stacked(
 ) -> list[NDArray[np.float64]]:
     """First latents (R, *weight_shape) of each layer: drawn, or the start for everybody; clipped."""
     if start is None:
-        drawn = [[_xavier(layer, algorithm.init_width, rng) for layer in network.free_layers] for rng in streams]
+        drawn = [[_drawn(layer, algorithm, rng) for layer in network.free_layers] for rng in streams]
         layers = [np.stack(layer) for layer in zip(*drawn, strict=True)]
     else:
         given = checked_layers("start", start, network.weight_shapes, np.float64)
@@ -230,9 +231,9 @@ def _stacked(
     return [np.clip(layer, -algorithm.clip, algorithm.clip) for layer in layers]
 
 
-def _xavier(layer: Layer, width: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Uniform in [-b, b], b = width sqrt(6 / (fan-in + fan-out))."""
-    bound = width * math.sqrt(6 / (layer.fan_in + layer.fan_out))
+def _drawn(layer: Layer, algorithm: Algorithm, rng: np.random.Generator) -> NDArray[np.float64]:
+    """First latents of one network, as Xavier's uniform distribution draws them."""
+    bound = algorithm.init_bound(layer.fan_in, layer.fan_out)
     return rng.uniform(-bound, bound, layer.weight_shape)
 
 
