@@ -41,6 +41,7 @@ def draw_paths(results: Results, size: int) -> Figure | None:
     axes[1].set_ylabel("train error (%) on random shortest paths")
     bends = "bend_state" in at and bool((at["bend_state"] == DONE).any())
     axes[1].set_ylim(0, (MORE_ROOM if bends else ROOM) * max(axes[1].get_ylim()[1], 0.01))
+    axes[1].set_yticks([tick for tick in axes[1].get_yticks() if tick <= 100])
     axes[1].legend(fontsize=7, loc="upper left")
     if bends:
         inset = axes[1].inset_axes((0.54, 0.61, 0.44, 0.33))
