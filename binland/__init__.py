@@ -1,7 +1,8 @@
 """Statistical physics of binary neural networks: how the solutions of a learning problem lie in weight space."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from binland.lazy import lazy
 
 if TYPE_CHECKING:
     from binland.algorithms import ADV, RSGD, SGD
@@ -25,7 +26,6 @@ _MODULES = {
     "symmetry": ("Alignment", "align"),
     "training": ("fit",),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "ADV",
@@ -53,14 +53,4 @@ __all__ = [
     "shortest_path",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Public names on first use: numba takes a second to import, and the command line is to answer at once."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'binland' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"binland.{_HOME[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy(__name__, _MODULES, globals())

@@ -62,9 +62,7 @@ def sweep(
     count = default_workers() if workers is None else workers
     chosen, table = _part(part), chosen_profile(smoke, profile)
     if workers is not None and scheduler is not None:
-        raise InvalidInputError(
-            "--workers starts processes here, --scheduler uses those of a cluster; give one of them"
-        )
+        raise InvalidInputError("--workers starts processes here, --scheduler uses those of a cluster; give one")
     if dry_run:
         _dry_run(config, out, table, extend, retry_failed, chosen, count)
         return
@@ -82,13 +80,12 @@ def sweep(
     except KeyboardInterrupt:
         errors.print(f"interrupted; what is done is in {out}, run the same command to go on", markup=False)
         sys.exit(130)
+    typer.echo(f"{out}: {reporter.summary()}")
     states = store.states()
     failed = sum(states[task] == FAILED for task in of_part(list(states), chosen))
-    typer.echo(f"{out}: {reporter.summary()}")
     if failed:
-        errors.print(
-            f"{failed} task(s) failed; `binland status {out}` shows why, --retry-failed tries them again", markup=False
-        )
+        advice = f"`binland status {out}` shows why, --retry-failed tries them again"
+        errors.print(f"{failed} task(s) failed; {advice}", markup=False)
         raise typer.Exit(1)
 
 

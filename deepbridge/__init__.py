@@ -1,7 +1,8 @@
 """Deep binary networks on torch: the same questions, words and result types as binland."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from binland.lazy import lazy
 
 if TYPE_CHECKING:
     from deepbridge.algorithms import ADV, RSGD, SGD
@@ -25,7 +26,6 @@ _MODULES = {
     "symmetry": ("Alignment", "align"),
     "training": ("fit", "fit_many"),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "ADV",
@@ -50,14 +50,4 @@ __all__ = [
     "shortest_path",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Public names on first use: torch takes seconds to import."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'deepbridge' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"deepbridge.{_HOME[name]}"), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy(__name__, _MODULES, globals())

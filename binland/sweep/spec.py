@@ -250,10 +250,11 @@ def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise InvalidInputError(f"{path}: not valid TOML: {_one_line(str(error))}") from None
     found = {name: settings.pop(name) for name in PROFILES if name in settings}
-    specs: dict[str | None, SweepSpec] = {None: check_settings(settings, str(path))}
     for name, overrides in found.items():
         if not isinstance(overrides, dict):
             raise InvalidInputError(f"{path}: {name} = {overrides!r} is not a table of settings to override")
+    specs: dict[str | None, SweepSpec] = {None: check_settings(settings, str(path))}
+    for name, overrides in found.items():
         specs[name] = check_settings(_merged(settings, overrides), f"{path} with [{name}]")
     if profile not in specs:
         tables = ", ".join(f"[{name}]" for name in found) or "none"

@@ -1,0 +1,23 @@
+"""Public names of a package that are imported at first use: numba and torch take seconds, the command line none."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazy(
+    package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines."""
+    home = {name: module for module, names in modules.items() for name in names}
+
+    def get(name: str) -> Any:
+        if name not in home:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = namespace[name] = getattr(import_module(f"{package}.{home[name]}"), name)
+        return value
+
+    def names() -> list[str]:
+        return sorted({*namespace, *home})
+
+    return get, names
