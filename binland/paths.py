@@ -1,5 +1,6 @@
 """Hamming distance, random shortest paths with the error after every flip, barriers and paths with one bend."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.algorithms import SGD, Algorithm, check_algorithm
+from binland.bits import Signs
 from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
 from binland.models import Solution, check_solutions
@@ -56,6 +58,12 @@ class Barrier:
 
     samples: NDArray[np.float64]
     profile: NDArray[np.float64]
+
+    @classmethod
+    def over(cls, paths: Sequence[Path]) -> "Barrier":
+        """Of paths with errors at the same places."""
+        profile = np.sum([path.error_counts for path in paths], axis=0) / (len(paths) * paths[0].n_patterns)
+        return cls(np.array([path.barrier for path in paths]), profile)
 
     @property
     def mean(self) -> float:
@@ -141,9 +149,7 @@ def barrier(start: Solution, end: Solution, patterns: Patterns, orders: int = 5,
     check_same(start, end)
     streams = generator(seed, "barrier").spawn(positive_int("orders", orders))
     walker, differing = Walker(start, patterns), _differing(start, end)
-    paths = [_path(walker, differing, stream) for stream in streams]
-    total = np.sum([path.error_counts for path in paths], axis=0)
-    return Barrier(np.array([path.barrier for path in paths]), total / (orders * patterns.n_patterns))
+    return Barrier.over([_path(walker, differing, stream) for stream in streams])
 
 
 def optimized_path(
@@ -187,10 +193,15 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
     the algorithm's random initialisation, which is its mean size.
     """
     machine = start.machine
-    signs = np.array(start.weights).reshape(-1)
-    differing = _differing(start, end)
-    chosen = generator(seed, "midpoint").permutation(differing)[: len(differing) // 2]
-    signs[chosen] *= -1
+    signs = midpoint_signs(start.weights.reshape(-1), end.weights.reshape(-1), seed)
     known = [np.abs(ending.latents).mean() for ending in (start, end) if ending.latents is not None]
     size = np.mean(known) if known else algorithm.init_bound(machine.n_inputs, machine.n_hidden) / 2
     return (signs * np.float32(size)).astype(np.float32).reshape(machine.weight_shape)
+
+
+def midpoint_signs(start: Signs, end: Signs, seed: Seed) -> Signs:
+    """(n,) `start` with a random half of the differing signs taken from `end` (half rounded down)."""
+    signs = start.copy()
+    differing = np.flatnonzero(start != end)
+    signs[generator(seed, "midpoint").permutation(differing)[: len(differing) // 2]] *= -1
+    return signs

@@ -133,7 +133,7 @@ class _State:
                 errors=np.array([count_words(self.machine, words, self.patterns) for words in self.words])
                 / self.patterns.n_patterns,
                 history=history[:, 1:],
-                spread=_mean_distance(signs),
+                spread=mean_distance(signs),
             )
         centre = latents.mean(axis=0).reshape(shape)
         return Solution(self.machine, as_signs(centre), centre, history[:, 0], replicas, self.algorithm)
@@ -179,7 +179,7 @@ def _checked_start(machine: Machine, start: Latents) -> Latents:
     return latents.reshape(machine.n_hidden, machine.n_inputs)
 
 
-def _mean_distance(signs: Signs) -> float:
-    """Mean Hamming distance between two of the replicas (R, H, N), as a fraction; 0 for one replica."""
+def mean_distance(signs: Signs) -> float:
+    """Mean Hamming distance between two of the replicas (R, ...), as a fraction; 0 for one replica."""
     pairs = [(a, b) for a in range(len(signs)) for b in range(a)]
     return float(np.mean([np.mean(signs[a] != signs[b]) for a, b in pairs])) if pairs else 0.0

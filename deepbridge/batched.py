@@ -5,6 +5,7 @@ sums, whose rounding to bfloat16 at the end keeps every sign. The first layer's 
 their sums stay below 2^24, else float64. Convolutions are matrix products of patches, since faster algorithms round.
 """
 
+import math
 import time
 from functools import cache
 
@@ -172,8 +173,4 @@ def fastest(device: str) -> str:
 
 def _bytes_per_pattern(network: Network) -> int:
     """Of one network: patches and fields of its largest layer, with the copies that products make."""
-    sizes = []
-    for layer in network.layers:
-        positions = layer.field_shape[0] * layer.field_shape[1] if isinstance(layer, Conv) else 1
-        sizes.append(positions * (6 * layer.fan_in + 12 * layer.n_units))
-    return max(sizes)
+    return max(math.prod(layer.field_shape) * (6 * layer.fan_in + 12 * layer.n_units) for layer in network.layers)

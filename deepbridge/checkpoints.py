@@ -21,10 +21,10 @@ _HEAD = len(MAGIC) + 32  # then the SHA-256 of the rest
 class Checkpoint:
     """The file of one training, or none. identity: what the training is; a file of another one is refused."""
 
-    def __init__(self, path: str | Path | None, seconds: float, identity: Callable[[], dict[str, Any]]):
+    def __init__(self, path: str | Path | None, seconds: float, identity: dict[str, str]):
         self._path = None if path is None else Path(path)
         self._seconds = seconds
-        self._identity = "" if path is None else json.dumps(identity())
+        self._identity = json.dumps(identity)
         self._written = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:

@@ -170,9 +170,7 @@ class _First:
         return units, ((channels * layer.height + rows) * layer.width + columns) * self._block
 
     def begin(self, x: NDArray[np.int16]) -> NDArray[np.int32]:
-        layer = self._layer
-        size = layer.field_shape if isinstance(layer, Conv) else (1, 1)
-        fields = np.zeros((layer.n_units, *size, self._block), np.int32)
+        fields = np.zeros((self._layer.n_units, *self._layer.field_shape, self._block), np.int32)
         self._add(x, *self._start, 0, self._piece.weights.size, fields)
         return fields
 
@@ -188,10 +186,8 @@ class _First:
 
     def bits(self, fields: NDArray[np.int32], t: int) -> Words:
         assert self._thresholds is not None
-        layer = self._layer
-        pool, positions = (layer.pool, math.prod(layer.pooled_shape)) if isinstance(layer, Conv) else (1, 1)
-        out = aligned((self._block // WIDTH, positions * n_words(layer.n_units), WIDTH), np.uint64)
-        kernels.field_bits(fields, _at(self._thresholds, t), pool, np.empty(self._block, np.uint64), out)
+        out = _activations(self._layer, self._block // WIDTH)
+        kernels.field_bits(fields, _at(self._thresholds, t), self._layer.pool, np.empty(self._block, np.uint64), out)
         return out
 
 
@@ -199,7 +195,7 @@ class _Bits:
     """A layer behind the first, whose inputs are bits: packed weights (H, G), the channels of a position together."""
 
     def __init__(self, layer: Layer, before: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None):
-        self._layer, self._before, self._piece, self._thresholds = layer, before, piece, thresholds
+        self._layer, self._piece, self._thresholds = layer, piece, thresholds
         channels = before.n_units
         positions = layer.fan_in // channels
         by_position = piece.weights.reshape(layer.n_units, channels, positions).swapaxes(1, 2)
@@ -216,8 +212,7 @@ class _Bits:
 
     def signs(self, words: Words, x: Words, t: int) -> Words:
         layer = self._layer
-        groups = n_words(layer.n_units) * (math.prod(layer.pooled_shape) if isinstance(layer, Conv) else 1)
-        out = aligned((len(x), groups, WIDTH), np.uint64)
+        out = _activations(layer, len(x))
         if isinstance(layer, Conv):
             kernels.conv_signs(words, layer.fan_in // 2 + 1, layer.width, layer.size, layer.pool, x, out)
         else:
@@ -262,6 +257,11 @@ class _Plan:
             else:
                 kernels.classes_of_fields(fields[:, 0, 0], predicted)
             yield predicted
+
+
+def _activations(layer: Layer, stacks: int) -> Words:
+    """Room for what a layer hands on, (S, G, WIDTH): the words of each position."""
+    return aligned((stacks, math.prod(layer.pooled_shape) * n_words(layer.n_units), WIDTH), np.uint64)
 
 
 def _at(rows: NDArray[Any], t: int) -> NDArray[Any]:

@@ -19,7 +19,8 @@ from binland.rng import Seed, generator
 from deepbridge.files import Raw, read_cifar10, read_idx
 
 GRID = 2048  # steps of the inputs' standard deviation; a gray level is about 30 of them
-NAMES = ("mnist", "fashion-mnist", "cifar10", "digits")
+SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32), "digits": (1, 8, 8)}
+WITH_PARITY = ("mnist", "digits")
 DIGITS_TRAINED = 1297  # of 1797; the others are the test set
 _LARGEST_SUM = 2**31 - 1
 
@@ -154,7 +155,7 @@ def load(
     Raises InvalidInputError on unknown names and counts that the files do not have, DataError on missing files.
     """
     train, test = _raw(name, folder, batches)
-    if task not in ("classes", "parity") or (task == "parity" and name not in ("mnist", "digits")):
+    if task not in ("classes", "parity") or (task == "parity" and name not in WITH_PARITY):
         raise InvalidInputError(f'task={task!r} of {name} is not "classes", or "parity" for mnist and digits')
     train_rng, test_rng = generator(seed, "subset").spawn(2)
     train = _subset(train, per_class, "per_class", train_rng)
@@ -193,7 +194,7 @@ def _raw(name: str, folder: str | Path | None, batches: tuple[int, ...]) -> tupl
         images, classes = load_digits(return_X_y=True)
         images, classes = images.astype(np.uint8).reshape(-1, 1, 8, 8), classes.astype(np.int64)
         return (images[:DIGITS_TRAINED], classes[:DIGITS_TRAINED]), (images[DIGITS_TRAINED:], classes[DIGITS_TRAINED:])
-    raise InvalidInputError(f"name={name!r} is not one of {', '.join(NAMES)}")
+    raise InvalidInputError(f"name={name!r} is not one of {', '.join(SHAPES)}")
 
 
 def _subset(raw: Raw, per_class: int | None, argument: str, rng: np.random.Generator) -> Raw:

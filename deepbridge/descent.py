@@ -24,12 +24,12 @@ class Descent:
         """scale: of the inputs, which come as integers so that the sums of the first layer are exact."""
         self.latents = latents
         self._algorithm, self._replicas = algorithm, replicas
+        self._form = algorithm.coupling_form if isinstance(algorithm, RSGD) else ""
         self._convs = [layer for layer in network.layers if isinstance(layer, Conv)]
-        factors = [1 / math.sqrt(layer.fan_in) for layer in network.layers]  # from sums to pre-activations
-        factors[0] *= scale
-        self._factors = factors
+        self._factors = [1 / math.sqrt(layer.fan_in) for layer in network.layers]  # from sums to pre-activations
+        self._factors[0] *= scale
         count = len(self._convs)
-        self._chain = _Chain(network, algorithm, latents[count:], factors[count:], latents[0])
+        self._chain = _Chain(network, algorithm, latents[count:], self._factors[count:], latents[0])
         self._weights = [torch.empty_like(layer) for layer in latents]
         self._adam: torch.optim.Adam | None = None
         self._rate = self._pull = 0.0
@@ -52,10 +52,9 @@ class Descent:
     @torch.no_grad()
     def step(self, inputs: Tensor, classes: Tensor, batch: Tensor) -> None:
         """One mini-batch: rows batch (R, B) of the inputs (P, ...), with classes (R, B)."""
-        form = getattr(self._algorithm, "coupling_form", "")
         for layer, weights in zip(self.latents, self._weights, strict=True):
             signs_into(layer, weights)
-        if form == "in_gradient" and self._adam is None:
+        if self._form == "in_gradient" and self._adam is None:
             self._couple(self._rate * self._pull)
         count = len(self._convs)
         buffers = self._chain.buffers(batch.shape[1])
@@ -78,19 +77,19 @@ class Descent:
             # Fused Adam reads memory as it lies: gradients must lie as the latents do.
             gradients = [*(gradient.contiguous() for gradient in into), *self._chain.gradients(backs, buffers)]
             for layer, gradient in zip(self.latents, gradients, strict=True):
-                if form == "in_gradient" and self._pull > 0:
+                if self._form == "in_gradient" and self._pull > 0:
                     gradient = gradient.add_(self._deviation(layer), alpha=self._pull)
                 layer.grad = gradient
             self._adam.step()
         for layer in self.latents:
             layer.clamp_(-self._algorithm.clip, self._algorithm.clip)
-        if form == "after_batch":
+        if self._form == "after_batch":
             self._couple(self._rate * self._pull)
 
     @torch.no_grad()
     def end_epoch(self) -> None:
         """Pull once an epoch, if that is the form of the coupling."""
-        if getattr(self._algorithm, "coupling_form", "") == "after_epoch":
+        if self._form == "after_epoch":
             self._couple(self._rate * self._pull)
 
     def _couple(self, pull: float) -> None:
@@ -151,8 +150,7 @@ class _Chain:
         self._factors = factors
         ones = like.new_ones(len(like), *network.layers[-1].weight_shape)
         self._fixed = [ones] if network.fixed_output else []
-        self._gradients = [torch.empty(0)] * len(latents)
-        self._shapes = [layer.shape for layer in latents]
+        self._latents, self._gradients = latents, list[Tensor]()
         self._buffers: dict[int, _Buffers] = {}
 
     def buffers(self, batch: int) -> _Buffers:
@@ -187,10 +185,9 @@ class _Chain:
 
     def gradients(self, backs: list[Tensor], buffers: _Buffers) -> list[Tensor]:
         """Gradients with respect to the weights, for optimisers that need them."""
-        for k, shape in enumerate(self._shapes):
-            if not self._gradients[k].numel():
-                self._gradients[k] = self._like.new_empty(shape)
-            torch.bmm(backs[k + 1].transpose(1, 2), buffers.inputs[k], out=self._gradients[k])
+        self._gradients = self._gradients or [torch.empty_like(layer) for layer in self._latents]
+        for k, gradient in enumerate(self._gradients):
+            torch.bmm(backs[k + 1].transpose(1, 2), buffers.inputs[k], out=gradient)
         return self._gradients
 
     def _loss_gradient(self, logits: Tensor, classes: Tensor, out: Tensor) -> Tensor:

@@ -3,15 +3,14 @@
 torch is imported when something is computed: checking a configuration and reading results do without it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from binland import algorithms as shallow
 from binland.errors import InvalidInputError
@@ -19,9 +18,9 @@ from binland.paths import Barrier
 from binland.rng import Seed
 from binland.sweep.family import Family, Limit
 from binland.sweep.identity import canonical_json, identify
-from binland.sweep.spec import GridSpec, ModelSpec, Positive, Section, SweepSpec
+from binland.sweep.spec import GridSpec, ModelSpec, Positive, Section, Sizes, SweepSpec, distinct
 from deepbridge.algorithms import ADV, RSGD, SGD
-from deepbridge.data import Dataset, load
+from deepbridge.data import SHAPES, WITH_PARITY, Dataset, load
 from deepbridge.networks import BinaryConvNet, BinaryMLP, Network
 from deepbridge.stamp import stamp
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 WALKS = 1  # how random walks are drawn; another way gets another number, and with it other tasks
 LARGEST_NETWORK = 10**9  # weights, of all replicas
-SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32), "digits": (1, 8, 8)}
 
 
 class ImageSpec(Section):
@@ -48,7 +46,7 @@ class ImageSpec(Section):
 
     @model_validator(mode="after")
     def _task_fits(self) -> "ImageSpec":
-        if self.task == "parity" and self.name not in ("mnist", "digits"):
+        if self.task == "parity" and self.name not in WITH_PARITY:
             raise ValueError(f'task = "parity" is for mnist and digits, not {self.name}')
         if len(set(self.batches)) < len(self.batches):
             raise ValueError(f"batches = {self.batches}: each may occur once")
@@ -68,14 +66,7 @@ class DeepModel(ModelSpec):
 class DeepGrid(GridSpec):
     """What is repeated: widths of the fully connected layers, draws of the images, solutions per algorithm."""
 
-    width: Annotated[list[Positive], Field(min_length=1)]
-
-    @field_validator("width")
-    @classmethod
-    def _distinct(cls, values: list[int]) -> list[int]:
-        if len(set(values)) < len(values):
-            raise ValueError("each width may occur once")
-        return values
+    width: Annotated[Sizes, distinct("width")]
 
 
 class ComputeSpec(Section):
@@ -137,56 +128,38 @@ class Deep(Family[DeepSpec]):
 
     def fit(self, spec: DeepSpec, machine: Network, train: Dataset, algorithm: shallow.SGD, seed: Seed) -> "Solution":
         """`db.fit`"""
-        with _one_thread():
-            compute = spec.compute
-            found: Solution = _word("training", "fit")(
-                machine, train, algorithm, seed, device=compute.device, dtype=compute.dtype, progress=False
-            )
-            return found
+        compute = spec.compute.model_dump()
+        return _do("training", "fit", machine, train, algorithm, seed, **compute, progress=False)
 
     def local_energy(self, spec: DeepSpec, solution: "Solution", train: Dataset, seed: Seed) -> NDArray[np.float64]:
         """Samples of `db.local_energy`"""
-        measure = spec.measure
-        with _one_thread():
-            found: NDArray[np.float64] = _word("flatness", "local_energy")(
-                solution, train, measure.fractions, measure.realizations, seed, device=spec.compute.device
-            ).samples
-            return found
+        measure, device = spec.measure, spec.compute.device
+        drawn = (measure.fractions, measure.realizations, seed)
+        return _do("flatness", "local_energy", solution, train, *drawn, device=device).samples
 
     def align(self, solution: "Solution", to: "Solution") -> "Solution":
         """Solution of `db.align`"""
-        with _one_thread():
-            found: Solution = _word("symmetry", "align")(solution, to).solution
-            return found
+        return _do("symmetry", "align", solution, to).solution
 
     def hamming(self, a: "Solution", b: "Solution") -> float:
         """`db.hamming`"""
-        return float(_word("paths", "hamming")(a, b))
+        return _do("paths", "hamming", a, b)
 
     def barrier(self, spec: DeepSpec, start: "Solution", end: "Solution", train: Dataset, seed: Seed) -> Barrier:
         """`db.barrier`"""
-        measure = spec.measure
-        with _one_thread():
-            found: Barrier = _word("paths", "barrier")(
-                start, end, train, measure.orders, seed, measure.profile_points, device=spec.compute.device
-            )
-            return found
+        measure, device = spec.measure, spec.compute.device
+        return _do("paths", "barrier", start, end, train, measure.orders, seed, measure.profile_points, device=device)
 
     def midpoint(
         self, spec: DeepSpec, start: "Solution", end: "Solution", train: Dataset, algorithm: shallow.SGD, seed: Seed
     ) -> "Solution":
         """`db.optimized_midpoint`"""
-        with _one_thread():
-            found: Solution = _word("paths", "optimized_midpoint")(
-                start, end, train, algorithm, seed, device=spec.compute.device, progress=False
-            )
-            return found
+        options = {"device": spec.compute.device, "progress": False}
+        return _do("paths", "optimized_midpoint", start, end, train, algorithm, seed, **options)
 
     def plane(self, spec: DeepSpec, solutions: Sequence["Solution"], train: Dataset, points: int) -> "Plane":
         """`db.plane`"""
-        with _one_thread():
-            found: Plane = _word("planes", "plane")(*solutions, train, points, device=spec.compute.device)
-            return found
+        return _do("planes", "plane", *solutions, train, points, device=spec.compute.device)
 
     def weights(self, solution: "Solution") -> NDArray[np.int8]:
         """Layer by layer, row-major."""
@@ -207,10 +180,8 @@ class Deep(Family[DeepSpec]):
     ) -> "Solution":
         """A solution from its flat arrays, with all ties +1 as `fit` gives it."""
         layers = None if latents is None else machine.split(latents)
-        made: Solution = _word("solutions", "Solution")(
-            machine, machine.split(weights), layers, history=history, algorithm=algorithm
-        )
-        return made
+        solution = import_module("deepbridge.solutions").Solution
+        return solution(machine, machine.split(weights), layers, (), history, None, algorithm)
 
     def disorder_key(self, spec: DeepSpec, size: int, disorder: int) -> dict[str, Any]:
         """What a disorder sample is; the images do not depend on the width."""
@@ -252,18 +223,18 @@ class Deep(Family[DeepSpec]):
             import_module("torch")
         except ImportError:
             raise InvalidInputError("deep networks need torch: pip install 'binland[deep]'") from None
-        _word("devices", "as_device")(spec.compute.device)
+        import_module("deepbridge.devices").as_device(spec.compute.device)
         self.train(spec, spec.sizes[0], 0)
 
     def warm_up(self) -> None:
         """Compile every kernel of a sweep once (or load it), so that workers only load."""
         for network in (BinaryMLP(9, (3,), 3), BinaryConvNet((1, 6, 6), (2, 2), (2,), 3, 2, 1)):
             data = Dataset(np.ones((2, *network.input_shape), np.int16), np.array([0, 2]), 3)
-            solution = _word("training", "fit")(network, data, SGD(epochs=1, learning_rate=1.0), 0)
-            _word("flatness", "local_energy")(solution, data, [0.5], 1)
+            solution = _do("training", "fit", network, data, SGD(epochs=1, learning_rate=1.0), 0)
+            _do("flatness", "local_energy", solution, data, [0.5], 1)
         perceptron = BinaryMLP(3, ())
         data = Dataset(np.ones((2, 3), np.int16), np.array([1, -1]), 2)
-        _word("training", "fit")(perceptron, data, SGD(epochs=1, learning_rate=1.0), 0)
+        _do("training", "fit", perceptron, data, SGD(epochs=1, learning_rate=1.0), 0)
 
     def stamp(self) -> str:
         """Hash of this package's sources, and the version of torch."""
@@ -296,19 +267,17 @@ def _images(settings: str, drawn: str) -> tuple[Dataset, Dataset]:
     )
 
 
-def _word(module: str, name: str) -> Any:
-    """A function of this package that needs torch."""
-    return getattr(import_module(f"deepbridge.{module}"), name)
+def _do(module: str, name: str, *arguments: Any, **options: Any) -> Any:
+    """What a function of this package, which needs torch, gives on one thread.
 
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A task has one core: others run beside it, and sums of floats depend on the number of threads."""
+    A task has one core: others run beside it, and sums of floats depend on the number of threads.
+    """
     import torch
 
+    function = getattr(import_module(f"deepbridge.{module}"), name)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        return function(*arguments, **options)
     finally:
         torch.set_num_threads(before)

@@ -38,11 +38,8 @@ class Dense:
         """Units that one input reaches: of the Xavier initialisation."""
         return self.n_units
 
-    @property
-    def n_outputs(self) -> int:
-        """Numbers that the next layer sees."""
-        return self.n_units
-
+    field_shape = pooled_shape = (1, 1)  # a convolution of one position
+    pool = 1
     symmetry = Symmetry(permutation=True, sign_reversal=True)
 
 
@@ -98,11 +95,6 @@ class Conv:
         """Height and width after the max-pool."""
         height, width = self.field_shape
         return height // self.pool, width // self.pool
-
-    @property
-    def n_outputs(self) -> int:
-        """Numbers that the next layer sees, F times the pooled size."""
-        return self.filters * math.prod(self.pooled_shape)
 
     symmetry = Symmetry(permutation=True, sign_reversal=False)
 

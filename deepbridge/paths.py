@@ -8,7 +8,7 @@ import numpy as np
 from binland.algorithms import Algorithm, check_algorithm
 from binland.bits import Signs
 from binland.data import Patterns, positive_int
-from binland.paths import Barrier, BentPath, Path
+from binland.paths import Barrier, BentPath, Path, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order
 from deepbridge.algorithms import SGD
@@ -65,9 +65,7 @@ def barrier(
     check_same(start, end)
     dataset = check_fit(start.network, data)
     streams = generator(seed, "barrier").spawn(positive_int("orders", orders))
-    paths = [_path(start, end, dataset, points, stream, device) for stream in streams]
-    total = np.sum([path.error_counts for path in paths], axis=0)
-    return Barrier(np.array([path.barrier for path in paths]), total / (orders * dataset.n_patterns))
+    return Barrier.over([_path(start, end, dataset, points, stream, device) for stream in streams])
 
 
 def optimized_path(
@@ -86,11 +84,13 @@ def optimized_path(
     end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's 3 midpoints and 5
     orders. Raises InvalidInputError if networks or data do not fit.
     """
+    check_same(start, end)
+    dataset = check_fit(start.network, data)
     middle_rng, first_rng, second_rng = generator(seed, "optimized_path").spawn(3)
-    midpoint = optimized_midpoint(start, end, data, algorithm, middle_rng, device=device)
+    midpoint = optimized_midpoint(start, end, dataset, algorithm, middle_rng, device=device)
     return BentPath(
-        shortest_path(start, midpoint, data, first_rng, points, device=device),
-        shortest_path(midpoint, end, data, second_rng, points, device=device),
+        shortest_path(start, midpoint, dataset, first_rng, points, device=device),
+        shortest_path(midpoint, end, dataset, second_rng, points, device=device),
         midpoint,
     )
 
@@ -121,10 +121,7 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
     width of the algorithm's random initialisation, which is its mean size.
     """
     network = start.network
-    signs = start.flat.copy()
-    differing = np.flatnonzero(start.flat != end.flat)
-    chosen = generator(seed, "midpoint").permutation(differing)[: len(differing) // 2]
-    signs[chosen] *= -1
+    signs = midpoint_signs(start.flat, end.flat, seed)
     layers = []
     for k, (layer, part) in enumerate(zip(network.free_layers, network.split(signs), strict=True)):
         known = [np.abs(ending.latents[k]).mean() for ending in (start, end) if ending.latents is not None]

@@ -99,7 +99,8 @@ class Solution:
 
     def error(self, data: Dataset | Patterns) -> float:
         """Fraction of the patterns with a wrong label, in [0, 1]. Raises InvalidInputError if the data do not fit."""
-        return self.error_count(data) / as_dataset(data).n_patterns
+        dataset = as_dataset(data)
+        return self.error_count(dataset) / dataset.n_patterns
 
     def predict(self, inputs: ArrayLike) -> NDArray[np.int64]:
         """Predicted labels (P,) int64 of inputs (P, ...) as those of a `Dataset`: 16-bit integers."""

@@ -19,6 +19,7 @@ from binland.console import errors
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
+from binland.training import mean_distance
 from deepbridge.algorithms import ADV, RSGD, Algorithm, as_deep
 from deepbridge.checkpoints import Checkpoint
 from deepbridge.counting import Walk, no_ties
@@ -71,10 +72,10 @@ def fit_many(
     Binary cross-entropy for two classes, categorical for more, mean over the mini-batch; pre-activations are
     w . x / sqrt(fan-in) in every layer. start: latents to begin with, clipped, for every run and replica, instead of
     random ones. device: "cpu", "cuda", "cuda:1", ...; dtype: "float32" or "float64", of everything but the weights'
-    signs. checkpoint: file that is written every so many seconds and from which the same call goes on; it is removed at
-    the end. progress: show a bar, if this is a terminal. Numbers are the same for the same seeds, device, dtype, number
-    of threads and torch; runs in one batch differ from single ones by rounding only. A run that has not reached zero
-    error is returned all the same.
+    signs. checkpoint: file that is written every so many seconds and from which the same call goes on; it stays at the
+    end, when the same call gives the result at once. progress: show a bar, if this is a terminal. Numbers are the same
+    for the same seeds, device, dtype, number of threads and torch; runs in one batch differ from single ones by
+    rounding only. A run that has not reached zero error is returned all the same.
     Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, and on a
     checkpoint of another run.
     """
@@ -87,8 +88,12 @@ def fit_many(
     positive("checkpoint_seconds", checkpoint_seconds, zero=True)
     n_replicas = deep.replicas if isinstance(deep, RSGD) else 1
     streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
-    runs = _Runs(network, dataset, deep, streams, start, as_device(device), DTYPES[dtype])
-    saved = Checkpoint(checkpoint, checkpoint_seconds, runs.identity)
+    place = as_device(device)
+    identity = {}
+    if checkpoint is not None:
+        identity = _identity(network, dataset, deep, streams, start, {"device": place.type, "dtype": dtype})
+    runs = _Runs(network, dataset, deep, streams, start, place, DTYPES[dtype])
+    saved = Checkpoint(checkpoint, checkpoint_seconds, identity)
     runs.restore(saved.load())
     with (
         full_precision(),
@@ -119,7 +124,6 @@ class _Runs:
         self.network, self.data, self.algorithm, self.device = network, data, algorithm, device
         self._streams = [replica for _, *replicas in streams for replica in replicas]
         self._runs, self._replicas = len(streams), len(streams[0]) - 1
-        self._origin = _Origin(network, data, algorithm, streams, start, device, dtype)
         self._pretrained = algorithm.pretrain_epochs if isinstance(algorithm, ADV) else 0
         noise = [random_classes(data, labels) if self._pretrained else data.classes for labels, *_ in streams]
         layers = _stacked(network, algorithm, self._streams, start)
@@ -190,13 +194,9 @@ class _Runs:
             weights = tuple(as_signs(layer) for layer in replicas)
             flat = np.concatenate([layer.reshape(self._replicas, -1) for layer in weights], axis=1)
             counts = self._errors(flat)
-            found = Replicas(weights, counts / self.data.n_patterns, history[:, 1:], _mean_distance(flat))
+            found = Replicas(weights, counts / self.data.n_patterns, history[:, 1:], mean_distance(flat))
         signs = tuple(as_signs(layer) for layer in centre)
         return Solution(self.network, signs, centre, (), history[:, 0], found, self.algorithm)
-
-    def identity(self) -> dict[str, Any]:
-        """What the training is: of another one no checkpoint is read."""
-        return self._origin.described
 
     def state(self) -> dict[str, Any]:
         """All that changes."""
@@ -242,36 +242,26 @@ def _flat(layers: Iterable[Tensor]) -> Signs:
     return np.concatenate([as_signs(layer.cpu().numpy()).reshape(len(layer), -1) for layer in layers], axis=1)
 
 
-def _mean_distance(flat: Signs) -> float:
-    """Mean Hamming distance between two of the replicas (R, n_weights), as a fraction; 0 for one replica."""
-    pairs = [(a, b) for a in range(len(flat)) for b in range(a)]
-    return float(np.mean([np.mean(flat[a] != flat[b]) for a, b in pairs])) if pairs else 0.0
+def _identity(
+    network: Network,
+    data: Dataset,
+    algorithm: Algorithm,
+    streams: list[list[np.random.Generator]],
+    start: Latents | None,
+    settings: dict[str, str],
+) -> dict[str, str]:
+    """What decides the numbers of a training, hashed where it is long; streams: before any draw."""
+    states = json.dumps([[rng.bit_generator.state for rng in run] for run in streams])
+    return {
+        "data": repr((data.scale, data.n_classes)) + _hashed([data.inputs, data.labels]),
+        "start": _hashed(start or ()),
+        "seeds": hashlib.sha256(states.encode()).hexdigest(),
+        "network": repr(network),
+        "algorithm": repr(algorithm),
+        "code": stamp(),
+        **settings,
+    }
 
 
-class _Origin:
-    """What decides the numbers of a training, hashed where it is long."""
-
-    def __init__(
-        self,
-        network: Network,
-        data: Dataset,
-        algorithm: Algorithm,
-        streams: list[list[np.random.Generator]],
-        start: Latents | None,
-        device: torch.device,
-        dtype: torch.dtype,
-    ):
-        self._data, self._start = data, start
-        self._states = json.dumps([[rng.bit_generator.state for rng in run] for run in streams])  # before any draw
-        self._plain = {"network": repr(network), "algorithm": repr(algorithm), "device": device.type}
-        self._plain |= {"dtype": str(dtype), "code": stamp()}
-
-    @property
-    def described(self) -> dict[str, str]:
-        """As plain data."""
-        data, start = self._data, self._start or ()
-        arrays: dict[str, list[NDArray[Any]]] = {"data": [data.inputs, data.labels], "start": [*map(np.asarray, start)]}
-        found = {"data": repr((data.scale, data.n_classes)), "start": "", "seeds": self._states, **self._plain}
-        for name, parts in arrays.items():
-            found[name] += "".join(hashlib.sha256(np.ascontiguousarray(part).data).hexdigest() for part in parts)
-        return found | {"seeds": hashlib.sha256(self._states.encode()).hexdigest()}
+def _hashed(arrays: Iterable[NDArray[Any]]) -> str:
+    return "".join(hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays)

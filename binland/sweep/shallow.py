@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from binland.algorithms import RSGD, SGD
 from binland.data import HiddenManifold, Patterns
@@ -15,7 +15,7 @@ from binland.paths import Barrier, barrier, hamming, optimized_midpoint, shortes
 from binland.rng import Seed
 from binland.sweep.family import Family, Limit
 from binland.sweep.identity import identify
-from binland.sweep.spec import GridSpec, MeasureSpec, ModelSpec, Positive, Section, SweepSpec
+from binland.sweep.spec import GridSpec, MeasureSpec, ModelSpec, Positive, Section, Sizes, SweepSpec, distinct
 from binland.symmetry import align
 from binland.training import fit
 
@@ -56,14 +56,7 @@ class ShallowModel(ModelSpec):
 class ShallowGrid(GridSpec):
     """What is repeated: values of N, disorder samples, solutions per algorithm."""
 
-    n_inputs: Annotated[list[Positive], Field(min_length=1)]
-
-    @field_validator("n_inputs")
-    @classmethod
-    def _distinct(cls, values: list[int]) -> list[int]:
-        if len(set(values)) < len(values):
-            raise ValueError("each N may occur once")
-        return values
+    n_inputs: Annotated[Sizes, distinct("N")]
 
 
 class ShallowMeasure(MeasureSpec):

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from binland.algorithms import ADV, RSGD, SGD
 from binland.errors import InvalidInputError
@@ -18,11 +18,23 @@ from binland.sweep.family import Family, find_family
 from binland.sweep.identity import canonical_json
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+Sizes = Annotated[list[Positive], Field(min_length=1)]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 PROFILES = ("smoke", "cpu")  # tables that override the rest: seconds, or a small computer
 LARGEST_SWEEP = 2_000_000  # tasks
 LARGEST_RESULT = 10**7  # numbers that a task returns for one variable
 ALGORITHMS: dict[str, type[SGD]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
+
+
+def distinct(what: str) -> AfterValidator:
+    """Refuses a list in which one `what` occurs twice."""
+
+    def check(values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"each {what} may occur once")
+        return values
+
+    return AfterValidator(check)
 
 
 class Section(BaseModel):

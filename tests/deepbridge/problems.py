@@ -1,7 +1,6 @@
 """Random deep networks for the property tests: odd and even sizes, across word boundaries, with many ties."""
 
 import itertools
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +105,3 @@ networks = st.one_of(perceptrons(), convnets())
 def every_input(n):
     """All 2^n inputs."""
     return np.array(list(itertools.product((-1, 1), repeat=n)), np.int16).reshape(-1, n)
-
-
-def n_weights(shapes):
-    return sum(math.prod(shape) for shape in shapes)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 import binland as bl
 import deepbridge as db
@@ -74,6 +75,15 @@ fractions = [0.1]
 realizations = 2
 profile_points = 5
 """
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in the tasks of a sweep: sums of floats depend on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
