@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -120,17 +120,19 @@ class CommitteeMachine:
 
 
 Machine = Perceptron | CommitteeMachine
+Weights = TypeVar("Weights")
 
 
 @dataclass(frozen=True, eq=False)
-class Replicas:
+class Replicas(Generic[Weights]):
     """The replicas behind an RSGD solution (their centre).
 
-    weights: (R, *weight_shape) int8. errors: (R,) train errors. history: (epochs, R) train errors after each epoch.
-    spread: mean Hamming distance between two replicas, as a fraction of the weights.
+    weights: (R, *weight_shape) int8; of a deep network one such array per layer. errors: (R,) train errors.
+    history: (epochs, R) train errors after each epoch that was looked at, else NaN. spread: mean Hamming distance
+    between two replicas, as a fraction of the weights.
     """
 
-    weights: Signs
+    weights: Weights
     errors: NDArray[np.float64]
     history: NDArray[np.float64]
     spread: float
@@ -150,7 +152,7 @@ class Solution:
     weights: Signs
     latents: NDArray[np.float32] | None = None
     history: NDArray[np.float64] | None = None
-    replicas: Replicas | None = None
+    replicas: Replicas[Signs] | None = None
     algorithm: "Algorithm | None" = None
 
     def __post_init__(self) -> None:

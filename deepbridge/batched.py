@@ -27,6 +27,7 @@ CPU_BYTES = 2**28
 SHARE = 0.4  # of the free memory of a GPU
 
 
+@full_precision()
 def error_counts(
     network: Network,
     data: Dataset,
@@ -58,8 +59,7 @@ def error_counts(
         for begin in range(0, data.n_patterns, patterns):
             chunk = slice(begin, begin + patterns)
             x = torch.tensor(data.inputs[chunk], device=place).to(exact)
-            with full_precision():
-                predicted = _classes(network, x, layers, thresholds, products)
+            predicted = _classes(network, x, layers, thresholds, products)
             counts[here] += (predicted != classes[chunk]).sum(dim=1)
     return counts.cpu().numpy()
 
@@ -130,13 +130,12 @@ def product(x: Tensor, weights: Tensor, arithmetic: str) -> Tensor:
     """x (K, n, N) times weights (K, H, N) transposed, both int8 with entries -1 and +1: (K, n, H).
 
     "float32" and "int8" give the sums; "bfloat16" gives their rounded values, which have the right sign and are 0 or
-    at least 1 in size where the sums are. Sums are exact up to N = 2^24.
+    at least 1 in size where the sums are. Sums are exact up to N = 2^24, inside `full_precision`.
     """
     if arithmetic == "int8":
         return torch.stack([_int8_product(a, b) for a, b in zip(x, weights, strict=True)])
     dtype = torch.bfloat16 if arithmetic == "bfloat16" else torch.float32
-    with full_precision():
-        return torch.bmm(x.to(dtype), weights.to(dtype).transpose(1, 2))
+    return torch.bmm(x.to(dtype), weights.to(dtype).transpose(1, 2))
 
 
 def _int8_product(x: Tensor, weights: Tensor) -> Tensor:
@@ -149,6 +148,7 @@ def _int8_product(x: Tensor, weights: Tensor) -> Tensor:
 
 
 @cache
+@full_precision()
 def fastest(device: str) -> str:
     """The arithmetic whose product of 2048 x 2048 signs takes least time on a device, of those that are exact there."""
     place = as_device(device)

@@ -12,27 +12,13 @@ from binland.algorithms import Algorithm
 from binland.bits import Signs
 from binland.data import Patterns
 from binland.errors import InvalidInputError
-from binland.models import CommitteeMachine, Perceptron
+from binland.models import CommitteeMachine, Perceptron, Replicas
 from binland.models import Solution as ShallowSolution
 from deepbridge.counting import Walk, error_counts, no_ties, predicted_classes
 from deepbridge.data import Dataset, as_dataset
 from deepbridge.networks import BinaryMLP, Network, check_fit, check_network
 
 Latents = tuple[NDArray[np.float32], ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Replicas:
-    """The replicas behind an RSGD solution (their centre).
-
-    weights: per layer (R, *weight_shape) int8. errors: (R,) train errors. history: (epochs, R) train errors after each
-    epoch that was looked at. spread: mean Hamming distance between two replicas, as a fraction of the weights.
-    """
-
-    weights: tuple[Signs, ...]
-    errors: NDArray[np.float64]
-    history: NDArray[np.float64]
-    spread: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +36,7 @@ class Solution:
     latents: Latents | None = None
     ties: tuple[Signs, ...] = ()
     history: NDArray[np.float64] | None = None
-    replicas: Replicas | None = None
+    replicas: Replicas[tuple[Signs, ...]] | None = None
     algorithm: Algorithm | None = None
 
     def __post_init__(self) -> None:
@@ -79,7 +65,7 @@ class Solution:
         shape = network.weight_shapes[0]
         latents = None if solution.latents is None else (solution.latents.reshape(shape),)
         found = solution.replicas
-        replicas = None
+        replicas: Replicas[tuple[Signs, ...]] | None = None
         if found is not None:
             replicas = Replicas((found.weights.reshape(-1, *shape),), found.errors, found.history, found.spread)
         weights = (solution.weights.reshape(shape),)

@@ -18,6 +18,7 @@ from binland.bits import Signs, as_signs
 from binland.console import errors
 from binland.data import Patterns
 from binland.errors import InvalidInputError
+from binland.models import Replicas
 from binland.rng import Seed, generator
 from binland.training import mean_distance
 from deepbridge.algorithms import ADV, RSGD, Algorithm, as_deep
@@ -28,7 +29,7 @@ from deepbridge.descent import Descent
 from deepbridge.devices import as_device, full_precision
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import Conv, Layer, Network, check_fit
-from deepbridge.solutions import Latents, Replicas, Solution, checked_layers
+from deepbridge.solutions import Latents, Solution, checked_layers
 from deepbridge.stamp import stamp
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
