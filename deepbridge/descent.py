@@ -31,6 +31,7 @@ class Descent:
         count = len(self._convs)
         self._chain = _Chain(network, algorithm, latents[count:], self._factors[count:], latents[0])
         self._weights = [torch.empty_like(layer) for layer in latents]
+        self._means = [layer.new_empty(len(layer) // replicas, 1, *layer.shape[1:]) for layer in latents]
         self._adam: torch.optim.Adam | None = None
         self._rate = self._pull = 0.0
 
@@ -76,9 +77,9 @@ class Descent:
         else:
             # Fused Adam reads memory as it lies: gradients must lie as the latents do.
             gradients = [*(gradient.contiguous() for gradient in into), *self._chain.gradients(backs, buffers)]
-            for layer, gradient in zip(self.latents, gradients, strict=True):
+            for layer, gradient, mean in zip(self.latents, gradients, self._means, strict=True):
                 if self._form == "in_gradient" and self._pull > 0:
-                    gradient = gradient.add_(self._deviation(layer), alpha=self._pull)
+                    gradient = gradient.add_(self._deviation(layer, mean), alpha=self._pull)
                 layer.grad = gradient
             self._adam.step()
         for layer in self.latents:
@@ -95,13 +96,13 @@ class Descent:
     def _couple(self, pull: float) -> None:
         """w_a <- w_a - pull (w_a - mean_b w_b)"""
         if pull > 0:
-            for layer in self.latents:
+            for layer, mean in zip(self.latents, self._means, strict=True):
                 by_run = layer.view(-1, self._replicas, *layer.shape[1:])
-                by_run.lerp_(by_run.mean(dim=1, keepdim=True), pull)
+                by_run.lerp_(torch.mean(by_run, dim=1, keepdim=True, out=mean), pull)
 
-    def _deviation(self, layer: Tensor) -> Tensor:
+    def _deviation(self, layer: Tensor, mean: Tensor) -> Tensor:
         by_run = layer.view(-1, self._replicas, *layer.shape[1:])
-        return (by_run - by_run.mean(dim=1, keepdim=True)).view_as(layer)
+        return (by_run - torch.mean(by_run, dim=1, keepdim=True, out=mean)).view_as(layer)
 
     def _features(self, inputs: Tensor, batch: Tensor, weights: list[Tensor]) -> Tensor:
         """What the convolutions hand on, (R, B, n): networks are groups of channels of one convolution.
