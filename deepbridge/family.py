@@ -276,6 +276,8 @@ def _do(module: str, name: str, *arguments: Any, **options: Any) -> Any:
 
     function = getattr(import_module(f"deepbridge.{module}"), name)
     before = torch.get_num_threads()
+    if before == 1:  # set again, MKL's own number of threads would outlast a limit around this call
+        return function(*arguments, **options)
     torch.set_num_threads(1)
     try:
         return function(*arguments, **options)

@@ -41,9 +41,8 @@ def draw_overview(results: Results) -> Figure:
     _local_energies(axes[0, 0], results)
     _curves(axes[0, 1], results, "test_error", "test error (%)", scale=100)
     if spec.pairs():
-        _compared(axes[1, 0], results, "distance", "Hamming distance (fraction of weights)", scale=1)
-        _compared(axes[1, 1], results, "barrier", "barrier: maximum train error (%)", scale=100)
-        axes[1, 1].set_ylim(bottom=min(0, axes[1, 1].get_ylim()[0]))
+        _compared(axes[1, 0], results, "distance", "Hamming distance (fraction of weights)")
+        _compared(axes[1, 1], results, "barrier", "barrier: maximum train error (%)", scale=100, from_zero=True)
     else:
         for panel in axes[1]:
             panel.set_axis_off()
@@ -95,7 +94,7 @@ def _curves(axes: Axes, results: Results, name: str, label: str, scale: float) -
     axes.legend(fontsize=8)
 
 
-def _compared(axes: Axes, results: Results, name: str, label: str, scale: float) -> None:
+def _compared(axes: Axes, results: Results, name: str, label: str, scale: float = 1, from_zero: bool = False) -> None:
     """Raw in light colours, aligned in dark ones; raw only where there is no symmetry."""
     spec, data, shown, axis = results.spec, results.data, results.symmetries, results.spec.family.axis
     for algorithm in spec.algorithms:
@@ -110,6 +109,7 @@ def _compared(axes: Axes, results: Results, name: str, label: str, scale: float)
     _top(axes, results)
     axes.set_ylabel(label)
     low, high = axes.get_ylim()
+    low = min(0, low) if from_zero else low
     axes.set_ylim(low, high + 0.22 * (high - low))  # room for the legend
     axes.legend(fontsize=7, ncols=len(spec.algorithms), loc="upper center")
 
@@ -118,7 +118,7 @@ def _local_energies(axes: Axes, results: Results) -> None:
     spec, data, sizes, axis = results.spec, results.data, results.sizes, results.spec.family.axis
     local_energies(axes, results, sizes[len(sizes) // 2], {label: label for label in spec.algorithms})
     axes.legend(fontsize=8, loc="lower right")
-    inset = axes.inset_axes((0.13, 0.55, 0.4, 0.4))
+    inset = axes.inset_axes((0.13, 0.57, 0.4, 0.35))
     for algorithm in spec.algorithms:
         fixed = data["local_energy"].sel(algorithm=algorithm, fraction=spec.measure.shown_fraction).sortby(axis)
         mean, error = mean_and_error(fixed, axis)

@@ -1,10 +1,12 @@
 import os
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_limits
 
 import binland as bl
 import deepbridge as db
@@ -238,3 +240,15 @@ def test_a_device_that_is_not_there_is_said_at_once(tmp_path):
     assert found.returncode == 2
     assert found.stderr.startswith("error: device='cuda:63' cannot be used")
     assert not (tmp_path / "g.h5").exists()
+
+
+def test_a_sweep_in_this_process_leaves_threads_as_they_were():
+    def threads():
+        return re.findall(r"(\w+)\(?\)? : (\d+)", torch.__config__.parallel_info())
+
+    torch.set_num_threads(2)
+    before = threads()
+    assert {count for name, count in before if name.endswith("get_max_threads")} == {"2"}
+    with threadpool_limits(1):  # as the engine has it around a task
+        FAMILY.warm_up()
+    assert threads() == before
