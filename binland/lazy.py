@@ -6,15 +6,25 @@ from typing import Any
 
 
 def lazy(
-    package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any]
+    package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any], extra: str = ""
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines."""
+    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines.
+
+    extra: of the installation, that brings what may not be there.
+    """
     home = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> Any:
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = namespace[name] = getattr(import_module(f"{package}.{home[name]}"), name)
+        try:
+            module = import_module(f"{package}.{home[name]}")
+        except ModuleNotFoundError as error:
+            if not extra:
+                raise
+            message = f"{package}.{name} needs {error.name}: pip install 'binland[{extra}]'"
+            raise ModuleNotFoundError(message, name=error.name) from None
+        value = namespace[name] = getattr(module, name)
         return value
 
     def names() -> list[str]:

@@ -50,4 +50,4 @@ __all__ = [
     "shortest_path",
 ]
 
-__getattr__, __dir__ = lazy(__name__, _MODULES, globals())
+__getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")

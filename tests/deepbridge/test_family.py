@@ -202,6 +202,13 @@ def test_without_torch_shallow_sweeps_run_and_deep_results_are_read(result, tmp_
     assert shallow.returncode == 0, shallow.stderr
 
 
+def test_without_torch_a_name_that_needs_it_says_so():
+    hide = "import sys; sys.modules['torch'] = None; import deepbridge as db; db.BinaryMLP(3, (2,)); db.fit"
+    found = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True)
+    last = found.stderr.splitlines()[-1]
+    assert last == "ModuleNotFoundError: deepbridge.fit needs torch: pip install 'binland[deep]'"
+
+
 def test_missing_images_are_one_line_before_anything_is_written(tmp_path):
     text = TOML.replace('"digits"', '"mnist"')
     (tmp_path / "m.toml").write_text(text)
