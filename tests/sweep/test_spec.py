@@ -1,5 +1,6 @@
 import math
 import warnings
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from binland.sweep.shallow import SHALLOW
 from binland.sweep.spec import check_settings, load_spec, parse_canonical
 from binland.sweep.tasks import PairTask, SolutionTask, all_tasks
 from tests.sweep.small import TEXT, settings, spec
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 def write(tmp_path, text):
@@ -163,3 +166,11 @@ def test_pairs_come_after_the_solutions_they_need():
         if isinstance(task, PairTask):
             assert all(tasks.index(need) < place for need in task.needs)
             assert all(isinstance(need, SolutionTask) for need in task.needs)
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_experiment_is_valid_and_has_a_smaller_smoke_profile(path):
+    full, smoke = load_spec(path), load_spec(path, "smoke")
+    assert max(smoke.sizes) <= max(full.sizes)
+    assert len(all_tasks(smoke)) <= len(all_tasks(full))
+    assert list(smoke.algorithms) == list(full.algorithms)
