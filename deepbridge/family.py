@@ -3,7 +3,8 @@
 torch is imported when something is computed: checking a configuration and reading results do without it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+import deepbridge as db
 from binland import algorithms as shallow
 from binland.errors import InvalidInputError
 from binland.paths import Barrier
@@ -129,37 +131,38 @@ class Deep(Family[DeepSpec]):
     def fit(self, spec: DeepSpec, machine: Network, train: Dataset, algorithm: shallow.SGD, seed: Seed) -> "Solution":
         """`db.fit`"""
         compute = spec.compute.model_dump()
-        return _do("training", "fit", machine, train, algorithm, seed, **compute, progress=False)
+        return db.fit(machine, train, algorithm, seed, **compute, progress=False)
 
     def local_energy(self, spec: DeepSpec, solution: "Solution", train: Dataset, seed: Seed) -> NDArray[np.float64]:
         """Samples of `db.local_energy`"""
         measure, device = spec.measure, spec.compute.device
         drawn = (measure.fractions, measure.realizations, seed)
-        return _do("flatness", "local_energy", solution, train, *drawn, device=device).samples
+        return db.local_energy(solution, train, *drawn, device=device).samples
 
     def align(self, solution: "Solution", to: "Solution") -> "Solution":
         """Solution of `db.align`"""
-        return _do("symmetry", "align", solution, to).solution
+        return db.align(solution, to).solution
 
     def hamming(self, a: "Solution", b: "Solution") -> float:
         """`db.hamming`"""
-        return _do("paths", "hamming", a, b)
+        return db.hamming(a, b)
 
     def barrier(self, spec: DeepSpec, start: "Solution", end: "Solution", train: Dataset, seed: Seed) -> Barrier:
         """`db.barrier`"""
         measure, device = spec.measure, spec.compute.device
-        return _do("paths", "barrier", start, end, train, measure.orders, seed, measure.profile_points, device=device)
+        return db.barrier(start, end, train, measure.orders, seed, measure.profile_points, device=device)
 
     def midpoint(
         self, spec: DeepSpec, start: "Solution", end: "Solution", train: Dataset, algorithm: shallow.SGD, seed: Seed
     ) -> "Solution":
         """`db.optimized_midpoint`"""
-        options = {"device": spec.compute.device, "progress": False}
-        return _do("paths", "optimized_midpoint", start, end, train, algorithm, seed, **options)
+        device = spec.compute.device
+        return db.optimized_midpoint(start, end, train, algorithm, seed, device=device, progress=False)
 
     def plane(self, spec: DeepSpec, solutions: Sequence["Solution"], train: Dataset, points: int) -> "Plane":
         """`db.plane`"""
-        return _do("planes", "plane", *solutions, train, points, device=spec.compute.device)
+        a, b, c = solutions
+        return db.plane(a, b, c, train, points, device=spec.compute.device)
 
     def weights(self, solution: "Solution") -> NDArray[np.int8]:
         """Layer by layer, row-major."""
@@ -180,8 +183,7 @@ class Deep(Family[DeepSpec]):
     ) -> "Solution":
         """A solution from its flat arrays, with all ties +1 as `fit` gives it."""
         layers = None if latents is None else machine.split(latents)
-        solution = import_module("deepbridge.solutions").Solution
-        return solution(machine, machine.split(weights), layers, (), history, None, algorithm)
+        return db.Solution(machine, machine.split(weights), layers, (), history, None, algorithm)
 
     def disorder_key(self, spec: DeepSpec, size: int, disorder: int) -> dict[str, Any]:
         """What a disorder sample is; the images do not depend on the width."""
@@ -230,11 +232,24 @@ class Deep(Family[DeepSpec]):
         """Compile every kernel of a sweep once (or load it), so that workers only load."""
         for network in (BinaryMLP(9, (3,), 3), BinaryConvNet((1, 6, 6), (2, 2), (2,), 3, 2, 1)):
             data = Dataset(np.ones((2, *network.input_shape), np.int16), np.array([0, 2]), 3)
-            solution = _do("training", "fit", network, data, SGD(epochs=1, learning_rate=1.0), 0)
-            _do("flatness", "local_energy", solution, data, [0.5], 1)
+            solution = db.fit(network, data, SGD(epochs=1, learning_rate=1.0), 0)
+            db.local_energy(solution, data, [0.5], 1)
         perceptron = BinaryMLP(3, ())
         data = Dataset(np.ones((2, 3), np.int16), np.array([1, -1]), 2)
-        _do("training", "fit", perceptron, data, SGD(epochs=1, learning_rate=1.0), 0)
+        db.fit(perceptron, data, SGD(epochs=1, learning_rate=1.0), 0)
+
+    @contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """torch, too, whose MKL no general limit reaches."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with super().one_thread():
+                yield
+        finally:
+            torch.set_num_threads(before)
 
     def stamp(self) -> str:
         """Hash of this package's sources, and the version of torch."""
@@ -265,21 +280,3 @@ def _images(settings: str, drawn: str) -> tuple[Dataset, Dataset]:
         seed=np.random.SeedSequence(int(drawn, 16)),
         batches=tuple(data.batches),
     )
-
-
-def _do(module: str, name: str, *arguments: Any, **options: Any) -> Any:
-    """What a function of this package, which needs torch, gives on one thread.
-
-    A task has one core: others run beside it, and sums of floats depend on the number of threads.
-    """
-    import torch
-
-    function = getattr(import_module(f"deepbridge.{module}"), name)
-    before = torch.get_num_threads()
-    if before == 1:  # set again, MKL's own number of threads would outlast a limit around this call
-        return function(*arguments, **options)
-    torch.set_num_threads(1)
-    try:
-        return function(*arguments, **options)
-    finally:
-        torch.set_num_threads(before)

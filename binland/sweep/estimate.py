@@ -10,7 +10,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from binland.algorithms import SGD
 from binland.sweep.execute import Outcome, Seeds, bent, compared, draw_problem, draw_test, mapped, measured
@@ -49,7 +48,7 @@ def estimate(spec: SweepSpec) -> Estimate:
     timed = sorted({sizes[0], sizes[len(sizes) // 2], sizes[-1]}) if len(sizes) > CALIBRATED else sizes
     seconds: dict[Group, float] = {}
     written: dict[Group, float] = {}
-    with threadpool_limits(1):
+    with spec.family.one_thread():
         for size, label in itertools.product(timed, spec.algorithms):
             begun = _calibrate(spec, Cell(size, 0, label))
             for task, outcome in begun:

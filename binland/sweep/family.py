@@ -3,12 +3,14 @@
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from binland.algorithms import SGD
 from binland.errors import InvalidInputError
@@ -213,6 +215,10 @@ class Family(ABC, Generic[S]):
     def warm_up(self) -> None:
         """Whatever is to happen once on a machine, before workers start."""
         return
+
+    def one_thread(self) -> AbstractContextManager[object]:
+        """Tasks run inside: each has one core, others run beside it, and sums of floats may depend on the threads."""
+        return threadpool_limits(1)
 
     def stamp(self) -> str:
         """Text that changes with the code behind the numbers, besides binland's own."""

@@ -10,12 +10,10 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
-
-from threadpoolctl import threadpool_limits
 
 from binland.console import errors
 from binland.errors import ClusterError
@@ -45,7 +43,7 @@ Workers = Callable[[SweepSpec, Graph, Take], Outcomes]
 def in_this_process(spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
     """One task after the other."""
     text = spec.canonical()
-    with threadpool_limits(1):
+    with spec.family.one_thread():
         while graph:
             job = take()
             yield job.task, execute(text, job)
@@ -160,20 +158,23 @@ class _Batches:
 
 def run_batch(stamp: str, text: str, jobs: list[Job]) -> list[Outcome]:
     """What a worker does; `stamp` names the code that the results are to come from."""
-    mine = code_stamp(find_family(json.loads(text)["model"]["kind"]).stamp())
+    kind = json.loads(text)["model"]["kind"]
+    mine = code_stamp(find_family(kind).stamp())
     if stamp != mine:
         raise ClusterError(
             f"a worker runs other code (binland {version('binland')}, stamp {mine}) than this process (stamp"
             f" {stamp}); install the same version on both sides"
         )
-    _one_thread()
+    _one_thread(kind)
     return [execute(text, job) for job in jobs]
 
 
 @cache
-def _one_thread() -> None:
-    """A worker takes one core; threads of BLAS would take those of its neighbours."""
-    threadpool_limits(1)
+def _one_thread(kind: str) -> ExitStack:
+    """A worker takes one core, for good: the stack that would undo it is kept and never closed."""
+    stack = ExitStack()
+    stack.enter_context(find_family(kind).one_thread())
+    return stack
 
 
 @contextmanager

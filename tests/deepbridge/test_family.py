@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_limits
 
 import binland as bl
 import deepbridge as db
@@ -249,13 +248,13 @@ def test_a_device_that_is_not_there_is_said_at_once(tmp_path):
     assert not (tmp_path / "g.h5").exists()
 
 
-def test_a_sweep_in_this_process_leaves_threads_as_they_were():
-    def threads():
-        return re.findall(r"(\w+)\(?\)? : (\d+)", torch.__config__.parallel_info())
+@pytest.mark.parametrize("threads", [1, 2])
+def test_inside_a_task_there_is_one_thread_and_afterwards_as_many_as_before(threads):
+    def counts():
+        return set(re.findall(r"get_max_threads\(\) : (\d+)", torch.__config__.parallel_info()))
 
-    torch.set_num_threads(2)
-    before = threads()
-    assert {count for name, count in before if name.endswith("get_max_threads")} == {"2"}
-    with threadpool_limits(1):  # as the engine has it around a task
-        FAMILY.warm_up()
-    assert threads() == before
+    torch.set_num_threads(threads)
+    with FAMILY.one_thread():
+        assert counts() == {"1"}
+        assert torch.get_num_threads() == 1
+    assert counts() == {str(threads)}

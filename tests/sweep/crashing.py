@@ -138,7 +138,7 @@ def main():
         print(json.dumps(lives(path, toy.spec(), random_moments(argument))))
         return
     if how == "random":
-        small = spec(grid={"disorder_samples": 30})
+        small = spec(grid={"disorder_samples": 60})
         print(json.dumps(lives(path, small, random_moments(argument))))
         return
     found = []

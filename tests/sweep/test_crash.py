@@ -25,7 +25,7 @@ def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path):
     assert found["killed"] >= 20
     assert found["half_made"] >= 1  # some of them while the file was being replaced
     assert found["repeated"] == []
-    small = spec(grid={"disorder_samples": 30})
+    small = spec(grid={"disorder_samples": 60})
     bl.run_sweep(small, tmp_path / "whole.h5")
     assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", small)
     assert sorted(p.suffix for p in tmp_path.glob("killed*")) == [".h5", ".lock", ".log"]
