@@ -73,12 +73,16 @@ class RSGD(SGD):
             raise InvalidInputError(
                 f"coupling_form={self.coupling_form!r} is not one of 'after_batch', 'in_gradient', 'after_epoch'"
             )
-        strongest = self.learning_rate * max(self.pull(0), self.pull(max(self.epochs - 1, 0)))
+        strongest = self.strongest_pull()
         if strongest > 1:
             raise InvalidInputError(
                 f"coupling={self.coupling} with coupling_growth={self.coupling_growth} reaches learning_rate * gamma = "
                 f"{strongest:.3g}; above 1 the replicas overshoot their mean: lower coupling or learning_rate"
             )
+
+    def strongest_pull(self) -> float:
+        """Largest learning_rate gamma(t)."""
+        return self.learning_rate * max(self.pull(0), self.pull(max(self.epochs - 1, 0)))
 
     def pull(self, epoch: int) -> float:
         """gamma(epoch)."""

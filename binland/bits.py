@@ -49,6 +49,17 @@ def aligned_copy(array: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
+def turned(values: NDArray[Any], signs: NDArray[Any]) -> NDArray[Any]:
+    """Weights or latents times signs (-1, +1), of one type, broadcast.
+
+    sign(0) = +1, so a latent 0 that is reversed becomes the largest negative number: else its sign would stay.
+    """
+    out = values * signs.astype(values.dtype)
+    if values.dtype.kind == "f":
+        out[(values == 0) & (signs < 0)] = -np.finfo(values.dtype).tiny
+    return out
+
+
 def to_bytes(signs: Signs) -> NDArray[np.uint8]:
     """All entries of a +-1 array in row-major order, eight to a byte, lowest bit first, padded with 0."""
     return np.packbits(signs.reshape(-1) > 0, bitorder="little")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from binland.bits import Signs
+from binland.bits import Signs, turned
 from binland.errors import InvalidInputError
 from binland.kernels.forward import preactivations_into
 from binland.models import Machine, Solution, check_solutions
@@ -62,7 +62,7 @@ def _moved(solution: Solution, target: Machine, permutation: NDArray[np.intp], s
     """The solution with unit permutation[h], times signs[h], at place h."""
     latents, replicas = solution.latents, solution.replicas
     if latents is not None:
-        latents = latents[permutation] * signs[:, None].astype(np.float32)
+        latents = turned(latents[permutation], signs[:, None])
     if replicas is not None:
         replicas = replace(replicas, weights=replicas.weights[:, permutation] * signs[:, None])
     weights = solution.weights[permutation] * signs[:, None]

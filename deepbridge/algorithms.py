@@ -61,6 +61,15 @@ class RSGD(shallow.RSGD, SGD):
     epochs: int = 1000
     init_width: float = 1.0
 
+    def strongest_pull(self) -> float:
+        """Largest learning_rate gamma(t); 0 where the pull is a part of Adam's gradient and cannot overshoot."""
+        if self.optimizer == "adam" and self.coupling_form == "in_gradient":
+            return 0.0
+        last = max(self.epochs - 1, 0)
+        starts = [start for start, _ in self.learning_rate_steps if 0 < start <= last]
+        ends = {0, last, *starts, *(start - 1 for start in starts)}  # gamma is monotonic where the rate is constant
+        return max(self.rate(epoch) * self.pull(epoch) for epoch in ends)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ADV(shallow.ADV, SGD):

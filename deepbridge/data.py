@@ -42,7 +42,7 @@ class Dataset:
     largest_sum: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        inputs, labels = _array("inputs", self.inputs), _array("labels", self.labels)
+        inputs, labels = as_array("inputs", self.inputs), as_array("labels", self.labels)
         object.__setattr__(self, "scale", positive("scale", self.scale))
         positive_int("n_classes", self.n_classes, minimum=2)
         if inputs.ndim not in (2, 4) or inputs.size == 0 or labels.shape != inputs.shape[:1]:
@@ -55,7 +55,8 @@ class Dataset:
         allowed = (-1, 1) if self.n_classes == 2 else range(self.n_classes)
         if not np.isin(labels, allowed).all():
             found = np.unique(labels[~np.isin(labels, allowed)])[:5].tolist()
-            raise InvalidInputError(f"labels {found} are not among {list(allowed)}, those of {self.n_classes} classes")
+            wanted = "-1 and 1" if self.n_classes == 2 else f"0 to {self.n_classes - 1}"
+            raise InvalidInputError(f"labels {found} are not among those of {self.n_classes} classes, {wanted}")
         object.__setattr__(self, "largest_sum", _largest_sum(inputs))
         if self.largest_sum > _LARGEST_SUM:
             raise InvalidInputError(f"the inputs of a pattern add up to {self.largest_sum}; at most {_LARGEST_SUM}")
@@ -66,14 +67,14 @@ class Dataset:
 
     @classmethod
     def from_real(cls, inputs: ArrayLike, labels: ArrayLike, n_classes: int) -> "Dataset":
-        """Real inputs of about unit variance, rounded to multiples of 1/2048; at most 15.9 in size."""
-        try:
-            steps = np.rint(np.asarray(inputs, np.float64) * GRID)
-        except (TypeError, ValueError):
-            raise InvalidInputError("inputs are not a rectangular array of numbers") from None
+        """Real inputs of about unit variance, rounded to multiples of 1/2048.
+
+        Raises InvalidInputError on inputs of size 16 or more, and as `Dataset` does.
+        """
+        steps = np.rint(as_array("inputs", inputs).astype(np.float64) * GRID)
         if not np.all(np.abs(steps) <= np.iinfo(np.int16).max):
             raise InvalidInputError("inputs are not finite and below 16 in size; give them zero mean and unit variance")
-        return cls(steps.astype(np.int16), np.asarray(labels), n_classes, 1 / GRID)
+        return cls(steps.astype(np.int16), as_array("labels", labels), n_classes, 1 / GRID)
 
     @classmethod
     def from_patterns(cls, patterns: Patterns) -> "Dataset":
@@ -113,11 +114,15 @@ def random_classes(data: Dataset, rng: np.random.Generator) -> NDArray[np.int64]
     return rng.integers(data.n_classes, size=data.n_patterns)
 
 
-def _array(name: str, values: ArrayLike) -> NDArray[Any]:
+def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
+    """An array of numbers; raises InvalidInputError if it is none."""
     try:
-        return np.asarray(values)
-    except ValueError:
-        raise InvalidInputError(f"{name} is not a rectangular array") from None
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor with a gradient
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise InvalidInputError(f"{name} are not a rectangular array of numbers")
+    return array
 
 
 def _largest_sum(inputs: NDArray[Any]) -> int:
@@ -152,7 +157,8 @@ def load(
     cifar10/cifar-10-batches-py/; by default BINLAND_DATA, else files are fetched. batches: of CIFAR-10, 10 000 train
     images each. Inputs (P, C, height, width) have zero mean and unit variance over the train images that are used,
     channel by channel; test images are transformed alike. No augmentation.
-    Raises InvalidInputError on unknown names and counts that the files do not have, DataError on missing files.
+    Raises InvalidInputError on unknown names and counts that the files do not have, DataError on missing or damaged
+    files.
     """
     train, test = _raw(name, folder, batches)
     if task not in ("classes", "parity") or (task == "parity" and name not in WITH_PARITY):

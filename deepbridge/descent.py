@@ -31,7 +31,8 @@ class Descent:
         count = len(self._convs)
         self._chain = _Chain(network, algorithm, latents[count:], self._factors[count:], latents[0])
         self._weights = [torch.empty_like(layer) for layer in latents]
-        self._means = [layer.new_empty(len(layer) // replicas, 1, *layer.shape[1:]) for layer in latents]
+        coupled = latents if self._form else []
+        self._means = [layer.new_empty(len(layer) // replicas, 1, *layer.shape[1:]) for layer in coupled]
         self._adam: torch.optim.Adam | None = None
         self._rate = self._pull = 0.0
 
@@ -77,9 +78,10 @@ class Descent:
         else:
             # Fused Adam reads memory as it lies: gradients must lie as the latents do.
             gradients = [*(gradient.contiguous() for gradient in into), *self._chain.gradients(backs, buffers)]
-            for layer, gradient, mean in zip(self.latents, gradients, self._means, strict=True):
-                if self._form == "in_gradient" and self._pull > 0:
-                    gradient = gradient.add_(self._deviation(layer, mean), alpha=self._pull)
+            if self._form == "in_gradient" and self._pull > 0:
+                for layer, gradient, mean in zip(self.latents, gradients, self._means, strict=True):
+                    gradient.add_(self._deviation(layer, mean), alpha=self._pull)
+            for layer, gradient in zip(self.latents, gradients, strict=True):
                 layer.grad = gradient
             self._adam.step()
         for layer in self.latents:

@@ -13,7 +13,7 @@ def as_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(1, device=device).item()
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError, ImportError) as error:
         reason = " ".join(str(error).split())[:100]
         there = ", ".join(["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))])
         raise InvalidInputError(f"device={name!r} cannot be used ({reason}); here there are: {there}") from None

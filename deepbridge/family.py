@@ -52,6 +52,7 @@ class ImageSpec(Section):
             raise ValueError(f'task = "parity" is for mnist and digits, not {self.name}')
         if len(set(self.batches)) < len(self.batches):
             raise ValueError(f"batches = {self.batches}: each may occur once")
+        _only(self, self.name == "cifar10", "cifar10", "batches")
         return self
 
 
@@ -63,6 +64,11 @@ class DeepModel(ModelSpec):
     filters: Annotated[list[Positive], Field(min_length=1)] = [20, 50]  # noqa: RUF012
     filter_size: Positive = 5
     pool: Positive = 2
+
+    @model_validator(mode="after")
+    def _convolutions_fit(self) -> "DeepModel":
+        _only(self, self.kind == "convnet", 'kind = "convnet"', "filters", "filter_size", "pool")
+        return self
 
 
 class DeepGrid(GridSpec):
@@ -257,6 +263,13 @@ class Deep(Family[DeepSpec]):
 
 
 FAMILY = Deep()
+
+
+def _only(section: Section, here: bool, where: str, *keys: str) -> None:
+    """Raise ValueError if keys that do nothing here are set to other values than their defaults."""
+    for key in keys:
+        if not here and getattr(section, key) != type(section).model_fields[key].default:
+            raise ValueError(f"{key} = {getattr(section, key)} is for {where} only; remove it")
 
 
 def _network(spec: DeepSpec, width: int) -> Network:

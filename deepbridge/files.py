@@ -72,7 +72,8 @@ def read_idx(name: str, folder: str | Path | None) -> tuple[Raw, Raw]:
 def read_cifar10(folder: str | Path | None, batches: tuple[int, ...]) -> tuple[Raw, Raw]:
     """Train images of the given batches of 10 000 (1 to 5), and test images. Raises DataError as `read_idx`."""
     numbers = batches if isinstance(batches, Sequence) else ()
-    if not numbers or not set(numbers) <= {1, 2, 3, 4, 5} or len(set(numbers)) < len(numbers):
+    known = all(type(k) is int and 1 <= k <= 5 for k in numbers)
+    if not numbers or not known or len(set(numbers)) < len(numbers):
         raise InvalidInputError(f"batches={batches!r} is not a list of different numbers from 1 to 5")
     names = [f"data_batch_{k}" for k in batches] + ["test_batch"]
     place = Path("cifar10") / _CIFAR_FOLDER
@@ -83,8 +84,8 @@ def read_cifar10(folder: str | Path | None, batches: tuple[int, ...]) -> tuple[R
 
 def _located(wanted: list[_File], folder: str | Path | None) -> list[Path]:
     """Where each file is, its checksum verified."""
-    given = folder if folder is not None else os.environ.get(VARIABLE)
-    if folder is not None and not (isinstance(folder, (str, os.PathLike)) and Path(folder).is_dir()):
+    given = os.environ.get(VARIABLE) if folder is None else folder
+    if folder is not None and not (folder and isinstance(folder, (str, os.PathLike)) and Path(folder).is_dir()):
         raise DataError(f"folder={folder!r} is not a folder; give the one that holds {wanted[0].place}")
     here = [Path(given) / file.place for file in wanted] if given else []
     if here and all(path.is_file() for path in here):

@@ -153,8 +153,9 @@ class BinaryMLP(_Network):
 
     x_(l+1) = sign(w_l x_l / sqrt(N_l)), no biases; the label is the sign of one output, or the largest of several (the
     first of equals). n_inputs: N of the flattened input. hidden: widths of the hidden layers; () is the perceptron.
-    n_outputs: 1, or the number of classes. fixed_output: output weights are fixed at +1, not trained and not counted;
-    one hidden layer and one output make the committee machine. Raises InvalidInputError on sizes below 1.
+    n_outputs: 1 for two classes, else their number. fixed_output: output weights are fixed at +1, not trained and not
+    counted; one hidden layer and one output make the committee machine. Raises InvalidInputError on sizes below 1, and
+    on two outputs.
     """
 
     n_inputs: int
@@ -163,8 +164,8 @@ class BinaryMLP(_Network):
     fixed_output: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("n_inputs", "n_outputs"):
-            object.__setattr__(self, name, positive_int(name, getattr(self, name)))
+        object.__setattr__(self, "n_inputs", positive_int("n_inputs", self.n_inputs))
+        object.__setattr__(self, "n_outputs", _outputs(self.n_outputs))
         object.__setattr__(self, "hidden", _sizes("hidden", self.hidden))
         if not isinstance(self.fixed_output, bool):
             raise InvalidInputError(f"fixed_output={self.fixed_output!r} is not true or false")
@@ -211,7 +212,8 @@ class BinaryConvNet(_Network):
             raise InvalidInputError(
                 f"input_shape={self.input_shape} is not (channels, height, width), or filters={self.filters} is empty"
             )
-        for name in ("n_outputs", "filter_size", "pool"):
+        object.__setattr__(self, "n_outputs", _outputs(self.n_outputs))
+        for name in ("filter_size", "pool"):
             object.__setattr__(self, name, positive_int(name, getattr(self, name)))
         _ = self.layers
 
@@ -250,6 +252,13 @@ def check_fit(network: Network, data: Dataset | Patterns) -> Dataset:
     if network.n_outputs != wanted:
         raise InvalidInputError(f"{network} has {network.n_outputs} outputs; {dataset.n_classes} classes need {wanted}")
     return dataset
+
+
+def _outputs(value: int) -> int:
+    count = positive_int("n_outputs", value)
+    if count == 2:
+        raise InvalidInputError("n_outputs=2: two classes need one output, whose sign is the label; set n_outputs=1")
+    return count
 
 
 def _sizes(name: str, values: Sequence[int]) -> tuple[int, ...]:

@@ -61,6 +61,7 @@ def barrier(
     """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair); see `shortest_path`.
 
     Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
+    Raises InvalidInputError if networks or data do not fit.
     """
     check_same(start, end)
     dataset = check_fit(start.network, data)
@@ -105,7 +106,10 @@ def optimized_midpoint(
     device: str = "cpu",
     progress: bool = True,
 ) -> Solution:
-    """The bend of `optimized_path`: a training run that begins half-way between two solutions."""
+    """The bend of `optimized_path`: the solution of a training run that begins half-way between two others.
+
+    algorithm: of that run, `SGD()` by default. Raises InvalidInputError if networks or data do not fit.
+    """
     check_same(start, end)
     run = SGD() if algorithm is None else algorithm
     check_algorithm(run)

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.algorithms import Algorithm
-from binland.bits import Signs
+from binland.bits import Signs, as_signs
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.models import CommitteeMachine, Perceptron, Replicas
 from binland.models import Solution as ShallowSolution
 from deepbridge.counting import Walk, error_counts, no_ties, predicted_classes
-from deepbridge.data import Dataset, as_dataset
+from deepbridge.data import Dataset, as_array, as_dataset
 from deepbridge.networks import BinaryMLP, Network, check_fit, check_network
 
 Latents = tuple[NDArray[np.float32], ...]
@@ -26,9 +26,10 @@ class Solution:
     """Binary weights of a network, and where they come from.
 
     weights: per free layer int8 of its weight_shape, all -1 or +1. latents: per free layer float32, whose signs are the
-    weights, if known. ties: per hidden layer (H,) int8, what sign(0) is for each unit; +1 throughout by default. Only
-    `align`, which reverses units, makes others. history: (epochs,) train errors after each epoch. replicas: of RSGD.
-    algorithm: that found it. Raises InvalidInputError on other shapes or values.
+    weights (sign(0) = +1), if known. ties: per hidden layer (H,) int8, what sign(0) is for each unit; +1 throughout by
+    default. Only `align`, which reverses units, makes others. history: (epochs,) train errors after each epoch that was
+    looked at, else NaN. replicas: of RSGD. algorithm: that found it. Raises InvalidInputError on other shapes or
+    values.
     """
 
     network: Network
@@ -44,13 +45,17 @@ class Solution:
         shapes = self.network.weight_shapes
         object.__setattr__(self, "weights", checked_layers("weights", self.weights, shapes, np.int8, signs=True))
         units = [(layer.n_units,) for layer in self.network.hidden_layers]
-        ties = self.ties or no_ties(self.network)
+        ties = no_ties(self.network) if isinstance(self.ties, tuple) and not self.ties else self.ties
         object.__setattr__(self, "ties", checked_layers("ties", ties, units, np.int8, signs=True))
         for k, layer in enumerate(self.ties):
             if not self.network.symmetry(k).sign_reversal and np.any(layer < 0):
                 raise InvalidInputError(f"ties of layer {k} are not all +1, but its units cannot be reversed")
         if self.latents is not None:
-            object.__setattr__(self, "latents", checked_layers("latents", self.latents, shapes, np.float32))
+            latents = checked_layers("latents", self.latents, shapes, np.float32)
+            for k, (layer, weights) in enumerate(zip(latents, self.weights, strict=True)):
+                if not np.array_equal(as_signs(layer), weights):
+                    raise InvalidInputError(f"the signs of the latents of layer {k} are not its weights")
+            object.__setattr__(self, "latents", latents)
 
     @classmethod
     def from_shallow(cls, solution: ShallowSolution) -> "Solution":
@@ -91,7 +96,7 @@ class Solution:
     def predict(self, inputs: ArrayLike) -> NDArray[np.int64]:
         """Predicted labels (P,) int64 of inputs (P, ...) as those of a `Dataset`: 16-bit integers."""
         binary = self.network.n_outputs == 1
-        images = np.asarray(inputs)
+        images = as_array("inputs", inputs)
         if images.ndim < 2:
             raise InvalidInputError(f"inputs of shape {images.shape} are not (P, ...)")
         labels = np.full(len(images), 1 if binary else 0)
@@ -125,7 +130,7 @@ def checked_layers(
     """Read-only copies of the given shapes and type; raises InvalidInputError on other shapes, or values."""
     try:
         made = [np.array(array, np.float64, order="C") for array in arrays]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor with a gradient
         raise InvalidInputError(f"{name} are not a list of arrays of numbers, one for each layer") from None
     found = [array.shape for array in made]
     if found != list(shapes):
@@ -133,8 +138,8 @@ def checked_layers(
     for k, array in enumerate(made):
         if signs and not np.all((array == 1) | (array == -1)):
             raise InvalidInputError(f"{name} of layer {k} hold values other than -1 and +1; convert them first")
-        if not np.all(np.isfinite(array)):
-            raise InvalidInputError(f"{name} of layer {k} are not finite numbers")
+        if not np.all(np.abs(array) <= np.finfo(np.float32).max):
+            raise InvalidInputError(f"{name} of layer {k} are not all finite numbers, at most 3.4e38 in size")
         made[k] = array.astype(dtype)
         made[k].flags.writeable = False
     return tuple(made)

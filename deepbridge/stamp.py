@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def stamp() -> str:
-    """Hash of this package's sources and the version of torch: equal stamps, equal numbers."""
+    """Hash of this package's sources and the version of torch; what stands below is in binland's own stamp."""
     try:
         torch = metadata.version("torch")
     except metadata.PackageNotFoundError:

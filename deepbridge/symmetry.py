@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from binland.bits import Signs
+from binland.bits import Signs, turned
 from deepbridge.networks import Network
 from deepbridge.solutions import Solution, check_same
 
@@ -34,7 +34,8 @@ def align(solution: Solution, to: Solution) -> Alignment:
     overlaps (their absolute values where units may be reversed), then each is reversed if that raises its overlap; the
     outgoing weights go along (Alg. 2). A reversed unit takes its tie with it, so that sign(0) does not spoil the
     symmetry. Filters in front of a max-pool, and units of a layer into fixed output weights, are permuted only. The
-    matching is greedy, hence not always the nearest; where it ends farther than it began, the solution stays.
+    matching is greedy, hence not always the nearest: outgoing weights do not count, so that units with equal incoming
+    weights may come to lie in either order. Where it ends farther than it began, the solution stays.
     Latents and replicas move along. Raises InvalidInputError if the networks differ.
     """
     check_same(solution, to)
@@ -84,13 +85,12 @@ def moved(
     """
     out = list(layers)
     incoming = np.take(layers[k], permutation, axis=axis)
-    out[k] = incoming * signs.reshape(-1, *[1] * (incoming.ndim - axis - 1)).astype(incoming.dtype)
+    out[k] = turned(incoming, signs.reshape(-1, *[1] * (incoming.ndim - axis - 1)))
     if k + 1 < len(layers):
         outgoing = layers[k + 1]
         units = network.layers[k].n_units
         grouped = outgoing.reshape(*outgoing.shape[: axis + 1], units, -1)  # unit by unit, its positions together
-        turned = np.take(grouped, permutation, axis=axis + 1) * signs[:, None].astype(outgoing.dtype)
-        out[k + 1] = turned.reshape(outgoing.shape)
+        out[k + 1] = turned(np.take(grouped, permutation, axis=axis + 1), signs[:, None]).reshape(outgoing.shape)
     return tuple(out)
 
 

@@ -20,6 +20,7 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.models import Replicas
 from binland.rng import Seed, generator
+from binland.sweep.provenance import code_stamp
 from binland.training import mean_distance
 from deepbridge.algorithms import ADV, RSGD, Algorithm, as_deep
 from deepbridge.checkpoints import Checkpoint
@@ -78,7 +79,8 @@ def fit_many(
     for the same seeds, device, dtype, number of threads and torch; runs in one batch differ from single ones by
     rounding only. A run that has not reached zero error is returned all the same.
     Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, and on a
-    checkpoint of another run.
+    checkpoint of another run, StoreError on a damaged checkpoint and where none can be written; if that happens later,
+    it warns and goes on.
     """
     dataset = check_fit(network, data)
     deep = as_deep(algorithm)
@@ -90,10 +92,11 @@ def fit_many(
     n_replicas = deep.replicas if isinstance(deep, RSGD) else 1
     streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
     place = as_device(device)
+    begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float64)
     identity = {}
     if checkpoint is not None:
-        identity = _identity(network, dataset, deep, streams, start, {"device": place.type, "dtype": dtype})
-    runs = _Runs(network, dataset, deep, streams, start, place, DTYPES[dtype])
+        identity = _identity(network, dataset, deep, streams, begun, {"device": place.type, "dtype": dtype})
+    runs = _Runs(network, dataset, deep, streams, begun, place, DTYPES[dtype])
     saved = Checkpoint(checkpoint, checkpoint_seconds, identity)
     runs.restore(saved.load())
     with (
@@ -221,14 +224,13 @@ class _Runs:
 
 def _stacked(
     network: Network, algorithm: Algorithm, streams: list[np.random.Generator], start: Latents | None
-) -> list[NDArray[np.float64]]:
+) -> list[NDArray[Any]]:
     """First latents (R, *weight_shape) of each layer: drawn, or the start for everybody; clipped."""
     if start is None:
         drawn = [[_drawn(layer, algorithm, rng) for layer in network.free_layers] for rng in streams]
         layers = [np.stack(layer) for layer in zip(*drawn, strict=True)]
     else:
-        given = checked_layers("start", start, network.weight_shapes, np.float64)
-        layers = [np.repeat(layer[None], len(streams), axis=0) for layer in given]
+        layers = [np.repeat(layer[None], len(streams), axis=0) for layer in start]
     return [np.clip(layer, -algorithm.clip, algorithm.clip) for layer in layers]
 
 
@@ -259,7 +261,7 @@ def _identity(
         "seeds": hashlib.sha256(states.encode()).hexdigest(),
         "network": repr(network),
         "algorithm": repr(algorithm),
-        "code": stamp(),
+        "code": code_stamp(stamp()),
         **settings,
     }
 

@@ -237,7 +237,8 @@ def find_family(kind: str) -> Family[Any]:
         known = {entry.name: entry for entry in others} | known
     if kind not in known:
         *names, last = map(repr, known)
-        raise InvalidInputError(f"model.kind = {reprlib.repr(kind)}: is not {', '.join(names)} or {last}")
+        what = f"model.kind = {reprlib.repr(kind)}: is not" if kind else "model.kind is missing; set it to"
+        raise InvalidInputError(f"{what} {', '.join(names)} or {last}")
     try:
         return known[kind].load()
     except ImportError as error:

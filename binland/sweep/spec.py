@@ -280,7 +280,7 @@ def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:
 def check_settings(settings: Mapping[str, Any], source: str) -> SweepSpec:
     """A spec of the family of model.kind from plain data; `source` names it in the error."""
     model = settings.get("model")
-    kind = model.get("kind", "committee") if isinstance(model, Mapping) else "committee"  # whose spec misses it
+    kind = model.get("kind", "") if isinstance(model, Mapping) else ""
     try:
         family = find_family(kind if isinstance(kind, str) else repr(kind))
     except InvalidInputError as error:
