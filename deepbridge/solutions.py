@@ -129,7 +129,7 @@ def checked_layers(
 ) -> tuple[NDArray[Any], ...]:
     """Read-only copies of the given shapes and type; raises InvalidInputError on other shapes, or values."""
     try:
-        made = [np.array(array, np.float64, order="C") for array in arrays]
+        made = [np.asarray(array, np.float64).copy() for array in arrays]
     except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor with a gradient
         raise InvalidInputError(f"{name} are not a list of arrays of numbers, one for each layer") from None
     found = [array.shape for array in made]

@@ -19,9 +19,13 @@ class Problem:
     data: db.Dataset
     rng: np.random.Generator
 
-    def solution(self, latents=False):
+    def solution(self, latents=False, zeros=0.0):
+        """zeros: share of the latents that are 0, half of them -0."""
         shapes = self.network.weight_shapes
         drawn = [self.rng.uniform(-1, 1, shape).astype(np.float32) for shape in shapes]
+        if zeros:
+            for layer in drawn:
+                layer[self.rng.random(layer.shape) < zeros] *= 0
         weights = [np.where(layer >= 0, 1, -1) for layer in drawn]
         return db.Solution(self.network, weights, tuple(drawn) if latents else None)
 

@@ -128,17 +128,18 @@ def test_a_walk_through_given_networks_visits_them(problem, count):
 
 @pytest.mark.parametrize("arithmetic", batched.ARITHMETICS)
 def test_the_largest_of_outputs_that_differ_little(arithmetic):
-    """1001 inputs of the output layer: sums that bfloat16 would round to equal ones."""
+    """All hidden units agree, and outputs are sums from 991 to 997, which bfloat16 rounds to 992 and 996."""
     rng = np.random.default_rng(3)
-    data = random_data(rng, (40,), 10, 300)
-    problem = Problem(db.BinaryMLP(40, (1001,), 10), data, rng)
-    solution = problem.solution()
-    weights = [solution.weights[0], np.repeat(solution.weights[1][:1], 10, axis=0)]
-    for c in range(10):
-        weights[1][c, rng.permutation(1001)[:3]] *= -1
-    solution = db.Solution(problem.network, weights)
+    data = db.Dataset(np.ones((50, 3), np.int16), rng.integers(4, size=50), 4)
+    weights = [np.ones((1001, 3)), np.ones((4, 1001))]
+    for c, minus in enumerate((4, 3, 2, 5)):
+        weights[1][c, rng.permutation(1001)[:minus]] = -1
+    sums = torch.tensor(weights[1].sum(axis=1))
+    assert len(set(sums.to(torch.bfloat16).tolist())) < len(set(sums.tolist()))
+    assert sums.to(torch.bfloat16).argmax() != sums.argmax()
+    solution = db.Solution(db.BinaryMLP(3, (1001,), 4), weights)
     walk = Walk.standing(solution.flat, solution.ties)
-    assert batched.error_counts(problem.network, data, walk, "cpu", arithmetic)[0] == naive_errors(solution, data)
+    assert batched.error_counts(solution.network, data, walk, "cpu", arithmetic)[0] == naive_errors(solution, data)
     assert solution.error_count(data) == naive_errors(solution, data)
 
 
@@ -152,17 +153,26 @@ def test_patterns_and_points_in_several_parts(monkeypatch):
         assert np.array_equal(batched.error_counts(problem.network, problem.data, walk, "cpu", None, memory), expected)
 
 
-def test_precision_that_a_user_has_lowered_is_raised_and_put_back():
+def test_precision_that_a_user_has_lowered_is_raised_and_put_back(monkeypatch):
     rng = np.random.default_rng(5)
     data = random_data(rng, (600,), 2, 300, largest=3000)
     solution = Problem(db.BinaryMLP(600, (33,)), data, rng).solution()
     walk = Walk.standing(solution.flat, solution.ties)
+    inside = []
+
+    def classes(*arguments):
+        inside.append(torch.get_float32_matmul_precision())
+        return original(*arguments)
+
+    original = batched._classes
+    monkeypatch.setattr(batched, "_classes", classes)
     torch.set_float32_matmul_precision("medium")
     try:
         found = batched.error_counts(solution.network, data, walk, "cpu", "float32")
         assert torch.get_float32_matmul_precision() == "medium"
     finally:
         torch.set_float32_matmul_precision("highest")
+    assert inside == ["highest"]
     assert found[0] == naive_errors(solution, data)
 
 

@@ -3,6 +3,7 @@ import http.server
 import io
 import os
 import pickle
+import re
 import struct
 import tarfile
 import threading
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 
 import binland as bl
 import deepbridge as db
 from binland.errors import DataError, InvalidInputError
+from deepbridge import data as data_module
 from deepbridge import files
 
 FOLDER = os.environ.get("BINLAND_DATA")
@@ -225,8 +228,15 @@ def test_real_inputs_are_rounded_to_a_grid():
 
 
 def test_bad_data_are_refused():
-    with pytest.raises(InvalidInputError, match=r"labels \[2\] are not among \[-1, 1\]"):
+    with pytest.raises(InvalidInputError, match=r"labels \[2\] are not among those of 2 classes, -1 and 1"):
         db.Dataset(np.ones((2, 3), np.int16), np.array([1, 2]), 2)
+    for wrong in ([[1], [1, 2]], [None, 1], torch.ones(2, requires_grad=True)):
+        with pytest.raises(InvalidInputError, match="labels are not a rectangular array of numbers"):
+            db.Dataset(np.ones((2, 3), np.int16), wrong, 2)
+        with pytest.raises(InvalidInputError, match="are not a rectangular array of numbers"):
+            db.Dataset.from_real(np.ones((2, 3)), wrong, 2)
+    with pytest.raises(InvalidInputError, match="inputs are not a rectangular array of numbers"):
+        db.Dataset.from_real([[1], [1, 2]], [1, 1], 2)
     with pytest.raises(InvalidInputError, match="labels of shape"):
         db.Dataset(np.ones((2, 3), np.int16), np.array([1]), 2)
     with pytest.raises(InvalidInputError, match="from_real"):
@@ -273,4 +283,17 @@ def test_the_papers_convnet():
 
 
 def test_the_files_lie_where_the_documentation_says():
-    assert Path("mnist") / files._IDX[2] == Path("mnist/t10k-images-idx3-ubyte.gz")
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    places = re.findall(r"`((?:fashion-)?mnist|cifar10)/([^`]*\*[^`]*)`", readme)
+    assert [name for name, _ in places] == ["mnist", "fashion-mnist", "cifar10"]
+    for name, pattern in places[:2]:
+        assert all(Path(name, file).match(f"{name}/{pattern}") for file in files._IDX)
+    assert places[2][1] == f"{files._CIFAR_FOLDER}/*"
+
+
+def test_a_rare_bright_pixel_comes_to_lie_at_the_end_of_the_grid():
+    images = np.zeros((1000, 1, 1, 1), np.uint8)
+    images[0] = 255
+    table = data_module._steps(images)[0]
+    assert table[255] == 32767
+    assert np.all(np.diff(table.astype(int)) >= 0)

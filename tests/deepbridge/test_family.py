@@ -184,6 +184,20 @@ def command(folder, *arguments, block_torch=False, **environment):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TOML.replace('kind = "mlp"', 'kind = "mlp"\nfilters = [3]'), 'filters = \\[3\\] is for kind = "convnet" only'),
+        (TOML.replace('kind = "mlp"', 'kind = "mlp"\npool = 3'), "pool = 3 is for kind"),
+        (TOML.replace("per_class = 8", "per_class = 8\nbatches = [2]"), "batches = \\[2\\] is for cifar10 only"),
+    ],
+)
+def test_settings_without_effect_are_refused(tmp_path, text, message):
+    (tmp_path / "deep.toml").write_text(text)
+    with pytest.raises(InvalidInputError, match=message):
+        load_spec(tmp_path / "deep.toml")
+
+
 def test_without_torch_shallow_sweeps_run_and_deep_results_are_read(result, tmp_path):
     deep = command(tmp_path, "sweep", result.with_suffix(".toml"), "--out", "x.h5", block_torch=True)
     assert deep.returncode == 2

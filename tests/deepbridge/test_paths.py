@@ -39,8 +39,7 @@ def test_path_ends_are_the_errors_of_the_solutions_aligned_or_not(problem, point
 
 @given(perceptrons())
 def test_ties_of_the_path_are_those_of_the_nearer_end(problem):
-    a = problem.solution()
-    b = db.align(problem.solution(), to=a).solution
+    a, b = (transformed(problem.solution(), *problem.symmetry()) for _ in range(2))
     there = db.shortest_path(a, b, problem.data, seed=2, points=7)
     weights, done = a.flat.copy(), 0
     for k, (step, count) in enumerate(zip(there.steps, there.error_counts, strict=True)):

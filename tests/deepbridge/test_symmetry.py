@@ -22,7 +22,7 @@ from tests.deepbridge.problems import (
 
 @given(networks)
 def test_exact_symmetries_change_no_prediction(problem):
-    solution = problem.solution(latents=True)
+    solution = problem.solution(latents=True, zeros=0.2)
     turned = transformed(solution, *problem.symmetry())
     assert np.array_equal(naive_classes(turned, problem.data.inputs), naive_classes(solution, problem.data.inputs))
     assert np.array_equal(turned.predict(problem.data.inputs), solution.predict(problem.data.inputs))
@@ -46,7 +46,7 @@ def test_align_undoes_planted_symmetries(problem):
 
 @given(networks)
 def test_align_changes_no_prediction_and_is_never_worse_than_no_alignment(problem):
-    a, b = problem.solution(latents=True), problem.solution(latents=True)
+    a, b = problem.solution(latents=True), problem.solution(latents=True, zeros=0.2)
     match = db.align(b, to=a)
     assert np.array_equal(naive_classes(match.solution, problem.data.inputs), naive_classes(b, problem.data.inputs))
     assert db.hamming(a, match.solution) <= db.hamming(a, b)
@@ -120,3 +120,14 @@ def test_replicas_move_along():
         before = db.Solution(network, [layer[r] for layer in b.replicas.weights])
         after = db.Solution(network, [layer[r] for layer in match.solution.replicas.weights], ties=match.solution.ties)
         assert np.array_equal(after.predict(train.inputs), before.predict(train.inputs))
+
+
+def test_a_solution_stays_where_the_greedy_matching_would_end_farther_away():
+    """The first layer ties, so that its units are exchanged, for which the second one pays."""
+    network = db.BinaryMLP(1, (2,), 3)
+    reference = db.Solution(network, [[[1], [-1]], [[1, 1], [1, 1], [1, 1]]])
+    for first in itertools.product((-1, 1), repeat=2):
+        for second in itertools.product((-1, 1), repeat=6):
+            other = db.Solution(network, [np.reshape(first, (2, 1)), np.reshape(second, (3, 2))])
+            match = db.align(other, to=reference)
+            assert db.hamming(match.solution, reference) <= db.hamming(other, reference)

@@ -1,4 +1,6 @@
+import errno
 import math
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -318,16 +320,85 @@ def test_a_foreign_or_damaged_checkpoint_is_refused(tmp_path):
             training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=file)
 
 
+@pytest.mark.parametrize("bad", [5, b"x"])
+def test_a_checkpoint_is_a_path(bad):
+    network, data = drawn("binary")
+    with pytest.raises(InvalidInputError, match="is not the path of a file"):
+        training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=bad)
+
+
+@pytest.mark.parametrize("name", ["file/run.pt", "x" * 300, "a\0b", "folder"])
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_the_training(tmp_path, monkeypatch, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    network, data = drawn("binary")
+    monkeypatch.setattr(training._Runs, "epoch", None)
+    with pytest.raises(StoreError, match="give another file for the checkpoint") as caught:
+        training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_disk_that_fills_up_later_costs_no_training(tmp_path, monkeypatch):
+    network, data = drawn("binary")
+    expected = training.fit(network, data, ALGORITHMS["SGD"], 0)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.warns(UserWarning, match=r"run\.pt: not written \(No space left on device\)"):
+        found = training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=tmp_path / "run.pt")
+    assert np.array_equal(found.flat, expected.flat)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_strongest_pull_counts_steps_of_the_rate():
+    settings = {"learning_rate": 1.0, "epochs": 200, "coupling": 0.01, "coupling_growth": 1.03}
+    with pytest.raises(InvalidInputError, match=r"reaches learning_rate \* gamma = 3.59"):
+        db.RSGD(**settings)
+    lowered = db.RSGD(**settings, learning_rate_steps=[(50, 0.1), (100, 0.1)])
+    assert lowered.strongest_pull() == pytest.approx(max(lowered.rate(t) * lowered.pull(t) for t in range(200)))
+    with pytest.raises(InvalidInputError, match="overshoot"):
+        db.RSGD(learning_rate=1.0, epochs=20, coupling=0.5, coupling_growth=1.0, learning_rate_steps=[(1, 10.0)])
+    db.RSGD(**settings, optimizer="adam", coupling_form="in_gradient")
+    with pytest.raises(InvalidInputError, match="overshoot"):
+        db.RSGD(**settings, optimizer="adam", coupling_form="after_batch")
+
+
+def test_two_outputs_are_refused():
+    for make in (lambda: db.BinaryMLP(5, (3,), 2), lambda: db.BinaryConvNet((1, 8, 8), (2,), (3,), 2, 3)):
+        with pytest.raises(InvalidInputError, match="two classes need one output"):
+            make()
+
+
+def test_latents_have_the_signs_of_the_weights():
+    network = db.BinaryMLP(2, (1,))
+    for latents, message in (
+        ([[[0.5, 0.5]], [[-0.5]]], "signs of the latents of layer 1 are not its weights"),
+        ([[[-0.5, 0.5]], [[0.5]]], "signs of the latents of layer 0"),
+        ([[[1e300, 0.5]], [[0.5]]], "latents of layer 0 are not all finite numbers"),
+        ([[[np.nan, 0.5]], [[0.5]]], "latents of layer 0 are not all finite numbers"),
+        (torch.ones(2, requires_grad=True), "latents are not a list of arrays"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            db.Solution(network, [[[1, 1]], [[1]]], latents)
+    with pytest.raises(InvalidInputError, match="ties"):
+        db.Solution(network, [[[1, 1]], [[1]]], None, np.ones((1, 3)))
+    assert db.Solution(network, [[[1, 1]], [[1]]], [[[0.0, -0.0]], [[1]]]).latents is not None
+
+
 def test_sizes_of_numpy_are_the_same_network():
     assert repr(db.BinaryMLP(np.int64(5), [np.int32(3)])) == repr(db.BinaryMLP(5, (3,)))
 
 
-def test_bad_arguments_are_one_clear_line():
+def test_bad_arguments_are_one_clear_line(tmp_path):
     network, data = drawn("binary")
     with pytest.raises(InvalidInputError, match="device='cuda:99' cannot be used"):
         training.fit(network, data, db.SGD(epochs=0), 0, device="cuda:99")
     with pytest.raises(InvalidInputError, match="device='gpu' cannot be used"):
         training.fit(network, data, db.SGD(epochs=0), 0, device="gpu")
+    with pytest.raises(InvalidInputError, match="device='hpu' cannot be used"):
+        training.fit(network, data, db.SGD(epochs=0), 0, device="hpu")
     with pytest.raises(InvalidInputError, match="dtype='float16'"):
         training.fit(network, data, db.SGD(epochs=0), 0, dtype="float16")
     with pytest.raises(InvalidInputError, match="3 classes need 3"):
@@ -336,9 +407,10 @@ def test_bad_arguments_are_one_clear_line():
         with pytest.raises(InvalidInputError, match="seeds="):
             training.fit_many(network, data, db.SGD(epochs=0), wrong)
     assert len(training.fit_many(network, data, db.SGD(epochs=0), np.arange(2))) == 2
-    for wrong in (5, [[1], [2, 3]], "start"):
-        with pytest.raises(InvalidInputError, match="start"):
-            training.fit(network, data, db.SGD(epochs=0), 0, wrong)
+    for wrong in (5, [[1], [2, 3]], "start", np.ones((1, 1, 4))):
+        for file in (None, tmp_path / "run.pt"):
+            with pytest.raises(InvalidInputError, match="start"):
+                training.fit(network, data, db.SGD(epochs=0), 0, wrong, checkpoint=file)
     with pytest.raises(InvalidInputError, match="learning rate at epoch 1"):
         db.SGD(learning_rate_steps=((0, 1e9), (1, 1e9)))
     for bad in ({"optimizer": "lbfgs"}, {"learning_rate_steps": ((3, 0.5), (2, 0.5))}, {"learning_rate_steps": "x"}):

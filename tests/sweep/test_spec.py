@@ -84,8 +84,11 @@ def test_a_bad_value_gets_one_line_with_key_value_and_what_is_allowed(changes, m
 
 
 def test_a_missing_section_is_named():
-    with pytest.raises(InvalidInputError, match="model is missing; add it"):
-        check_settings({"grid": {"n_inputs": [3]}}, "x")
+    for sections in ({"grid": {"n_inputs": [3]}}, {"model": {}, "data": {"name": "mnist"}}):
+        with pytest.raises(InvalidInputError, match=r"^x: model.kind is missing; set it to .*'committee'"):
+            check_settings(sections, "x")
+    with pytest.raises(InvalidInputError, match=r"^x: grid is missing; add it"):
+        check_settings({"model": {"kind": "perceptron"}}, "x")
 
 
 @pytest.mark.parametrize(
