@@ -231,14 +231,9 @@ def find_family(kind: str) -> Family[Any]:
 
     Raises InvalidInputError if there is none, or if what it needs is not installed.
     """
-    known = {kind: metadata.EntryPoint(kind, value, GROUP) for kind, value in BUILT_IN.items()}
+    known = _built_in() if kind in BUILT_IN else _known()
     if kind not in known:
-        others = sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
-        known = {entry.name: entry for entry in others} | known
-    if kind not in known:
-        *names, last = map(repr, known)
-        what = f"model.kind = {reprlib.repr(kind)}: is not" if kind else "model.kind is missing; set it to"
-        raise InvalidInputError(f"{what} {', '.join(names)} or {last}")
+        raise InvalidInputError(f"model.kind = {reprlib.repr(kind)}: is not {kinds()}")
     try:
         return known[kind].load()
     except ImportError as error:
@@ -246,3 +241,19 @@ def find_family(kind: str) -> Family[Any]:
             f"model.kind = {kind!r} needs {error.name or error}, which cannot be imported; install it with"
             " pip install 'binland[deep]'"
         ) from None
+
+
+def kinds() -> str:
+    """All kinds in words."""
+    *names, last = map(repr, _known())
+    return f"{', '.join(names)} or {last}"
+
+
+def _built_in() -> dict[str, metadata.EntryPoint]:
+    return {kind: metadata.EntryPoint(kind, value, GROUP) for kind, value in BUILT_IN.items()}
+
+
+def _known() -> dict[str, metadata.EntryPoint]:
+    """By kind, those of other packages first; binland's own cannot be replaced."""
+    others = sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+    return {entry.name: entry for entry in others} | _built_in()

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from binland.algorithms import ADV, RSGD, SGD
 from binland.errors import InvalidInputError
-from binland.sweep.family import Family, find_family
+from binland.sweep.family import Family, find_family, kinds
 from binland.sweep.identity import canonical_json
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -280,7 +280,9 @@ def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:
 def check_settings(settings: Mapping[str, Any], source: str) -> SweepSpec:
     """A spec of the family of model.kind from plain data; `source` names it in the error."""
     model = settings.get("model")
-    kind = model.get("kind", "") if isinstance(model, Mapping) else ""
+    if not isinstance(model, Mapping) or "kind" not in model:
+        raise InvalidInputError(f"{source}: model.kind is missing; set it to {kinds()}")
+    kind = model["kind"]
     try:
         family = find_family(kind if isinstance(kind, str) else repr(kind))
     except InvalidInputError as error:
