@@ -14,23 +14,26 @@ from torch.nn import functional
 
 from deepbridge.algorithms import ADV, RSGD, Algorithm
 from deepbridge.binary import signs_into, straight_through
+from deepbridge.data import Dataset
+from deepbridge.narrow import NarrowLayer, halves_of, worth
 from deepbridge.networks import Conv, Dense, Network
 
 
 class Descent:
     """Latents of R networks and the optimiser that moves them."""
 
-    def __init__(self, network: Network, latents: list[Tensor], algorithm: Algorithm, replicas: int, scale: float):
-        """scale: of the inputs, which come as integers so that the sums of the first layer are exact."""
+    def __init__(self, network: Network, latents: list[Tensor], algorithm: Algorithm, replicas: int, data: Dataset):
         self.latents = latents
         self._algorithm, self._replicas = algorithm, replicas
         self._form = algorithm.coupling_form if isinstance(algorithm, RSGD) else ""
         self._convs = [layer for layer in network.layers if isinstance(layer, Conv)]
         self._factors = [1 / math.sqrt(layer.fan_in) for layer in network.layers]  # from sums to pre-activations
-        self._factors[0] *= scale
+        self._factors[0] *= data.scale  # inputs stay integers, so that the sums of the first layer are exact
         count = len(self._convs)
-        self._chain = _Chain(network, algorithm, latents[count:], self._factors[count:], latents[0])
-        self._weights = [torch.empty_like(layer) for layer in latents]
+        inputs = torch.tensor(data.inputs, device=latents[0].device).to(latents[0].dtype)
+        self._inputs = inputs if count else inputs.flatten(1)
+        self._chain = _Chain(network, algorithm, latents[count:], self._factors[count:], None if count else data)
+        self._filters = [torch.empty_like(layer) for layer in latents[:count]]
         coupled = latents if self._form else []
         self._means = [layer.new_empty(len(layer) // replicas, 1, *layer.shape[1:]) for layer in coupled]
         self._adam: torch.optim.Adam | None = None
@@ -52,28 +55,30 @@ class Descent:
         self._pull = algorithm.pull(phase) if isinstance(algorithm, RSGD) and phase >= 0 else 0.0
 
     @torch.no_grad()
-    def step(self, inputs: Tensor, classes: Tensor, batch: Tensor) -> None:
-        """One mini-batch: rows batch (R, B) of the inputs (P, ...), with classes (R, B)."""
-        for layer, weights in zip(self.latents, self._weights, strict=True):
+    def step(self, classes: Tensor, batch: Tensor) -> None:
+        """One mini-batch: rows batch (R, B) of the inputs, with classes (R, B)."""
+        count = len(self._convs)
+        for layer, weights in zip(self.latents[:count], self._filters, strict=True):
             signs_into(layer, weights)
+        self._chain.set_weights()
         if self._form == "in_gradient" and self._adam is None:
             self._couple(self._rate * self._pull)
-        count = len(self._convs)
         buffers = self._chain.buffers(batch.shape[1])
         if count:
             with torch.enable_grad():
-                leaves = [layer.detach().requires_grad_() for layer in self._weights[:count]]
-                features = self._features(inputs, batch, leaves)
+                leaves = [layer.detach().requires_grad_() for layer in self._filters]
+                features = self._features(batch, leaves)
             buffers.inputs[0].copy_(features)
         else:
-            rows = buffers.inputs[0].view(-1, inputs.shape[1])
-            torch.index_select(inputs, 0, batch.reshape(-1), out=rows)
-        backs = self._chain.backwards(self._weights[count:], classes, buffers, to_inputs=bool(count))
+            rows = buffers.inputs[0].view(-1, self._inputs.shape[1])
+            torch.index_select(self._inputs, 0, batch.reshape(-1), out=rows)
+        backs = self._chain.backwards(classes, batch, buffers)
         into = torch.autograd.grad(features, leaves, backs[0]) if count else ()
         if self._adam is None:
             for layer, gradient in zip(self.latents, into, strict=False):
                 layer.sub_(gradient, alpha=self._rate)
-            for k, layer in enumerate(self.latents[count:]):
+            for k in reversed(range(len(self.latents) - count)):  # the last first: it is still in the cache
+                layer = self.latents[count + k]
                 layer.baddbmm_(backs[k + 1].transpose(1, 2), buffers.inputs[k], alpha=-self._rate)
         else:
             # Fused Adam reads memory as it lies: gradients must lie as the latents do.
@@ -106,13 +111,13 @@ class Descent:
         by_run = layer.view(-1, self._replicas, *layer.shape[1:])
         return (by_run - torch.mean(by_run, dim=1, keepdim=True, out=mean)).view_as(layer)
 
-    def _features(self, inputs: Tensor, batch: Tensor, weights: list[Tensor]) -> Tensor:
+    def _features(self, batch: Tensor, weights: list[Tensor]) -> Tensor:
         """What the convolutions hand on, (R, B, n): networks are groups of channels of one convolution.
 
         Channels lie innermost in memory, which makes convolutions and max-pools on a CPU up to twice as fast.
         """
         networks, size = batch.shape
-        x = inputs.permute(0, 2, 3, 1)[batch.T].permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
+        x = self._inputs.permute(0, 2, 3, 1)[batch.T].permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
         for layer, w, factor in zip(self._convs, weights, self._factors, strict=False):
             filters = w.flatten(0, 1).contiguous(memory_format=torch.channels_last)
             fields = functional.conv2d(x, filters, groups=networks)
@@ -146,15 +151,35 @@ class _Chain:
     """The fully connected layers of R networks."""
 
     def __init__(
-        self, network: Network, algorithm: Algorithm, latents: list[Tensor], factors: list[float], like: Tensor
+        self, network: Network, algorithm: Algorithm, latents: list[Tensor], factors: list[float], data: Dataset | None
     ):
+        """data: whose inputs the first layer reads, or None where convolutions make them."""
         self._layers = [layer for layer in network.layers if isinstance(layer, Dense)]
-        self._algorithm, self._binary, self._like = algorithm, network.n_outputs == 1, like
+        self._algorithm, self._binary, self._like = algorithm, network.n_outputs == 1, latents[0]
         self._factors = factors
-        ones = like.new_ones(len(like), *network.layers[-1].weight_shape)
-        self._fixed = [ones] if network.fixed_output else []
         self._latents, self._gradients = latents, list[Tensor]()
         self._buffers: dict[int, _Buffers] = {}
+        narrow = [worth(layer) for layer in latents]
+        self._halves = halves_of(data) if data is not None and narrow[0] else None
+        self._lowest = 0 if data is None else 1  # of the layers whose inputs have a gradient
+        if data is not None and self._halves is None:
+            narrow[0] = False
+        self._narrow = [
+            NarrowLayer(layer) if is_narrow else None for layer, is_narrow in zip(latents, narrow, strict=True)
+        ]
+        self._weights = [torch.empty_like(layer) for layer in latents]
+        if network.fixed_output:
+            self._narrow.append(None)
+            self._weights.append(self._like.new_ones(len(self._like), *network.layers[-1].weight_shape))
+
+    def set_weights(self) -> None:
+        """Signs of the latents, as floats where a gradient passes through or a product needs them."""
+        for k, (layer, weights) in enumerate(zip(self._latents, self._weights, strict=False)):
+            narrow = self._narrow[k]
+            if narrow is not None:
+                narrow.set_weights()
+            if narrow is None or k >= self._lowest:
+                signs_into(layer, weights)
 
     def buffers(self, batch: int) -> _Buffers:
         """Memory for mini-batches of a size."""
@@ -166,21 +191,27 @@ class _Chain:
             self._buffers[batch] = _Buffers(inputs, units[0], units[1], [first, *units[2]])
         return self._buffers[batch]
 
-    def backwards(self, weights: list[Tensor], classes: Tensor, buffers: _Buffers, to_inputs: bool) -> list[Tensor]:
-        """Gradients of the summed mean losses with respect to inputs[0] (if asked for) and every w . x (R, B, H).
+    def backwards(self, classes: Tensor, batch: Tensor, buffers: _Buffers) -> list[Tensor]:
+        """Gradients of the summed mean losses with respect to every w . x (R, B, H), and to inputs[0] if it is learnt.
 
-        The first layer reads buffers.inputs[0]; the inputs of the others are left there for the gradients.
+        The first layer reads buffers.inputs[0], rows batch (R, B) of the data if these come first; the inputs of the
+        others are left there for the gradients.
         """
-        layers, window, factors = [*weights, *self._fixed], self._algorithm.ste_window, self._factors
+        layers, window, factors = self._weights, self._algorithm.ste_window, self._factors
         inputs, deltas, inside, backs = buffers
-        for k, w in enumerate(layers):
-            torch.bmm(inputs[k], w.transpose(1, 2), out=deltas[k])
+        for k, narrow in enumerate(self._narrow):
+            if narrow is None:
+                torch.bmm(inputs[k], layers[k].transpose(1, 2), out=deltas[k])
+            elif k == 0 and self._halves is not None:
+                narrow.sums_of_halves(self._halves, batch, deltas[k])
+            else:
+                narrow.sums_of_signs(inputs[k], deltas[k])
             if k < len(layers) - 1:
                 signs_into(deltas[k], inputs[k + 1])
                 torch.le(deltas[k].abs_(), window / factors[k], out=inside[k])
         scale = self._algorithm.output_scale * factors[-1]
         self._loss_gradient(deltas[-1].mul_(scale), classes, backs[-1]).mul_(scale)
-        for k in reversed(range(0 if to_inputs else 1, len(layers))):
+        for k in reversed(range(self._lowest, len(layers))):
             torch.bmm(backs[k + 1], layers[k], out=backs[k])
             if k > 0:
                 backs[k].mul_(inside[k - 1]).mul_(factors[k - 1])

@@ -29,7 +29,7 @@ from deepbridge.data import Dataset, random_classes
 from deepbridge.descent import Descent
 from deepbridge.devices import as_device, full_precision
 from deepbridge.evaluation import error_counts
-from deepbridge.networks import Conv, Layer, Network, check_fit
+from deepbridge.networks import Layer, Network, check_fit
 from deepbridge.solutions import Latents, Solution, checked_layers
 from deepbridge.stamp import stamp
 
@@ -132,9 +132,7 @@ class _Runs:
         noise = [random_classes(data, labels) if self._pretrained else data.classes for labels, *_ in streams]
         layers = _stacked(network, algorithm, self._streams, start)
         latents = [torch.tensor(layer, dtype=dtype, device=device) for layer in layers]
-        self._descent = Descent(network, latents, algorithm, self._replicas, data.scale)
-        inputs = torch.tensor(data.inputs, device=device).to(dtype)
-        self._inputs = inputs if isinstance(network.layers[0], Conv) else inputs.flatten(1)
+        self._descent = Descent(network, latents, algorithm, self._replicas, data)
         self._labels = torch.tensor(data.classes, device=device).expand(len(self._streams), -1)
         self._noise = torch.tensor(np.repeat(noise, self._replicas, axis=0), device=device)
         self._epoch = 0
@@ -159,7 +157,7 @@ class _Runs:
         self._descent.begin_epoch(self._epoch, self._pretrained)
         order = np.stack([rng.permutation(self.data.n_patterns) for rng in self._streams])
         for batch in torch.tensor(order, device=self.device).split(algorithm.batch_size, dim=1):
-            self._descent.step(self._inputs, labels.gather(1, batch), batch)
+            self._descent.step(labels.gather(1, batch), batch)
         self._descent.end_epoch()
         self._epoch += 1
         if epoch >= 0 and ((epoch + 1) % algorithm.history_every == 0 or epoch + 1 == algorithm.epochs):

@@ -1,0 +1,83 @@
+"""Forward sums of +-1 weights by 8-bit integer products: the bits of float32 ones, in less time on many CPUs.
+
+Inputs of 16 bits are two halves of 8, x = 256 high + low. Sums are exact as integers and, below 2^24, as floats too:
+either way gives the same numbers, and speed alone decides.
+"""
+
+import time
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepbridge.data import Dataset
+
+WORTH = 2**14  # weights of a layer from which on a product outweighs the calls around it
+_LARGEST = 2**15 - 129  # in size, of inputs whose halves fit into 8 bits
+
+
+class NarrowLayer:
+    """Weights (R, H, N) of one fully connected layer of R networks as bytes; N > 1."""
+
+    def __init__(self, latents: Tensor):
+        self._latents = latents.numpy()
+        self._positive = np.empty(latents.shape, np.bool_)
+        self._weights = torch.from_numpy(self._positive.view(np.int8))
+
+    def set_weights(self) -> None:
+        """Signs of the latents, sign(0) = +1."""
+        np.greater_equal(self._latents, 0, out=self._positive)
+        self._weights.mul_(2).sub_(1)
+
+    def sums_of_signs(self, x: Tensor, out: Tensor) -> None:
+        """w . x of entries -1 and +1 (R, B, N), into out (R, B, H)."""
+        for rows, weights, sums in zip(x.to(torch.int8), self._weights, out, strict=True):
+            sums.copy_(torch._int_mm(rows, weights.T))
+
+    def sums_of_halves(self, halves: Tensor, batch: Tensor, out: Tensor) -> None:
+        """w . x of rows batch (R, B) of inputs given as halves (P, 2, N), into out (R, B, H)."""
+        for rows, weights, sums in zip(batch, self._weights, out, strict=True):
+            both = torch._int_mm(halves.index_select(0, rows).flatten(0, 1), weights.T).unflatten(0, (-1, 2))
+            torch.add(both[:, 0], both[:, 1], alpha=256, out=sums)
+
+
+def halves_of(data: Dataset) -> Tensor | None:
+    """Low and high halves (P, 2, N) int8 of the inputs, or None where these or sums of them are too large."""
+    inputs = data.inputs.reshape(data.n_patterns, -1)
+    if data.largest_sum >= 2**24 or inputs.max() > _LARGEST or inputs.min() < -_LARGEST:
+        return None
+    low = inputs.astype(np.int8)  # the lower byte
+    return torch.from_numpy(np.stack([low, ((inputs - low) >> 8).astype(np.int8)], axis=1))
+
+
+def worth(latents: Tensor) -> bool:
+    """Whether the sums of a layer (R, H, N) are to be taken this way."""
+    one_input = latents.shape[2] == 1  # where torch._int_mm is wrong
+    return latents.device.type == "cpu" and latents[0].numel() >= WORTH and not one_input and pays()
+
+
+@cache
+def pays() -> bool:
+    """Whether 8-bit products are exact here and take at most half the time of float32 ones."""
+    drawn = torch.Generator().manual_seed(0)
+    x = torch.randint(-128, 128, (100, 1000), dtype=torch.int8, generator=drawn)
+    w = torch.randint(0, 2, (201, 1000), dtype=torch.int8, generator=drawn) * 2 - 1
+    x[0], w[0] = -128, 1
+    wide_x, wide_w = x.float(), w.float()
+    try:
+        exact = torch.equal(torch._int_mm(x, w.T).float(), wide_x @ wide_w.T)
+    except RuntimeError:
+        return False
+    return exact and 2 * _seconds(lambda: torch._int_mm(x, w.T)) < _seconds(lambda: wide_x @ wide_w.T)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """The least of several turns."""
+    turns = []
+    for _ in range(7):
+        began = time.perf_counter()
+        call()
+        turns.append(time.perf_counter() - began)
+    return min(turns)
