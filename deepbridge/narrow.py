@@ -1,4 +1,4 @@
-"""Forward sums of +-1 weights by 8-bit integer products: the bits of float32 ones, in less time on many CPUs.
+"""Forward sums of +-1 weights by 8-bit integer products: the bits of float32 ones, in less time on some CPUs.
 
 Inputs of 16 bits are two halves of 8, x = 256 high + low. Sums are exact as integers and, below 2^24, as floats too:
 either way gives the same numbers, and speed alone decides.
