@@ -15,7 +15,7 @@ from torch.nn import functional
 from deepbridge.algorithms import ADV, RSGD, Algorithm
 from deepbridge.binary import signs_into, straight_through
 from deepbridge.data import Dataset
-from deepbridge.narrow import NarrowLayer, halves_of, worth
+from deepbridge.narrow import narrowed
 from deepbridge.networks import Conv, Dense, Network
 
 
@@ -159,14 +159,8 @@ class _Chain:
         self._factors = factors
         self._latents, self._gradients = latents, list[Tensor]()
         self._buffers: dict[int, _Buffers] = {}
-        narrow = [worth(layer) for layer in latents]
-        self._halves = halves_of(data) if data is not None and narrow[0] else None
         self._lowest = 0 if data is None else 1  # of the layers whose inputs have a gradient
-        if data is not None and self._halves is None:
-            narrow[0] = False
-        self._narrow = [
-            NarrowLayer(layer) if is_narrow else None for layer, is_narrow in zip(latents, narrow, strict=True)
-        ]
+        self._narrow = [narrowed(layer, data if k == 0 else None) for k, layer in enumerate(latents)]
         self._weights = [torch.empty_like(layer) for layer in latents]
         if network.fixed_output:
             self._narrow.append(None)
@@ -202,10 +196,8 @@ class _Chain:
         for k, narrow in enumerate(self._narrow):
             if narrow is None:
                 torch.bmm(inputs[k], layers[k].transpose(1, 2), out=deltas[k])
-            elif k == 0 and self._halves is not None:
-                narrow.sums_of_halves(self._halves, batch, deltas[k])
             else:
-                narrow.sums_of_signs(inputs[k], deltas[k])
+                narrow.sums(inputs[k], batch, deltas[k])
             if k < len(layers) - 1:
                 signs_into(deltas[k], inputs[k + 1])
                 torch.le(deltas[k].abs_(), window / factors[k], out=inside[k])

@@ -19,10 +19,13 @@ _LARGEST = 2**15 - 129  # in size, of inputs whose halves fit into 8 bits
 
 
 class NarrowLayer:
-    """Weights (R, H, N) of one fully connected layer of R networks as bytes; N > 1."""
+    """Weights (R, H, N) of one fully connected layer of R networks as bytes; N > 1.
 
-    def __init__(self, latents: Tensor):
-        self._latents = latents.numpy()
+    halves: of the data that the layer reads, as `halves_of` gives them, or None where it reads -1 and +1.
+    """
+
+    def __init__(self, latents: Tensor, halves: Tensor | None = None):
+        self._latents, self._halves = latents.numpy(), halves
         self._positive = np.empty(latents.shape, np.bool_)
         self._weights = torch.from_numpy(self._positive.view(np.int8))
 
@@ -31,16 +34,24 @@ class NarrowLayer:
         np.greater_equal(self._latents, 0, out=self._positive)
         self._weights.mul_(2).sub_(1)
 
-    def sums_of_signs(self, x: Tensor, out: Tensor) -> None:
-        """w . x of entries -1 and +1 (R, B, N), into out (R, B, H)."""
-        for rows, weights, sums in zip(x.to(torch.int8), self._weights, out, strict=True):
-            sums.copy_(torch._int_mm(rows, weights.T))
+    def sums(self, x: Tensor, batch: Tensor, out: Tensor) -> None:
+        """w . x of inputs x (R, B, N), which are rows batch (R, B) of the data if the layer reads these, into out."""
+        if self._halves is None:
+            for signs, weights, sums in zip(x.to(torch.int8), self._weights, out, strict=True):
+                sums.copy_(torch._int_mm(signs, weights.T))
+        else:
+            for rows, weights, sums in zip(batch, self._weights, out, strict=True):
+                both = self._halves.index_select(0, rows).flatten(0, 1)
+                low, high = torch._int_mm(both, weights.T).unflatten(0, (-1, 2)).unbind(1)
+                torch.add(low, high, alpha=256, out=sums)
 
-    def sums_of_halves(self, halves: Tensor, batch: Tensor, out: Tensor) -> None:
-        """w . x of rows batch (R, B) of inputs given as halves (P, 2, N), into out (R, B, H)."""
-        for rows, weights, sums in zip(batch, self._weights, out, strict=True):
-            both = torch._int_mm(halves.index_select(0, rows).flatten(0, 1), weights.T).unflatten(0, (-1, 2))
-            torch.add(both[:, 0], both[:, 1], alpha=256, out=sums)
+
+def narrowed(latents: Tensor, data: Dataset | None = None) -> NarrowLayer | None:
+    """The layer (R, H, N) as bytes, or None where floats serve better; data: what it reads, if not -1 and +1."""
+    if not worth(latents):
+        return None
+    halves = None if data is None else halves_of(data)
+    return None if data is not None and halves is None else NarrowLayer(latents, halves)
 
 
 def halves_of(data: Dataset) -> Tensor | None:
