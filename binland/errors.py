@@ -1,5 +1,10 @@
 """The package's exceptions: every message says what was given, what is allowed and what to do."""
 
+import reprlib
+from typing import Any
+
+LONGEST = 80  # letters of a value in a message
+
 
 class BinlandError(Exception):
     """Base of all errors the package raises on purpose; the command line prints its one line and exits 2."""
@@ -19,3 +24,32 @@ class StoreError(BinlandError):
 
 class ClusterError(BinlandError):
     """Workers that cannot be reached, are lost or run another version; what is done is kept."""
+
+
+class _Short(reprlib.Repr):
+    """repr of at most so many letters; arrays by shape and type, whatever library they are of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = LONGEST
+
+    def repr1(self, value: Any, level: int) -> str:
+        if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, type):
+            kind = type(value).__name__
+            return f"{kind} of shape {tuple(value.shape)} and type {value.dtype}" if value.shape else repr(value)
+        return super().repr1(value, level)
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: one line, at most 80 letters, whatever it is; arrays by shape and type."""
+    try:
+        text = _Short().repr(value)
+    except Exception:
+        text = f"<{type(value).__name__}>"
+    return one_line(text, LONGEST)
+
+
+def one_line(text: str, longest: int = 2000) -> str:
+    """A text as one line of so many letters that a terminal takes for text and for nothing else."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."
