@@ -3,11 +3,14 @@
 Commands import what they need when they run: help is quick, and Ctrl-C is one line from the first moment.
 """
 
-import os
+import math
 import signal
 import sys
+import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,14 +18,16 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from binland.console import errors, output
-from binland.errors import BinlandError, InvalidInputError
+from binland.console import complain, output, say
+from binland.errors import BinlandError, InvalidInputError, StoreError
+from binland.interrupts import leave, watched
 
 app = typer.Typer(
     help="Sweeps over binary neural networks: train, measure, store, plot.",
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
 
 
@@ -57,7 +62,7 @@ def sweep(
     """
     from binland.sweep.progress import Reporter
     from binland.sweep.run import chosen_profile, default_workers, of_part, run_sweep
-    from binland.sweep.store.layout import FAILED
+    from binland.sweep.store.layout import FAILED, LEFT
 
     count = default_workers() if workers is None else workers
     chosen, table = _part(part), chosen_profile(smoke, profile)
@@ -69,24 +74,26 @@ def sweep(
     if out is None:
         raise InvalidInputError("missing option --out; give the path of the HDF5 result file")
     reporter = Reporter()
-    _tidy_at_ctrl_c()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what batch systems send before they kill
     try:
-        with reporter:
+        with _tidily(), reporter:
             store = run_sweep(
                 config, out, count, report=reporter, profile=table,
                 scheduler=scheduler, extend=extend, retry_failed=retry_failed, part=chosen,
             )  # fmt: skip
     except KeyboardInterrupt:
-        errors.print(f"interrupted; what is done is in {out}, run the same command to go on", markup=False)
+        complain(f"interrupted; what is done is in {out}, run the same command to go on")
         sys.exit(130)
-    typer.echo(f"{out}: {reporter.summary()}")
+    say(f"{out}: {reporter.summary()}")
     states = store.states()
-    failed = sum(states[task] == FAILED for task in of_part(list(states), chosen))
-    if failed:
+    counts = Counter(states[task] for task in of_part(list(states), chosen))
+    if counts[FAILED]:
         advice = f"`binland status {out}` shows why, --retry-failed tries them again"
-        errors.print(f"{failed} task(s) failed; {advice}", markup=False)
+        complain(f"{counts[FAILED]} task(s) failed; {advice}")
         raise typer.Exit(1)
+    if counts[LEFT]:
+        raise StoreError(
+            f"{out}: {counts[LEFT]} tasks are not in it, though they were done; run the same command again"
+        )
 
 
 @app.command()
@@ -109,18 +116,18 @@ def status(file: ResultFile) -> None:
         counts = count_states(states, snapshot.running if writer is not None else ())
     blocked = counts.pop("blocked")
     counts["left"] += blocked
-    typer.echo(f"{file}: {store.spec.title or 'untitled sweep'}")
-    typer.echo(f"{describe(writer)} is writing it" if writer is not None else "nobody is writing it")
+    say(f"{file}: {store.spec.title or 'untitled sweep'}")
+    say(f"{describe(writer)} is writing it" if writer is not None else "nobody is writing it")
     shown = ", ".join(f"{count} {name}" for name, count in counts.items())
     why = f" ({blocked} of them blocked by a failure)" if blocked else ""
-    typer.echo(f"{shown}{why}, of {len(states)} tasks")
+    say(f"{shown}{why}, of {len(states)} tasks")
     spent = sum(times[task] for task, state in states.items() if state == DONE)
     left = Forecast(states, times).work
     soon = f", {duration(left / pace)} at the present pace" if writer is not None else ""
     expected = f"about {duration(left)} left on one worker{soon}" if spent else "time left unknown"
-    typer.echo(f"{duration(spent)} of work done, {expected}")
+    say(f"{duration(spent)} of work done, {expected}")
     for task, failure in failures.items():
-        typer.echo(f"failed: {in_words(store.spec, task)}\n{failure}")
+        say(f"failed: {in_words(store.spec, task)}\n{failure}")
 
 
 @app.command()
@@ -131,9 +138,9 @@ def plot(
     """Draw every figure that the file has data for, as PNG and PDF: overview, paths, planes."""
     from binland.plots import plot_results
 
-    _tidy_at_ctrl_c()
-    for path in plot_results(file, out):
-        typer.echo(str(path))
+    with _tidily():
+        for path in plot_results(file, out):
+            say(str(path))
 
 
 @app.command()
@@ -144,8 +151,8 @@ def export(
     """Write every measurement as tidy CSV."""
     from binland.sweep.export import export_csv
 
-    _tidy_at_ctrl_c()
-    typer.echo(f"{csv}: {export_csv(file, csv)} rows")
+    with _tidily():
+        say(f"{csv}: {export_csv(file, csv)} rows")
 
 
 @app.command()
@@ -157,9 +164,9 @@ def merge(
     from binland.sweep.store.merge import merge as merged
     from binland.sweep.store.store import count_states
 
-    _tidy_at_ctrl_c()
-    counts = count_states(merged(files, out).states())
-    typer.echo(f"{out}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
+    with _tidily():
+        counts = count_states(merged(files, out).states())
+    say(f"{out}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
 
 
 def _dry_run(
@@ -195,9 +202,9 @@ def _dry_run(
         table.add_row(kind, str(size), escape(label), *(str(count[key]) for count in counts), f"{seconds:.2g}")
     output.print(table)
     work = expected.work(left)
-    typer.echo(f"{len(left)} of {len(tasks)} tasks to do: {duration(work)} of work on one idle core like this")
-    typer.echo(f"about {duration(work / workers)} on {workers} worker(s), if each has a core to itself")
-    typer.echo(f"the whole file takes {_size(expected.bytes)}")
+    say(f"{len(left)} of {len(tasks)} tasks to do: {duration(work)} of work on one idle core like this")
+    say(f"about {duration(work / workers)} on {workers} worker(s), if each has a core to itself")
+    say(f"the whole file takes {_size(expected.bytes)}")
 
 
 def _part(text: str | None) -> tuple[int, int] | None:
@@ -218,21 +225,38 @@ def _size(count: float) -> str:
     return f"{count:.3g} {unit}"
 
 
-def _leave(*_: object) -> None:
-    """Ctrl-C where nothing is written: at once, since an exception may be swallowed in the middle of an import."""
-    errors.print("interrupted; nothing is lost")
-    os._exit(130)
+class _Once:
+    """Ctrl-C or SIGTERM as an exception, once: files are then left as they should be, and others do not disturb that.
+
+    If it takes long, the next one ends the process where it is; nothing that is recorded is lost by that either.
+    """
+
+    def __init__(self) -> None:
+        self._first = math.inf
+
+    def __call__(self, *_: object) -> None:
+        now = time.monotonic()
+        if self._first == math.inf:
+            self._first = now
+            raise KeyboardInterrupt
+        if now - self._first > PATIENCE:
+            leave()
 
 
-def _tidy_at_ctrl_c() -> None:
-    """From here on Ctrl-C is an exception, and files are left as they should be."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+@contextmanager
+def _tidily() -> Iterator[None]:
+    """Ctrl-C, and SIGTERM, which batch systems send before they kill, leave files as they should be."""
+    once = _Once()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, once)
+    with watched():
+        yield
 
 
-def main() -> None:
-    """Entry point: errors of the package and of the arguments end in one line and exit code 2."""
+def run() -> None:
+    """The command line: errors of the package and of the arguments end in one line and exit code 2."""
     warnings.showwarning = _show_warning
-    before = signal.signal(signal.SIGINT, _leave)
+    signal.signal(signal.SIGINT, leave)
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
         if code == 130:  # typer's word for Ctrl-C in a command that says nothing about it itself
@@ -241,17 +265,25 @@ def main() -> None:
     except BinlandError as error:
         message = str(error)
     except (KeyboardInterrupt, typer.Abort):
-        errors.print("interrupted; nothing is lost")
+        complain("interrupted; nothing is lost")
         sys.exit(130)
     except Exception as error:
         if not hasattr(error, "format_message"):  # what the argument parser raises has it
             raise
         message = f"{error.format_message().rstrip('.')}; see `binland --help`"
-    finally:
-        signal.signal(signal.SIGINT, before)
-    errors.print(f"error: {message}", markup=False)
+    complain(f"error: {message}")
     sys.exit(2)
 
 
+def main() -> None:
+    """`run` inside another program, whose signal handlers come back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _show_warning(message: Any, *_: Any, **__: Any) -> None:
-    errors.print(f"warning: {message}", markup=False)
+    complain(f"warning: {message}")

@@ -51,5 +51,10 @@ def shown(value: object) -> str:
 
 def one_line(text: str, longest: int = 2000) -> str:
     """A text as one line of so many letters that a terminal takes for text and for nothing else."""
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    line = printable(" ".join(text.split()))
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+def printable(text: str) -> str:
+    """A text, perhaps a stranger's, whose control characters are written out; the ends of its lines stay."""
+    return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)

@@ -1,16 +1,18 @@
 """Reading results: an xarray Dataset with named dimensions, and solutions as they were found."""
 
+import math
 from pathlib import Path
 from typing import Any
 
-import h5netcdf
 import numpy as np
+import psutil
 import xarray as xr
 
 from binland.bits import from_bytes
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, StoreError
 from binland.sweep.spec import SweepSpec
-from binland.sweep.store.layout import ALONG, DONE, LARGE, PACKED, state_of
+from binland.sweep.store.layout import ALONG, DONE, LARGE, Stored, state_of
+from binland.sweep.store.opening import attributes
 from binland.sweep.store.store import Snapshot, Store
 from binland.sweep.store.tables import corner
 from binland.sweep.tasks import Cell, SolutionTask, in_words
@@ -35,9 +37,33 @@ def load_results(path: str | Path) -> xr.Dataset:
 
 
 def _dataset(snapshot: Snapshot) -> xr.Dataset:
-    texts = [f"{kind}_{name}" for kind in snapshot.layout.kinds for name in ("failure", "id")]
-    left_out = [name for name in (*LARGE, *PACKED, *texts) if name in snapshot.file]
-    return xr.load_dataset(xr.backends.H5NetCDFStore(h5netcdf.File(snapshot.file)), drop_variables=left_out)
+    """Every measurement and coordinate; nothing that the configuration does not name is read."""
+    layout = snapshot.layout
+    texts_of_tasks = [f"{kind}_{name}" for kind in layout.kinds for name in ("failure", "id")]
+    wanted = {name: of for name, of in layout.datasets().items() if name not in (*LARGE, *texts_of_tasks)}
+    _check_memory(snapshot, wanted)
+    labels = layout.labels()
+    variables = {
+        name: (stored.dims, labels[name] if name in labels else snapshot.read(name), _meaning(stored))
+        for name, stored in wanted.items()
+    }
+    return xr.Dataset(variables, attrs=attributes(snapshot.path, snapshot.file))
+
+
+def _meaning(stored: Stored) -> dict[str, str]:
+    variable = stored.variable
+    return {} if variable is None else {"long_name": variable.meaning, "units": variable.units}
+
+
+def _check_memory(snapshot: Snapshot, wanted: dict[str, Stored]) -> None:
+    """Raise StoreError if the samples do not fit into memory: an empty file of a large grid is small on the disk."""
+    lengths = ((np.dtype(of.dtype).itemsize, snapshot.layout.lengths(of.dims)) for of in wanted.values() if of.variable)
+    needed, free = sum(size * math.prod(shape) for size, shape in lengths), psutil.virtual_memory().available
+    if needed > free:
+        raise StoreError(
+            f"{snapshot.path}: its measurements take {needed / 1e9:.3g} GB of memory, and {free / 1e9:.3g} GB are free;"
+            " read it on a larger machine, or single values with h5py"
+        )
 
 
 def _lay_over(data: xr.Dataset, snapshot: Snapshot) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from binland.data import positive_int
 from binland.errors import InvalidInputError
+from binland.interrupts import watched
 from binland.sweep.execute import Job
 from binland.sweep.graph import Graph
 from binland.sweep.progress import Progress, Reporter, Tally
@@ -53,7 +54,11 @@ def run_sweep(
     wanted = of_part(all_tasks(spec), part)
     if scheduler is None:
         spec.family.check_ready(spec)
-    with writing(out, spec, extend) as writer, Reporter() if report is None else nullcontext(report) as tell:
+    with (
+        watched() as signals,
+        writing(out, spec, extend) as writer,
+        Reporter() if report is None else nullcontext(report) as tell,
+    ):
         repeated = (LEFT, FAILED) if retry_failed else (LEFT,)
         unfinished = [task for task in wanted if writer.states[task] in repeated]
         graph = Graph(unfinished, (task for task, state in writer.states.items() if state == DONE))
@@ -62,6 +67,7 @@ def run_sweep(
             team = in_this_process if scheduler is None and workers == 1 else Cluster(workers, scheduler)
             with closing(_work(spec, writer, graph, team)) as work:  # ends the workers, whatever happens here
                 for task, outcome in work:
+                    signals.check()
                     tell(tally.finish(task, writer.states[task], outcome.seconds))
     return writer.store
 

@@ -2,7 +2,6 @@
 
 import sys
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +24,7 @@ from binland.sweep.store.merge import merge
 from binland.sweep.store.store import count_states
 from binland.sweep.tasks import BendTask, Cell, PlaneTask, all_tasks, streams, task_identity
 from tests.sweep import small, toy
-from tests.sweep.small import assert_same_numbers
+from tests.sweep.small import assert_same_numbers, changed
 
 CELL = Cell(9, 1, "ADV")
 
@@ -298,7 +297,7 @@ def test_parts_are_merged(whole, tmp_path):
         bl.run_sweep(toy.spec(), path, part=(k, 2))
     merge(paths, tmp_path / "all.h5")
     assert_same_numbers(whole, tmp_path / "all.h5", toy.spec())
-    with h5py.File(paths[0], "r+") as file:
+    with changed(paths[0]) as file:
         place = tuple(np.argwhere(file["plane_state"][...] == DONE)[0])
         file["plane_error"][place] += 1
     with pytest.raises(StoreError, match=r"disagree on plane of width = .*: plane_error differs"):
@@ -313,7 +312,7 @@ def test_files_of_two_families_are_not_merged(whole, finished, tmp_path):
 def test_a_file_with_other_ids_is_refused(whole, tmp_path):
     path = tmp_path / "out.h5"
     path.write_bytes(whole.read_bytes())
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         file["bend_id"][...] = "0" * 64
     with pytest.raises(StoreError, match="draws other random numbers for bend 0 of pair 0 -> 1 of width = 15"):
         bl.run_sweep(toy.spec(), path)

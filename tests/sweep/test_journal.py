@@ -1,4 +1,3 @@
-import io
 import os
 
 import numpy as np
@@ -13,19 +12,12 @@ ARRAYS = {"x": np.array(0.5), "y": np.arange(6, dtype=np.uint8).reshape(2, 3), "
 
 
 def records_of(octets):
-    with io.BufferedReader(_Named(octets)) as file:
-        reader = JournalReader(file)
+    """What a reader makes of a file with these bytes."""
+    with os.fdopen(os.memfd_create("journal"), "w+b") as file:
+        file.write(octets)
+        file.flush()
+        reader = JournalReader(file.fileno())
         return reader, [(record.facts.get("k"), reader.arrays(record)) for record in reader.records]
-
-
-class _Named(io.FileIO):
-    """A file with these bytes."""
-
-    def __init__(self, octets):
-        self.handle = os.memfd_create("journal")
-        os.write(self.handle, octets)
-        os.lseek(self.handle, 0, os.SEEK_SET)
-        super().__init__(self.handle)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +72,7 @@ def test_a_record_that_does_not_fit_on_the_disk_leaves_no_trace(tmp_path, monkey
     assert (tmp_path / "x.journal").stat().st_size == size
     journal.append({"k": 2}, ARRAYS)
     with (tmp_path / "x.journal").open("rb") as file:
-        assert [record.facts["k"] for record in JournalReader(file).records] == [0, 2]
+        assert [record.facts["k"] for record in JournalReader(file.fileno()).records] == [0, 2]
     journal.close()
 
 

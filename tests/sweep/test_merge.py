@@ -13,7 +13,7 @@ from binland.sweep.store.merge import merge
 from binland.sweep.store.store import Store, count_states
 from binland.sweep.store.writer import writing
 from binland.sweep.tasks import Cell, SolutionTask, all_tasks
-from tests.sweep.small import assert_same_numbers, spec
+from tests.sweep.small import assert_same_numbers, changed, spec
 
 TASK = SolutionTask(Cell(21, 0, "SGD"), 1)
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -50,7 +50,7 @@ def test_files_with_other_grids_make_a_larger_one(finished, tmp_path):
 def test_files_that_disagree_are_not_merged(finished, tmp_path, variable):
     other = tmp_path / "other.h5"
     other.write_bytes(finished.read_bytes())
-    with h5py.File(other, "r+") as file:
+    with changed(other) as file:
         value = file[variable][1, 0, 0, 1]
         file[variable][1, 0, 0, 1] = value + 1
     message = rf"disagree on solution 1 of n_inputs = 31, disorder = 0, SGD: {variable} differs"
@@ -63,7 +63,7 @@ def test_padding_is_no_disagreement_and_a_missing_number_is(finished, tmp_path):
     longer = spec(grid={"n_inputs": [21, 51]}, algorithms={"SGD": {"epochs": 4}, "ADV": {"epochs": 9}})
     bl.run_sweep(longer, tmp_path / "longer.h5")
     merge([finished, tmp_path / "longer.h5"], tmp_path / "all.h5")
-    with h5py.File(tmp_path / "longer.h5", "r+") as file:
+    with changed(tmp_path / "longer.h5") as file:
         file["history"][0, 0, 0, 0, 3] = np.nan
     with pytest.raises(StoreError, match="history differs"):
         merge([finished, tmp_path / "longer.h5"], tmp_path / "again.h5")
@@ -100,7 +100,7 @@ def test_an_older_file_becomes_one_that_can_be_continued(tmp_path):
 def test_a_file_with_other_ids_is_not_merged(finished, tmp_path):
     other = tmp_path / "other.h5"
     other.write_bytes(finished.read_bytes())
-    with h5py.File(other, "r+") as file:
+    with changed(other) as file:
         file["solution_id"][...] = "0" * 64
     with pytest.raises(StoreError, match="draws other random numbers"):
         merge([other], tmp_path / "all.h5")

@@ -32,7 +32,7 @@ def test_results_have_named_dimensions_and_every_sample(finished):
         assert bool(data[name].notnull().all()), name
     assert bool(data["replica_error"].sel(algorithm="SGD").isnull().all())
     assert bool(data["replica_error"].sel(algorithm="RSGD").notnull().all())
-    assert data.attrs["schema"] == "binland-sweep-2"
+    assert data.attrs["schema"] == "binland-sweep-3"
     assert {"config", "git", "host", "version_numba", "created"} <= set(data.attrs)
 
 

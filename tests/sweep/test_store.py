@@ -20,7 +20,7 @@ from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE
 from binland.sweep.store.store import Store, count_states, journal_path
 from binland.sweep.store.writer import writing
 from binland.sweep.tasks import Cell, SolutionTask, all_tasks
-from tests.sweep.small import TEXT, assert_same_numbers, spec
+from tests.sweep.small import TEXT, assert_same_numbers, changed, spec
 
 ROOT = Path(__file__).parents[2]
 TASK = SolutionTask(Cell(21, 0, "SGD"), 0)
@@ -211,7 +211,7 @@ def test_parts_of_a_grid_make_the_whole(finished, tmp_path):
 
 @pytest.mark.parametrize("kind", ["solution", "pair"])
 def test_a_file_whose_tasks_have_other_ids_is_refused(copy, kind):
-    with h5py.File(copy, "r+") as file:
+    with changed(copy) as file:
         file[f"{kind}_id"][...] = "0" * 64
     refused(copy, f"which draws other random numbers for {kind}")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from binland.errors import StoreError
 from binland.sweep.spec import SweepSpec
+from binland.sweep.store.opening import attribute, texts
 from binland.sweep.store.store import Snapshot
 from binland.sweep.tasks import cells, first_tasks, in_words, task_identity
 
@@ -67,9 +68,9 @@ def check_ids(path: Path, snapshot: Snapshot) -> None:
         if cell.disorder > 0:
             break
         for task in first_tasks(spec, cell):
-            stored = snapshot.file[f"{task.kind}_id"][snapshot.layout.index(task)].decode()
+            stored = texts(snapshot.read(f"{task.kind}_id", snapshot.layout.index(task))).item()
             if stored != task_identity(spec, task).id:
-                made_by = snapshot.file.attrs.get("version_binland", "unknown")
+                made_by = attribute(path, snapshot.file, "version_binland") or "unknown"
                 raise StoreError(
                     f"{path}: was begun by binland {made_by}, which draws other random numbers for"
                     f" {in_words(spec, task)} than this version; go on with that version, or choose another --out"

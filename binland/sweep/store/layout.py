@@ -2,9 +2,11 @@
 
 NaN or 0 stand where nothing is known yet; `solution_state`, `pair_state`, ... say what is. Weights are packed, eight to
 a byte. Every task has its id in `solution_id`, `pair_id`, ... Bends and planes are there only if they are asked for.
+Behind what HDF5 reads stands a seal (`seal.py`).
 """
 
 import json
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import h5netcdf
@@ -27,10 +29,11 @@ from binland.sweep.tasks import (
     task_identity,
 )
 
-SCHEMA = "binland-sweep-2"
-READABLE = ("binland-sweep-1", SCHEMA)
+SCHEMA = "binland-sweep-3"
+READABLE = ("binland-sweep-1", "binland-sweep-2", SCHEMA)
 LEFT, DONE, FAILED = 0, 1, 2
 CHUNK = 2**17  # bytes
+TEXT = "text"
 
 
 class Variable(NamedTuple):
@@ -40,6 +43,14 @@ class Variable(NamedTuple):
     dtype: str
     units: str
     meaning: str
+
+
+class Stored(NamedTuple):
+    """A dataset of the file: its dimensions, numpy's name of its type or TEXT, and what it measures, if it does."""
+
+    dims: tuple[str, ...]
+    dtype: str
+    variable: Variable | None = None
 
 
 VARIABLES: dict[str, dict[str, Variable]] = {
@@ -78,6 +89,10 @@ VARIABLES: dict[str, dict[str, Variable]] = {
         "plane_x": Variable(("symmetry", "plane_column"), "f8", "1", "coordinate of the points of a column"),
         "plane_y": Variable(("symmetry", "plane_row"), "f8", "1", "coordinate of the points of a row"),
     },
+}
+OF_TASKS = {  # of every kind, as KIND_seconds, KIND_state
+    "seconds": Variable((), "f8", "s", "wall time of the task"),
+    "state": Variable((), "i1", "1", "0 left, 1 done, 2 failed"),
 }
 ALONG = {  # coordinates along the dimension of a kind: what a place stands for
     "pair": ("start", "end"),
@@ -131,10 +146,9 @@ class Layout:
         return len(spec.sizes), spec.grid.disorder_samples, len(spec.algorithms), self._counts[kind]
 
     def coordinates(self) -> dict[str, NDArray[Any]]:
-        """Dimensions with their labels, text as object arrays."""
+        """Dimensions with their labels, text as object arrays; packed weights have none."""
         spec, points = self.spec, self.spec.measure.plane_points
         algorithms = [spec.algorithm(label) for label in spec.algorithms]
-        weights = max(self.family.n_weights(spec, size) for size in spec.sizes)
         sizes = {
             "disorder": spec.grid.disorder_samples,
             **self._counts,
@@ -142,8 +156,6 @@ class Layout:
             "epoch": max(1, *(algorithm.epochs for algorithm in algorithms)),
             "replica": max(getattr(algorithm, "replicas", 1) for algorithm in algorithms),
             "order": spec.measure.orders,
-            "byte": -(-weights // 8),
-            "weight": weights if spec.store.latents else 0,
             "plane_row": points,
             "plane_column": points,
             "corner": 3 if points else 0,
@@ -159,33 +171,60 @@ class Layout:
             **{name: np.arange(size) for name, size in sizes.items() if size},
         }
 
+    def labels(self) -> dict[str, NDArray[Any]]:
+        """Every dataset whose values the configuration gives: coordinates of dimensions and along kinds."""
+        labels = self.coordinates()
+        for kind, places in (("pair", self.spec.pairs()), ("bend", self.spec.bends())):
+            for column, name in enumerate(ALONG[kind] if places else ()):
+                labels[name] = np.array(places, np.int64)[:, column]
+        return labels
+
+    def datasets(self, with_ids: bool = True) -> dict[str, Stored]:
+        """Every dataset of the file, in its order; files of the first schema have no ids."""
+        along = {name: kind for kind in self.kinds for name in ALONG.get(kind, ())}
+        found = {
+            name: Stored((along.get(name, name),), TEXT if values.dtype == object else values.dtype.str)
+            for name, values in self.labels().items()
+        }
+        for kind in self.kinds:
+            places = (*self.grid, kind)
+            variables = {**self.variables(kind), **{f"{kind}_{name}": of for name, of in OF_TASKS.items()}}
+            for name, variable in variables.items():
+                found[name] = Stored((*places, *variable.inner), variable.dtype, variable)
+            for name in ("failure", "id") if with_ids else ("failure",):
+                found[f"{kind}_{name}"] = Stored(places, TEXT)
+        return found
+
+    def lengths(self, dims: tuple[str, ...]) -> tuple[int, ...]:
+        """Lengths of dimensions."""
+        return tuple(self._lengths[dim] for dim in dims)
+
+    @cached_property
+    def _lengths(self) -> dict[str, int]:
+        weights = max(self.family.n_weights(self.spec, size) for size in self.spec.sizes)
+        packed = {"byte": -(-weights // 8), **({"weight": weights} if self.spec.store.latents else {})}
+        return {name: len(values) for name, values in self.coordinates().items()} | packed
+
     def create(self, path: Any, attributes: dict[str, str]) -> None:
         """Make the file with every variable, no task done."""
-        spec = self.spec
+        spec, labels = self.spec, self.labels()
         with h5netcdf.File(path, "w") as file:
-            for name, coordinate in self.coordinates().items():
-                file.dimensions[name] = len(coordinate)
-                if name in PACKED:
+            for name, length in self._lengths.items():
+                file.dimensions[name] = length
+            for name, stored in self.datasets().items():
+                if stored.variable is not None:
+                    _create_variable(file, name, stored)
                     continue
-                dtype = h5py.string_dtype() if coordinate.dtype == object else coordinate.dtype
-                file.create_variable(name, (name,), dtype)[...] = coordinate
-            for kind, places in (("pair", spec.pairs()), ("bend", spec.bends())):
-                for column, name in enumerate(ALONG[kind] if places else ()):
-                    file.create_variable(name, (kind,), "i8")[...] = np.array(places, np.int64)[:, column]
-            for kind in self.kinds:
-                for name, variable in self.variables(kind).items():
-                    _create_variable(file, name, (*self.grid, kind), variable)
-                seconds = Variable((), "f8", "s", "wall time of the task")
-                _create_variable(file, f"{kind}_seconds", (*self.grid, kind), seconds)
-                state = Variable((), "i1", "1", "0 left, 1 done, 2 failed")
-                _create_variable(file, f"{kind}_state", (*self.grid, kind), state)
-                file.create_variable(f"{kind}_failure", (*self.grid, kind), h5py.string_dtype())
-                ids = file.create_variable(f"{kind}_id", (*self.grid, kind), h5py.string_dtype())
-                ids[...] = self.ids(kind)
+                dtype = h5py.string_dtype() if stored.dtype == TEXT else stored.dtype
+                created = file.create_variable(name, stored.dims, dtype)
+                if name in labels:
+                    created[...] = labels[name]
+                elif name.endswith("_id"):
+                    created[...] = self.ids(name.removesuffix("_id"))
             settings = json.dumps(spec.resolved())
             written = {"schema": SCHEMA, "title": spec.title, "config": settings, **self._provenance(), **attributes}
             for key, value in written.items():
-                file.attrs[key] = value
+                file.attrs[key] = storable(value)
 
     def _provenance(self) -> dict[str, str]:
         return provenance(self.family.libraries, self.family.stamp())
@@ -199,9 +238,16 @@ class Layout:
         return ids
 
 
-def _create_variable(file: h5netcdf.File, name: str, dims: tuple[str, ...], variable: Variable) -> None:
+def storable(text: str) -> str:
+    """A text that HDF5 takes: without NUL and lone surrogates."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+def _create_variable(file: h5netcdf.File, name: str, stored: Stored) -> None:
     """Floats start as NaN and are compressed; packed weights only where the padding to the largest size compresses."""
-    shape = [len(file.dimensions[dim]) for dim in (*dims, *variable.inner)]
+    variable = stored.variable
+    assert variable is not None
+    shape = [len(file.dimensions[dim]) for dim in stored.dims]
     itemsize = np.dtype(variable.dtype).itemsize
     chunks, room = [1] * len(shape), max(1, CHUNK // itemsize)
     for axis in reversed(range(1, len(shape))):  # the innermost first; one size to a chunk
@@ -211,6 +257,6 @@ def _create_variable(file: h5netcdf.File, name: str, dims: tuple[str, ...], vari
     if name != "weights" or shape[0] > 1:
         options |= {"compression": "gzip", "compression_opts": 4, "shuffle": itemsize > 1}
     fill = np.nan if variable.dtype.startswith("f") else None
-    created = file.create_variable(name, (*dims, *variable.inner), variable.dtype, fillvalue=fill, **options)
+    created = file.create_variable(name, stored.dims, variable.dtype, fillvalue=fill, **options)
     created.attrs["long_name"] = variable.meaning
     created.attrs["units"] = variable.units

@@ -1,12 +1,11 @@
 """Several result files of one sweep, made apart (array jobs), into one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,10 +13,11 @@ from binland.errors import InvalidInputError, StoreError
 from binland.sweep.execute import Outcome
 from binland.sweep.spec import SweepSpec, check_settings
 from binland.sweep.store.changes import check_ids, obstacles
-from binland.sweep.store.layout import DONE, LEFT, SCHEMA, Layout
+from binland.sweep.store.layout import DONE, LEFT, SCHEMA
 from binland.sweep.store.lock import sole_writer
+from binland.sweep.store.opening import attributes
 from binland.sweep.store.store import Snapshot, Store
-from binland.sweep.store.tables import finished, write_outcomes
+from binland.sweep.store.tables import finished
 from binland.sweep.store.writer import create, make_folder
 from binland.sweep.tasks import Task, in_words
 
@@ -45,18 +45,17 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
                 check_ids(store.path, snapshot)
         owners = _owners(stores, snapshots)
         origins = [
-            {"path": str(store.path), **{str(key): str(value) for key, value in snapshot.file.attrs.items()}}
+            {"path": str(store.path), **attributes(store.path, snapshot.file)}
             for store, snapshot in zip(stores, snapshots, strict=True)
         ]
 
-        def fill(file: h5py.File) -> None:
+        def outcomes() -> Iterator[tuple[Task, Outcome]]:
             for place, snapshot in enumerate(snapshots):
-                mine = ((task, outcome) for task, outcome in finished(snapshot) if owners[task] == place)
-                write_outcomes(file, Layout(spec), mine)
+                yield from ((task, outcome) for task, outcome in finished(snapshot) if owners[task] == place)
 
         make_folder(path)
         with sole_writer(path):
-            create(path, spec, fill, {"sources": json.dumps(origins)})
+            create(path, spec, outcomes, {"sources": json.dumps(origins)})
     return Store.open(path)
 
 

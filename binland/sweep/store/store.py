@@ -4,9 +4,9 @@ The HDF5 file is never changed in place; a new one takes its place at once. So w
 HDF5 file second sees every finished task, whatever the writer does meanwhile.
 """
 
-import json
+import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.bits import Signs, from_bytes
-from binland.errors import StoreError
+from binland.errors import StoreError, one_line, shown
 from binland.sweep.execute import Arrays, Outcome
-from binland.sweep.spec import SweepSpec, check_settings
-from binland.sweep.store.journal import JournalReader, Record
-from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE, SCHEMA, Layout
+from binland.sweep.spec import SweepSpec
+from binland.sweep.store.journal import JournalReader, Record, open_journal
+from binland.sweep.store.layout import DONE, FAILED, LEFT, SCHEMA, Layout
 from binland.sweep.store.lock import writer_of
-from binland.sweep.tasks import SolutionTask, Task, all_tasks, from_plain
+from binland.sweep.store.opening import attribute, check_structure, configuration, opened, reading, texts
+from binland.sweep.tasks import BendTask, SolutionTask, Task, all_tasks, from_plain
 
 OLDER = "it is older than this version; `binland merge OLD --out NEW` makes one that can be continued"
+LONGEST_TIME = 1e12  # s
 
 
 def actual(path: str | Path) -> Path:
@@ -32,7 +34,7 @@ def actual(path: str | Path) -> Path:
     path = Path(path)
     try:
         return path.resolve() if path.is_symlink() else path
-    except OSError:  # whoever opens it will say why
+    except (OSError, RuntimeError):  # whoever opens it will say why; RuntimeError: a link to itself
         return path
 
 
@@ -44,32 +46,37 @@ def journal_path(path: Path) -> Path:
 class Snapshot:
     """A result file and its journal as they were at one moment."""
 
-    def __init__(self, file: h5py.File, layout: Layout, journal: JournalReader | None):
-        self.file, self.layout = file, layout
+    def __init__(self, path: Path, file: h5py.File, layout: Layout, journal: JournalReader | None):
+        self.path, self.file, self.layout = path, file, layout
         self._journal = journal
         self.damaged = journal.damaged if journal else 0
         self.records: dict[Task, Record] = {}  # the last word on every task in the journal
         self.running: dict[Task, Record] = {}
         self.started: list[float] = []  # times when tasks of the journal were given to workers, s
-        for record in journal.records if journal else []:
-            if "task" in record.facts:
-                task = from_plain(record.facts["task"])
-                if record.facts["event"] == "start":
-                    self.running[task] = record
-                    self.started.append(record.facts["time"])
-                else:
-                    self.running.pop(task, None)
-                    self.records[task] = record
+        for record in journal.records[1:] if journal else []:
+            task = checked_task(layout, record.facts)
+            if record.facts["event"] == "start":
+                self.running[task] = record
+                self.started.append(record.facts["time"])
+            else:
+                self.running.pop(task, None)
+                self.records[task] = record
+
+    def read(self, name: str, place: Any = ...) -> NDArray[Any]:
+        """Values of a variable in the HDF5 file; raises StoreError if they are damaged."""
+        with reading(self.path):
+            found = self.file[name][place]
+            return np.array(found, object) if isinstance(found, bytes) else np.asarray(found)
 
     def states(self) -> dict[Task, int]:
         """LEFT, DONE or FAILED for every task."""
         laid_over = {task: FAILED if "failure" in record.facts else DONE for task, record in self.records.items()}
-        return {task: int(value) for task, value in self._of_tasks("state").items()} | laid_over
+        return {task: int(value) for task, value in self._of_tasks("state", _is_state).items()} | laid_over
 
     def seconds(self) -> dict[Task, float]:
         """Wall time of every task, NaN if it is neither done nor failed."""
         laid_over = {task: record.facts["seconds"] for task, record in self.records.items()}
-        return {task: float(value) for task, value in self._of_tasks("seconds").items()} | laid_over
+        return {task: float(value) for task, value in self._of_tasks("seconds", _is_time).items()} | laid_over
 
     def pace(self) -> float:
         """Seconds of work that are done in a second, since the journal began; 1 if it says nothing."""
@@ -87,10 +94,10 @@ class Snapshot:
             facts = self.records[task].facts
             return Outcome(self.arrays(task), facts["seconds"], facts.get("failure", ""))
         index, kind = self.layout.index(task), task.kind
-        seconds = float(self.file[f"{kind}_seconds"][index])
-        if self.file[f"{kind}_state"][index] == FAILED:
-            return Outcome({}, seconds, self.file[f"{kind}_failure"][index].decode())
-        return Outcome({name: self.file[name][index] for name in self.layout.variables(kind)}, seconds)
+        seconds = float(self.read(f"{kind}_seconds", index))
+        if self.read(f"{kind}_state", index) == FAILED:
+            return Outcome({}, seconds, str(texts(self.read(f"{kind}_failure", index)).item()))
+        return Outcome({name: self.read(name, index) for name in self.layout.variables(kind)}, seconds)
 
     def arrays(self, task: Task) -> Arrays:
         """The arrays of a task in the journal."""
@@ -101,11 +108,17 @@ class Snapshot:
         """What is known of one variable of one task."""
         if task in self.records:
             return self.arrays(task)[variable]
-        return np.asarray(self.file[variable][self.layout.index(task)])
+        return self.read(variable, self.layout.index(task))
 
-    def _of_tasks(self, what: str) -> dict[Task, Any]:
-        """The variable KIND_what at every task."""
-        values = {kind: self.file[f"{kind}_{what}"][...] for kind in self.layout.kinds}
+    def _of_tasks(self, what: str, allowed: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> dict[Task, Any]:
+        """The variable KIND_what at every task; raises StoreError where it has values that no writer writes."""
+        values = {kind: self.read(f"{kind}_{what}") for kind in self.layout.kinds}
+        for kind, found in values.items():
+            if not allowed(found).all():
+                raise StoreError(
+                    f"{self.path}: is damaged ({kind}_{what} holds {shown(found[~allowed(found)][0])}); take it from a"
+                    " copy, or run the sweep anew"
+                )
         return {task: values[task.kind][self.layout.index(task)] for task in all_tasks(self.layout.spec)}
 
 
@@ -130,34 +143,54 @@ class Store:
             raise StoreError(f"{path}: is a folder; give the path of a result file")
         if not there:
             raise StoreError(f"{path}: no such file; give the path of a result file made by `binland sweep`")
-        with _opened(path) as file:
-            spec, schema = _configuration(path, file)
+        with opened(path) as file:
+            spec, schema = configuration(path, file)
         return cls(path, spec, schema)
 
     @contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
-        """The file and its journal at this moment; raises StoreError if they cannot be read or do not fit."""
+    def snapshot(self, own: JournalReader | None = None) -> Iterator[Snapshot]:
+        """The file and its journal at this moment; raises StoreError if they cannot be read or do not fit.
+
+        own: what the writer's own journal holds, for the writer.
+        """
         with ExitStack() as stack:
-            journal = None
-            path = journal_path(self.path)
-            if self.schema == SCHEMA and path.exists():
-                try:
-                    journal = JournalReader(stack.enter_context(path.open("rb")))
-                except FileNotFoundError:  # the writer has just finished
-                    pass
-                except (OSError, ValueError, KeyError) as error:
-                    raise StoreError(f"{path}: cannot be read ({error}); move it away to go on without it") from None
-            file = stack.enter_context(_opened(self.path))
-            spec, _ = _configuration(self.path, file)
-            if journal is not None:
-                owner = journal.records[0].facts.get("file") if journal.records else None
-                if owner != file.attrs["file_id"]:
-                    raise StoreError(
-                        f"{path}: belongs to another result file than {self.path.name}; move it away, or move its file"
-                        " back"
-                    )
+            journal = self._journal(stack) if own is None else own
+            file = stack.enter_context(opened(self.path))
+            spec, schema = configuration(self.path, file)
             same = spec.canonical() == self.spec.canonical()  # or somebody has extended the file meanwhile
-            yield Snapshot(file, self.layout if same else Layout(spec), journal)
+            layout = self.layout if same else Layout(spec)
+            check_structure(self.path, file, layout, schema)
+            if journal is not None:
+                self._check_owner(journal, file)
+            try:
+                snapshot = Snapshot(self.path, file, layout, journal)
+            except (ValueError, KeyError, TypeError) as error:
+                raise self._unreadable(error) from None
+            yield snapshot
+
+    def _journal(self, stack: ExitStack) -> JournalReader | None:
+        if self.schema != SCHEMA:
+            return None
+        try:
+            file = open_journal(journal_path(self.path))
+            if file is None:
+                return None
+            stack.callback(os.close, file)
+            return JournalReader(file)
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> StoreError:
+        reason = (error.strerror if isinstance(error, OSError) else None) or one_line(str(error), 300)
+        return StoreError(f"{journal_path(self.path)}: cannot be read ({reason}); move it away to go on without it")
+
+    def _check_owner(self, journal: JournalReader, file: h5py.File) -> None:
+        owner = journal.records[0].facts.get("file") if journal.records else None
+        if owner is None or owner != attribute(self.path, file, "file_id"):
+            raise StoreError(
+                f"{journal_path(self.path)}: belongs to another result file than {self.path.name}; move it away, or"
+                " move its file back"
+            )
 
     def states(self) -> dict[Task, int]:
         """LEFT, DONE or FAILED for every task."""
@@ -202,34 +235,48 @@ def count_states(states: dict[Task, int], running: Collection[Task] = ()) -> dic
     return counts
 
 
-def _configuration(path: Path, file: h5py.File) -> tuple[SweepSpec, str]:
-    schema = file.attrs.get("schema")
-    if not isinstance(schema, str) or schema not in READABLE:
-        raise StoreError(
-            f"{path}: is not a binland result of a known schema ({schema!r} is none of {', '.join(READABLE)});"
-            " give the path of a file made by `binland sweep`, or update binland"
-        )
-    try:
-        settings = dict(json.loads(file.attrs["config"]))
-    except (KeyError, ValueError, TypeError) as error:
-        raise StoreError(f"{path}: its configuration cannot be read ({error}); take it from a copy") from None
-    return check_settings(settings, str(path)), schema
+def checked_task(layout: Layout, facts: Mapping[str, Any]) -> Task:
+    """The task of a record of a journal; raises ValueError if this sweep has no such task, or no such facts of it."""
+    task = from_plain(facts["task"])
+    if not _is_there(layout, task):
+        raise ValueError(f"its task {shown(facts['task'])} is not one of this sweep")
+    _check_facts(layout, task, facts)
+    return task
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    """The HDF5 file for reading; raises StoreError if it is not one, or not a whole one.
+def _is_there(layout: Layout, task: Task) -> bool:
+    """Whether a sweep has a task that may be made of anything; raises KeyError or TypeError on some that it has not."""
+    last = [getattr(task, name) for name in task.__dataclass_fields__ if name != "cell"]
+    if not all(type(value) is int and value >= 0 for value in (task.cell.size, task.cell.disorder, *last)):
+        return False
+    ends, spec = {need.solution for need in task.needs}, layout.spec
+    if len(ends) < len(task.needs) or max(ends, default=0) >= spec.grid.solutions:
+        return False
+    if isinstance(task, BendTask) and task.midpoint >= spec.measure.midpoints:
+        return False
+    return all(k < length for k, length in zip(layout.index(task), layout.shape(task.kind), strict=True))
 
-    What reading a damaged file raises in the body of the context is HDF5's choice: OSError, KeyError or RuntimeError.
-    """
-    try:
-        file = h5py.File(path, "r")
-    except BlockingIOError:
-        raise StoreError(f"{path}: another program has it open for writing; close it there first") from None
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read as HDF5 ({error}); is it a result file, and complete?") from None
-    try:
-        with file:
-            yield file
-    except (OSError, KeyError, RuntimeError) as error:
-        raise StoreError(f"{path}: is damaged ({error}); take it from a copy, or run the sweep anew") from None
+
+def _check_facts(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the rest of a record about a task is what a writer writes."""
+    name = {"start": "time", "end": "seconds"}[facts["event"]]
+    if type(facts[name]) not in (int, float) or not _is_time(np.array(facts[name], float)):
+        raise ValueError(f"its {name} {shown(facts[name])} is no time")
+    if not isinstance(facts.get("failure", ""), str):
+        raise ValueError("its failure is no text")
+    known = layout.variables(task.kind)
+    for variable, (_, shape) in facts.get("arrays", {}).items():
+        if variable not in known:
+            raise ValueError(f"its variable {shown(variable)} is not one of this sweep")
+        room = layout.lengths(known[variable].inner)
+        if len(shape) != len(room) or any(length > longest for length, longest in zip(shape, room, strict=True)):
+            raise ValueError(f"its {variable} has the shape {shown(shape)}, which does not fit into {room}")
+
+
+def _is_state(values: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.isin(values, (LEFT, DONE, FAILED))
+
+
+def _is_time(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Seconds, or NaN."""
+    return np.isnan(values) | ((values >= 0) & (values < LONGEST_TIME))

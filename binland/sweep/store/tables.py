@@ -8,22 +8,32 @@ import h5py
 import numpy as np
 
 from binland.sweep.execute import Outcome
-from binland.sweep.store.layout import DONE, LEFT, Layout, state_of
+from binland.sweep.store.layout import DONE, LEFT, Layout, state_of, storable
+from binland.sweep.store.opening import texts
 from binland.sweep.store.store import Snapshot
 from binland.sweep.tasks import Task
 
 SLAB = 2**25  # bytes held at a time
 Place = tuple[int, int, int, int]
+Entry = tuple[Place, Any]
 
 
 def write_outcomes(file: h5py.File, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
     """Write outcomes, each at its task's place."""
-    for slab in _slabs(outcomes):
-        blocks: dict[tuple[str, int], list[tuple[Task, Outcome]]] = {}
-        for task, outcome in slab:
-            blocks.setdefault((task.kind, layout.index(task)[0]), []).append((task, outcome))
-        for (kind, _), members in blocks.items():
-            _write_block(file, layout, kind, members)
+    for name, entries in _columns(layout, outcomes):
+        _write_entries(file[name], entries)
+
+
+def check_outcomes(file: h5py.File, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
+    """Raise ValueError unless a file holds these outcomes, each at its task's place, bit for bit, and no others."""
+    written = dict.fromkeys(layout.kinds, 0)
+    for name, entries in _columns(layout, outcomes):
+        _check_entries(file[name], entries)
+        if name.endswith("_state"):
+            written[name.removesuffix("_state")] += len(entries)
+    for kind, count in written.items():
+        if np.count_nonzero(file[f"{kind}_state"][...] != LEFT) != count:
+            raise ValueError(f"{kind}_state does not read as it was written")
 
 
 def finished(source: Snapshot) -> Iterator[tuple[Task, Outcome]]:
@@ -36,7 +46,7 @@ def finished(source: Snapshot) -> Iterator[tuple[Task, Outcome]]:
         row_bytes = sum(_row_bytes(source.file[name]) for name in names)
         rows = max(1, SLAB // row_bytes)
         for (n, band), members in groupby(tasks, key=lambda task: (layout.index(task)[0], task.cell.disorder // rows)):
-            block = {name: source.file[name][n, band * rows : (band + 1) * rows] for name in names}
+            block = {name: texts(source.read(name, np.s_[n, band * rows : (band + 1) * rows])) for name in names}
             for task in members:
                 if task in source.records:
                     yield task, source.outcome(task)
@@ -45,7 +55,17 @@ def finished(source: Snapshot) -> Iterator[tuple[Task, Outcome]]:
                 place = (disorder - band * rows, *rest)
                 seconds, state, failure = (block[f"{kind}_{name}"][place] for name in ("seconds", "state", "failure"))
                 arrays = {name: block[name][place] for name in layout.variables(kind)} if state == DONE else {}
-                yield task, Outcome(arrays, float(seconds), failure.decode())
+                yield task, Outcome(arrays, float(seconds), failure)
+
+
+def _columns(layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[tuple[str, list[Entry]]]:
+    """Outcomes as entries of variables, those of one kind at one size together."""
+    for slab in _slabs(outcomes):
+        blocks: dict[tuple[str, int], list[tuple[Task, Outcome]]] = {}
+        for task, outcome in slab:
+            blocks.setdefault((task.kind, layout.index(task)[0]), []).append((task, outcome))
+        for (kind, _), members in blocks.items():
+            yield from _of_kind(layout, kind, members)
 
 
 def _slabs(outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[list[tuple[Task, Outcome]]]:
@@ -61,35 +81,59 @@ def _slabs(outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[list[tuple[Task
         yield held
 
 
-def _write_block(file: h5py.File, layout: Layout, kind: str, members: list[tuple[Task, Outcome]]) -> None:
-    """Outcomes of one kind at one size, one variable after the other."""
+def _of_kind(layout: Layout, kind: str, members: list[tuple[Task, Outcome]]) -> Iterator[tuple[str, list[Entry]]]:
     places = [layout.index(task) for task, _ in members]
     outcomes = [outcome for _, outcome in members]
     columns: dict[str, list[Any]] = {
         f"{kind}_seconds": [outcome.seconds for outcome in outcomes],
         f"{kind}_state": [state_of(outcome) for outcome in outcomes],
-        f"{kind}_failure": [outcome.failure for outcome in outcomes],
+        f"{kind}_failure": [storable(outcome.failure) for outcome in outcomes],
         **{name: [outcome.arrays.get(name) for outcome in outcomes] for name in layout.variables(kind)},
     }
     for name, values in columns.items():
         entries = [(place, value) for place, value in zip(places, values, strict=True) if value is not None]
         if entries:
-            _write_entries(file[name], entries)
+            yield name, entries
 
 
-def _write_entries(dataset: h5py.Dataset, entries: list[tuple[Place, Any]]) -> None:
+def _write_entries(dataset: h5py.Dataset, entries: list[Entry]) -> None:
     """Set entries of one size: all rows from the first to the last in one write, unless they are large or sparse."""
-    n = entries[0][0][0]
+    rows = _rows(dataset, entries)
+    if rows is None:
+        for place, value in entries:
+            dataset[(*place, *corner(value))] = value
+        return
+    n, low, high = rows
+    block = dataset[n, low:high]
+    for (_, disorder, *rest), value in entries:
+        block[(disorder - low, *rest, *corner(value))] = value
+    dataset[n, low:high] = block
+
+
+def _check_entries(dataset: h5py.Dataset, entries: list[Entry]) -> None:
+    """Raise ValueError unless the entries of one size read as they were written."""
+    n, low, high = _rows(dataset, entries) or (0, 0, 0)
+    block = dataset[n, low:high] if low < high else None
+    for place, value in entries:
+        inner = corner(value)
+        there = dataset[(*place, *inner)] if block is None else block[(place[1] - low, *place[2:], *inner)]
+        if not _same(there, value, dataset.dtype):
+            raise ValueError(f"{dataset.name.lstrip('/')} does not read as it was written")
+
+
+def _same(there: Any, value: Any, dtype: np.dtype[Any]) -> bool:
+    if isinstance(value, str):
+        return bool(there.decode() == value)
+    return np.asarray(there).tobytes() == np.asarray(value, dtype).tobytes()
+
+
+def _rows(dataset: h5py.Dataset, entries: list[Entry]) -> tuple[int, int, int] | None:
+    """Size, first row and end of a block that holds some entries of one size; None if it would be large or sparse."""
     disorders = [place[1] for place, _ in entries]
     low, high = min(disorders), max(disorders) + 1
     if _row_bytes(dataset) * (high - low) <= SLAB and high - low <= 10 * len(entries):
-        block = dataset[n, low:high]
-        for (_, disorder, *rest), value in entries:
-            block[(disorder - low, *rest, *corner(value))] = value
-        dataset[n, low:high] = block
-    else:
-        for place, value in entries:
-            dataset[(*place, *corner(value))] = value
+        return entries[0][0][0], low, high
+    return None
 
 
 def corner(value: Any) -> tuple[slice, ...]:

@@ -13,7 +13,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.errors import StoreError
+from binland.interrupts import deferred
 from binland.sweep.execute import Outcome
 from binland.sweep.provenance import git_state, version
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.changes import check_extension, check_ids, check_same
 from binland.sweep.store.journal import Journal, Record
-from binland.sweep.store.layout import SCHEMA, Layout, state_of
+from binland.sweep.store.layout import SCHEMA, Layout, state_of, storable
 from binland.sweep.store.lock import sole_writer
+from binland.sweep.store.opening import attribute, attributes, check_structure, opened, reading
+from binland.sweep.store.seal import copy_without_seal, seal
 from binland.sweep.store.steady import SteadyFile
-from binland.sweep.store.store import OLDER, Store, actual, journal_path
-from binland.sweep.store.tables import finished, write_outcomes
+from binland.sweep.store.store import OLDER, Snapshot, Store, actual, journal_path
+from binland.sweep.store.tables import check_outcomes, finished, write_outcomes
 from binland.sweep.tasks import Task, to_plain
 
 UPDATE_EVERY = 60.0  # seconds of a run after which the file takes in the journal ...
@@ -91,23 +94,36 @@ def make_folder(path: Path) -> None:
 def create(
     path: Path,
     spec: SweepSpec,
-    fill: Callable[[h5py.File], None] | None = None,
-    attributes: dict[str, str] | None = None,
+    outcomes: Callable[[], Iterable[tuple[Task, Outcome]]] = tuple,
+    facts: dict[str, str] | None = None,
 ) -> None:
-    """Make a new result file, with what `fill` writes into it; raises StoreError rather than replace anything."""
+    """Make a new result file that holds some outcomes; raises StoreError rather than replace anything.
+
+    outcomes: gives them anew at each call, to be written and to be compared with what is read back. facts: further
+    attributes.
+    """
     for taken, advice in ((path, "choose another --out"), (journal_path(path), "move it away, or its file back")):
         if taken.exists():
             raise StoreError(f"{taken}: is there already; {advice}")
+    layout = Layout(spec)
     try:
-        with new_version(path) as part:
+        with deferred(), new_version(path) as part:
             with SteadyFile(part) as target:
-                Layout(spec).create(target, {"file_id": uuid.uuid4().hex, **(attributes or {})})
-                if fill is not None:
-                    with h5py.File(target, "r+") as file:
-                        fill(file)
+                layout.create(target, {"file_id": uuid.uuid4().hex, **(facts or {})})
+                with h5py.File(target, "r+") as file:
+                    write_outcomes(file, layout, outcomes())
+            complete(part, layout, outcomes())
             move_to_new(part, path)
     except OSError as error:
         raise StoreError(f"{path}: cannot be created ({reason(error)}); choose another --out") from None
+
+
+def complete(part: Path, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
+    """Seal a new version and read it back. Raises StoreError unless it holds exactly these outcomes."""
+    seal(part)
+    with opened(part) as file, reading(part):
+        check_structure(part, file, layout, SCHEMA)
+        check_outcomes(file, layout, outcomes)
 
 
 class Writer:
@@ -121,25 +137,35 @@ class Writer:
         self._running: dict[Task, float] = {}  # when they were given to a worker
         self._journal: Journal | None = None
         self._file: h5py.File | None = None
+        self._opened = ExitStack()  # closes it
         self._updated, self._cost = time.monotonic(), 0.0
 
     def begin(self) -> None:
         """Take in what a killed writer left in its journal, and begin a new one."""
-        with self.store.snapshot() as snapshot:
+        with deferred(), self.store.snapshot() as snapshot:
             self.states = snapshot.states()
             check_ids(self.path, snapshot)
-            damaged = snapshot.damaged
-        if damaged:
-            kept = journal_path(self.path).with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
-            shutil.copyfile(journal_path(self.path), kept)
-            warnings.warn(
-                f"{journal_path(self.path)}: its last {damaged} bytes are damaged; tasks recorded there are done again,"
-                f" a copy is in {kept.name}",
-                stacklevel=2,
-            )
-        for leftover in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.part"):
-            leftover.unlink(missing_ok=True)  # of a killed writer
-        self._take_in_journal()
+            if snapshot.damaged:
+                self._keep_damaged(snapshot.damaged)
+            for leftover in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.part"):
+                leftover.unlink(missing_ok=True)  # of a killed writer
+            self._take_in(snapshot)
+            self._new_journal(snapshot)
+
+    def _keep_damaged(self, count: int) -> None:
+        """A copy of a journal whose last bytes are no records."""
+        journal = journal_path(self.path)
+        kept = journal.with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
+        try:
+            shutil.copyfile(journal, kept)
+        except OSError as error:
+            kept.unlink(missing_ok=True)
+            raise self._trouble(error) from None
+        warnings.warn(
+            f"{journal}: its last {count} bytes are damaged; tasks recorded there are done again, a copy is in"
+            f" {kept.name}",
+            stacklevel=3,
+        )
 
     def start(self, tasks: Iterable[Task]) -> None:
         """Note that tasks have been given to a worker."""
@@ -151,10 +177,11 @@ class Writer:
         """Keep what came of a task; raises StoreError if the disk does not take it."""
         facts: dict[str, Any] = {"event": "end", "task": to_plain(task), "seconds": outcome.seconds}
         if outcome.failure:
-            facts["failure"] = _storable(outcome.failure)
-        self._records[task] = self._append(facts, outcome)
-        self._running.pop(task, None)
-        self.states[task] = state_of(outcome)
+            facts["failure"] = storable(outcome.failure)
+        with deferred():
+            self._records[task] = self._append(facts, outcome)
+            self._running.pop(task, None)
+            self.states[task] = state_of(outcome)
         assert self._journal is not None
         waited, size = time.monotonic() - self._updated, self._journal.size
         long = size > JOURNAL_BYTES and size > JOURNAL_SHARE * self.path.stat().st_size
@@ -167,40 +194,50 @@ class Writer:
             assert self._journal is not None
             return self._journal.arrays(self._records[task])[variable]
         if self._file is None:
-            self._file = h5py.File(self.path, "r")
-        return np.asarray(self._file[variable][self.store.layout.index(task)])
+            self._file = self._opened.enter_context(opened(self.path))
+        with reading(self.path):
+            return np.asarray(self._file[variable][self.store.layout.index(task)])
 
     def update(self) -> None:
         """Bring the HDF5 file up to date and begin a new journal."""
         began = time.monotonic()
-        self._take_in_journal()
+        with deferred(), self._snapshot() as snapshot:
+            self._take_in(snapshot)
+            self._new_journal(snapshot)
         self._updated = time.monotonic()
         self._cost = self._updated - began
 
     def extend(self, spec: SweepSpec) -> None:
         """Give the file room for the tasks of a larger grid; what is there stays."""
         new = Layout(spec)
-        with self.store.snapshot() as snapshot, self._next_version() as part:
-            attributes = {str(k): v for k, v in snapshot.file.attrs.items() if not str(k).startswith("_")}
-            kept = {key: value for key, value in attributes.items() if key not in ("config", "title", "schema")}
+        with deferred(), self._snapshot() as snapshot, self._next_version() as part:
+            kept = attributes(self.path, snapshot.file)
+            kept = {key: value for key, value in kept.items() if key not in ("config", "title", "schema")}
             with SteadyFile(part) as target:
                 new.create(target, kept)
                 with h5py.File(target, "r+") as file:
                     write_outcomes(file, new, finished(snapshot))
+            complete(part, new, finished(snapshot))
         self.store = Store(self.path, spec, SCHEMA)
         self.states = self.store.states()
 
     def close(self) -> None:
         """Bring the file up to date and remove the journal; if that fails, the journal stays for the next run."""
-        try:
-            if self._journal is not None:
-                self._running.clear()
-                self._take_in_journal()
-                journal_path(self.path).unlink(missing_ok=True)
-        finally:
-            if self._journal is not None:
-                self._journal.close()
-            self._close_file()
+        with deferred():
+            try:
+                if self._journal is not None:
+                    with self._snapshot() as snapshot:
+                        self._take_in(snapshot)
+                    if self._journal.ours():
+                        journal_path(self.path).unlink()
+            finally:
+                self._close_journal()
+                self._close_file()
+
+    def _snapshot(self) -> AbstractContextManager[Snapshot]:
+        """The file and the records that were written here, whether the journal still has its name or not."""
+        assert self._journal is not None
+        return self.store.snapshot(self._journal.reader())
 
     def _append(self, facts: dict[str, Any], outcome: Outcome | None = None) -> Record:
         assert self._journal is not None
@@ -209,29 +246,35 @@ class Writer:
         except OSError as error:
             raise self._trouble(error) from None
 
-    def _take_in_journal(self) -> None:
+    def _take_in(self, snapshot: Snapshot) -> None:
         """The journal itself says what is in it: a record may be complete when the call that wrote it was not."""
-        with self.store.snapshot() as snapshot:
-            owner = str(snapshot.file.attrs["file_id"])
-            if snapshot.records:
-                with self._next_version() as part:
-                    shutil.copyfile(self.path, part)
-                    with SteadyFile(part) as target, h5py.File(target, "r+") as file:
-                        news = ((task, snapshot.outcome(task)) for task in snapshot.records)
-                        write_outcomes(file, self.store.layout, news)
-                        file.attrs["runs"] = json.dumps(self._runs(file))
-        self._new_journal(owner)
+        if not snapshot.records:
+            return
+        with self._next_version() as part:
+            copy_without_seal(self.path, part)
+            with SteadyFile(part) as target, h5py.File(target, "r+") as file:
+                news = ((task, snapshot.outcome(task)) for task in snapshot.records)
+                write_outcomes(file, self.store.layout, news)
+                file.attrs["runs"] = json.dumps(self._runs(file))
+            complete(part, self.store.layout, finished(snapshot))
 
-    def _new_journal(self, owner: str) -> None:
+    def _new_journal(self, snapshot: Snapshot) -> None:
         """A journal that begins with the writer's name and the tasks that are running."""
+        if self._journal is not None:
+            self._journal.check()
+        owner = attribute(self.path, snapshot.file, "file_id")
         try:
             journal = Journal(journal_path(self.path), {"event": "writer", "file": owner, **self._card})
         except OSError as error:
             raise self._trouble(error) from None
-        if self._journal is not None:
-            self._journal.close()
+        self._close_journal()
         self._journal, self._records = journal, {}
         self.start(self._running)
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     @contextmanager
     def _next_version(self) -> Iterator[Path]:
@@ -261,14 +304,8 @@ class Writer:
         )
 
     def _close_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-def _storable(text: str) -> str:
-    """A text that HDF5 takes: without NUL and lone surrogates."""
-    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+        self._opened.close()
+        self._file = None
 
 
 def reason(error: OSError) -> str:

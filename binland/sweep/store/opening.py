@@ -1,0 +1,163 @@
+"""Opening a result file that a stranger may have made: nothing in it is followed or believed before it is checked.
+
+What is accepted is what `Layout` says: plain datasets under hard links, of the declared shapes and types, coordinates
+with the values that the configuration gives. HDF5 itself would read other files of this machine (external storage,
+virtual datasets, external links), load filters, and allocate whatever size is declared.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.errors import StoreError, one_line, shown
+from binland.sweep.spec import SweepSpec, check_settings
+from binland.sweep.store.layout import READABLE, SCHEMA, TEXT, Layout, Stored
+from binland.sweep.store.seal import State, check_seal
+
+MOST_NAMES = 1000  # objects or attributes at the top of a file
+LONGEST_TEXT = 2**24  # letters of an attribute
+FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, UnicodeError)  # HDF5's choice
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """The HDF5 file for reading; raises StoreError if it is none, or not as it was written."""
+    state = _sealed(path)
+    try:
+        file = h5py.File(path, "r")
+    except BlockingIOError:
+        raise StoreError(f"{path}: another program has it open for writing; close it there first") from None
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be read as HDF5 ({one_line(str(error), 300)}); is it a result file, and complete?"
+        ) from None
+    with file:
+        if state is not None and State.of(file.id.get_vfd_handle()) != state:
+            file.close()  # a new version has taken its place since
+            with opened(path) as newer:
+                yield newer
+            return
+        if state is None and attribute(path, file, "schema") == SCHEMA:
+            raise StoreError(
+                f"{path}: is damaged, or was changed by another program (its checksum is missing); take it from a"
+                " copy, or run the sweep anew"
+            )
+        yield file
+
+
+def _sealed(path: Path) -> State | None:
+    try:
+        return check_seal(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read ({error.strerror}); give the path of a result file") from None
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever HDF5 or numpy make of damaged content is a StoreError that names the file."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise StoreError(
+            f"{path}: is damaged ({one_line(str(error), 300)}); take it from a copy, or run the sweep anew"
+        ) from None
+    except MemoryError:
+        raise StoreError(f"{path}: is too large for the memory of this machine; read it on a larger one") from None
+
+
+def configuration(path: Path, file: h5py.File) -> tuple[SweepSpec, str]:
+    """What the file says that it holds, checked, and its schema."""
+    schema = attribute(path, file, "schema")
+    if schema not in READABLE:
+        raise StoreError(
+            f"{path}: is not a binland result of a known schema ({shown(schema)} is none of {', '.join(READABLE)});"
+            " give the path of a file made by `binland sweep`, or update binland"
+        )
+    try:
+        settings = dict(json.loads(attribute(path, file, "config") or ""))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreError(
+            f"{path}: its configuration cannot be read ({one_line(str(error), 300)}); take it from a copy"
+        ) from None
+    return check_settings(settings, str(path)), schema
+
+
+def attributes(path: Path, file: h5py.File) -> dict[str, str]:
+    """All texts that are attributes of the file, netCDF's own left out."""
+    with reading(path):
+        if len(file.attrs) > MOST_NAMES:
+            raise ValueError(f"it has {len(file.attrs)} attributes")
+        names = [name for name in file.attrs if not name.startswith("_")]
+    found = {name: attribute(path, file, name) for name in names}
+    return {name: text for name, text in found.items() if text is not None}
+
+
+def attribute(path: Path, file: h5py.File, name: str) -> str | None:
+    """A text that is an attribute of the file, None if there is no such text."""
+    with reading(path):
+        if name not in file.attrs:
+            return None
+        found = h5py.h5a.open(file.id, name.encode())
+        size = found.get_type().get_size()
+        if found.get_type().get_class() != h5py.h5t.STRING or found.shape != () or size > LONGEST_TEXT:
+            return None
+        value = file.attrs[name]
+        text = value.decode() if isinstance(value, bytes) else str(value)
+        return text if len(text) <= LONGEST_TEXT else None
+
+
+def check_structure(path: Path, file: h5py.File, layout: Layout, schema: str) -> None:
+    """Raise StoreError unless the file holds what its configuration makes, and nothing that leads out of it."""
+    with reading(path):
+        if len(file) > MOST_NAMES:
+            raise ValueError(f"it has {len(file)} objects")
+        for name in file:
+            _check_link(file, name)
+        for name, stored in layout.datasets(with_ids=schema != READABLE[0]).items():
+            _check_dataset(file, name, stored, layout)
+        for name, expected in layout.labels().items():
+            if not _equal(texts(file[name][...]), expected):
+                raise ValueError(f"{shown(name)} has other values than its configuration")
+
+
+def _check_link(file: h5py.File, name: str) -> None:
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{shown(name)} is a link to something else")
+    if file.get(name, getclass=True) is h5py.Dataset:
+        storage = file[name].id.get_create_plist()
+        if storage.get_external_count() or storage.get_layout() == h5py.h5d.VIRTUAL:
+            raise ValueError(f"{shown(name)} keeps its values in another file")
+
+
+def _check_dataset(file: h5py.File, name: str, stored: Stored, layout: Layout) -> None:
+    if name not in file or file.get(name, getclass=True) is not h5py.Dataset:
+        raise ValueError(f"{name} is missing")
+    found, shape = file[name], layout.lengths(stored.dims)
+    if found.shape != shape or found.maxshape != shape:
+        raise ValueError(f"{name} has the shape {found.shape}, not {shape}")
+    kind = TEXT if h5py.check_string_dtype(found.dtype) is not None else found.dtype.str
+    if kind != (stored.dtype if stored.dtype == TEXT else np.dtype(stored.dtype).str):
+        raise ValueError(f"{name} has the type {shown(found.dtype)}, not {stored.dtype}")
+    storage = found.id.get_create_plist()
+    if not {storage.get_filter(k)[0] for k in range(storage.get_nfilters())} <= FILTERS:
+        raise ValueError(f"{name} is packed in an unknown way")
+
+
+def _equal(one: NDArray[Any], two: NDArray[Any]) -> bool:
+    """Whether labels are the same, up to how versions of numpy round the points of a path."""
+    return np.allclose(one, two, rtol=0, atol=1e-15) if two.dtype.kind == "f" else np.array_equal(one, two)
+
+
+def texts(values: NDArray[Any]) -> NDArray[Any]:
+    """Values as they are, texts decoded."""
+    if values.dtype != object:
+        return values
+    decoded = [text.decode(errors="backslashreplace") if isinstance(text, bytes) else str(text) for text in values.flat]
+    return np.array(decoded, object).reshape(values.shape)
