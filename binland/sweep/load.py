@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import psutil
 import xarray as xr
+from numpy.typing import NDArray
 
 from binland.bits import from_bytes
 from binland.errors import InvalidInputError, StoreError
@@ -44,10 +45,14 @@ def _dataset(snapshot: Snapshot) -> xr.Dataset:
     _check_memory(snapshot, wanted)
     labels = layout.labels()
     variables = {
-        name: (stored.dims, labels[name] if name in labels else snapshot.read(name), _meaning(stored))
+        name: (stored.dims, _plain(labels[name]) if name in labels else snapshot.read(name), _meaning(stored))
         for name, stored in wanted.items()
     }
     return xr.Dataset(variables, attrs=attributes(snapshot.path, snapshot.file))
+
+
+def _plain(labels: NDArray[Any]) -> NDArray[Any]:
+    return labels.astype(str) if labels.dtype == object else labels
 
 
 def _meaning(stored: Stored) -> dict[str, str]:

@@ -226,6 +226,16 @@ class Layout:
             for key, value in written.items():
                 file.attrs[key] = storable(value)
 
+    def check_names(self, file: h5py.File) -> None:
+        """Raise ValueError unless every variable has the dimensions, meaning and units that other programs read."""
+        readable = h5netcdf.File(file)  # whose variables live as long as it does
+        for name, stored in self.datasets().items():
+            attributes = (stored.variable.meaning, stored.variable.units) if stored.variable else (None, None)
+            found = readable.variables[name]
+            there = found.dimensions, *(found.attrs.get(key) for key in ("long_name", "units"))
+            if there != (stored.dims, *attributes):
+                raise ValueError(f"{name} does not read as it was written")
+
     def _provenance(self) -> dict[str, str]:
         return provenance(self.family.libraries, self.family.stamp())
 

@@ -106,9 +106,8 @@ class Snapshot:
 
     def values(self, task: Task, variable: str) -> NDArray[Any]:
         """What is known of one variable of one task."""
-        if task in self.records:
-            return self.arrays(task)[variable]
-        return self.read(variable, self.layout.index(task))
+        arrays = self.arrays(task) if task in self.records else {}
+        return arrays[variable] if variable in arrays else self.read(variable, self.layout.index(task))
 
     def _of_tasks(self, what: str, allowed: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> dict[Task, Any]:
         """The variable KIND_what at every task; raises StoreError where it has values that no writer writes."""
@@ -164,7 +163,7 @@ class Store:
                 self._check_owner(journal, file)
             try:
                 snapshot = Snapshot(self.path, file, layout, journal)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
                 raise self._unreadable(error) from None
             yield snapshot
 

@@ -123,6 +123,7 @@ def complete(part: Path, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]
     seal(part)
     with opened(part) as file, reading(part):
         check_structure(part, file, layout, SCHEMA)
+        layout.check_names(file)
         check_outcomes(file, layout, outcomes)
 
 
@@ -203,6 +204,7 @@ class Writer:
         began = time.monotonic()
         with deferred(), self._snapshot() as snapshot:
             self._take_in(snapshot)
+            self._check_complete(snapshot)
             self._new_journal(snapshot)
         self._updated = time.monotonic()
         self._cost = self._updated - began
@@ -228,6 +230,7 @@ class Writer:
                 if self._journal is not None:
                     with self._snapshot() as snapshot:
                         self._take_in(snapshot)
+                    self._check_complete(snapshot)
                     if self._journal.ours():
                         journal_path(self.path).unlink()
             finally:
@@ -257,6 +260,15 @@ class Writer:
                 write_outcomes(file, self.store.layout, news)
                 file.attrs["runs"] = json.dumps(self._runs(file))
             complete(part, self.store.layout, finished(snapshot))
+
+    def _check_complete(self, snapshot: Snapshot) -> None:
+        """Raise StoreError if tasks that were recorded in this run are in the journal no more."""
+        lost = self._records.keys() - snapshot.records.keys()
+        if lost:
+            raise StoreError(
+                f"{journal_path(self.path)}: has lost what {len(lost)} tasks gave (was it cut by another program?); run"
+                " the same command to do them again"
+            )
 
     def _new_journal(self, snapshot: Snapshot) -> None:
         """A journal that begins with the writer's name and the tasks that are running."""

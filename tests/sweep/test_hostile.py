@@ -1,0 +1,95 @@
+"""Whatever lies in a result file or beside it: every command says it in one line, soon, in little memory."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+
+import pytest
+
+from binland import cli
+from tests.sweep.hostile import KINDS, TOKEN
+from tests.sweep.small import TEXT
+
+COMMANDS = {
+    "status": ("status", "x.h5"),
+    "export": ("export", "x.h5", "--csv", "x.csv"),
+    "plot": ("plot", "x.h5"),
+    "merge": ("merge", "x.h5", "--out", "y.h5"),
+    "dry": ("sweep", "small.toml", "--out", "x.h5", "--dry-run"),
+    "sweep": ("sweep", "small.toml", "--out", "x.h5", "--workers", "1"),
+}
+SECONDS, BYTES = 10, 2**30
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks")
+
+
+def in_child(arguments, folder):
+    """Exit code, what was printed and peak memory of a command in a child of this process."""
+    with tempfile.TemporaryFile() as printed:
+        child = os.fork()
+        if child == 0:
+            code = 99
+            try:
+                os.chdir(folder)
+                for stream in (1, 2):
+                    os.dup2(printed.fileno(), stream)
+                sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+                signal.alarm(SECONDS)
+                warnings.simplefilter("default")  # as outside of tests
+                sys.argv = ["binland", *arguments]
+                cli.run()
+            except SystemExit as end:
+                code = end.code or 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        _, status, used = os.wait4(child, 0)
+        printed.seek(0)
+        return os.waitstatus_to_exitcode(status), printed.read().decode(), used.ru_maxrss * 1024
+
+
+def check(name, command, folder):
+    code, text, memory = in_child(COMMANDS[command], folder)
+    assert code in (0, 1, 2), (name, command, code, text[-2000:])
+    lines = [line for line in text.split("\n") if line and not line.startswith("warning: ")]
+    if code == 2:
+        assert len(lines) == 1, (name, command, text[-2000:])
+        assert lines[0].startswith("error: "), (name, command, text[-2000:])
+        assert len(lines[0]) < 3000
+    assert all(c.isprintable() or c in "\n\t" for c in text), (name, command, text)
+    assert TOKEN not in text, (name, command, text)
+    assert memory < BYTES, (name, command, memory)
+    return code
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "small.toml").write_text(TEXT)
+    shutil.copyfile(finished, tmp_path / "home" / "x.h5")
+    (tmp_path / "secret").write_text(40 * TOKEN)
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_hostile_file_is_one_line_of_every_command(folder, name):
+    KINDS[name](folder / "x.h5", folder.parent / "secret")
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    codes = {command: check(name, command, folder) for command in COMMANDS}
+    made = [path for path in folder.rglob("*") if path.is_file() and path not in before]
+    assert not any(TOKEN.encode() in path.read_bytes() for path in made if ".damaged-" not in path.name)
+    if codes["sweep"] == 2:
+        assert {path: path.read_bytes() for path in before if path.suffix != ".lock"} == {
+            path: octets for path, octets in before.items() if path.suffix != ".lock"
+        }
+
+
+def test_a_good_file_is_none_of_these(folder):
+    assert {check("good", command, folder) for command in COMMANDS} == {0}
