@@ -1,6 +1,8 @@
 """`binland` and `python -m binland`: Ctrl-C is one line from the first moment on, before anything large is imported."""
 
+import os
 import signal
+import sys
 
 from binland.interrupts import leave
 
@@ -12,6 +14,11 @@ def main() -> None:
 
     try:
         run()
+    except SystemExit as end:
+        if end.code == 130:  # Python would end by SIGINT instead if the exception passed through an exec on its way
+            sys.stdout.flush()
+            os._exit(130)
+        raise
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)

@@ -109,5 +109,6 @@ def _present() -> Watch | None:
 
 def leave(*_: object) -> None:
     """Ctrl-C where nothing is written: at once, since an exception may be swallowed in the middle of an import."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # else a second one could come between the next two lines
     os.write(2, b"interrupted; nothing is lost\n")
     os._exit(130)

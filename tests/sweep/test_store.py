@@ -463,3 +463,51 @@ def test_failed_states_are_counted():
     states = dict.fromkeys(tasks, LEFT) | {tasks[0]: FAILED}
     assert count_states(states) == {"done": 0, "running": 0, "failed": 1, "blocked": 2, "left": 1}
     assert count_states(states, tasks[:1]) == {"done": 0, "running": 1, "failed": 0, "blocked": 0, "left": 3}
+
+
+# What others do to the journal
+
+
+def _remove(journal):
+    journal.unlink()
+
+
+def _cut(journal):
+    os.truncate(journal, journal.stat().st_size // 2)
+
+
+def _empty(journal):
+    os.truncate(journal, 0)
+
+
+def _replace(journal):
+    journal.unlink()
+    journal.write_text("mine")
+
+
+def _continue(journal):
+    with journal.open("ab") as file:
+        file.write(b"mine")
+
+
+@pytest.mark.parametrize("harm", [_remove, _cut, _empty, _replace, _continue], ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize("moment", [1, 5, 32])
+def test_a_journal_that_is_harmed_while_a_sweep_runs_is_noticed(finished, tmp_path, harm, moment):
+    path = tmp_path / "out.h5"
+
+    def report(progress):
+        if progress.finished == moment:
+            harm(journal_path(path))
+
+    if moment == 32 and harm in (_remove, _replace, _continue):  # all is still known
+        bl.run_sweep(spec(), path, report=report)
+    else:
+        with pytest.raises(StoreError, match=r"out.h5.journal: (was|has lost)"):
+            bl.run_sweep(spec(), path, report=report)
+    if harm is _replace:
+        assert journal_path(path).read_text() == "mine"
+        journal_path(path).unlink()
+    done = list(Store.open(path).states().values()).count(DONE)
+    assert (done == moment) if harm in (_remove, _replace, _continue) else (done < moment)
+    bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)

@@ -159,7 +159,7 @@ class Store:
             same = spec.canonical() == self.spec.canonical()  # or somebody has extended the file meanwhile
             layout = self.layout if same else Layout(spec)
             check_structure(self.path, file, layout, schema)
-            if journal is not None:
+            if journal is not None and own is None:
                 self._check_owner(journal, file)
             try:
                 snapshot = Snapshot(self.path, file, layout, journal)

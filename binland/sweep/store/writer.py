@@ -230,9 +230,9 @@ class Writer:
                 if self._journal is not None:
                     with self._snapshot() as snapshot:
                         self._take_in(snapshot)
-                    self._check_complete(snapshot)
                     if self._journal.ours():
                         journal_path(self.path).unlink()
+                    self._check_complete(snapshot)
             finally:
                 self._close_journal()
                 self._close_file()
