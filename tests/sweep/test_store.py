@@ -511,3 +511,34 @@ def test_a_journal_that_is_harmed_while_a_sweep_runs_is_noticed(finished, tmp_pa
     assert (done == moment) if harm in (_remove, _replace, _continue) else (done < moment)
     bl.run_sweep(spec(), path)
     assert_same_numbers(finished, path)
+
+
+def test_a_full_disk_with_a_damaged_journal_is_one_line(tmp_path, monkeypatch):
+    path = tmp_path / "out.h5"
+    run_some(path, 5)
+    octets = bytearray(journal_path(path).read_bytes())
+    octets[-10] ^= 1
+    journal_path(path).write_bytes(octets)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writers.shutil, "copyfile", full)
+        refused(path, "out.h5: cannot be written .*No space left")
+    assert journal_path(path).read_bytes() == octets
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes there only")
+def test_odd_names_are_names_or_one_line(finished, tmp_path):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.h5"))
+    bl.run_sweep(spec(), odd)
+    assert_same_numbers(finished, odd)
+    loop, fifo = tmp_path / "loop.h5", tmp_path / "fifo.h5"
+    loop.symlink_to(loop)
+    os.mkfifo(fifo)
+    for path, message in ((loop, "cannot be"), (fifo, "is not an ordinary file"), (Path("/dev/null"), "is not an")):
+        with pytest.raises(StoreError, match=message):
+            bl.load_results(path)
+        with pytest.raises(StoreError, match="cannot be|is not an"):
+            bl.run_sweep(spec(), path)

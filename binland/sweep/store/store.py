@@ -4,7 +4,9 @@ The HDF5 file is never changed in place; a new one takes its place at once. So w
 HDF5 file second sees every finished task, whatever the writer does meanwhile.
 """
 
+import json
 import os
+import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -61,6 +63,14 @@ class Snapshot:
             else:
                 self.running.pop(task, None)
                 self.records[task] = record
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Who wrote the file: one entry per run; "part" is [k, n] of a run of a part of the grid."""
+        try:
+            runs = json.loads(attribute(self.path, self.file, "runs") or "[]")
+        except (ValueError, RecursionError):  # they are for information only
+            return []
+        return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
 
     def read(self, name: str, place: Any = ...) -> NDArray[Any]:
         """Values of a variable in the HDF5 file; raises StoreError if they are damaged."""
@@ -132,16 +142,7 @@ class Store:
     def open(cls, path: str | Path) -> "Store":
         """An existing file; raises StoreError if it is missing or not a binland result."""
         path = actual(path)
-        try:
-            folder, there = path.is_dir(), path.is_file()
-        except (OSError, ValueError) as error:
-            raise StoreError(
-                f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); give the path of a result file"
-            ) from None
-        if folder:
-            raise StoreError(f"{path}: is a folder; give the path of a result file")
-        if not there:
-            raise StoreError(f"{path}: no such file; give the path of a result file made by `binland sweep`")
+        _check_ordinary(path)
         with opened(path) as file:
             spec, schema = configuration(path, file)
         return cls(path, spec, schema)
@@ -232,6 +233,20 @@ def count_states(states: dict[Task, int], running: Collection[Task] = ()) -> dic
             blocked = any(states[need] == FAILED and need not in running for need in task.needs)
             counts["blocked" if blocked else "left"] += 1
     return counts
+
+
+def _check_ordinary(path: Path) -> None:
+    """Raise StoreError unless there is a file that can be read without waiting for anybody."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(f"{path}: no such file; give the path of a result file made by `binland sweep`") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"{path}: cannot be read ({reason}); give the path of a result file") from None
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "not an ordinary file"
+        raise StoreError(f"{path}: is {what}; give the path of a result file")
 
 
 def checked_task(layout: Layout, facts: Mapping[str, Any]) -> Task:

@@ -258,7 +258,7 @@ class Writer:
             with SteadyFile(part) as target, h5py.File(target, "r+") as file:
                 news = ((task, snapshot.outcome(task)) for task in snapshot.records)
                 write_outcomes(file, self.store.layout, news)
-                file.attrs["runs"] = json.dumps(self._runs(file))
+                file.attrs["runs"] = json.dumps(self._runs(snapshot))
             complete(part, self.store.layout, finished(snapshot))
 
     def _check_complete(self, snapshot: Snapshot) -> None:
@@ -301,13 +301,13 @@ class Writer:
         except OSError as error:
             raise self._trouble(error) from None
 
-    def _runs(self, file: h5py.File) -> list[dict[str, Any]]:
+    def _runs(self, snapshot: Snapshot) -> list[dict[str, Any]]:
         """Who wrote the file, and when: one entry per run."""
-        runs = json.loads(file.attrs.get("runs", "[]"))
+        runs = snapshot.runs()
         if not runs or {key: runs[-1].get(key) for key in self._card} != self._card:
             runs.append({**self._card, "version": version("binland"), "git": git_state()})
         runs[-1]["until"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-        return list(runs)
+        return runs
 
     def _trouble(self, error: OSError) -> StoreError:
         return StoreError(
