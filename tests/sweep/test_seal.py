@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +77,13 @@ def test_a_file_is_read_once_as_long_as_it_stays_the_same(finished, tmp_path, mo
     os.utime(path, (long_ago, long_ago))
     with pytest.raises(StoreError, match="its checksum is wrong"):
         check_seal(path)
+
+
+def test_a_damaged_file_without_a_seal_does_not_hang(tmp_path):
+    """HDF5 follows zeros in its heap of texts for ever."""
+    octets = bytearray((Path(__file__).parents[1] / "golden" / "binland-sweep-2.h5").read_bytes())
+    octets[2000:2064] = bytes(64)
+    path = tmp_path / "old.h5"
+    path.write_bytes(octets)
+    with pytest.raises(StoreError, match="does not come to an end"):
+        bl.load_results(path)

@@ -540,5 +540,5 @@ def test_odd_names_are_names_or_one_line(finished, tmp_path):
     for path, message in ((loop, "cannot be"), (fifo, "is not an ordinary file"), (Path("/dev/null"), "is not an")):
         with pytest.raises(StoreError, match=message):
             bl.load_results(path)
-        with pytest.raises(StoreError, match="cannot be|is not an"):
+        with pytest.raises(StoreError, match=r"cannot be|is not an"):
             bl.run_sweep(spec(), path)

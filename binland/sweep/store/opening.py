@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from binland.errors import StoreError, one_line, shown
 from binland.sweep.spec import SweepSpec, check_settings
 from binland.sweep.store.layout import READABLE, SCHEMA, TEXT, Layout, Stored
+from binland.sweep.store.probe import check_readable
 from binland.sweep.store.seal import State, check_seal
 
 MOST_NAMES = 1000  # objects or attributes at the top of a file
@@ -30,6 +31,8 @@ DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError
 def opened(path: Path) -> Iterator[h5py.File]:
     """The HDF5 file for reading; raises StoreError if it is none, or not as it was written."""
     state = _sealed(path)
+    if state is None:
+        check_readable(path)
     try:
         file = h5py.File(path, "r")
     except BlockingIOError:
