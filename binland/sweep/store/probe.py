@@ -1,4 +1,4 @@
-"""Whether HDF5 comes to an end with a file that has no seal: a damaged one may be read for ever, or crash its reader."""
+"""Whether HDF5 comes to an end with a file that has no seal: a damaged one may be read for ever, or crash."""
 
 import subprocess
 import sys
