@@ -171,7 +171,7 @@ def _dry_run(
     part: tuple[int, int] | None,
     workers: int,
 ) -> None:
-    from binland.data import positive_int
+    from binland.checks import positive_int
     from binland.sweep.estimate import estimate
     from binland.sweep.progress import duration
     from binland.sweep.run import of_part

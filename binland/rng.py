@@ -4,7 +4,7 @@ import numbers
 
 import numpy as np
 
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 
 Seed = int | np.random.SeedSequence | np.random.Generator
 
@@ -25,5 +25,5 @@ def generator(seed: Seed, purpose: str) -> np.random.Generator:
     elif isinstance(seed, numbers.Integral) and not isinstance(seed, bool) and int(seed) >= 0:
         return np.random.default_rng([int(seed), int.from_bytes(purpose.encode(), "big")])
     raise InvalidInputError(
-        f"seed={seed!r} is not a non-negative int, a numpy SeedSequence or a numpy Generator that can spawn"
+        f"seed={shown(seed)} is not a non-negative int, a numpy SeedSequence or a numpy Generator that can spawn"
     )

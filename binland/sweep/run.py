@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 
-from binland.data import positive_int
+from binland.checks import positive_int
 from binland.errors import InvalidInputError
 from binland.sweep.execute import Job
 from binland.sweep.graph import Graph
