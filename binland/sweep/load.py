@@ -37,7 +37,9 @@ def load_results(path: str | Path) -> xr.Dataset:
 def _dataset(snapshot: Snapshot) -> xr.Dataset:
     texts = [f"{kind}_{name}" for kind in snapshot.layout.kinds for name in ("failure", "id")]
     left_out = [name for name in (*LARGE, *PACKED, *texts) if name in snapshot.file]
-    return xr.load_dataset(xr.backends.H5NetCDFStore(h5netcdf.File(snapshot.file)), drop_variables=left_out)
+    return xr.load_dataset(
+        xr.backends.H5NetCDFStore(h5netcdf.File(snapshot.file, decode_vlen_strings=True)), drop_variables=left_out
+    )
 
 
 def _lay_over(data: xr.Dataset, snapshot: Snapshot) -> None:
