@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.bits import Signs, from_bytes
+from binland.checks import checked_path
 from binland.errors import StoreError
 from binland.sweep.execute import Arrays, Outcome
 from binland.sweep.spec import SweepSpec, check_settings
@@ -29,7 +30,7 @@ OLDER = "it is older than this version; `binland merge OLD --out NEW` makes one 
 
 def actual(path: str | Path) -> Path:
     """A path, or what it links to: journal, lock and new versions of a file are to lie beside the file itself."""
-    path = Path(path)
+    path = checked_path("path", path)
     try:
         return path.resolve() if path.is_symlink() else path
     except OSError:  # whoever opens it will say why
@@ -60,6 +61,14 @@ class Snapshot:
                 else:
                     self.running.pop(task, None)
                     self.records[task] = record
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Who wrote the file, one entry per run, and who writes the journal; "part" is [k, n] of a run of a part."""
+        latest = [record.facts for record in self._journal.records[:1]] if self._journal else []
+        try:
+            return [*json.loads(self.file.attrs["runs"]), *latest]
+        except (KeyError, ValueError, TypeError):  # none yet, or damaged: they are for information only
+            return latest
 
     def states(self) -> dict[Task, int]:
         """LEFT, DONE or FAILED for every task."""
