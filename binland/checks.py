@@ -86,7 +86,8 @@ def checked_memory(what: str, count: float) -> None:
     """Raise InvalidInputError if so many bytes are more than this machine has."""
     here = memory()
     if count > here:
-        raise InvalidInputError(f"{what} would take {_gigabytes(count)} of memory; this machine has {_gigabytes(here)}")
+        needed, there = _gigabytes(count), _gigabytes(here)
+        raise InvalidInputError(f"{what} would take {needed} of memory; this machine has {there}: choose less")
 
 
 def memory() -> int:
