@@ -9,7 +9,7 @@ import numbers
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from binland.checks import one_of, positive_int, true_or_false
+from binland.checks import NO_NUMBERS, one_of, positive_int, true_or_false
 from binland.errors import InvalidInputError, shown
 
 SMALLEST, LARGEST = 1e-12, 1e12
@@ -123,7 +123,7 @@ def positive(name: str, value: object, *, zero: bool = False, infinite: bool = F
 
     The bounds keep float32 latents and their updates finite.
     """
-    number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
     # Compared as it is: an integer may be too large for a float.
     if SMALLEST <= number <= LARGEST or (zero and number == 0) or (infinite and number == math.inf):
         return float(number)

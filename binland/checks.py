@@ -1,9 +1,10 @@
 """Arguments, checked where they enter: whole numbers, words, paths, arrays, and the memory that they would take."""
 
+import numbers
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +12,20 @@ from numpy.typing import NDArray
 from binland.errors import InvalidInputError, shown
 
 LARGEST = 2**31 - 1
+NO_NUMBERS = (bool, np.timedelta64)  # though Python and NumPy count them among the integers
 LONGEST_PATH = 4096  # letters
 
 
 def positive_int(name: str, value: object, minimum: int = 1) -> int:
     """`value` as an int from `minimum` to 2^31 - 1; raises InvalidInputError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not minimum <= value <= LARGEST:
-        raise InvalidInputError(f"{name}={shown(value)} is not an integer of at least {minimum} (and below 2^31)")
-    return int(value)
+    if is_integer(value) and minimum <= value <= LARGEST:
+        return int(value)
+    raise InvalidInputError(f"{name}={shown(value)} is not an integer of at least {minimum} (and below 2^31)")
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether it is a whole number of any library; truth values and spans of time are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, NO_NUMBERS)
 
 
 def true_or_false(name: str, value: object) -> bool:
@@ -61,6 +68,7 @@ def as_array(values: object) -> NDArray[Any] | None:
 def real_array(name: str, values: object) -> NDArray[Any]:
     """`values` as an array of integers or floats; raises InvalidInputError otherwise."""
     array = as_array(values)
+    checked_memory(name, 0 if array is None else 8 * array.size)  # a view may be larger than what it shows
     if array is not None and array.dtype.kind == "O":  # of other kinds of numbers, or of anything
         try:
             array = array.astype(np.float64)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from binland.bits import from_bytes
+from binland.checks import is_integer
 from binland.errors import InvalidInputError, shown
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.layout import ALONG, DONE, LARGE, PACKED, state_of
@@ -110,8 +111,7 @@ def load_solution(
 
 def _known(path: object, name: str, value: object, allowed: Sequence[int]) -> int:
     """A whole number that is one of those of the file; raises InvalidInputError with all of them otherwise."""
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if whole and value in allowed:
-        return int(value)  # type: ignore[call-overload]
+    if is_integer(value) and value in allowed:
+        return int(value)
     there = f"{allowed[0]} ... {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
     raise InvalidInputError(f"{path}: {name}={shown(value)} is not in the file, which has {there}")

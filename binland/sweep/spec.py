@@ -308,7 +308,7 @@ def check_settings(settings: Mapping[str, Any], source: str) -> SweepSpec:
         family = find_family(kind if isinstance(kind, str) else shown(kind))
     except InvalidInputError as error:
         known = [*BUILT_IN, *(entry.name for entry in metadata.entry_points(group=GROUP))]
-        hint = "" if kind in known else _hint(kind, known, "; ")
+        hint = _hint(kind, known, "; ") if isinstance(kind, str) and kind not in known else ""
         raise InvalidInputError(f"{source}: {error}{hint}") from None
     try:
         return family.spec.model_validate(dict(settings))
