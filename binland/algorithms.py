@@ -7,10 +7,10 @@ output scale, form and schedule of the replica coupling, early stop.
 import math
 import numbers
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from binland.data import positive_int
-from binland.errors import InvalidInputError
+from binland.checks import NO_NUMBERS, one_of, positive_int, true_or_false
+from binland.errors import InvalidInputError, shown
 
 SMALLEST, LARGEST = 1e-12, 1e12
 
@@ -37,12 +37,11 @@ class SGD:
     stop_at_zero_error: bool = False
 
     def __post_init__(self) -> None:
-        positive_int("epochs", self.epochs, minimum=0)
-        positive_int("batch_size", self.batch_size)
+        object.__setattr__(self, "epochs", positive_int("epochs", self.epochs, minimum=0))
+        object.__setattr__(self, "batch_size", positive_int("batch_size", self.batch_size))
         for name in ("learning_rate", "ste_window", "clip", "init_width", "output_scale"):
             object.__setattr__(self, name, positive(name, getattr(self, name), infinite=name == "ste_window"))
-        if not isinstance(self.stop_at_zero_error, bool):
-            raise InvalidInputError(f"stop_at_zero_error={self.stop_at_zero_error!r} is not true or false")
+        true_or_false("stop_at_zero_error", self.stop_at_zero_error)
 
     def init_bound(self, n_inputs: int, n_hidden: int) -> float:
         """b of the uniform initialisation on [-b, b]."""
@@ -66,13 +65,11 @@ class RSGD(SGD):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive_int("replicas", self.replicas)
+        object.__setattr__(self, "replicas", positive_int("replicas", self.replicas))
         object.__setattr__(self, "coupling", positive("coupling", self.coupling, zero=True))
         object.__setattr__(self, "coupling_growth", positive("coupling_growth", self.coupling_growth))
-        if self.coupling_form not in ("after_batch", "in_gradient", "after_epoch"):
-            raise InvalidInputError(
-                f"coupling_form={self.coupling_form!r} is not one of 'after_batch', 'in_gradient', 'after_epoch'"
-            )
+        form = one_of("coupling_form", self.coupling_form, ("after_batch", "in_gradient", "after_epoch"))
+        object.__setattr__(self, "coupling_form", form)
         strongest = self.strongest_pull()
         if strongest > 1:
             raise InvalidInputError(
@@ -106,7 +103,8 @@ class ADV(SGD):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive_int("pretrain_epochs", self.pretrain_epochs, minimum=0)
+        epochs = positive_int("pretrain_epochs", self.pretrain_epochs, minimum=0)
+        object.__setattr__(self, "pretrain_epochs", epochs)
         rate = positive("pretrain_learning_rate", self.pretrain_learning_rate)
         object.__setattr__(self, "pretrain_learning_rate", rate)
 
@@ -125,9 +123,9 @@ def positive(name: str, value: object, *, zero: bool = False, infinite: bool = F
 
     The bounds keep float32 latents and their updates finite.
     """
-    if isinstance(value, (float, numbers.Real)) and not isinstance(value, bool):
-        number = float(value)
-        if SMALLEST <= number <= LARGEST or (zero and number == 0) or (infinite and number == math.inf):
-            return number
+    number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
+    # Compared as it is: an integer may be too large for a float.
+    if SMALLEST <= number <= LARGEST or (zero and number == 0) or (infinite and number == math.inf):
+        return float(number)
     also = " or 0" if zero else " or inf" if infinite else ""
-    raise InvalidInputError(f"{name}={value!r} is not a number from {SMALLEST:g} to {LARGEST:g}{also}")
+    raise InvalidInputError(f"{name}={shown(value)} is not a number from {SMALLEST:g} to {LARGEST:g}{also}")

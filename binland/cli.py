@@ -26,6 +26,7 @@ app = typer.Typer(
     help="Sweeps over binary neural networks: train, measure, store, plot.",
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode=None,
 )
 PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
@@ -91,18 +92,23 @@ def sweep(
         complain(f"{counts[FAILED]} task(s) failed; {advice}")
         raise typer.Exit(1)
     if counts[LEFT]:
-        raise StoreError(
-            f"{out}: {counts[LEFT]} tasks are not in it, though they were done; run the same command again"
-        )
+        raise StoreError(f"{out}: {counts[LEFT]} of the tasks are not in it; run the same command to go on")
 
 
 @app.command()
-def status(file: ResultFile) -> None:
-    """Show how far a sweep is, who is working on it, its failures and the work left; also while it runs.
+def status(files: Annotated[list[Path], typer.Argument(help="HDF5 result files.")]) -> None:
+    """Show progress, writer, failures and work left. Also while it runs, and of several files.
 
-    Running tasks have been given to a worker; a worker has the one that it computes and the next in line.
+    Running tasks have been given to a worker; a worker has the one that it computes and the next in line. Of a file
+    that was made with --part its part of the grid is shown.
     """
+    for file in files:
+        _status(file)
+
+
+def _status(file: Path) -> None:
     from binland.sweep.progress import Forecast, duration
+    from binland.sweep.run import of_runs
     from binland.sweep.store.layout import DONE
     from binland.sweep.store.lock import describe
     from binland.sweep.store.store import Store, count_states
@@ -113,6 +119,9 @@ def status(file: ResultFile) -> None:
     with store.snapshot() as snapshot:
         states, times, failures = snapshot.states(), snapshot.seconds(), snapshot.failures()
         pace = snapshot.pace()
+        whole = len(states)
+        wanted, part = of_runs(list(states), snapshot.runs())
+        states = {task: states[task] for task in wanted}
         counts = count_states(states, snapshot.running if writer is not None else ())
     blocked = counts.pop("blocked")
     counts["left"] += blocked
@@ -120,7 +129,8 @@ def status(file: ResultFile) -> None:
     say(f"{describe(writer)} is writing it" if writer is not None else "nobody is writing it")
     shown = ", ".join(f"{count} {name}" for name, count in counts.items())
     why = f" ({blocked} of them blocked by a failure)" if blocked else ""
-    say(f"{shown}{why}, of {len(states)} tasks")
+    of_whole = f" (the whole grid has {whole})" if part else ""
+    say(f"{part}{': ' if part else ''}{shown}{why}, of {len(states)} tasks{of_whole}")
     spent = sum(times[task] for task, state in states.items() if state == DONE)
     left = Forecast(states, times).work
     soon = f", {duration(left / pace)} at the present pace" if writer is not None else ""
@@ -135,7 +145,7 @@ def plot(
     file: ResultFile,
     out: Annotated[Path, typer.Option(help="Folder for the figures, made if missing.")] = Path("figures"),
 ) -> None:
-    """Draw every figure that the file has data for, as PNG and PDF: overview, paths, planes."""
+    """Draw every figure that the file has data for, as PNG and PDF."""
     from binland.plots import plot_results
 
     with _tidily():
@@ -160,7 +170,7 @@ def merge(
     files: Annotated[list[Path], typer.Argument(help="Result files of one sweep, made apart.")],
     out: Annotated[Path, typer.Option(help="New HDF5 result file.")],
 ) -> None:
-    """Put result files of one sweep together; where they overlap they must agree."""
+    """Put result files of one sweep together. Where they overlap they must agree."""
     from binland.sweep.store.merge import merge as merged
     from binland.sweep.store.store import count_states
 
@@ -178,19 +188,19 @@ def _dry_run(
     part: tuple[int, int] | None,
     workers: int,
 ) -> None:
-    from binland.data import positive_int
+    from binland.checks import positive_int
     from binland.sweep.estimate import estimate
     from binland.sweep.progress import duration
-    from binland.sweep.run import of_part
+    from binland.sweep.run import wanted_tasks
     from binland.sweep.spec import load_spec
     from binland.sweep.store.layout import DONE, FAILED
     from binland.sweep.store.writer import checked
-    from binland.sweep.tasks import all_tasks, group
+    from binland.sweep.tasks import group
 
     spec = load_spec(config, profile)
     spec.family.check_ready(spec)
     positive_int("workers", workers)
-    tasks = of_part(all_tasks(spec), part)
+    tasks = wanted_tasks(spec, part)
     states = checked(out, spec, extend).states() if out is not None and out.exists() else {}
     finished = (DONE,) if retry else (DONE, FAILED)
     left = [task for task in tasks if states.get(task) not in finished]

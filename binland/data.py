@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.bits import Signs, Words, aligned, aligned_copy, as_signs, blocks, pack
+from binland.checks import as_array, checked_memory, one_of, positive_int
 from binland.errors import InvalidInputError
 from binland.kernels.vectors import WIDTH
 from binland.rng import Seed, generator
 
 _CHUNK = 2048  # patterns projected at once by HiddenManifold.sample: bounds its memory
-
-
-LARGEST = 2**31 - 1
+DRAWN = 4  # bytes for every sign while signs are drawn
 
 
 def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
@@ -23,10 +22,10 @@ def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
 
     Raises InvalidInputError if the number of dimensions is not `ndim`, the array is empty or another value occurs.
     """
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise InvalidInputError(f"{name} is not a rectangular array of {ndim} dimension(s)") from None
+    array = as_array(values)
+    if array is None:
+        raise InvalidInputError(f"{name} is not a rectangular array of {ndim} dimension(s)")
+    checked_memory(name, 3 * array.size)  # a view may be larger than what it shows
     if array.ndim != ndim or array.size == 0:
         raise InvalidInputError(f"{name} has shape {array.shape}; a non-empty array of {ndim} dimension(s) is needed")
     if array.dtype.kind not in "iuf" or not np.all((array == 1) | (array == -1)):
@@ -34,13 +33,6 @@ def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
     signs = np.array(array, np.int8, order="C")
     signs.flags.writeable = False
     return signs
-
-
-def positive_int(name: str, value: object, minimum: int = 1) -> int:
-    """`value` as an int from `minimum` to 2^31 - 1; raises InvalidInputError otherwise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not minimum <= value <= LARGEST:
-        raise InvalidInputError(f"{name}={value!r} is not an integer of at least {minimum} (and below 2^31)")
-    return int(value)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +55,11 @@ class Patterns:
     def random(cls, n_patterns: int, n_inputs: int, seed: Seed) -> "Patterns":
         """I.i.d. uniform inputs (P, N) and independent uniform labels (P,): the storage problem.
 
-        Raises InvalidInputError on sizes below 1 and bad seeds.
+        Raises InvalidInputError on sizes below 1 or beyond this machine's memory, and on bad seeds.
         """
         rng = generator(seed, "Patterns.random")
         shape = (positive_int("n_patterns", n_patterns), positive_int("n_inputs", n_inputs))
+        checked_memory(f"{shape[0]} patterns of {shape[1]} inputs", DRAWN * shape[0] * shape[1])
         return cls(random_signs(rng, shape), random_signs(rng, shape[0]))
 
     def with_random_labels(self, seed: Seed) -> "Patterns":
@@ -144,7 +137,7 @@ class HiddenManifold:
     n_inputs: N. latent_dim: D. seed: draws features and teacher; patterns have seeds of their own.
     teacher_kind, feature_kind: "binary" (+-1) or "gaussian". The paper leaves both open; defaults: binary teacher,
     Gaussian features. Fields `features` (N, D) and `teacher` (D,) are float64.
-    Raises InvalidInputError on sizes below 1, other kinds and bad seeds.
+    Raises InvalidInputError on sizes below 1 or beyond this machine's memory, other kinds and bad seeds.
     """
 
     n_inputs: int
@@ -157,28 +150,38 @@ class HiddenManifold:
 
     def __post_init__(self) -> None:
         n, d = positive_int("n_inputs", self.n_inputs), positive_int("latent_dim", self.latent_dim)
+        for name in ("teacher_kind", "feature_kind"):
+            object.__setattr__(self, name, one_of(name, getattr(self, name), ("binary", "gaussian")))
+        checked_memory(f"{n} inputs of {d} latent dimensions", (8 + DRAWN) * n * d)
+        object.__setattr__(self, "n_inputs", n)
+        object.__setattr__(self, "latent_dim", d)
         teacher_rng, feature_rng = generator(self.seed, "HiddenManifold").spawn(2)
-        object.__setattr__(self, "teacher", _draw("teacher_kind", self.teacher_kind, teacher_rng, (d,)))
-        object.__setattr__(self, "features", _draw("feature_kind", self.feature_kind, feature_rng, (n, d)))
+        object.__setattr__(self, "teacher", _draw(self.teacher_kind, teacher_rng, (d,)))
+        object.__setattr__(self, "features", _draw(self.feature_kind, feature_rng, (n, d)))
 
     def sample(self, n_patterns: int, seed: Seed) -> Patterns:
         """Draw `n_patterns` labelled patterns (inputs (P, N), labels (P,)); a seed fixes the latent patterns xi.
 
         Signs are taken of float64 sums, so a pattern could differ between machines only where |F xi| < 1e-13.
-        Raises InvalidInputError on a number below 1 and bad seeds.
+        Raises InvalidInputError on a number below 1 or beyond this machine's memory, and on bad seeds.
         """
-        rng = generator(seed, "HiddenManifold.sample")
-        latents = rng.standard_normal((positive_int("n_patterns", n_patterns), self.latent_dim))
-        inputs = np.empty((n_patterns, self.n_inputs), np.int8)
-        for first in range(0, n_patterns, _CHUNK):
+        rng, count = generator(seed, "HiddenManifold.sample"), positive_int("n_patterns", n_patterns)
+        self.check_room(self.n_inputs, self.latent_dim, count)
+        latents = rng.standard_normal((count, self.latent_dim))
+        inputs = np.empty((count, self.n_inputs), np.int8)
+        for first in range(0, count, _CHUNK):
             rows = slice(first, first + _CHUNK)
             inputs[rows] = as_signs(latents[rows] @ self.features.T)
         return Patterns(inputs, as_signs(latents @ self.teacher))
 
+    @staticmethod
+    def check_room(n_inputs: int, latent_dim: int, n_patterns: int) -> None:
+        """Raise InvalidInputError if features and so many patterns do not fit into this machine's memory."""
+        chunk = min(_CHUNK, n_patterns)
+        latents, features, projected = n_patterns * latent_dim, n_inputs * latent_dim, chunk * n_inputs
+        what = f"{n_patterns} patterns of {n_inputs} inputs and {latent_dim} latent dimensions"
+        checked_memory(what, DRAWN * n_patterns * n_inputs + 8 * (latents + features + 2 * projected))
 
-def _draw(name: str, kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    if kind == "gaussian":
-        return rng.standard_normal(shape)
-    if kind == "binary":
-        return random_signs(rng, shape).astype(np.float64)
-    raise InvalidInputError(f'{name}={kind!r} is not "binary" or "gaussian"')
+
+def _draw(kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    return rng.standard_normal(shape) if kind == "gaussian" else random_signs(rng, shape).astype(np.float64)

@@ -9,6 +9,9 @@ LONGEST = 80  # letters of a value in a message
 class BinlandError(Exception):
     """Base of all errors the package raises on purpose; the command line prints its one line and exits 2."""
 
+    def __init__(self, message: str):
+        super().__init__(one_line(message))  # names of files and labels may hold anything
+
 
 class InvalidInputError(BinlandError, ValueError):
     """An argument, an array or a configuration value that is not allowed."""

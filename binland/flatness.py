@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.data import Patterns, positive_int
-from binland.errors import InvalidInputError
+from binland.checks import checked_memory, one_of, positive_int, real_array
+from binland.data import Patterns
+from binland.errors import InvalidInputError, shown
 from binland.expectation import ExpectedErrors
 from binland.models import Solution, check_fit, check_solutions
 from binland.rng import Seed, generator
@@ -57,31 +58,26 @@ def local_energy(
     depends on the seed and on its value only). "exact" is the expectation over all draws in closed form, without
     sampling noise (realizations and seed not used).
     Raises InvalidInputError on fractions outside [0, 1], unknown options, patterns of another width, and beyond 2^24
-    inputs or hidden units.
+    inputs or hidden units or this machine's memory.
     """
     check_solutions(solution)
     check_fit(solution.machine, patterns)
     eps = checked_fractions(fractions)
-    if flips not in ("count", "independent"):
-        raise InvalidInputError(f'flips={flips!r} is not "count" or "independent"')
+    convention = one_of("flips", flips, ("count", "independent"))
     counts: NDArray[np.float64] | NDArray[np.int64]
-    if method == "exact":
-        counts = _expected_counts(solution, patterns, eps, flips)
-    elif method == "sampled":
-        counts = _sampled_counts(solution, patterns, eps, positive_int("realizations", realizations), seed, flips)
+    if one_of("method", method, ("sampled", "exact")) == "exact":
+        counts = _expected_counts(solution, patterns, eps, convention)
     else:
-        raise InvalidInputError(f'method={method!r} is not "sampled" or "exact"')
+        count = positive_int("realizations", realizations)
+        counts = _sampled_counts(solution, patterns, eps, count, seed, convention)
     return LocalEnergy(eps, (counts - solution.error_count(patterns)) / patterns.n_patterns)
 
 
 def checked_fractions(fractions: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     """(F,) float64; raises InvalidInputError unless it is a non-empty list of numbers in [0, 1]."""
-    try:
-        eps = np.atleast_1d(np.asarray(fractions, np.float64))
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"fractions={fractions!r} is not a list of numbers in [0, 1]") from None
+    eps = np.atleast_1d(real_array("fractions", fractions).astype(np.float64, copy=False))
     if eps.ndim != 1 or eps.size == 0 or not np.all((eps >= 0) & (eps <= 1)):
-        raise InvalidInputError(f"fractions={fractions!r} is not a non-empty list of numbers in [0, 1]")
+        raise InvalidInputError(f"fractions={shown(fractions)} is not a non-empty list of numbers in [0, 1]")
     return eps
 
 
@@ -102,6 +98,7 @@ def _expected_counts(
 def _sampled_counts(
     solution: Solution, patterns: Patterns, eps: NDArray[np.float64], realizations: int, seed: Seed, flips: str
 ) -> NDArray[np.int64]:
+    checked_memory(f"{realizations} realizations of {len(eps)} fractions", 64 * realizations * len(eps))
     root = generator(seed, "local_energy").integers(2**63, size=2)
     n = solution.machine.n_weights
     flipped = np.empty((len(eps), realizations), np.int64)

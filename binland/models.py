@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from binland.algorithms import Algorithm, check_algorithm
 from binland.bits import Signs, Words, as_signs, pack
-from binland.data import Patterns, checked_signs, positive_int, random_signs
-from binland.errors import InvalidInputError
+from binland.checks import checked_memory, finite_float32, positive_int, real_array
+from binland.data import Patterns, checked_signs, random_signs
+from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import outputs_into, preactivations_into
 from binland.rng import Seed, generator
-
-if TYPE_CHECKING:
-    from binland.algorithms import Algorithm
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Perceptron:
     n_inputs: int
 
     def __post_init__(self) -> None:
-        positive_int("n_inputs", self.n_inputs)
+        object.__setattr__(self, "n_inputs", positive_int("n_inputs", self.n_inputs))
 
     n_hidden = 1
     linear = True  # the logit is w . x / sqrt(N) itself, not its sign
@@ -77,8 +76,8 @@ class CommitteeMachine:
     output_weights: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        positive_int("n_inputs", self.n_inputs)
-        positive_int("n_hidden", self.n_hidden)
+        for name in ("n_inputs", "n_hidden"):
+            object.__setattr__(self, name, positive_int(name, getattr(self, name)))
         if self.output_weights is None:
             return
         signs = checked_signs("output_weights", self.output_weights, 1)
@@ -91,9 +90,11 @@ class CommitteeMachine:
     def with_random_outputs(cls, n_inputs: int, n_hidden: int, seed: Seed) -> "CommitteeMachine":
         """A machine whose output weights are drawn uniformly from -1 and +1.
 
-        Raises InvalidInputError on sizes below 1 and bad seeds.
+        Raises InvalidInputError on sizes below 1 or beyond this machine's memory, and on bad seeds.
         """
-        signs = random_signs(generator(seed, "output_weights"), positive_int("n_hidden", n_hidden))
+        count = positive_int("n_hidden", n_hidden)
+        checked_memory(f"{count} output weights", 32 * count)
+        signs = random_signs(generator(seed, "output_weights"), count)
         return cls(n_inputs, n_hidden, tuple(int(c) for c in signs))
 
     linear = False
@@ -111,7 +112,9 @@ class CommitteeMachine:
     @property
     def output_signs(self) -> Signs:
         """Output weights (H,) int8."""
-        return np.array(self.output_weights or (1,) * self.n_hidden, np.int8)
+        return (
+            np.ones(self.n_hidden, np.int8) if self.output_weights is None else np.array(self.output_weights, np.int8)
+        )
 
     @property
     def symmetry(self) -> Symmetry:
@@ -153,17 +156,33 @@ class Solution:
     latents: NDArray[np.float32] | None = None
     history: NDArray[np.float64] | None = None
     replicas: Replicas[Signs] | None = None
-    algorithm: "Algorithm | None" = None
+    algorithm: Algorithm | None = None
 
     def __post_init__(self) -> None:
         check_machine(self.machine)
         shape = self.machine.weight_shape
         weights = checked_signs("weights", self.weights, len(shape))
         if weights.shape != shape:
-            raise InvalidInputError(f"weights of shape {weights.shape} do not fit {self.machine}, which needs {shape}")
+            raise InvalidInputError(
+                f"weights of shape {weights.shape} do not fit {shown(self.machine)}, which needs {shape}"
+            )
         object.__setattr__(self, "weights", weights)
-        if self.latents is not None and np.shape(self.latents) != shape:
-            raise InvalidInputError(f"latents of shape {np.shape(self.latents)} do not fit {self.machine}")
+        if self.latents is not None:
+            object.__setattr__(self, "latents", finite_float32("latents", self.latents, shape))
+        if self.history is not None:
+            object.__setattr__(self, "history", real_array("history", self.history))
+        if self.replicas is not None:
+            self._check_replicas(self.replicas)
+        if self.algorithm is not None:
+            check_algorithm(self.algorithm)
+
+    def _check_replicas(self, replicas: object) -> None:
+        shape = self.machine.weight_shape
+        if not isinstance(replicas, Replicas):
+            raise InvalidInputError(f"replicas={shown(replicas)} is not a Replicas, as `fit` gives them")
+        weights = checked_signs("replicas.weights", replicas.weights, 1 + len(shape))
+        if weights.shape[1:] != shape:
+            raise InvalidInputError(f"replicas.weights of shape {weights.shape} do not fit {shown(self.machine)}")
 
     @property
     def units(self) -> Signs:
@@ -194,6 +213,7 @@ class Solution:
     def preactivations(self, patterns: Patterns) -> NDArray[np.int32]:
         """w_h . x_mu, (H, P) int32."""
         check_fit(self.machine, patterns)
+        checked_memory("pre-activations", 4 * self.machine.n_hidden * patterns.n_patterns)
         fields = np.empty((self.machine.n_hidden, patterns.n_patterns), np.int32)
         preactivations_into(self.words, patterns.words, self.machine.n_inputs, fields)
         return fields
@@ -206,7 +226,7 @@ class Solution:
 def check_machine(machine: Machine) -> None:
     """Raise InvalidInputError unless it is a machine."""
     if not isinstance(machine, (Perceptron, CommitteeMachine)):
-        raise InvalidInputError(f"machine={machine!r} is not a Perceptron or CommitteeMachine")
+        raise InvalidInputError(f"machine={shown(machine)} is not a Perceptron or CommitteeMachine")
 
 
 def check_fit(machine: Machine, patterns: Patterns) -> None:
@@ -215,7 +235,8 @@ def check_fit(machine: Machine, patterns: Patterns) -> None:
     if not isinstance(patterns, Patterns):
         raise InvalidInputError(f"{type(patterns).__name__} given where Patterns are needed: Patterns(inputs, labels)")
     if machine.n_inputs != patterns.n_inputs:
-        raise InvalidInputError(f"{machine} has {machine.n_inputs} inputs but the patterns have {patterns.n_inputs}")
+        sizes = f"{machine.n_inputs} inputs but the patterns have {patterns.n_inputs}"
+        raise InvalidInputError(f"{shown(machine)} has {sizes}")
 
 
 def check_solutions(*solutions: Solution) -> None:

@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from binland.algorithms import SGD, Algorithm, check_algorithm
 from binland.bits import Signs
-from binland.data import Patterns, positive_int
-from binland.errors import InvalidInputError
+from binland.checks import checked_memory, positive_int
+from binland.data import Patterns
+from binland.errors import InvalidInputError, shown
 from binland.models import Solution, check_solutions
 from binland.rng import Seed, generator
 from binland.training import Latents, fit
 from binland.walks import Walker, random_order
+
+STREAM = 1000  # bytes of a random generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +119,7 @@ def check_same(a: Solution, b: Solution) -> None:
     check_solutions(a, b)
     if a.machine != b.machine:
         raise InvalidInputError(
-            f"solutions of different machines, {a.machine} and {b.machine}; `align` one to the other"
+            f"solutions of different machines, {shown(a.machine)} and {shown(b.machine)}; `align` one to the other"
         )
 
 
@@ -144,11 +147,13 @@ def barrier(start: Solution, end: Solution, patterns: Patterns, orders: int = 5,
     """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair).
 
     Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
-    Raises InvalidInputError if the machines or the number of inputs differ.
+    Raises InvalidInputError if the machines or the number of inputs differ, or beyond this machine's memory.
     """
     check_same(start, end)
-    streams = generator(seed, "barrier").spawn(positive_int("orders", orders))
-    walker, differing = Walker(start, patterns), _differing(start, end)
+    count, differing = positive_int("orders", orders), _differing(start, end)
+    checked_memory(f"{count} orders of {len(differing)} flips", count * (STREAM + 16 * len(differing)))
+    streams = generator(seed, "barrier").spawn(count)
+    walker = Walker(start, patterns)
     return Barrier.over([_path(walker, differing, stream) for stream in streams])
 
 

@@ -1,10 +1,9 @@
 """Seeds: public functions take an int, a SeedSequence or a Generator."""
 
-import numbers
-
 import numpy as np
 
-from binland.errors import InvalidInputError
+from binland.checks import is_integer
+from binland.errors import InvalidInputError, shown
 
 Seed = int | np.random.SeedSequence | np.random.Generator
 
@@ -22,8 +21,8 @@ def generator(seed: Seed, purpose: str) -> np.random.Generator:
     elif isinstance(seed, np.random.SeedSequence):
         fresh = np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key, pool_size=seed.pool_size)
         return np.random.default_rng(fresh)
-    elif isinstance(seed, numbers.Integral) and not isinstance(seed, bool) and int(seed) >= 0:
+    elif is_integer(seed) and int(seed) >= 0:
         return np.random.default_rng([int(seed), int.from_bytes(purpose.encode(), "big")])
     raise InvalidInputError(
-        f"seed={seed!r} is not a non-negative int, a numpy SeedSequence or a numpy Generator that can spawn"
+        f"seed={shown(seed)} is not a non-negative int, a numpy SeedSequence or a numpy Generator that can spawn"
     )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from binland.bits import Signs, turned
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import preactivations_into
 from binland.models import Machine, Solution, check_solutions
 
@@ -38,7 +38,7 @@ def align(solution: Solution, to: Solution) -> Alignment:
     check_solutions(solution, to)
     machine, target = solution.machine, to.machine
     if type(machine) is not type(target) or machine.weight_shape != target.weight_shape:
-        raise InvalidInputError(f"cannot align {machine} to {target}: they are not of one kind and size")
+        raise InvalidInputError(f"cannot align {shown(machine)} to {shown(target)}: they are not of one kind and size")
     if not target.symmetry.permutation:
         return Alignment(solution, np.zeros(1, np.int64), np.ones(1, np.int8))
     source_outputs, target_outputs = machine.output_signs, target.output_signs

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from binland.algorithms import ADV, RSGD, Algorithm, check_algorithm
 from binland.bits import Signs, aligned, aligned_copy, as_signs, n_words, pack
+from binland.checks import checked_memory, finite_float32
 from binland.data import Patterns
-from binland.errors import InvalidInputError
 from binland.kernels.training import ENTRY, GROUP, PORTION, TILE, Scratch, StepRule, centre_into, train_epoch
 from binland.kernels.vectors import WIDTH
 from binland.models import Machine, Replicas, Solution, check_fit, count_words
@@ -16,6 +16,7 @@ from binland.rng import Seed, generator
 from binland.walks import Counters
 
 Latents = NDArray[np.float32]
+BYTES = 16  # of memory for every latent: random numbers, rows, tiles
 
 
 def fit(
@@ -26,11 +27,13 @@ def fit(
     start: latents of shape machine.weight_shape to begin with, clipped, for every replica, instead of random ones.
     Returns the binary weights with latents, train-error history and, for RSGD, the replicas. A run that has not
     reached zero error is returned all the same: look at .error or .history.
-    Raises InvalidInputError if the patterns or the start do not fit the machine, or beyond 2^24 inputs or hidden units.
+    Raises InvalidInputError if the patterns or the start do not fit the machine, or beyond 2^24 inputs or hidden units
+    or this machine's memory.
     """
     check_fit(machine, patterns)
     check_algorithm(algorithm)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
+    checked_memory(f"training {machine.n_weights} weights {n_replicas} times", BYTES * machine.n_weights * n_replicas)
     label_rng, *streams = generator(seed, "fit").spawn(1 + n_replicas)
     state = _State(machine, patterns, algorithm, streams, start)
     if isinstance(algorithm, ADV):
@@ -65,7 +68,7 @@ class _State:
             for replica, rng in zip(latents, streams, strict=True):
                 replica[:] = rng.uniform(-width, width, (h, n))
         else:
-            latents[:] = _checked_start(machine, start)
+            latents[:] = finite_float32("start", start, machine.weight_shape).reshape(h, n)
         np.clip(latents, -algorithm.clip, algorithm.clip, out=latents)
         self.words = pack(latents)
         padded = np.zeros((replicas, h, -(-n // TILE) * TILE), np.float32)
@@ -165,18 +168,6 @@ def _window(machine: Machine, ste_window: float) -> int:
     while candidate / root > ste_window:
         candidate -= 1
     return candidate
-
-
-def _checked_start(machine: Machine, start: Latents) -> Latents:
-    try:
-        latents = np.asarray(start, np.float32)
-    except (TypeError, ValueError):
-        raise InvalidInputError(f"start of type {type(start).__name__} is not an array of numbers") from None
-    if latents.shape != machine.weight_shape or not np.all(np.isfinite(latents)):
-        raise InvalidInputError(
-            f"start of shape {latents.shape} is not a finite array of shape {machine.weight_shape}, as {machine} needs"
-        )
-    return latents.reshape(machine.n_hidden, machine.n_inputs)
 
 
 def mean_distance(signs: Signs) -> float:

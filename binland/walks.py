@@ -5,7 +5,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import Words, aligned, aligned_copy, pack
+from binland.bits import WORD, Words, aligned, aligned_copy, pack
+from binland.checks import checked_memory
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.lanes import PLANES
@@ -20,13 +21,15 @@ class Counters:
     """The bit-sliced counters of `kernels.walk` for a machine with weights (H, N) int8, on patterns.
 
     error_count: errors of the machine. Raises InvalidInputError if the patterns do not fit, or beyond 2^24 inputs or
-    hidden units.
+    hidden units or this machine's memory.
     """
 
     def __init__(self, machine: Machine, weights: NDArray[np.int8], patterns: Patterns):
         check_fit(machine, patterns)
         self.patterns, self.output_signs = patterns, machine.output_signs
-        blocks, h = len(patterns.rows), machine.n_hidden
+        blocks, h = -(-patterns.n_patterns // (WORD * WIDTH)), machine.n_hidden
+        size = blocks * h * n_planes(machine.n_inputs) * WIDTH * 8
+        checked_memory(f"walks on {patterns.n_patterns} patterns and {h} units", 2 * size)
         self.fields = aligned((blocks, h, n_planes(machine.n_inputs), WIDTH), np.uint64)
         self.signs = aligned((blocks, h, WIDTH), np.uint64)
         self.votes = aligned((blocks, n_planes(h), WIDTH), np.uint64)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from binland import algorithms as shallow
 from binland.algorithms import positive
-from binland.data import positive_int
+from binland.checks import positive_int
 from binland.errors import InvalidInputError
 
 Optimizer = Literal["sgd", "adam"]

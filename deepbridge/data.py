@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.algorithms import positive
-from binland.data import Patterns, positive_int, random_signs
+from binland.checks import positive_int
+from binland.data import Patterns, random_signs
 from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
 from deepbridge.files import Raw, read_cifar10, read_idx

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.data import Patterns, positive_int
+from binland.checks import positive_int
+from binland.data import Patterns
 from binland.flatness import LocalEnergy, checked_fractions, n_flips
 from binland.rng import Seed, generator
 from binland.walks import random_order

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.data import Patterns, positive_int
+from binland.checks import positive_int
+from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.models import Symmetry
 from deepbridge.data import Dataset, as_dataset

@@ -7,7 +7,8 @@ import numpy as np
 
 from binland.algorithms import Algorithm, check_algorithm
 from binland.bits import Signs
-from binland.data import Patterns, positive_int
+from binland.checks import positive_int
+from binland.data import Patterns
 from binland.paths import Barrier, BentPath, Path, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from binland.algorithms import positive
 from binland.bits import Signs, as_signs
-from binland.data import Patterns, positive_int
+from binland.checks import positive_int
+from binland.data import Patterns
 from binland.errors import InvalidInputError
 from deepbridge.counting import Walk
 from deepbridge.data import Dataset

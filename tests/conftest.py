@@ -1,9 +1,13 @@
-"""Shared settings: hypothesis without deadlines (kernels compile at first use)."""
+"""Shared settings, hypothesis without deadlines (kernels compile at first use), and a finished sweep."""
 
 import os
 
 import matplotlib
+import pytest
 from hypothesis import HealthCheck, settings
+
+import binland as bl
+from tests.sweep.small import spec
 
 matplotlib.use("Agg")
 settings.register_profile(
@@ -14,3 +18,11 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("binland")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The small sweep, run without interruption in one process; not to be changed."""
+    path = tmp_path_factory.mktemp("sweep") / "whole.h5"
+    bl.run_sweep(spec(), path)
+    return path

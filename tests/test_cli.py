@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+import typer
 
 from binland import cli
 from tests.sweep.small import TEXT
@@ -55,6 +56,12 @@ def test_sweep_status_and_plot(config, tmp_path):
         (("sweep", "small.toml", "--out", "x.h5", "--part", "4/3"), "error: part = 4/3 is not one of 1/3 ... 3/3"),
         (("sweep", "small.toml", "--out", "x.h5", "--part", "one"), "error: --part one is not k/n"),
         (("sweep", "small.toml", "--out", "x.h5", "--scheduler", "x", "--workers", "2"), "error: --workers starts"),
+        (
+            ("sweep", "small.toml", "--out", "x.h5", "--part", "0/3"),
+            "error: k of part=0 is not an integer of at least 1",
+        ),
+        (("sweep", "huge.toml", "--dry-run"), "error: 9990050 patterns of 10001 inputs and"),
+        (("sweep", "huge.toml", "--out", "x.h5"), "error: 9990050 patterns of 10001 inputs and"),
         (("sweep", "bad.toml", "--dry-run"), "error: bad.toml: grid.n_inputs.0 = 0"),
         (("sweep", "small.toml", "--dry-run", "--workers", "0"), "error: workers=0 is not an integer"),
         (("sweep", "small.toml", "--dry-run", "--out", "small.toml"), "error: small.toml: cannot be read as HDF5"),
@@ -62,6 +69,8 @@ def test_sweep_status_and_plot(config, tmp_path):
 )
 def test_bad_input_is_one_line_and_exit_code_2(config, tmp_path, arguments, message):
     (tmp_path / "bad.toml").write_text(TEXT.replace("n_inputs = [21, 31]", "n_inputs = [0]"))
+    huge = TEXT.replace("n_inputs = [21, 31]", "n_inputs = [10_001]").replace("= 11", "= 501")
+    (tmp_path / "huge.toml").write_text(huge.replace("n_patterns = 30", "n_patterns = 9_990_000"))
     before = sorted(tmp_path.iterdir())
     found = call(*arguments, cwd=tmp_path)
     assert found.returncode == 2
@@ -93,6 +102,34 @@ def test_extend_export_and_merge(config, tmp_path):
     assert merged.stdout == "same.h5: 32 done, 0 running, 0 failed, 0 blocked, 0 left\n"
     exported = call("export", "same.h5", "--csv", "same.csv", cwd=tmp_path)
     assert exported.stdout == f"same.csv: {len((tmp_path / 'same.csv').read_text().splitlines()) - 1} rows\n"
+
+
+def test_the_status_of_parts_counts_their_tasks(config, tmp_path):
+    for k in (1, 2):
+        call("sweep", config.name, "--out", f"part{k}.h5", "--workers", 1, "--part", f"{k}/2", cwd=tmp_path)
+    found = call("status", "part1.h5", "part2.h5", cwd=tmp_path)
+    assert found.returncode == 0
+    for k in (1, 2):
+        counts = "16 done, 0 running, 0 failed, 0 left, of 16 tasks (the whole grid has 32)"
+        assert f"part{k}.h5: small\nnobody is writing it\npart {k}/2: {counts}\n" in found.stdout
+    call("merge", "part1.h5", "part2.h5", "--out", "all.h5", cwd=tmp_path)
+    assert "\n32 done, 0 running, 0 failed, 0 left, of 32 tasks\n" in call("status", "all.h5", cwd=tmp_path).stdout
+
+
+def test_help_shows_every_word(monkeypatch, capsys):
+    commands = typer.main.get_command(cli.app).commands
+    for name, command in commands.items():
+        monkeypatch.setattr(sys, "argv", ["binland", name, "--help"])
+        with pytest.raises(SystemExit):
+            cli.main()
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "<bool>" not in shown
+        for text in (command.help, *(option.help for option in command.params if option.help)):
+            assert " ".join(text.split()) in shown
+    monkeypatch.setattr(sys, "argv", ["binland", "--help"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "..." not in capsys.readouterr().out.replace("ARGS]...", "")
 
 
 def test_failures_are_exit_code_1_until_they_are_retried(config, tmp_path, monkeypatch, capsys):

@@ -120,7 +120,7 @@ def test_fresh_patterns_disagree_as_the_arccosine_law_says():
         ({"fractions": [1.2]}, "numbers in \\[0, 1\\]"),
         ({"fractions": []}, "non-empty list"),
         ({"fractions": [float("nan")]}, "numbers in"),
-        ({"fractions": ["a"]}, "is not a list of numbers"),
+        ({"fractions": ["a"]}, "is not an array of numbers"),
         ({"fractions": [0.1], "realizations": 0}, "realizations=0"),
         ({"fractions": [0.1], "flips": "some"}, "flips='some'"),
         ({"fractions": [0.1], "method": "guess"}, "method='guess'"),

@@ -179,7 +179,7 @@ def test_defaults_are_the_papers():
         (lambda: bl.fit(MACHINES[0], TRAIN, "SGD", 0), "algorithm='SGD' is not an SGD, RSGD or ADV"),
         (lambda: bl.fit("perceptron", TRAIN, bl.SGD(), 0), "'perceptron' is not a Perceptron"),
         (lambda: bl.fit(MACHINES[0], (TRAIN.inputs, TRAIN.labels), bl.SGD(), 0), "tuple given where Patterns"),
-        (lambda: bl.fit(MACHINES[0], TRAIN, bl.SGD(), 0, start="abc"), "start of type str is not an array"),
+        (lambda: bl.fit(MACHINES[0], TRAIN, bl.SGD(), 0, start="abc"), "start='abc' is not an array of numbers"),
     ],
 )
 def test_bad_settings_are_refused_in_one_line(make, message):

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from binland.plots.legend import algorithm_entries, framed
 from binland.plots.style import (
     LIGHT,
     Results,
@@ -16,11 +16,14 @@ from binland.plots.style import (
     headline,
     local_energies,
     mean_and_error,
-    plain,
     read,
     saved,
+    short,
     style,
 )
+
+WIDTH, HEIGHT = 9.6, 7.3  # inches, without headline and legend
+INSET = (0.13, 0.57, 0.4, 0.35)  # left, bottom, width and height, in units of its panel
 
 
 def plot_overview(path: str | Path, out: str | Path) -> list[Path]:
@@ -37,7 +40,8 @@ def plot_overview(path: str | Path, out: str | Path) -> list[Path]:
 def draw_overview(results: Results) -> Figure:
     """The four panels."""
     spec = results.spec
-    figure, axes = plt.subplots(2, 2, figsize=(9.6, 7.6), constrained_layout=True)
+    figure = Figure((WIDTH, HEIGHT), layout="constrained")
+    axes = figure.subplots(2, 2)
     _local_energies(axes[0, 0], results)
     _curves(axes[0, 1], results, "test_error", "test error (%)", scale=100)
     if spec.pairs():
@@ -48,8 +52,8 @@ def draw_overview(results: Results) -> Figure:
             panel.set_axis_off()
             panel.text(0.5, 0.5, "one solution each: no pairs", ha="center", transform=panel.transAxes)
     counts = f"{spec.grid.solutions} solutions, {len(spec.pairs())} directed pairs, {spec.measure.orders} orders;"
-    figure.suptitle(headline(results, counts, f"{error_bar_text(results.data)}."), fontsize=9)
-    return figure
+    about = headline(results, counts, f"{error_bar_text(results.data)}.", inches=WIDTH)
+    return framed(figure, about, algorithm_entries(results, {label: short(label) for label in results.labels}))
 
 
 def _parameters(axes: Axes, data: xr.Dataset, size: int = 8, every: int = 1) -> None:
@@ -84,42 +88,39 @@ def _top(axes: Axes, results: Results) -> None:
 
 def _curves(axes: Axes, results: Results, name: str, label: str, scale: float) -> None:
     spec, data, axis = results.spec, results.data, results.spec.family.axis
-    for algorithm in spec.algorithms:
+    for algorithm in results.labels:
         mean, error = mean_and_error(data[name].sel(algorithm=algorithm).sortby(axis), axis)
         x = np.sort(data["n_weights"].to_numpy())
-        errorbar(axes, x, scale * mean, scale * error, label=plain(algorithm), **style(spec, algorithm))
+        errorbar(axes, x, scale * mean, scale * error, label=algorithm, **style(spec, algorithm))
     _parameters(axes, data)
     _top(axes, results)
     axes.set_ylabel(label)
-    axes.legend(fontsize=8)
 
 
 def _compared(axes: Axes, results: Results, name: str, label: str, scale: float = 1, from_zero: bool = False) -> None:
     """Raw in light colours, aligned in dark ones; raw only where there is no symmetry."""
     spec, data, shown, axis = results.spec, results.data, results.symmetries, results.spec.family.axis
-    for algorithm in spec.algorithms:
+    for algorithm in results.labels:
         for symmetry in shown:
             values = data[name].sel(algorithm=algorithm, symmetry=symmetry).sortby(axis)
             mean, error = mean_and_error(values, axis)
             x = np.sort(data["n_weights"].to_numpy())
             light = LIGHT if symmetry == "raw" and len(shown) > 1 else 1.0
-            text = plain(f"{algorithm}, {symmetry}" if len(shown) > 1 else algorithm)
+            text = f"{algorithm}, {symmetry}" if len(shown) > 1 else algorithm
             errorbar(axes, x, scale * mean, scale * error, label=text, alpha=light, **style(spec, algorithm))
     _parameters(axes, data)
     _top(axes, results)
     axes.set_ylabel(label)
-    low, high = axes.get_ylim()
-    low = min(0, low) if from_zero else low
-    axes.set_ylim(low, high + 0.22 * (high - low))  # room for the legend
-    axes.legend(fontsize=7, ncols=len(spec.algorithms), loc="upper center")
+    if from_zero:
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
 
 
 def _local_energies(axes: Axes, results: Results) -> None:
     spec, data, sizes, axis = results.spec, results.data, results.sizes, results.spec.family.axis
-    local_energies(axes, results, sizes[len(sizes) // 2], {label: label for label in spec.algorithms})
-    axes.legend(fontsize=8, loc="lower right")
-    inset = axes.inset_axes((0.13, 0.57, 0.4, 0.35))
-    for algorithm in spec.algorithms:
+    local_energies(axes, results, sizes[len(sizes) // 2])
+    _make_room(axes)
+    inset = axes.inset_axes(INSET)
+    for algorithm in results.labels:
         fixed = data["local_energy"].sel(algorithm=algorithm, fraction=spec.measure.shown_fraction).sortby(axis)
         mean, error = mean_and_error(fixed, axis)
         x = np.sort(data["n_weights"].to_numpy())
@@ -127,3 +128,16 @@ def _local_energies(axes: Axes, results: Results) -> None:
     _parameters(inset, data, size=6, every=max(1, (len(sizes) - 1) // 2))
     inset.tick_params(labelsize=6)
     inset.set_title(f"at {100 * spec.measure.shown_fraction:g} % flips", fontsize=7)
+
+
+def _make_room(axes: Axes) -> None:
+    """A panel so high that no curve runs through its inset."""
+    left, right = axes.get_xlim()
+    low, high = axes.get_ylim()
+    edge = left + (INSET[0] + INSET[2] + 0.03) * (right - left)
+    highest = low
+    for line in axes.lines:
+        x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+        if np.isfinite(y).all():
+            highest = max(highest, *np.interp([*x[x < edge], edge], x, y))
+    axes.set_ylim(low, max(high, low + (highest - low) / (INSET[1] - 0.1)))  # 0.1: for the labels below the inset

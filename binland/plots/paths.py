@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from binland.plots.legend import algorithm_entries, framed
 from binland.plots.style import (
     LIGHT,
     Results,
@@ -16,14 +16,14 @@ from binland.plots.style import (
     headline,
     local_energies,
     mean_and_error,
-    plain,
+    short,
     style,
 )
 from binland.sweep.store.layout import DONE
 
 Curve = Callable[[xr.Dataset], tuple[NDArray[np.float64], ...]]
-ROOM = 1.6  # height of the panel in units of the highest path: the legend is above ...
-MORE_ROOM = 2.3  # ... and the inset
+WIDTH, HEIGHT = 9.6, 4.1  # inches, without headline and legend
+ROOM = 2.1  # height of the panel in units of the highest path, where the inset is above
 
 
 def draw_paths(results: Results, size: int) -> Figure | None:
@@ -31,41 +31,44 @@ def draw_paths(results: Results, size: int) -> Figure | None:
     spec, at = results.spec, results.data.sel({results.spec.family.axis: size})
     if "pair_state" not in at or not bool((at["pair_state"] == DONE).any()):
         return None
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 4.4), constrained_layout=True)
-    tests = 100 * at["test_error"].mean(["disorder", "solution"])
-    labels = {name: f"{name}, test error {float(tests.sel(algorithm=name)):.3g} %" for name in spec.algorithms}
-    local_energies(axes[0], results, size, labels)
-    axes[0].legend(fontsize=8, loc="upper left")
-    _drawn(axes[1], results, at, _shortest)
-    axes[1].set_xlabel("Hamming distance from the start (fraction of weights)")
-    axes[1].set_ylabel("train error (%) on random shortest paths")
+    figure = Figure((WIDTH, HEIGHT), layout="constrained")
+    energies, paths = figure.subplots(1, 2)
+    local_energies(energies, results, size)
+    _drawn(paths, results, at, _shortest)
+    paths.set_xlabel("Hamming distance from the start (fraction of weights)")
+    paths.set_ylabel("train error (%) on random shortest paths")
     bends = "bend_state" in at and bool((at["bend_state"] == DONE).any())
-    axes[1].set_ylim(0, (MORE_ROOM if bends else ROOM) * max(axes[1].get_ylim()[1], 0.01))
-    axes[1].set_yticks([tick for tick in axes[1].get_yticks() if tick <= 100])
-    axes[1].legend(fontsize=7, loc="upper left")
+    paths.set_ylim(0, (ROOM if bends else 1) * max(paths.get_ylim()[1], 0.01))
+    paths.set_yticks([tick for tick in paths.get_yticks() if tick <= 100])
     if bends:
-        inset = axes[1].inset_axes((0.54, 0.61, 0.44, 0.33))
-        _drawn(inset, results, at, _optimised)
-        inset.set_ylim(bottom=0)
-        inset.set_title("optimised paths, one bend", fontsize=7)
-        inset.set_xlabel("Hamming distance along the path", fontsize=6, labelpad=1)
-        inset.set_ylabel("train error (%)", fontsize=6, labelpad=1)
-        inset.tick_params(labelsize=6)
-    bars = f"{error_bar_text(at, 'error bars and bands')}."
+        _optimised_paths(paths, results, at)
     place = f"{spec.family.symbol} = {size}; {spec.measure.orders} orders, {len(spec.pairs())} directed pairs;"
-    figure.suptitle(headline(results, place, bars), fontsize=9)
-    return figure
+    about = headline(results, place, f"{error_bar_text(at, 'error bars and bands')}.", inches=WIDTH)
+    tests = 100 * at["test_error"].mean(["disorder", "solution"])
+    texts = {name: f"{short(name)}, test error {float(tests.sel(algorithm=name)):.3g} %" for name in results.labels}
+    return framed(figure, about, algorithm_entries(results, texts))
+
+
+def _optimised_paths(axes: Axes, results: Results, at: xr.Dataset) -> None:
+    """An inset of paths with one bend."""
+    inset = axes.inset_axes((0.12, 0.61, 0.86, 0.33))
+    _drawn(inset, results, at, _optimised)
+    inset.set_ylim(bottom=0)
+    inset.set_title("optimised paths, one bend", fontsize=7)
+    inset.set_xlabel("Hamming distance along the path", fontsize=6, labelpad=1)
+    inset.set_ylabel("train error (%)", fontsize=6, labelpad=1)
+    inset.tick_params(labelsize=6)
 
 
 def _drawn(axes: Axes, results: Results, at: xr.Dataset, curve: Curve) -> None:
     """Mean and band of every algorithm: raw light, aligned dark."""
     spec, shown = results.spec, results.symmetries
-    for algorithm in spec.algorithms:
+    for algorithm in results.labels:
         for symmetry in shown:
             x, mean, error = curve(at.sel(algorithm=algorithm, symmetry=symmetry))
             look = {key: value for key, value in style(spec, algorithm).items() if key != "marker"}
             light = LIGHT if symmetry == "raw" and len(shown) > 1 else 1.0
-            text = plain(f"{algorithm}, {symmetry}" if len(shown) > 1 else algorithm)
+            text = f"{algorithm}, {symmetry}" if len(shown) > 1 else algorithm
             axes.plot(x, 100 * mean, alpha=light, linewidth=1.3, label=text, **look)
             band = np.nan_to_num(error)
             axes.fill_between(

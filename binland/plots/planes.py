@@ -1,6 +1,7 @@
 """Train errors in the plane through three solutions (Fig. 8 of the paper), a figure for each size."""
 
-import matplotlib.pyplot as plt
+import itertools
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -9,11 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from binland.plots.style import Results, headline, plain
+from binland.plots.legend import framed
+from binland.plots.style import Results, headline, plain, short, wrapped
 from binland.sweep.store.layout import DONE
 
 LEVELS = 20
 PANEL = 3.1  # inches
+TITLE = 9  # points
 MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
 
 
@@ -22,24 +25,27 @@ def draw_planes(results: Results, size: int) -> Figure | None:
     spec, at = results.spec, results.data.sel({results.spec.family.axis: size})
     if "plane_state" not in at or not bool((at["plane_state"] == DONE).any()):
         return None
-    rows, columns = list(spec.algorithms), results.symmetries
+    rows, columns = results.labels, results.symmetries
     highest = float(at["plane_error"].sel(symmetry=list(columns)).max())
     levels = np.asarray(MaxNLocator(LEVELS).tick_values(0, 100 * max(highest, 1e-3)))
-    inches = (PANEL * len(columns) + 1.2, PANEL * len(rows) + 0.7)
-    figure, axes = plt.subplots(len(rows), len(columns), squeeze=False, figsize=inches, constrained_layout=True)
+    names = itertools.product(rows, columns)
+    titles = {(row, name): wrapped(f"{short(row)}, {name}", 0.85 * PANEL, TITLE) for row, name in names}
+    lines = 1 + max(title.count("\n") for title in titles.values())
+    width, height = PANEL * len(columns) + 1.2, (PANEL + lines * TITLE * 1.3 / 72) * len(rows)
+    figure = Figure((width, height), layout="constrained")
+    axes = figure.subplots(len(rows), len(columns), squeeze=False)
     for row, algorithm in zip(axes, rows, strict=True):
         done = (at["plane_state"].sel(algorithm=algorithm).isel(plane=0) == DONE).to_numpy()
         for panel, symmetry in zip(row, columns, strict=True):
-            panel.set_title(plain(f"{algorithm}, {symmetry}"), fontsize=9)
+            panel.set_title(plain(titles[algorithm, symmetry]), fontsize=TITLE)
             if not done.any():
                 panel.text(0.5, 0.5, "not done yet", ha="center", transform=panel.transAxes)
                 continue
             place = {"algorithm": algorithm, "symmetry": symmetry}
             filled = _plane(panel, at.sel(place).isel(disorder=int(done.argmax()), plane=0), levels)
-    figure.colorbar(filled, ax=axes, label="train error (%)", shrink=0.8)
+    figure.colorbar(filled, ax=axes, label="train error (%)", shrink=0.8, aspect=8 * len(rows))
     about = f"{spec.family.symbol} = {size}; plane of solutions 0, 1, 2 in latent weights;"
-    figure.suptitle(headline(results, about, "one disorder sample.", width=105), fontsize=8)
-    return figure
+    return framed(figure, headline(results, about, "one disorder sample.", inches=width, size=8), size=8)
 
 
 def _plane(axes: Axes, at: xr.Dataset, levels: NDArray[np.float64]) -> QuadContourSet:

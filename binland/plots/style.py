@@ -1,34 +1,42 @@
 """What all figures share: what they read, colours, error bars, headlines, files."""
 
 import textwrap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
-from binland.errors import InvalidInputError, StoreError
+from binland.checks import checked_path
+from binland.errors import InvalidInputError, StoreError, one_line
 from binland.sweep.load import load_results
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.layout import DONE
 from binland.sweep.store.store import Store
 from binland.sweep.tasks import KINDS
 
-# The paper's green, blue and red in shades that stay apart for colour-blind readers; the markers are the paper's too.
-COLOURS = {"RSGD": "#009E73", "SGD": "#0072B2", "ADV": "#D55E00"}
-MARKERS = {"RSGD": "^", "SGD": "o", "ADV": "s"}
-LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
-
+# First the paper's green, blue and red in shades that stay apart for colour-blind readers, and the paper's markers. The
+# variants of a kind go through its colours, its markers and all lines at once: 84 of them until two look the same.
+COLOURS = {
+    "RSGD": ("#009E73", "#7FA800", "#00B8C4", "#1B5E3A"),
+    "SGD": ("#0072B2", "#56B4E9", "#332288", "#7A6BD1"),
+    "ADV": ("#D55E00", "#E69F00", "#CC5C99", "#882255"),
+}
+MARKERS = {"RSGD": ("^", "v", ">"), "SGD": ("o", "p", "*"), "ADV": ("s", "D", "X")}
+OTHERS = (("#555555", "#000000", "#8C6D46", "#999999"), ("D", "P", "<"))  # colours and markers of other kinds
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
 LIGHT = 0.4  # opacity of raw curves beside aligned ones
+LONGEST_TITLE, LONGEST_LABEL = 300, 70  # letters in a figure
+MOST = 50  # algorithms in a figure
+FILLED = 0.9  # of the width that a text may take: its lines are not all of average width
 
 
 class Results(NamedTuple):
@@ -48,31 +56,45 @@ class Results(NamedTuple):
         """In increasing order."""
         return sorted(self.spec.sizes)
 
+    @property
+    def labels(self) -> list[str]:
+        """The algorithms that are drawn."""
+        return list(self.spec.algorithms)[:MOST]
+
 
 def read(path: str | Path) -> Results:
     """What there is to draw.
 
     Raises StoreError if the file is missing, foreign or holds no finished task yet.
     """
+    path = checked_path("path", path)
     spec, data = Store.open(path).spec, load_results(path)
     if not bool((data["solution_state"] == DONE).any()):
         raise StoreError(f"{path}: no finished task yet; run `binland sweep` first")
-    return Results(Path(path), spec, data)
+    return Results(path, spec, data)
 
 
 def saved(figure: Figure, results: Results, out: str | Path, suffix: str = "") -> list[Path]:
     """Write a figure as PNG and PDF, named like the result file; raises InvalidInputError if that is not possible."""
-    folder = Path(out)
+    folder = checked_path("out", out)
     targets = [folder / f"{results.path.stem}{suffix}.{ending}" for ending in ("png", "pdf")]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for target in targets:
-            figure.savefig(target, dpi=110)
-    except OSError as error:
-        raise InvalidInputError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from None
-    finally:
-        plt.close(figure)
+        with any_letters():
+            for target in targets:
+                figure.savefig(target, dpi=110)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInputError(f"{folder}: cannot be written ({reason}); choose another --out") from None
     return targets
+
+
+@contextmanager
+def any_letters() -> Iterator[None]:
+    """Letters that the font lacks are boxes, without a warning for each; font.family in a matplotlibrc may help."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        yield
 
 
 def mean_and_error(values: xr.DataArray, keep: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -103,13 +125,23 @@ def error_bar_text(data: xr.Dataset, what: str = "error bars") -> str:
     return f"{what}: standard deviation over solutions or pairs of one disorder sample"
 
 
-def headline(results: Results, *parts: str, width: int = 125) -> str:
-    """Title of the sweep; what it is about and the given parts; whether it is finished; in lines of so many letters."""
+def headline(results: Results, *parts: str, inches: float, size: int = 9) -> str:
+    """Title of the sweep; what it is about and the given parts; whether it is finished; in lines that fit the width."""
     spec, data = results.spec, results.data
     states = [data[f"{kind}_state"] for kind in KINDS if f"{kind}_state" in data]
     unfinished = ["UNFINISHED SWEEP."] if any(bool((state != DONE).any()) for state in states) else []
-    facts = " ".join([f"{spec.family.summary(spec)};", *parts, *unfinished])
-    return plain("\n".join(textwrap.fill(text, width) for text in (spec.title or spec.model.kind, facts)))
+    left_out = len(spec.algorithms) - len(results.labels)
+    some = [f"Without the last {left_out} algorithms."] if left_out else []
+    facts = " ".join([f"{spec.family.summary(spec)};", *parts, *some, *unfinished])
+    title = one_line(spec.title, LONGEST_TITLE) or spec.model.kind
+    return plain("\n".join(wrapped(text, inches, size) for text in (title, facts)))
+
+
+def wrapped(text: str, inches: float, size: int) -> str:
+    """Text in lines of so many inches, of letters of so many points."""
+    with any_letters():
+        width = TextPath((0, 0), plain(text), size=size).get_extents().width / 72
+    return textwrap.fill(text, max(1, int(FILLED * len(text) * inches / width)))
 
 
 def plain(text: str) -> str:
@@ -117,15 +149,24 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
+def short(label: str) -> str:
+    """A label of at most LONGEST_LABEL letters: its beginning and its end."""
+    line = one_line(label, len(label) + 1)
+    half = LONGEST_LABEL // 2 - 1
+    return line if len(line) <= LONGEST_LABEL else f"{line[:half]}...{line[-half + 1 :]}"
+
+
 def style(spec: SweepSpec, label: str) -> dict[str, Any]:
-    """Colour and marker of the algorithm's kind; variants of a kind differ in their lines."""
-    kinds = {name: settings["kind"] for name, settings in spec.described.items()}
-    same = [name for name, kind in kinds.items() if kind == kinds[label]]
+    """Colour and marker of the algorithm's kind; variants of a kind differ in shade, marker and line."""
+    kinds = {name: str(settings["kind"]) for name, settings in spec.described.items()}
     kind = kinds[label]
+    same = [name for name in kinds if kinds[name] == kind or not {kind, kinds[name]} & {*COLOURS}]
+    colours, markers = (COLOURS[kind], MARKERS[kind]) if kind in COLOURS else OTHERS
+    place = same.index(label)
     return {
-        "color": COLOURS.get(kind, "#555555"),
-        "marker": MARKERS.get(kind, "D"),
-        "linestyle": LINES[same.index(label) % len(LINES)],
+        "color": colours[place % len(colours)],
+        "marker": markers[place % len(markers)],
+        "linestyle": LINES[place % len(LINES)],
     }
 
 
@@ -136,15 +177,15 @@ def errorbar(
     axes.errorbar(x, mean, error, markersize=5, capsize=2.5, linewidth=1.3, **style)  # type: ignore[arg-type]
 
 
-def local_energies(axes: Axes, results: Results, size: int, labels: dict[str, str]) -> None:
+def local_energies(axes: Axes, results: Results, size: int) -> None:
     """Local energies against the fraction of flips at one size, a curve for every algorithm."""
     spec, data = results.spec, results.data
     x = 100 * data["fraction"].to_numpy()
     order = np.argsort(x)
-    for algorithm in spec.algorithms:
+    for algorithm in results.labels:
         values = data["local_energy"].sel({"algorithm": algorithm, spec.family.axis: size})
         mean, error = mean_and_error(values, "fraction")
         curve = (x[order], 100 * mean[order], 100 * error[order])
-        errorbar(axes, *curve, label=plain(labels[algorithm]), **style(spec, algorithm))
+        errorbar(axes, *curve, label=algorithm, **style(spec, algorithm))
     axes.set_xlabel("flipped weights (%)")
     axes.set_ylabel(f"local energy (train error, %) at {spec.family.symbol} = {size}")

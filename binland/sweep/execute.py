@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from binland.algorithms import SGD
 from binland.bits import from_bytes, to_bytes
+from binland.errors import BinlandError
 from binland.rng import Seed
 from binland.sweep.family import Barrier, Machine, Patterns, Solution
 from binland.sweep.spec import SweepSpec, parse_canonical
@@ -41,6 +42,8 @@ def execute(text: str, job: Job) -> Outcome:
     began = time.perf_counter()
     try:
         arrays = _arrays(text, job)
+    except BinlandError as error:  # says itself what is wrong
+        return Outcome({}, time.perf_counter() - began, f"{type(error).__name__}: {error}")
     except Exception:
         return Outcome({}, time.perf_counter() - began, traceback.format_exc())
     return Outcome(arrays, time.perf_counter() - began)

@@ -1,7 +1,9 @@
 """Results as tidy CSV: one row per measurement."""
 
+import os
 from pathlib import Path
 
+from binland.checks import checked_path
 from binland.errors import StoreError
 from binland.sweep.load import load_results
 from binland.sweep.spec import SweepSpec
@@ -23,9 +25,9 @@ def export_csv(path: str | Path, out: str | Path) -> int:
     value (fractions, with all digits).
     Raises StoreError if the file cannot be read or `out` exists or cannot be written.
     """
-    out, spec = Path(out), Store.open(path).spec
+    out, spec = checked_path("out", out), Store.open(path).spec
     data, axis = load_results(path), spec.family.axis
-    if out.exists():
+    if os.path.exists(out):
         raise StoreError(f"{out}: is there already; choose another --csv")
     rows, columns = 0, _columns(spec)
     try:
@@ -39,8 +41,9 @@ def export_csv(path: str | Path, out: str | Path) -> int:
                         table.reindex(columns=columns).to_csv(file, header=False, index=False)
                         rows += len(table)
             move_to_new(part, out)
-    except OSError as error:
-        raise StoreError(f"{out}: cannot be written ({reason(error)}); choose another --csv") from None
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else error
+        raise StoreError(f"{out}: cannot be written ({why}); choose another --csv") from None
     return rows
 
 

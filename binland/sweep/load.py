@@ -1,6 +1,7 @@
 """Reading results: an xarray Dataset with named dimensions, and solutions as they were found."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from binland.bits import from_bytes
-from binland.errors import InvalidInputError, StoreError
+from binland.checks import is_integer
+from binland.errors import InvalidInputError, StoreError, shown
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.layout import ALONG, DONE, LARGE, Stored, state_of
 from binland.sweep.store.opening import attributes
@@ -115,8 +117,12 @@ def load_solution(
     spec, family = store.spec, store.spec.family
     if len(named) + (size is not None) != 1 or not {*named} <= {family.axis} or algorithm is None:
         raise InvalidInputError(f"{path}: name one solution: load_solution(path, {family.axis}=..., algorithm=...)")
-    size = named.get(family.axis, size)
-    assert size is not None
+    size = _known(path, family.axis, named.get(family.axis, size), spec.sizes)
+    disorder = _known(path, "disorder", disorder, range(spec.grid.disorder_samples))
+    solution = _known(path, "solution", solution, range(spec.grid.solutions))
+    if not isinstance(algorithm, str) or algorithm not in spec.algorithms:
+        labels = ", ".join(map(repr, spec.algorithms))
+        raise InvalidInputError(f"{path}: algorithm={shown(algorithm)} is not one of its labels {labels}")
     task = SolutionTask(Cell(size, disorder, algorithm), solution)
     if store.states().get(task) != DONE:
         raise InvalidInputError(
@@ -130,3 +136,11 @@ def load_solution(
         history[~np.isnan(history)],
         spec.algorithm(algorithm),
     )
+
+
+def _known(path: object, name: str, value: object, allowed: Sequence[int]) -> int:
+    """A whole number that is one of those of the file; raises InvalidInputError with all of them otherwise."""
+    if is_integer(value) and value in allowed:
+        return int(value)
+    there = f"{allowed[0]} ... {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
+    raise InvalidInputError(f"{path}: {name}={shown(value)} is not in the file, which has {there}")

@@ -1,17 +1,19 @@
 """Running a sweep: tasks that are ready go to workers, one writer keeps what comes back."""
 
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
-from binland.data import positive_int
-from binland.errors import InvalidInputError
+from binland.checks import checked_path, positive_int, true_or_false
+from binland.errors import InvalidInputError, shown
 from binland.interrupts import watched
 from binland.sweep.execute import Job
 from binland.sweep.graph import Graph
 from binland.sweep.progress import Progress, Reporter, Tally
-from binland.sweep.spec import SweepSpec, load_spec
+from binland.sweep.spec import SweepSpec, load_spec, spec_of
 from binland.sweep.store.layout import DONE, FAILED, LEFT
 from binland.sweep.store.store import Store
 from binland.sweep.store.writer import Writer, writing
@@ -22,7 +24,7 @@ Report = Callable[[Progress], None]
 
 
 def run_sweep(
-    config: str | Path | SweepSpec,
+    config: str | Path | Mapping[str, Any] | SweepSpec,
     out: str | Path,
     workers: int = 1,
     smoke: bool = False,
@@ -36,11 +38,11 @@ def run_sweep(
 ) -> Store:
     """Run a sweep into a result file, or carry on where it stopped; the numbers do not depend on who computes them.
 
-    config: path of a TOML file, or a checked SweepSpec. out: HDF5 file; made if missing, continued if it holds this
-    very sweep, and refused otherwise. workers: processes, one thread each; 1 runs in this process (more need the
-    usual `if __name__ == "__main__":` guard in a script). profile: apply the file's table of that name, "smoke" or
-    "cpu"; smoke=True is the former. report: called after every task, instead of the progress bar (off a terminal: a log
-    line a minute).
+    config: path of a TOML file, or its tables as a dict, or a checked SweepSpec. out: HDF5 file; made if missing,
+    continued if it holds this very sweep, and refused otherwise. workers: processes, one thread each; 1 runs in this
+    process (more need the usual `if __name__ == "__main__":` guard in a script). profile: apply the table of that name,
+    "smoke" or "cpu"; smoke=True is the former. report: called after every task, instead of the progress bar (off a
+    terminal: a log line a minute).
     scheduler: address of a running Dask scheduler, whose workers then do the work instead. extend: add the tasks of a
     grid that is larger than the file's. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n parts of
     the grid only, k from 1; a part is a set of sizes and disorder samples, so that n files hold the whole sweep.
@@ -49,16 +51,20 @@ def run_sweep(
     foreign, of another configuration, in use or not writable, ClusterError if the workers are lost. On
     KeyboardInterrupt what is done is in the file; call again to go on.
     """
-    spec = config if isinstance(config, SweepSpec) else load_spec(config, chosen_profile(smoke, profile))
+    for name, value in (("smoke", smoke), ("extend", extend), ("retry_failed", retry_failed)):
+        true_or_false(name, value)
     positive_int("workers", workers)
-    wanted = of_part(all_tasks(spec), part)
+    if report is not None and not callable(report):
+        raise InvalidInputError(f"report={shown(report)} is not a function of a Progress")
+    if not isinstance(scheduler, str | None):
+        raise InvalidInputError(f"scheduler={shown(scheduler)} is not an address like tcp://host:8786")
+    out, spec = checked_path("out", out), _spec(config, chosen_profile(smoke, profile))
+    part = None if part is None else _checked(part)
+    wanted = wanted_tasks(spec, part)
     if scheduler is None:
         spec.family.check_ready(spec)
-    with (
-        watched() as signals,
-        writing(out, spec, extend) as writer,
-        Reporter() if report is None else nullcontext(report) as tell,
-    ):
+    reporter = Reporter() if report is None else nullcontext(report)
+    with watched() as signals, writing(out, spec, extend, part) as writer, reporter as tell:
         repeated = (LEFT, FAILED) if retry_failed else (LEFT,)
         unfinished = [task for task in wanted if writer.states[task] in repeated]
         graph = Graph(unfinished, (task for task, state in writer.states.items() if state == DONE))
@@ -70,6 +76,17 @@ def run_sweep(
                     signals.check()
                     tell(tally.finish(task, writer.states[task], outcome.seconds))
     return writer.store
+
+
+def _spec(config: str | Path | Mapping[str, Any] | SweepSpec, profile: str | None) -> SweepSpec:
+    """The sweep that a configuration of any kind is."""
+    if isinstance(config, Mapping):
+        return spec_of(config, "config", profile)
+    if not isinstance(config, SweepSpec):
+        return load_spec(config, profile)
+    if profile is not None:
+        raise InvalidInputError(f"profile={shown(profile)} chooses a table of a file; a SweepSpec has none")
+    return config
 
 
 def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -> Outcomes:
@@ -91,21 +108,54 @@ def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -
 
 def chosen_profile(smoke: bool, profile: str | None) -> str | None:
     """The profile that two ways to name it ask for."""
-    if smoke and profile not in (None, "smoke"):
-        raise InvalidInputError(f"smoke and profile = {profile!r} are two profiles; choose one")
+    if not isinstance(profile, str | None) or (smoke and profile not in (None, "smoke")):
+        also = "smoke and " if smoke else ""
+        raise InvalidInputError(f"{also}profile={shown(profile)}: give one name of a table of the file")
     return "smoke" if smoke else profile
+
+
+def wanted_tasks(spec: SweepSpec, part: tuple[int, int] | None) -> list[Task]:
+    """What a run is to do; warns if that is nothing."""
+    wanted = of_part(all_tasks(spec), part)
+    if part is not None and not wanted:
+        samples = len(spec.sizes) * spec.grid.disorder_samples
+        message = f"part = {part[0]}/{part[1]} has no tasks: sizes and disorder samples make {samples} parts at most"
+        warnings.warn(message, stacklevel=3)
+    return wanted
 
 
 def of_part(tasks: list[Task], part: tuple[int, int] | None) -> list[Task]:
     """The tasks of every n-th size and disorder sample."""
     if part is None:
         return tasks
-    k, n = part
-    if not 1 <= k <= n:
-        raise InvalidInputError(f"part = {k}/{n} is not one of 1/{n} ... {n}/{n}")
+    k, n = _checked(part)
     samples = list(dict.fromkeys((task.cell.disorder, task.cell.size) for task in tasks))
     chosen = set(samples[k - 1 :: n])
     return [task for task in tasks if (task.cell.disorder, task.cell.size) in chosen]
+
+
+def of_runs(tasks: list[Task], runs: object) -> tuple[list[Task], str]:
+    """What the runs of a file were about, and in words; all tasks and no words if one was about the whole grid.
+
+    runs: as `Snapshot.runs` gives them; of a run of a part "part" is [k, n].
+    """
+    parts = [run.get("part") if isinstance(run, dict) else None for run in runs] if isinstance(runs, list) else []
+    try:
+        checked = sorted({_checked(part) for part in parts})
+    except InvalidInputError:
+        return tasks, ""
+    wanted = {task for part in checked for task in of_part(tasks, part)}
+    words = f"part{'s' if len(checked) > 1 else ''} {', '.join(f'{k}/{n}' for k, n in checked)}"
+    return ([task for task in tasks if task in wanted], words) if checked else (tasks, "")
+
+
+def _checked(part: object) -> tuple[int, int]:
+    if not isinstance(part, tuple | list) or len(part) != 2:
+        raise InvalidInputError(f"part={shown(part)} is not two numbers (k, n), for example (3, 10)")
+    k, n = (positive_int(f"{name} of part", number) for name, number in zip("kn", part, strict=True))
+    if k > n:
+        raise InvalidInputError(f"part = {k}/{n} is not one of 1/{n} ... {n}/{n}")
+    return k, n
 
 
 def default_workers() -> int:

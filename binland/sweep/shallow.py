@@ -237,6 +237,11 @@ class Shallow(Family[ShallowSpec]):
             messages.append(f"model.n_hidden = {spec.model.n_hidden}: an even number of units has ties, where {hint}")
         return messages
 
+    def check_ready(self, spec: ShallowSpec) -> None:
+        """Manifold, train and test patterns of the largest size fit into this machine's memory."""
+        data = spec.data
+        HiddenManifold.check_room(max(spec.sizes), data.latent_dim, data.n_patterns + data.n_test)
+
     def symmetric(self, spec: ShallowSpec) -> bool:
         """A perceptron has no symmetry."""
         return spec.model.kind == "committee"

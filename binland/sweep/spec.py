@@ -7,14 +7,16 @@ import tomllib
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from binland.algorithms import ADV, RSGD, SGD
-from binland.errors import InvalidInputError
-from binland.sweep.family import Family, find_family, kinds
+from binland.checks import checked_path
+from binland.errors import InvalidInputError, one_line, shown
+from binland.sweep.family import BUILT_IN, GROUP, Family, find_family, kinds
 from binland.sweep.identity import canonical_json
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
@@ -23,6 +25,8 @@ Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 PROFILES = ("smoke", "cpu")  # tables that override the rest: seconds, or a small computer
 LARGEST_SWEEP = 2_000_000  # tasks
 LARGEST_RESULT = 10**7  # numbers that a task returns for one variable
+LONGEST_TEXT = 1000  # letters of a title or a label
+LONGEST_KEY = 200  # letters of a key in a message
 ALGORITHMS: dict[str, type[SGD]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
 
 
@@ -226,7 +230,7 @@ class SweepSpec(Section):
 def _algorithm(kinds: Mapping[str, type[SGD]], label: str, table: Mapping[str, Any]) -> SGD:
     kind = table.get("kind", label)
     if not isinstance(kind, str) or kind not in kinds:
-        raise ValueError(f"algorithms.{label}: kind = {kind!r} is not one of {', '.join(kinds)}")
+        raise ValueError(f"algorithms.{label}: kind = {shown(kind)} is not one of {', '.join(kinds)}")
     settings = {key: value for key, value in table.items() if key != "kind"}
     allowed = list(kinds[kind].__dataclass_fields__)
     for key, value in settings.items():
@@ -245,36 +249,53 @@ def parse_canonical(text: str) -> SweepSpec:
 
 
 def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:
-    """Read and check a TOML file; with a profile its table of that name, [smoke] or [cpu], overrides the rest.
-
-    Raises InvalidInputError with one line that names the key, the value and what is allowed. Warns about what the
-    family of the model finds unusual.
-    """
-    path = Path(path)
+    """Read and check a TOML file; see `spec_of`."""
+    path = checked_path("config", path)
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidInputError(f"{path}: cannot read it ({error.strerror}); give the path of a TOML file") from None
     except UnicodeDecodeError:
         raise InvalidInputError(f"{path}: is not UTF-8 text; give the path of a TOML file") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInputError(f"{path}: cannot read it ({reason}); give the path of a TOML file") from None
     try:
         settings = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise InvalidInputError(f"{path}: not valid TOML: {_one_line(str(error))}") from None
-    found = {name: settings.pop(name) for name in PROFILES if name in settings}
-    for name, overrides in found.items():
-        if not isinstance(overrides, dict):
-            raise InvalidInputError(f"{path}: {name} = {overrides!r} is not a table of settings to override")
-    specs: dict[str | None, SweepSpec] = {None: check_settings(settings, str(path))}
-    for name, overrides in found.items():
-        specs[name] = check_settings(_merged(settings, overrides), f"{path} with [{name}]")
-    if profile not in specs:
-        tables = ", ".join(f"[{name}]" for name in found) or "none"
-        raise InvalidInputError(f"{path}: has no table [{profile}] for that profile; it has {tables}")
+        raise InvalidInputError(f"{path}: not valid TOML: {error}") from None
+    return spec_of(settings, str(path), profile)
+
+
+def spec_of(tables: Mapping[str, Any], source: str, profile: str | None = None) -> SweepSpec:
+    """The sweep of the tables of a file; with a profile its table of that name, [smoke] or [cpu], overrides the rest.
+
+    Raises InvalidInputError with one line that names the key, the value and what is allowed; `source` names the file in
+    it. Warns about what the family of the model finds unusual.
+    """
+    settings = {key: value for key, value in tables.items() if key not in PROFILES}
+    profiles = {name: tables[name] for name in PROFILES if name in tables}
+    for name, overrides in profiles.items():
+        if not isinstance(overrides, Mapping):
+            raise InvalidInputError(f"{source}: {name} = {shown(overrides)} is not a table of settings to override")
+    specs: dict[str | None, SweepSpec] = {None: _new_spec(settings, source)}
+    for name, overrides in profiles.items():
+        specs[name] = _new_spec(_merged(settings, overrides), f"{source} with [{name}]")
+    if not isinstance(profile, str | None) or profile not in specs:
+        found = ", ".join(f"[{name}]" for name in profiles) or "none"
+        raise InvalidInputError(f"{source}: has no table [{shown_key(profile)}] for that profile; it has {found}")
     spec = specs[profile]
     for message in spec.family.warnings(spec):
-        warnings.warn(f"{path}: {message}", stacklevel=2)
+        warnings.warn(f"{source}: {message}", stacklevel=2)
     return spec
+
+
+def _new_spec(settings: Mapping[str, Any], source: str) -> SweepSpec:
+    """As `check_settings`, and texts are short; those of result files may be longer."""
+    algorithms = settings.get("algorithms")
+    labels = [*algorithms] if isinstance(algorithms, Mapping) else []
+    for what, text in (("title", settings.get("title")), *(("a label of [algorithms]", label) for label in labels)):
+        if isinstance(text, str) and len(text) > LONGEST_TEXT:
+            raise InvalidInputError(f"{source}: {what} has {len(text)} letters; at most {LONGEST_TEXT}")
+    return check_settings(settings, source)
 
 
 def check_settings(settings: Mapping[str, Any], source: str) -> SweepSpec:
@@ -284,9 +305,11 @@ def check_settings(settings: Mapping[str, Any], source: str) -> SweepSpec:
         raise InvalidInputError(f"{source}: model.kind is missing; set it to {kinds()}")
     kind = model["kind"]
     try:
-        family = find_family(kind if isinstance(kind, str) else repr(kind))
+        family = find_family(kind if isinstance(kind, str) else shown(kind))
     except InvalidInputError as error:
-        raise InvalidInputError(f"{source}: {error}") from None
+        known = [*BUILT_IN, *(entry.name for entry in metadata.entry_points(group=GROUP))]
+        hint = _hint(kind, known, "; ") if isinstance(kind, str) and kind not in known else ""
+        raise InvalidInputError(f"{source}: {error}{hint}") from None
     try:
         return family.spec.model_validate(dict(settings))
     except ValidationError as error:
@@ -311,11 +334,12 @@ def _allowed(spec: type[SweepSpec], place: list[str]) -> list[str]:
 
 
 def _explain(error: ValidationError, spec: type[SweepSpec]) -> str:
-    """The first problem as one line: key, value, what is allowed."""
-    problem = error.errors()[0]
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    """One problem as one line: key, value, what is allowed. A mistyped key comes first: others may come from it."""
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    problem, others = problems[0], len(problems) - 1
+    more = f" (and {others} more error{'s' if others > 1 else ''})" if others else ""
     place = [str(part) for part in problem["loc"]]
-    key, value = ".".join(place), problem["input"]
+    key, value = shown_key(".".join(place)), problem["input"]
     message = re.sub(r"^(Value error|Assertion failed), ", "", problem["msg"])
     if problem["type"] == "extra_forbidden":
         line = _unknown(key, value, _allowed(spec, place[:-1]))
@@ -324,20 +348,21 @@ def _explain(error: ValidationError, spec: type[SweepSpec]) -> str:
     elif problem["type"] == "value_error" and (not key or message.startswith("algorithms.")):
         line = message
     else:
-        line = f"{key} = {_short(value)}: {message}"
-    return _one_line(line + more)
+        line = f"{key} = {shown(value)}: {message}"
+    return line + more
 
 
 def _unknown(key: str, value: object, allowed: list[str]) -> str:
-    close = difflib.get_close_matches(key.rsplit(".", 1)[-1], allowed, 1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"unknown key {key} = {_short(value)}; {hint}allowed: {', '.join(allowed)}"
+    hint = _hint(key.rsplit(".", 1)[-1], allowed)
+    return f"unknown key {shown_key(key)} = {shown(value)};{hint} allowed: {', '.join(allowed)}"
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _hint(word: object, known: list[str], before: str = " ") -> str:
+    """Which of the known words was meant, if it is like one of them."""
+    close = difflib.get_close_matches(word, known, 1) if isinstance(word, str) and len(word) <= LONGEST_KEY else []
+    return f"{before}did you mean {close[0]}?" if close else ""
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def shown_key(key: object) -> str:
+    """A key in a message."""
+    return one_line(str(key), LONGEST_KEY)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 import binland as bl
-from binland.errors import StoreError
+from binland.errors import InvalidInputError, StoreError
 from binland.sweep.export import export_csv
 
 
@@ -36,3 +36,13 @@ def test_an_export_replaces_nothing(finished, tmp_path):
         export_csv(finished, tmp_path / "none" / "x.csv")
     assert (tmp_path / "mine.csv").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["mine.csv"]
+
+
+@pytest.mark.parametrize("out", [3, None, b"x.csv", [], "a\0b", "x" * 10**6, "x" * 300])
+def test_an_impossible_name_is_one_line(finished, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((InvalidInputError, StoreError)) as caught:
+        export_csv(finished, out)
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 2000
+    assert list(tmp_path.iterdir()) == []

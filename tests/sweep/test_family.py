@@ -157,7 +157,7 @@ def test_solutions_come_back(whole):
     for wrong in ({"n_inputs": 9}, {"size": 9, "width": 9}, {}):
         with pytest.raises(InvalidInputError, match=r"name one solution: load_solution\(path, width="):
             bl.load_solution(whole, algorithm="SGD", **wrong)
-    with pytest.raises(InvalidInputError, match="solution 0 of width = 3, disorder = 0, SGD is not among"):
+    with pytest.raises(InvalidInputError, match="width=3 is not in the file, which has 15, 9"):
         bl.load_solution(whole, width=3, algorithm="SGD")
 
 

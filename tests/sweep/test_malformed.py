@@ -31,6 +31,7 @@ def outcome(content):
         config = Path(folder) / "x.toml"
         config.write_bytes(content)
         patch.setattr(run, "writing", accept)
+        patch.setattr("binland.checks.memory", lambda: 2**32)  # everywhere the same
         patch.setattr(sys, "argv", ["binland", "sweep", str(config), "--out", f"{folder}/out.h5"])
         errors = io.StringIO()
         patch.setattr("warnings.showwarning", None)
@@ -107,6 +108,12 @@ def changed(draw):
 @example(small.settings(algorithms={"RSGD": {"replicas": 2**31 - 1}}))
 @example(small.settings(algorithms={"\u2028\x85\x0b": {"kind": "SGD"}, "SGD": 3}))
 @example(small.settings(algorithms={}))
+@example(small.settings(algorithms={"SGD": {"learning_rate": 10**400}}))
+@example(small.settings(data={"n_patterns": 9 * 10**6}, grid={"n_inputs": [10_001]}))
+@example(small.settings(title="x" * 10**6))
+@example(small.settings(algorithms={"x" * 10**6: {"kind": "SGD"}}))
+@example({"x" * 10**6: 1, **small.settings()})
+@example(small.settings(model={"kind": "comittee"}))
 @example(small.settings(algorithms={"": {"kind": ["SGD"]}}))
 def test_a_changed_configuration(plain):
     check("\n".join(f"{toml(key)} = {toml(value)}" for key, value in plain.items()).encode())

@@ -120,7 +120,8 @@ def test_nothing_is_overwritten_and_nothing_is_not_merged(finished, tmp_path):
     with pytest.raises(StoreError, match=r"mine.h5: is there already; choose another --out"):
         merge([finished], tmp_path / "mine.h5")
     assert (tmp_path / "mine.h5").read_text() == "mine"
-    with pytest.raises(InvalidInputError, match="at least one"):
-        merge([], tmp_path / "none.h5")
+    for nothing in ([], "whole.h5", None, 3):
+        with pytest.raises(InvalidInputError, match="is not a list of at least one result file"):
+            merge(nothing, tmp_path / "none.h5")
     with pytest.raises(StoreError, match="cannot be created"):
         merge([finished], tmp_path / "mine.h5" / "all.h5")

@@ -1,12 +1,14 @@
 import json
 import math
+import re
+import tomllib
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import binland as bl
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, StoreError
 from binland.plots import plot_overview
 from binland.sweep import workers
 from binland.sweep.execute import draw_problem, draw_test
@@ -16,7 +18,7 @@ from binland.sweep.store.layout import DONE, FAILED
 from binland.sweep.store.store import Store, count_states
 from binland.sweep.store.writer import writing
 from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, streams
-from tests.sweep.small import TEXT, assert_same_numbers, spec
+from tests.sweep.small import TEXT, assert_same_numbers, settings, spec
 
 
 def test_results_have_named_dimensions_and_every_sample(finished):
@@ -191,9 +193,85 @@ def test_bad_numbers_of_workers_are_refused(tmp_path, workers):
     assert not (tmp_path / "x.h5").exists()
 
 
-def test_a_solution_that_is_not_there_is_named(finished):
-    with pytest.raises(InvalidInputError, match="not among its finished solutions"):
-        bl.load_solution(finished, 99, "SGD")
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"size": 99}, r"n_inputs=99 is not in the file, which has 21, 31$"),
+        ({"size": [21]}, r"n_inputs=\[21\] is not in the file, which has 21, 31$"),
+        ({"size": True}, r"n_inputs=True is not in the file"),
+        ({"size": 21.0}, r"n_inputs=21.0 is not in the file"),
+        ({"size": np.array([21])}, r"n_inputs=ndarray of shape \(1,\) and type int64 is not in the file"),
+        ({"disorder": 2}, r"disorder=2 is not in the file, which has 0 ... 1$"),
+        ({"disorder": -0.0}, r"disorder=-0.0 is not in the file"),
+        ({"disorder": -1}, r"disorder=-1 is not in the file"),
+        ({"solution": "0"}, r"solution='0' is not in the file, which has 0 ... 1$"),
+        ({"algorithm": "ADV"}, r"algorithm='ADV' is not one of its labels 'SGD', 'RSGD'$"),
+        ({"algorithm": ["SGD"]}, r"algorithm=\['SGD'\] is not one of its labels"),
+        ({"algorithm": "x" * 10**6}, r"algorithm='xxx.*xxx' is not one of its labels"),
+    ],
+)
+def test_a_solution_that_is_not_there_is_named(finished, wrong, message):
+    with pytest.raises(InvalidInputError, match=message):
+        bl.load_solution(finished, **{"size": 21, "algorithm": "SGD", **wrong})
+
+
+def test_whole_numbers_of_numpy_name_a_solution_too(finished):
+    found = bl.load_solution(finished, np.int64(21), "SGD", disorder=np.uint8(1))
+    assert np.array_equal(found.weights, bl.load_solution(finished, 21, "SGD", 1).weights)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"part": part} for part in ("1/2", (1.0, 2), (0, 0), (1, 2, 3), (3, 2), 7, np.array([1, 2]))),
+        *({"workers": workers} for workers in (0, 1.0, "2", True, None)),
+        *({name: value} for name in ("smoke", "extend", "retry_failed") for value in (1, "yes", None)),
+        *({"profile": profile} for profile in (3, ["smoke"], "tiny", b"smoke")),
+        *({"scheduler": scheduler} for scheduler in (8786, b"tcp://host:1", ["tcp://host:1"])),
+        *({"report": report} for report in (3, "print")),
+        *({"config": config} for config in (3, None, b"x.toml", [], "a\0b", "x" * 10**6, "x" * 300, {}, {"model": 3})),
+        *({"out": out} for out in (3, None, b"x.h5", [], "a\0b", "x" * 10**6, "x" * 300)),
+        {"config": spec(), "smoke": True},
+        {"config": spec(), "profile": "cpu"},
+        {"smoke": True, "profile": "cpu"},
+    ],
+    ids=lambda wrong: " ".join(wrong),
+)
+def test_wrong_arguments_are_one_line_before_anything_is_written(tmp_path, wrong):
+    (tmp_path / "small.toml").write_text(TEXT)
+    with pytest.raises((InvalidInputError, StoreError)) as caught:
+        bl.run_sweep(**{"config": tmp_path / "small.toml", "out": tmp_path / "out.h5", **wrong})
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 2000
+    assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
+
+
+def test_a_part_without_tasks_is_a_warning(tmp_path):
+    with pytest.warns(UserWarning, match="part = 7/7 has no tasks: sizes and disorder samples make 4 parts at most"):
+        bl.run_sweep(spec(), tmp_path / "out.h5", part=(7, 7))
+
+
+def test_a_configuration_may_be_its_tables(finished, tmp_path):
+    bl.run_sweep(tomllib.loads(TEXT), tmp_path / "out.h5", profile="smoke")
+    assert bl.load_results(tmp_path / "out.h5")["n_inputs"].values.tolist() == [21]
+    bl.run_sweep(settings(), tmp_path / "whole.h5")
+    assert_same_numbers(finished, tmp_path / "whole.h5")
+
+
+def test_data_beyond_the_memory_of_this_machine_are_refused_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("binland.checks.memory", lambda: 2**30)
+    with pytest.raises(InvalidInputError, match=r"100050 patterns of 10001 inputs .* would take"):
+        bl.run_sweep(spec(data={"n_patterns": 10**5}, grid={"n_inputs": [21, 10_001]}), tmp_path / "out.h5")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_task_that_is_refused_fails_with_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("binland.sweep.shallow.Shallow.check_ready", lambda *_: None)  # as on a cluster's client
+    monkeypatch.setattr("binland.checks.memory", lambda: 1000)
+    store = bl.run_sweep(spec(), tmp_path / "out.h5")
+    failures = set(store.failures().values())
+    assert failures
+    assert all(re.fullmatch("InvalidInputError: .* of memory; this machine has .*", text) for text in failures)
 
 
 def test_perceptron_sweep_and_exact_energies(tmp_path):

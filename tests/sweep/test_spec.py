@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from binland import ADV, SGD, CommitteeMachine, Perceptron
 from binland.errors import InvalidInputError
 from binland.sweep.shallow import SHALLOW
-from binland.sweep.spec import check_settings, load_spec, parse_canonical
+from binland.sweep.spec import check_settings, load_spec, parse_canonical, spec_of
 from binland.sweep.tasks import PairTask, SolutionTask, all_tasks
 from tests.sweep.small import TEXT, settings, spec
 
@@ -74,6 +74,17 @@ def test_labels_name_variants_of_an_algorithm():
         ({"title": "a\0b"}, "title = "),
         ({"measure": {"fractions": [0.1, 0.1]}}, "each fraction may occur once"),
         ({"grid": 3}, "grid = 3"),
+        (
+            {"grids": {"n_inputs": [3]}, "grid": {"n_inputs": [0]}},
+            r"unknown key grids = .*did you mean grid\? .*more error\)$",
+        ),
+        (
+            {"data": {"latent_dims": 3, "n_test": 0, "n_patterns": 0}},
+            r"did you mean latent_dim\?.*\(and 2 more errors\)$",
+        ),
+        ({"model": {"kind": "comittee"}}, r"'comittee': is not .*'committee'; did you mean committee\?$"),
+        ({"x" * 10**6: 3}, r"unknown key xxx.*\.\.\. = 3; allowed: title, "),
+        ({"algorithms": {"SGD": {"learning_rate": 10**400}}}, "learning_rate=1000.* is not a number from 1e-12 to"),
     ],
 )
 def test_a_bad_value_gets_one_line_with_key_value_and_what_is_allowed(changes, message):
@@ -81,6 +92,20 @@ def test_a_bad_value_gets_one_line_with_key_value_and_what_is_allowed(changes, m
         check_settings(settings(**changes), "sweep.toml")
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("sweep.toml: ")
+
+
+def test_a_mistyped_section_is_named_before_what_it_leaves_missing():
+    with pytest.raises(
+        InvalidInputError, match=r"^x: unknown key grids = .*; did you mean grid\? .*\(and 1 more error\)$"
+    ):
+        check_settings({"model": {"kind": "perceptron"}, "grids": {"n_inputs": [3]}}, "x")
+
+
+@pytest.mark.parametrize("change", [{"title": "x" * 1001}, {"algorithms": {"x" * 1001: {"kind": "SGD"}}}])
+def test_texts_are_short_in_a_file_and_may_be_longer_in_results(change):
+    with pytest.raises(InvalidInputError, match=r"^x: .* has 1001 letters; at most 1000$"):
+        spec_of(settings(**change), "x")
+    assert check_settings(settings(**change), "x").grid.n_inputs == [21, 31]
 
 
 def test_a_missing_section_is_named():

@@ -1,6 +1,7 @@
 """Several result files of one sweep, made apart (array jobs), into one."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.errors import InvalidInputError, StoreError
+from binland.checks import checked_path
+from binland.errors import InvalidInputError, StoreError, shown
 from binland.sweep.execute import Outcome
 from binland.sweep.spec import SweepSpec, check_settings
 from binland.sweep.store.changes import check_ids, obstacles
@@ -31,10 +33,10 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
     Raises StoreError, before anything is written, if `out` exists, a source cannot be read, settings other than grid
     and algorithms differ, a source has other task ids than this version gives, or two sources disagree on a task.
     """
-    path = Path(out)
-    if not sources:
-        raise InvalidInputError("merge needs at least one result file; give their paths")
-    if path.exists():
+    path = checked_path("out", out)
+    if not isinstance(sources, list | tuple) or not sources:
+        raise InvalidInputError(f"sources={shown(sources)} is not a list of at least one result file; give their paths")
+    if os.path.exists(path):  # unlike Path.exists, of a name that cannot be
         raise StoreError(f"{path}: is there already; choose another --out")
     stores = [Store.open(source) for source in sources]
     spec = _union(stores)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.bits import Signs, from_bytes
+from binland.checks import checked_path
 from binland.errors import StoreError, one_line, shown
 from binland.sweep.execute import Arrays, Outcome
 from binland.sweep.spec import SweepSpec
@@ -33,7 +34,7 @@ LONGEST_TIME = 1e12  # s
 
 def actual(path: str | Path) -> Path:
     """A path, or what it links to: journal, lock and new versions of a file are to lie beside the file itself."""
-    path = Path(path)
+    path = checked_path("path", path)
     try:
         return path.resolve() if path.is_symlink() else path
     except (OSError, RuntimeError):  # whoever opens it will say why; RuntimeError: a link to itself
@@ -65,7 +66,12 @@ class Snapshot:
                 self.records[task] = record
 
     def runs(self) -> list[dict[str, Any]]:
-        """Who wrote the file: one entry per run; "part" is [k, n] of a run of a part of the grid."""
+        """Who wrote the file, one entry per run, and who writes the journal; "part" is [k, n] of a run of a part."""
+        latest = [record.facts for record in self._journal.records[:1]] if self._journal else []
+        return [*self.recorded_runs(), *latest]
+
+    def recorded_runs(self) -> list[dict[str, Any]]:
+        """Those that the HDF5 file knows."""
         try:
             runs = json.loads(attribute(self.path, self.file, "runs") or "[]")
         except (ValueError, RecursionError):  # they are for information only

@@ -44,10 +44,13 @@ JOURNAL_SHARE = 0.5  # ... unless it is smaller than this share of the file
 
 
 @contextmanager
-def writing(path: str | Path, spec: SweepSpec, extend: bool = False) -> Iterator["Writer"]:
+def writing(
+    path: str | Path, spec: SweepSpec, extend: bool = False, part: tuple[int, int] | None = None
+) -> Iterator["Writer"]:
     """The writer of the file of this very sweep, made if it is missing.
 
-    extend: the spec may have a larger grid than the file, which then gets room for the new tasks.
+    extend: the spec may have a larger grid than the file, which then gets room for the new tasks. part: (k, n) if this
+    run is about a part of the grid only, which is kept with its name.
     Raises StoreError rather than touch a file that is foreign, of another configuration, in use or not writable.
     """
     path = actual(path)
@@ -59,7 +62,7 @@ def writing(path: str | Path, spec: SweepSpec, extend: bool = False) -> Iterator
     with sole_writer(path) as card, ExitStack() as stack:
         if not path.exists():
             create(path, spec)
-        writer = Writer(checked(path, spec, extend), card)
+        writer = Writer(checked(path, spec, extend), card | ({"part": list(part)} if part else {}))
         stack.callback(writer.close)
         writer.begin()
         if writer.store.spec.canonical() != spec.canonical():
@@ -303,7 +306,7 @@ class Writer:
 
     def _runs(self, snapshot: Snapshot) -> list[dict[str, Any]]:
         """Who wrote the file, and when: one entry per run."""
-        runs = snapshot.runs()
+        runs = snapshot.recorded_runs()
         if not runs or {key: runs[-1].get(key) for key in self._card} != self._card:
             runs.append({**self._card, "version": version("binland"), "git": git_state()})
         runs[-1]["until"] = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())

@@ -1,0 +1,110 @@
+"""Arguments, checked where they enter: whole numbers, words, paths, arrays, and the memory that they would take."""
+
+import numbers
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.errors import InvalidInputError, shown
+
+LARGEST = 2**31 - 1
+NO_NUMBERS = (bool, np.timedelta64)  # though Python and NumPy count them among the integers
+LONGEST_PATH = 4096  # letters
+
+
+def positive_int(name: str, value: object, minimum: int = 1) -> int:
+    """`value` as an int from `minimum` to 2^31 - 1; raises InvalidInputError otherwise."""
+    if is_integer(value) and minimum <= value <= LARGEST:
+        return int(value)
+    raise InvalidInputError(f"{name}={shown(value)} is not an integer of at least {minimum} (and below 2^31)")
+
+
+def is_integer(value: object) -> TypeGuard[int]:
+    """Whether it is a whole number of any library; truth values and spans of time are none."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, NO_NUMBERS)
+
+
+def true_or_false(name: str, value: object) -> bool:
+    """`value` if it is True or False; raises InvalidInputError otherwise."""
+    if not isinstance(value, bool):
+        raise InvalidInputError(f"{name}={shown(value)} is not true or false")
+    return value
+
+
+def one_of(name: str, value: object, allowed: Sequence[str]) -> str:
+    """`value` if it is one of the allowed texts; raises InvalidInputError otherwise."""
+    if not isinstance(value, str) or value not in allowed:
+        raise InvalidInputError(f"{name}={shown(value)} is not one of {', '.join(map(repr, allowed))}")
+    return str(value)
+
+
+def checked_path(name: str, value: object) -> Path:
+    """`value` as a Path; raises InvalidInputError unless it is a text or a path, of at most 4096 letters."""
+    try:
+        text = os.fspath(value)  # type: ignore[call-overload]
+    except TypeError:
+        text = None
+    if not isinstance(text, str):
+        raise InvalidInputError(f"{name}={shown(value)} is not a path; give a text or a pathlib.Path")
+    if len(text) > LONGEST_PATH:
+        raise InvalidInputError(f"{name}={shown(text)} has {len(text)} letters; a path has at most {LONGEST_PATH}")
+    return Path(text)
+
+
+def as_array(values: object) -> NDArray[Any] | None:
+    """`values` as a NumPy array, None if they cannot be one. Raises InvalidInputError on what memory does not take."""
+    if isinstance(values, Sequence):
+        checked_memory(f"{len(values)} values", 8 * len(values))
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # each library has its own
+        return None
+
+
+def real_array(name: str, values: object) -> NDArray[Any]:
+    """`values` as an array of integers or floats; raises InvalidInputError otherwise."""
+    array = as_array(values)
+    checked_memory(name, 0 if array is None else 8 * array.size)  # a view may be larger than what it shows
+    if array is not None and array.dtype.kind == "O":  # of other kinds of numbers, or of anything
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError, OverflowError):
+            array = None
+    if array is None or array.dtype.kind not in "iuf":
+        raise InvalidInputError(f"{name}={shown(values)} is not an array of numbers")
+    return array
+
+
+def finite_float32(name: str, values: object, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """`values` as a float32 array; raises InvalidInputError unless it is finite and of the given shape."""
+    array = real_array(name, values)
+    if array.shape == shape:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32, copy=False)
+        if np.isfinite(array).all():
+            return array
+    raise InvalidInputError(f"{name} of shape {array.shape} is not a finite array of shape {shape}")
+
+
+def checked_memory(what: str, count: float) -> None:
+    """Raise InvalidInputError if so many bytes are more than this machine has."""
+    here = memory()
+    if count > here:
+        needed, there = _gigabytes(count), _gigabytes(here)
+        raise InvalidInputError(f"{what} would take {needed} of memory; this machine has {there}: choose less")
+
+
+def memory() -> int:
+    """Bytes of memory of this machine; 64 GiB where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 2**36
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 2**30:.3g} GiB"
