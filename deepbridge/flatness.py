@@ -11,6 +11,7 @@ from binland.rng import Seed, generator
 from binland.walks import random_order
 from deepbridge.counting import Walk
 from deepbridge.data import Dataset
+from deepbridge.devices import Device
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import check_fit
 from deepbridge.solutions import Solution, check_solution
@@ -23,7 +24,7 @@ def local_energy(
     realizations: int = 10,
     seed: Seed = 0,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> LocalEnergy:
     """Local energy of a solution at the given fractions of flipped weights, each in [0, 1].
 

@@ -14,6 +14,7 @@ from binland.walks import random_order
 from deepbridge.algorithms import SGD
 from deepbridge.counting import Walk
 from deepbridge.data import Dataset
+from deepbridge.devices import Device
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import check_fit
 from deepbridge.solutions import Latents, Solution, check_same
@@ -35,7 +36,7 @@ def shortest_path(
     seed: Seed,
     points: int | None = POINTS,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> Path:
     """Random shortest path: the differing weights flipped one at a time in a uniformly random order (appendix B).
 
@@ -56,7 +57,7 @@ def barrier(
     seed: Seed = 0,
     points: int | None = POINTS,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> Barrier:
     """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair); see `shortest_path`.
 
@@ -77,7 +78,7 @@ def optimized_path(
     seed: Seed = 0,
     points: int | None = POINTS,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> BentPath:
     """Path with one bend: the midpoint of the two solutions starts a new training run (paper, appendix B).
 
@@ -103,7 +104,7 @@ def optimized_midpoint(
     algorithm: Algorithm | None = None,
     seed: Seed = 0,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
     progress: bool = True,
 ) -> Solution:
     """The bend of `optimized_path`: the solution of a training run that begins half-way between two others.
@@ -135,7 +136,7 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
 
 
 def _path(
-    start: Solution, end: Solution, data: Dataset, points: int | None, rng: np.random.Generator, device: str
+    start: Solution, end: Solution, data: Dataset, points: int | None, rng: np.random.Generator, device: Device
 ) -> Path:
     flipped = random_order(rng, np.flatnonzero(start.flat != end.flat))
     length = len(flipped)

@@ -11,6 +11,7 @@ from binland.data import Patterns, positive_int
 from binland.errors import InvalidInputError
 from deepbridge.counting import Walk
 from deepbridge.data import Dataset
+from deepbridge.devices import Device
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import check_fit
 from deepbridge.solutions import Solution, check_same
@@ -39,7 +40,7 @@ def plane(
     points: int = 31,
     margin: float = 0.2,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> Plane:
     """Errors of the binarised networks in the plane through three solutions.
 
