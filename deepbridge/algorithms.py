@@ -94,13 +94,14 @@ Algorithm = SGD | RSGD | ADV
 
 
 def as_deep(algorithm: shallow.Algorithm) -> Algorithm:
-    """The algorithm of this package with the same settings; raises InvalidInputError on anything else."""
-    shallow.check_algorithm(algorithm)
-    if isinstance(algorithm, SGD):
+    """The algorithm of this package with the same settings; raises InvalidInputError on others, subclasses too."""
+    kinds: dict[type[shallow.SGD], type[SGD]] = {shallow.SGD: SGD, shallow.RSGD: RSGD, shallow.ADV: ADV}
+    kind = type(algorithm)
+    if isinstance(algorithm, (SGD, RSGD, ADV)) and kind in kinds.values():
         return algorithm
-    kinds: list[type[SGD]] = [RSGD, ADV, SGD]
-    kind = next(kind for kind in kinds if isinstance(algorithm, getattr(shallow, kind.__name__)))
-    return kind(**vars(algorithm))
+    if kind not in kinds:
+        shallow.check_algorithm(algorithm)
+    return kinds[kind](**vars(algorithm))
 
 
 def check_optimizer(name: str, value: object) -> None:

@@ -5,13 +5,13 @@ Results are binland's `Path`, `Barrier` and `BentPath`; errors are taken at even
 
 import numpy as np
 
-from binland.algorithms import Algorithm, check_algorithm
+from binland.algorithms import Algorithm
 from binland.bits import Signs
 from binland.data import Patterns, positive_int
 from binland.paths import Barrier, BentPath, Path, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order
-from deepbridge.algorithms import SGD
+from deepbridge.algorithms import SGD, as_deep
 from deepbridge.counting import Walk
 from deepbridge.data import Dataset
 from deepbridge.devices import Device
@@ -112,8 +112,7 @@ def optimized_midpoint(
     algorithm: of that run, `SGD()` by default. Raises InvalidInputError if networks or data do not fit.
     """
     check_same(start, end)
-    run = SGD() if algorithm is None else algorithm
-    check_algorithm(run)
+    run = SGD() if algorithm is None else as_deep(algorithm)
     middle_rng, fit_rng = generator(seed, "optimized_midpoint").spawn(2)
     latents = midpoint_latents(start, end, run, middle_rng)
     return fit(start.network, data, run, fit_rng, latents, device=device, progress=progress)
