@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.data import Patterns, positive_int
+from binland.data import Patterns
 from binland.flatness import LocalEnergy, checked_fractions, n_flips
 from binland.rng import Seed, generator
 from binland.walks import random_order
 from deepbridge.counting import Walk
-from deepbridge.data import Dataset
+from deepbridge.data import Dataset, limited
 from deepbridge.devices import Device
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import check_fit
@@ -40,7 +40,7 @@ def local_energy(
     n = solution.network.n_weights
     lengths = np.array([n_flips(fraction, n) for fraction in eps])
     order = np.argsort(lengths, kind="stable")
-    counts = np.empty((len(eps), positive_int("realizations", realizations)), np.int64)
+    counts = np.empty((len(eps), limited("realizations", realizations, 10**6)), np.int64)
     weights = np.arange(n, dtype=np.int64)
     base = 0
     for r in range(realizations):

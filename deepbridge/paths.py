@@ -7,13 +7,13 @@ import numpy as np
 
 from binland.algorithms import Algorithm
 from binland.bits import Signs
-from binland.data import Patterns, positive_int
+from binland.data import Patterns
 from binland.paths import Barrier, BentPath, Path, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order
 from deepbridge.algorithms import SGD, as_deep
 from deepbridge.counting import Walk
-from deepbridge.data import Dataset
+from deepbridge.data import Dataset, limited
 from deepbridge.devices import Device
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import check_fit
@@ -21,6 +21,7 @@ from deepbridge.solutions import Latents, Solution, check_same
 from deepbridge.training import fit
 
 POINTS = 51
+MOST = 10**6  # points of a path, orders of a barrier
 
 
 def hamming(a: Solution, b: Solution) -> float:
@@ -66,7 +67,7 @@ def barrier(
     """
     check_same(start, end)
     dataset = check_fit(start.network, data)
-    streams = generator(seed, "barrier").spawn(positive_int("orders", orders))
+    streams = generator(seed, "barrier").spawn(limited("orders", orders, MOST))
     return Barrier.over([_path(start, end, dataset, points, stream, device) for stream in streams])
 
 
@@ -139,7 +140,7 @@ def _path(
 ) -> Path:
     flipped = random_order(rng, np.flatnonzero(start.flat != end.flat))
     length = len(flipped)
-    n_points = length + 1 if points is None else positive_int("points", points, minimum=2)
+    n_points = length + 1 if points is None else limited("points", points, MOST, minimum=2)
     steps = np.linspace(0, length, n_points).round().astype(np.int64)
     walk = Walk(start.flat, flipped, steps, _ties_along(start, end, n_points))
     return Path(error_counts(start.network, data, walk, device), data.n_patterns, flipped, steps)

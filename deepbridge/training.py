@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from deepbridge.solutions import Latents, Solution, checked_layers
 from deepbridge.stamp import stamp
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+LARGEST_NETWORK = 10**9  # weights of all runs and replicas
+LONGEST_HISTORY = 10**8  # epochs of all runs and replicas
 
 
 def fit(
@@ -79,17 +82,18 @@ def fit_many(
     for the same seeds, device, dtype, number of threads and torch; runs in one batch differ from single ones by
     rounding only. A run that has not reached zero error is returned all the same.
     Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, and on a
-    checkpoint of another run, StoreError on a damaged checkpoint and where none can be written; if that happens later,
-    it warns and goes on.
+    checkpoint of another run, and beyond 10^9 weights or 10^8 epochs of all runs and replicas together, StoreError on a
+    damaged checkpoint and where none can be written; if that happens later, it warns and goes on.
     """
     dataset = check_fit(network, data)
     deep = as_deep(algorithm)
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise InvalidInputError(f"dtype={shown(dtype)} is not one of {', '.join(DTYPES)}")
-    if not isinstance(seeds, Iterable) or not (seeds := list(seeds)):
-        raise InvalidInputError(f"seeds={shown(seeds)} is empty or not a list; give one seed per run")
+    if not isinstance(progress, bool):
+        raise InvalidInputError(f"progress={shown(progress)} is not true or false")
     positive("checkpoint_seconds", checkpoint_seconds, zero=True)
     n_replicas = deep.replicas if isinstance(deep, RSGD) else 1
+    seeds = _checked_seeds(seeds, _most_runs(network, deep, n_replicas))
     streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
     place = as_device(device)
     begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float64)
@@ -231,6 +235,26 @@ class _Runs:
     def _orders(self) -> NDArray[np.int64]:
         """(R, P) orders of the patterns in the next epoch."""
         return np.stack([rng.permutation(self.data.n_patterns) for rng in self._streams])
+
+
+def _most_runs(network: Network, algorithm: Algorithm, replicas: int) -> int:
+    """How many runs at once memory is asked for; raises InvalidInputError if it is none."""
+    most = min(
+        LARGEST_NETWORK // (network.n_weights * replicas), LONGEST_HISTORY // max(1, algorithm.epochs * replicas)
+    )
+    if most < 1:
+        raise InvalidInputError(
+            f"{network.n_weights} weights and {algorithm.epochs} epochs, times {replicas} replicas, are more than"
+            f" {LARGEST_NETWORK:.0e} weights or {LONGEST_HISTORY:.0e} epochs; take less"
+        )
+    return most
+
+
+def _checked_seeds(seeds: Sequence[Seed], most: int) -> list[Seed]:
+    """A list of the seeds; raises InvalidInputError unless there are 1 to `most`."""
+    if isinstance(seeds, Iterable) and 1 <= len(listed := list(islice(seeds, most + 1))) <= most:
+        return listed
+    raise InvalidInputError(f"seeds={shown(seeds)} is not a list of 1 to {most}; give one seed per run")
 
 
 def _stacked(

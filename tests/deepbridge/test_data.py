@@ -5,8 +5,10 @@ import os
 import pickle
 import re
 import struct
+import sys
 import tarfile
 import threading
+import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -288,11 +290,17 @@ def test_real_inputs_are_rounded_to_a_grid():
 def test_bad_data_are_refused():
     with pytest.raises(InvalidInputError, match=r"labels \[2\] are not among those of 2 classes, -1 and 1"):
         db.Dataset(np.ones((2, 3), np.int16), np.array([1, 2]), 2)
-    for wrong in ([[1], [1, 2]], [None, 1], torch.ones(2, requires_grad=True)):
+    for wrong in ([[1], [1, 2]], [None, 1], torch.ones(2).to_sparse(), 10**400, [10**400, 1]):
         with pytest.raises(InvalidInputError, match="labels are not a rectangular array of numbers"):
             db.Dataset(np.ones((2, 3), np.int16), wrong, 2)
         with pytest.raises(InvalidInputError, match="are not a rectangular array of numbers"):
             db.Dataset.from_real(np.ones((2, 3)), wrong, 2)
+    for tensor in (torch.ones(2, requires_grad=True), torch.ones(2, dtype=torch.bfloat16)):
+        assert db.Dataset(np.ones((2, 3), np.int16), tensor, 2).labels.tolist() == [1, 1]
+        assert db.Dataset.from_real(tensor[:, None], [1, 1], 2).inputs.tolist() == [[2048], [2048]]
+    for labels, n_classes in (([0.5, 1], 3), ([np.nan, 1], 3), ([3, 1], 3), ([-1, 1], 3), ([0, 1], 2)):
+        with pytest.raises(InvalidInputError, match="are not among those"):
+            db.Dataset(np.ones((2, 3), np.int16), np.array(labels), n_classes)
     with pytest.raises(InvalidInputError, match="inputs are not a rectangular array of numbers"):
         db.Dataset.from_real([[1], [1, 2]], [1, 1], 2)
     with pytest.raises(InvalidInputError, match="labels of shape"):
@@ -355,3 +363,27 @@ def test_a_rare_bright_pixel_comes_to_lie_at_the_end_of_the_grid():
     table = data_module._steps(images)[0]
     assert table[255] == 32767
     assert np.all(np.diff(table.astype(int)) >= 0)
+
+
+def test_many_classes_cost_no_memory():
+    """Ten million of them would be an array of 80 MB."""
+    tracemalloc.start()
+    data = db.Dataset(np.ones((2, 3), np.int16), np.array([0, 10**8 - 1]), 10**8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert data.classes.tolist() == [0, 10**8 - 1]
+    assert peak < 10**6
+
+
+def test_digits_without_scikit_learn_are_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(DataError, match="scikit-learn's, which is not here") as caught:
+        db.load("digits")
+    assert "\n" not in str(caught.value)
+
+
+def test_sizes_may_be_an_array():
+    assert db.BinaryMLP(5, np.array([4, 3])) == db.BinaryMLP(5, (4, 3))
+    for bad in (np.array([1.0, 2.0]), np.array(3), np.ones((1, 1), int), np.array(["a"])):
+        with pytest.raises(InvalidInputError, match="hidden"):
+            db.BinaryMLP(5, bad)

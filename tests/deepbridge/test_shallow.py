@@ -109,3 +109,13 @@ def test_algorithms_of_both_packages_are_taken_and_no_subclass_is(name):
                 call()
     with pytest.raises(InvalidInputError, match=rf"algorithm is a deepbridge\.algorithms\.{name}"):
         bl.fit(bl.Perceptron(7), patterns, deep, 0)
+
+
+def test_a_solution_of_the_other_package_is_told_from_ones_own():
+    shallow = bl.Solution(bl.Perceptron(3), np.ones(3, np.int8))
+    deep = db.Solution.from_shallow(shallow)
+    with pytest.raises(InvalidInputError, match=r"binland\.Solution given where a deepbridge Solution is needed"):
+        db.hamming(deep, shallow)
+    for bad in (None, deep, "x"):
+        with pytest.raises(InvalidInputError, match="given where a binland Solution is needed"):
+            db.Solution.from_shallow(bad)

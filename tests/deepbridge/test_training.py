@@ -545,13 +545,17 @@ def test_latents_have_the_signs_of_the_weights():
         ([[[-0.5, 0.5]], [[0.5]]], "signs of the latents of layer 0"),
         ([[[1e300, 0.5]], [[0.5]]], "latents of layer 0 are not all finite numbers"),
         ([[[np.nan, 0.5]], [[0.5]]], "latents of layer 0 are not all finite numbers"),
-        (torch.ones(2, requires_grad=True), "latents are not a list of arrays"),
+        (torch.ones(2, requires_grad=True), "latents have the shapes"),
+        ({"0.weight": [[1, 1]], "1.weight": [[1]]}, "latents are a dict; give its arrays in the order of the layers"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             db.Solution(network, [[[1, 1]], [[1]]], latents)
     with pytest.raises(InvalidInputError, match="ties"):
         db.Solution(network, [[[1, 1]], [[1]]], None, np.ones((1, 3)))
     assert db.Solution(network, [[[1, 1]], [[1]]], [[[0.0, -0.0]], [[1]]]).latents is not None
+    for kind in ({"requires_grad": True}, {"dtype": torch.bfloat16}):
+        tensors = [torch.tensor([[1.0, -1.0]], **kind), torch.tensor([[1.0]], **kind)]
+        assert db.Solution(network, tensors, tensors).flat.tolist() == [1, -1, 1]
 
 
 def test_sizes_of_numpy_are_the_same_network():
