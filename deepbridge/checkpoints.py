@@ -77,12 +77,12 @@ class Checkpoint:
         changed = [_change(key, identity, self._identity) for key in {**identity, **self._identity}]
         if any(changed):
             others = ", ".join(filter(None, changed))
-            line = f"{self._path}: is the checkpoint of another training (other {others}); give another file"
+            line = f"{self._name}: is the checkpoint of another training (other {others}); give another file"
             raise InvalidInputError(one_line(line))
         return state
 
     def _refused(self, reason: str) -> StoreError:
-        return StoreError(one_line(f"{self._path}: {reason}"))
+        return StoreError(one_line(f"{self._name}: {reason}"))
 
     def keep(self, state: Callable[[], dict[str, Any]], now: bool = False) -> None:
         """Write the state, if the last time is long ago or it is to be now; where that fails, warn and go on."""
@@ -98,11 +98,16 @@ class Checkpoint:
                 os.fsync(file.fileno())
             os.replace(self._part, self._path)
         except OSError as error:
-            line = one_line(f"{self._path}: not written ({_reason(error)}); the training goes on without")
+            line = one_line(f"{self._name}: not written ({_reason(error)}); the training goes on without")
             warnings.warn(line, stacklevel=3)
             with suppress(OSError):
                 self._part.unlink()
         self._written = time.monotonic()
+
+    @property
+    def _name(self) -> str:
+        """What messages call the file."""
+        return one_line(str(self._path), 300)
 
     @property
     def _part(self) -> Path:

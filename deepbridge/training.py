@@ -37,6 +37,7 @@ from deepbridge.stamp import stamp
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LARGEST_NETWORK = 10**9  # weights of all runs and replicas
 LONGEST_HISTORY = 10**8  # epochs of all runs and replicas
+MOST_RUNS = 10_000
 
 
 def fit(
@@ -76,14 +77,16 @@ def fit_many(
 
     Binary cross-entropy for two classes, categorical for more, mean over the mini-batch; pre-activations are
     w . x / sqrt(fan-in) in every layer. start: latents to begin with, clipped, for every run and replica, instead of
-    random ones. device: "cpu", "cuda", "cuda:1", ...; dtype: "float32" or "float64", of everything but the weights'
-    signs. checkpoint: file that is written every so many seconds and from which the same call goes on; it stays at the
-    end, when the same call gives the result at once. progress: show a bar, if this is a terminal. Numbers are the same
-    for the same seeds, device, dtype, number of threads and torch; runs in one batch differ from single ones by
-    rounding only. A run that has not reached zero error is returned all the same.
+    random ones. device: "cpu", "cuda", "cuda:1", ..., or a torch.device; dtype: "float32" or "float64", of everything
+    but the weights' signs. checkpoint: file that is written every so many seconds and from which the same call goes on;
+    it stays at the end, when the same call gives the result at once. progress: show a bar, if this is a terminal.
+    Numbers are the same for the same seeds, device (a CPU, or a GPU of the same model, whichever it is of several),
+    dtype, number of threads of a CPU and torch: with any other one a checkpoint is refused. Runs in one batch differ
+    from single ones by rounding only. A run that has not reached zero error is returned all the same.
     Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, and on a
-    checkpoint of another run, and beyond 10^9 weights or 10^8 epochs of all runs and replicas together, StoreError on a
-    damaged checkpoint and where none can be written; if that happens later, it warns and goes on.
+    checkpoint of another run, and beyond 10^9 weights, 10^8 epochs or 10 000 networks, of all runs and replicas
+    together, StoreError on a damaged checkpoint and where none can be written; if that happens later, it warns and goes
+    on.
     """
     dataset = check_fit(network, data)
     deep = as_deep(algorithm)
@@ -238,21 +241,24 @@ class _Runs:
 
 
 def _most_runs(network: Network, algorithm: Algorithm, replicas: int) -> int:
-    """How many runs at once memory is asked for; raises InvalidInputError if it is none."""
-    most = min(
-        LARGEST_NETWORK // (network.n_weights * replicas), LONGEST_HISTORY // max(1, algorithm.epochs * replicas)
-    )
+    """How many runs fit into memory at once; raises InvalidInputError if none does."""
+    most = min(LARGEST_NETWORK // network.n_weights, LONGEST_HISTORY // max(1, algorithm.epochs), MOST_RUNS) // replicas
     if most < 1:
         raise InvalidInputError(
-            f"{network.n_weights} weights and {algorithm.epochs} epochs, times {replicas} replicas, are more than"
-            f" {LARGEST_NETWORK:.0e} weights or {LONGEST_HISTORY:.0e} epochs; take less"
+            f"{network.n_weights} weights, {algorithm.epochs} epochs, {replicas} replicas do not fit into memory:"
+            f" 10^9 weights, 10^8 epochs and {MOST_RUNS} replicas, all together; take less"
         )
     return most
 
 
 def _checked_seeds(seeds: Sequence[Seed], most: int) -> list[Seed]:
     """A list of the seeds; raises InvalidInputError unless there are 1 to `most`."""
-    if isinstance(seeds, Iterable) and 1 <= len(listed := list(islice(seeds, most + 1))) <= most:
+    text = isinstance(seeds, (str, bytes, bytearray))
+    try:
+        listed = [] if text else list(islice(seeds, most + 1))
+    except TypeError:  # also of arrays without axes, which call themselves iterable
+        listed = []
+    if 1 <= len(listed) <= most:
         return listed
     raise InvalidInputError(f"seeds={shown(seeds)} is not a list of 1 to {most}; give one seed per run")
 
