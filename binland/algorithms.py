@@ -113,9 +113,16 @@ Algorithm = SGD | RSGD | ADV
 
 
 def check_algorithm(algorithm: Algorithm) -> None:
-    """Raise InvalidInputError unless it is an algorithm."""
-    if not isinstance(algorithm, SGD):
-        raise InvalidInputError(f"algorithm={algorithm!r} is not an SGD, RSGD or ADV")
+    """Raise InvalidInputError unless it is exactly one of the three: what a subclass changes would not be trained."""
+    kind = type(algorithm)
+    if kind in (SGD, RSGD, ADV):
+        return
+    if isinstance(algorithm, SGD):
+        raise InvalidInputError(
+            f"algorithm is a {kind.__module__}.{kind.__qualname__}; what a subclass adds to binland's SGD, RSGD and ADV"
+            " would not be trained: give one of these three (own algorithms are not supported yet)"
+        )
+    raise InvalidInputError(f"algorithm={shown(algorithm)} is not an SGD, RSGD or ADV")
 
 
 def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:

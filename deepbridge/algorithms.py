@@ -12,7 +12,7 @@ from typing import Literal
 from binland import algorithms as shallow
 from binland.algorithms import positive
 from binland.checks import positive_int
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 
 Optimizer = Literal["sgd", "adam"]
 Steps = tuple[tuple[int, float], ...]
@@ -94,19 +94,20 @@ Algorithm = SGD | RSGD | ADV
 
 
 def as_deep(algorithm: shallow.Algorithm) -> Algorithm:
-    """The algorithm of this package with the same settings; raises InvalidInputError on anything else."""
-    shallow.check_algorithm(algorithm)
-    if isinstance(algorithm, SGD):
+    """The algorithm of this package with the same settings; raises InvalidInputError on others, subclasses too."""
+    kinds: dict[type[shallow.SGD], type[SGD]] = {shallow.SGD: SGD, shallow.RSGD: RSGD, shallow.ADV: ADV}
+    kind = type(algorithm)
+    if isinstance(algorithm, (SGD, RSGD, ADV)) and kind in kinds.values():
         return algorithm
-    kinds: list[type[SGD]] = [RSGD, ADV, SGD]
-    kind = next(kind for kind in kinds if isinstance(algorithm, getattr(shallow, kind.__name__)))
-    return kind(**vars(algorithm))
+    if kind not in kinds:
+        shallow.check_algorithm(algorithm)
+    return kinds[kind](**vars(algorithm))
 
 
 def check_optimizer(name: str, value: object) -> None:
     """Raise InvalidInputError unless it is the name of an optimiser."""
-    if value not in ("sgd", "adam"):
-        raise InvalidInputError(f'{name}={value!r} is not "sgd" or "adam"')
+    if not isinstance(value, str) or value not in ("sgd", "adam"):
+        raise InvalidInputError(f'{name}={shown(value)} is not "sgd" or "adam"')
 
 
 def check_deep(algorithm: SGD) -> None:
@@ -114,7 +115,7 @@ def check_deep(algorithm: SGD) -> None:
     check_optimizer("optimizer", algorithm.optimizer)
     positive_int("history_every", algorithm.history_every)
     steps = algorithm.learning_rate_steps
-    message = f"learning_rate_steps={steps!r} is not a list of pairs [epoch, factor] with increasing epochs"
+    message = f"learning_rate_steps={shown(steps)} is not a list of pairs [epoch, factor] with increasing epochs"
     if isinstance(steps, str) or not isinstance(steps, Sequence):
         raise InvalidInputError(message)
     checked: list[tuple[int, float]] = []

@@ -18,7 +18,7 @@ from torch.nn import functional
 from binland.bits import Signs
 from deepbridge.counting import Walk
 from deepbridge.data import Dataset
-from deepbridge.devices import as_device, full_precision
+from deepbridge.devices import Device, as_device, full_precision
 from deepbridge.networks import Conv, Layer, Network
 
 ARITHMETICS = ("float32", "bfloat16", "int8")
@@ -32,7 +32,7 @@ def error_counts(
     network: Network,
     data: Dataset,
     walk: Walk,
-    device: str,
+    device: Device,
     arithmetic: str | None = None,
     memory: int | None = None,
 ) -> NDArray[np.int64]:
@@ -41,7 +41,7 @@ def error_counts(
     arithmetic: of the products of +-1, one of ARITHMETICS; by default the fastest of the device. memory: bytes to use.
     """
     place = as_device(device)
-    products = arithmetic or fastest(device)
+    products = arithmetic or fastest(place)
     room = memory or (int(SHARE * torch.cuda.mem_get_info(place)[0]) if place.type == "cuda" else CPU_BYTES)
     patterns = max(1, min(data.n_patterns, PATTERNS, room // _bytes_per_pattern(network)))
     points = max(1, min(len(walk.ends), int(room // (_bytes_per_pattern(network) * patterns + 8 * network.n_weights))))
@@ -149,13 +149,12 @@ def _int8_product(x: Tensor, weights: Tensor) -> Tensor:
 
 @cache
 @full_precision()
-def fastest(device: str) -> str:
+def fastest(device: torch.device) -> str:
     """The arithmetic whose product of 2048 x 2048 signs takes least time on a device, of those that are exact there."""
-    place = as_device(device)
     drawn = torch.Generator().manual_seed(0)
     x, w = (_signs(torch.randint(2, (1, 2048, 2047), generator=drawn) > 0) for _ in range(2))
     truth = torch.tensor(x[0, :64].numpy().astype(np.int64) @ w[0].numpy().astype(np.int64).T)
-    x, w = x.to(place), w.to(place)
+    x, w = x.to(device), w.to(device)
     times = {}
     for name in ARITHMETICS:
         try:

@@ -3,66 +3,93 @@
 import hashlib
 import io
 import json
+import math
 import os
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 
-from binland.errors import InvalidInputError, StoreError
+from binland.errors import InvalidInputError, StoreError, one_line, shown
 
 MAGIC = b"deepbridge checkpoint 1\n"
 _HEAD = len(MAGIC) + 32  # then the SHA-256 of the rest
+_SHORT = ("device", "dtype", "threads")  # of an identity: what a message can show
+Kind = TypeVar("Kind")
+_ADVICE = "remove it to begin anew, or give another file"
 
 
 class Checkpoint:
     """The file of one training, or none. identity: what the training is; a file of another one is refused."""
 
     def __init__(self, path: str | Path | None, seconds: float, identity: dict[str, str]):
-        if path is not None and not isinstance(path, (str, os.PathLike)):
-            raise InvalidInputError(f"checkpoint={path!r} is not the path of a file")
-        self._path = None if path is None else Path(path)
+        name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
+        if name is not None and not isinstance(name, str):
+            raise InvalidInputError(f"checkpoint={shown(path)} is not the path of a file")
+        self._path = None if name is None else Path(name)
         self._seconds = seconds
-        self._identity = json.dumps(identity)
+        self._identity = identity
         self._written = time.monotonic()
 
-    def load(self) -> dict[str, Any] | None:
-        """What was kept last, if anything.
+    def restore(self, into: Callable[[dict[str, Any]], None], device: torch.device) -> None:
+        """Hand over what was kept last, if anything, its tensors on a device.
 
+        into: checks it first; its KeyError, TypeError or ValueError says that it is not what was kept.
         Raises StoreError on a damaged file, and now where none could be written, InvalidInputError on a foreign one.
         """
+        octets = self._octets()
+        if octets is None:
+            return
+        if octets[:_HEAD] != MAGIC + hashlib.sha256(octets[_HEAD:]).digest():
+            raise self._refused(f"is not a whole checkpoint; {_ADVICE}")
+        state = self._state(octets[_HEAD:], device)
+        try:
+            into(state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._refused(f"does not hold what a checkpoint of this training does ({error}); {_ADVICE}") from None
+
+    def _octets(self) -> bytes | None:
+        """What is in the file, if there is one; raises StoreError where none can be read or written."""
         if self._path is None:
             return None
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._part.touch()
             self._part.unlink()
-            octets = self._path.read_bytes() if self._path.exists() else None
+            if self._path.exists() and not self._path.is_file():
+                raise ValueError("is not a file")  # a pipe would be waited for
+            return self._path.read_bytes() if self._path.exists() else None
         except (OSError, ValueError) as error:
-            raise StoreError(f"{self._path}: {_reason(error)}; give another file for the checkpoint") from None
-        if octets is None:
-            return None
-        if octets[:_HEAD] != MAGIC + hashlib.sha256(octets[_HEAD:]).digest():
-            raise StoreError(f"{self._path}: is not a whole checkpoint; remove it to begin anew, or give another file")
-        kept = torch.load(io.BytesIO(octets[_HEAD:]), weights_only=True)
-        if kept["identity"] != self._identity:
-            old, new = json.loads(kept["identity"]), json.loads(self._identity)
-            changed = [key for key in old | new if old.get(key) != new.get(key)]
-            raise InvalidInputError(
-                f"{self._path}: is the checkpoint of another training (other {', '.join(changed)}); give another file"
-            )
-        return dict(kept["state"])
+            raise self._refused(f"{_reason(error)}; give another file for the checkpoint") from None
+
+    def _state(self, octets: bytes, device: torch.device) -> dict[str, Any]:
+        """What a training kept; raises InvalidInputError if it was another one."""
+        try:
+            kept = torch.load(io.BytesIO(octets), map_location=device, weights_only=True)
+            identity, state = dict(json.loads(kept["identity"])), dict(kept["state"])
+        except Exception:  # a pickle may fail in any way
+            raise self._refused(f"does not hold a checkpoint, though its checksum is right; {_ADVICE}") from None
+        changed = [_change(key, identity, self._identity) for key in {**identity, **self._identity}]
+        if any(changed):
+            others = ", ".join(filter(None, changed))
+            line = f"{self._name}: is the checkpoint of another training (other {others}); give another file"
+            raise InvalidInputError(one_line(line))
+        return state
+
+    def _refused(self, reason: str) -> StoreError:
+        return StoreError(one_line(f"{self._name}: {reason}"))
 
     def keep(self, state: Callable[[], dict[str, Any]], now: bool = False) -> None:
         """Write the state, if the last time is long ago or it is to be now; where that fails, warn and go on."""
         if self._path is None or not (now or time.monotonic() - self._written >= self._seconds):
             return
         buffer = io.BytesIO()
-        torch.save({"identity": self._identity, "state": state()}, buffer)
+        torch.save({"identity": json.dumps(self._identity), "state": state()}, buffer)
         octets = buffer.getvalue()
         try:
             with self._part.open("wb") as file:
@@ -71,10 +98,16 @@ class Checkpoint:
                 os.fsync(file.fileno())
             os.replace(self._part, self._path)
         except OSError as error:
-            warnings.warn(f"{self._path}: not written ({_reason(error)}); the training goes on without", stacklevel=3)
+            line = one_line(f"{self._name}: not written ({_reason(error)}); the training goes on without")
+            warnings.warn(line, stacklevel=3)
             with suppress(OSError):
                 self._part.unlink()
         self._written = time.monotonic()
+
+    @property
+    def _name(self) -> str:
+        """What messages call the file."""
+        return one_line(str(self._path), 300)
 
     @property
     def _part(self) -> Path:
@@ -85,3 +118,32 @@ class Checkpoint:
 
 def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _change(key: str, old: dict[str, Any], new: dict[str, str]) -> str:
+    """How a message says that a part of the identity is another one; empty if it is the same."""
+    if old.get(key) == new.get(key):
+        return ""
+    return f"{key}: {shown(old.get(key))} there, {shown(new.get(key))} here" if key in _SHORT else shown(key)[1:-1]
+
+
+def part(content: dict[str, Any], name: str, kind: type[Kind]) -> Kind:
+    """What is kept under a name, if it is of a type; else raises KeyError or ValueError."""
+    if type(content[name]) is not kind:
+        raise ValueError(f"{name} is a {type(content[name]).__name__}")
+    return content[name]
+
+
+def checked(name: str, found: Any, like: Tensor, low: float = -math.inf, unknown: bool = False) -> Tensor:
+    """A tensor from a file, if it has the shape and type of another one and finite entries; else raises ValueError.
+
+    low: the least that an entry may be. unknown: NaN is allowed.
+    """
+    if type(found) is not Tensor or found.layout != torch.strided:
+        raise ValueError(f"{name} is no array")
+    if found.shape != like.shape or found.dtype != like.dtype or found.device != like.device:
+        raise ValueError(f"{name} is of shape {tuple(found.shape)} and type {found.dtype}")
+    right = found.isfinite() & (found >= low)
+    if not (right | found.isnan() if unknown else right).all():
+        raise ValueError(f"{name} has entries out of range")
+    return found.detach()

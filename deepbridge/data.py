@@ -4,6 +4,7 @@ A pre-activation of the first layer is a sum of inputs with signs. On a grid it 
 the terms, so that errors are exact and every way to evaluate a network gives the same predictions.
 """
 
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from binland.algorithms import positive
 from binland.checks import positive_int
 from binland.data import Patterns, random_signs
-from binland.errors import InvalidInputError
+from binland.errors import DataError, InvalidInputError, shown
 from binland.rng import Seed, generator
 from deepbridge.files import Raw, read_cifar10, read_idx
 
@@ -45,7 +46,7 @@ class Dataset:
     def __post_init__(self) -> None:
         inputs, labels = as_array("inputs", self.inputs), as_array("labels", self.labels)
         object.__setattr__(self, "scale", positive("scale", self.scale))
-        positive_int("n_classes", self.n_classes, minimum=2)
+        object.__setattr__(self, "n_classes", positive_int("n_classes", self.n_classes, minimum=2))
         if inputs.ndim not in (2, 4) or inputs.size == 0 or labels.shape != inputs.shape[:1]:
             raise InvalidInputError(
                 f"inputs of shape {inputs.shape} and labels of shape {labels.shape} are not (P, N) or (P, C, height,"
@@ -53,11 +54,7 @@ class Dataset:
             )
         if inputs.dtype.kind not in "iu" or (inputs.dtype != np.int16 and np.any(inputs != inputs.astype(np.int16))):
             raise InvalidInputError(f"inputs of type {inputs.dtype} are not 16-bit integers; see Dataset.from_real")
-        allowed = (-1, 1) if self.n_classes == 2 else range(self.n_classes)
-        if not np.isin(labels, allowed).all():
-            found = np.unique(labels[~np.isin(labels, allowed)])[:5].tolist()
-            wanted = "-1 and 1" if self.n_classes == 2 else f"0 to {self.n_classes - 1}"
-            raise InvalidInputError(f"labels {found} are not among those of {self.n_classes} classes, {wanted}")
+        _check_labels(labels, self.n_classes)
         object.__setattr__(self, "largest_sum", _largest_sum(inputs))
         if self.largest_sum > _LARGEST_SUM:
             raise InvalidInputError(f"the inputs of a pattern add up to {self.largest_sum}; at most {_LARGEST_SUM}")
@@ -72,14 +69,17 @@ class Dataset:
 
         Raises InvalidInputError on inputs of size 16 or more, and as `Dataset` does.
         """
-        steps = np.rint(as_array("inputs", inputs).astype(np.float64) * GRID)
+        with np.errstate(over="ignore"):  # infinite is too large, which is said below
+            steps = np.rint(as_array("inputs", inputs).astype(np.float64) * GRID)
         if not np.all(np.abs(steps) <= np.iinfo(np.int16).max):
             raise InvalidInputError("inputs are not finite and below 16 in size; give them zero mean and unit variance")
         return cls(steps.astype(np.int16), as_array("labels", labels), n_classes, 1 / GRID)
 
     @classmethod
     def from_patterns(cls, patterns: Patterns) -> "Dataset":
-        """Patterns of -1 and +1 as they are."""
+        """Patterns of -1 and +1 as they are. Raises InvalidInputError on anything else."""
+        if not isinstance(patterns, Patterns):
+            raise InvalidInputError(f"{named(patterns)} given where binland's Patterns are needed")
         return cls(patterns.inputs.astype(np.int16), patterns.labels.astype(np.int64), 2)
 
     @property
@@ -116,14 +116,49 @@ def random_classes(data: Dataset, rng: np.random.Generator) -> NDArray[np.int64]
 
 
 def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
-    """An array of numbers; raises InvalidInputError if it is none."""
+    """An array of numbers, also of a tensor with a gradient, on a GPU or of bfloat16.
+
+    Raises InvalidInputError if it is none.
+    """
+    torch: Any = sys.modules.get("torch")  # without it there are no tensors
     try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor with a gradient
+        if torch is not None and isinstance(values, torch.Tensor):
+            tensor = values.detach().cpu()
+            array = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+        else:
+            array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         array = np.empty(0, object)
     if array.dtype.kind not in "biuf":
         raise InvalidInputError(f"{name} are not a rectangular array of numbers")
     return array
+
+
+def limited(name: str, value: object, largest: int, minimum: int = 1) -> int:
+    """`value` as an int from `minimum` to what memory and patience allow; raises InvalidInputError otherwise."""
+    count = positive_int(name, value, minimum)
+    if count > largest:
+        raise InvalidInputError(f"{name}={count} is more than {largest}; take less")
+    return count
+
+
+def named(value: object) -> str:
+    """The type of a value as a message names it, with the package that it is from."""
+    kind = type(value)
+    package = kind.__module__.split(".")[0]
+    return shown(kind.__name__ if package == "builtins" else f"{package}.{kind.__name__}")[1:-1]
+
+
+def _check_labels(labels: NDArray[Any], n_classes: int) -> None:
+    """Raise InvalidInputError unless all are -1 or +1, of two classes, or whole numbers from 0 to n_classes - 1."""
+    if n_classes == 2:
+        right, allowed = (labels == -1) | (labels == 1), "-1 and 1"
+    else:
+        right, allowed = (labels >= 0) & (labels < n_classes), f"0 to {n_classes - 1}"
+        right &= labels == np.trunc(labels)
+    if not right.all():
+        wrong = shown(np.unique(labels[~right])[:5].tolist())
+        raise InvalidInputError(f"labels {wrong} are not among those of {n_classes} classes, {allowed}")
 
 
 def _largest_sum(inputs: NDArray[Any]) -> int:
@@ -138,7 +173,7 @@ def as_dataset(data: "Dataset | Patterns") -> Dataset:
         return data
     if isinstance(data, Patterns):
         return Dataset.from_patterns(data)
-    raise InvalidInputError(f"{type(data).__name__} given where a Dataset or Patterns are needed: see deepbridge.load")
+    raise InvalidInputError(f"{named(data)} given where a Dataset or Patterns are needed: see deepbridge.load")
 
 
 def load(
@@ -159,12 +194,15 @@ def load(
     images each. Inputs (P, C, height, width) have zero mean and unit variance over the train images that are used,
     channel by channel; test images are transformed alike. No augmentation.
     Raises InvalidInputError on unknown names and counts that the files do not have, DataError on missing or damaged
-    files.
+    files, and where scikit-learn is missing.
     """
-    train, test = _raw(name, folder, batches)
-    if task not in ("classes", "parity") or (task == "parity" and name not in WITH_PARITY):
-        raise InvalidInputError(f'task={task!r} of {name} is not "classes", or "parity" for mnist and digits')
+    if not isinstance(name, str) or name not in SHAPES:
+        raise InvalidInputError(f"name={shown(name)} is not one of {', '.join(SHAPES)}")
+    tasks = ("classes", "parity") if name in WITH_PARITY else ("classes",)
+    if not isinstance(task, str) or task not in tasks:
+        raise InvalidInputError(f'task={shown(task)} of {name} is not "classes", or "parity" for mnist and digits')
     train_rng, test_rng = generator(seed, "subset").spawn(2)
+    train, test = _raw(name, folder, batches)
     train = _subset(train, per_class, "per_class", train_rng)
     test = _subset(test, test_per_class, "test_per_class", test_rng)
     steps = _steps(train[0])
@@ -195,13 +233,13 @@ def _raw(name: str, folder: str | Path | None, batches: tuple[int, ...]) -> tupl
         return read_idx(name, folder)
     if name == "cifar10":
         return read_cifar10(folder, batches)
-    if name == "digits":
+    try:
         from sklearn.datasets import load_digits
-
-        images, classes = load_digits(return_X_y=True)
-        images, classes = images.astype(np.uint8).reshape(-1, 1, 8, 8), classes.astype(np.int64)
-        return (images[:DIGITS_TRAINED], classes[:DIGITS_TRAINED]), (images[DIGITS_TRAINED:], classes[DIGITS_TRAINED:])
-    raise InvalidInputError(f"name={name!r} is not one of {', '.join(SHAPES)}")
+    except ImportError:
+        raise DataError("digits are scikit-learn's, which is not here: pip install scikit-learn") from None
+    images, classes = load_digits(return_X_y=True)
+    images, classes = images.astype(np.uint8).reshape(-1, 1, 8, 8), classes.astype(np.int64)
+    return (images[:DIGITS_TRAINED], classes[:DIGITS_TRAINED]), (images[DIGITS_TRAINED:], classes[DIGITS_TRAINED:])
 
 
 def _subset(raw: Raw, per_class: int | None, argument: str, rng: np.random.Generator) -> Raw:

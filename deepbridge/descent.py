@@ -14,9 +14,12 @@ from torch.nn import functional
 
 from deepbridge.algorithms import ADV, RSGD, Algorithm
 from deepbridge.binary import signs_into, straight_through
+from deepbridge.checkpoints import checked, part
 from deepbridge.data import Dataset
 from deepbridge.narrow import narrowed
 from deepbridge.networks import Conv, Dense, Network
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names for what Adam knows of a layer
 
 
 class Descent:
@@ -126,16 +129,24 @@ class Descent:
         return x.reshape(size, networks, -1).transpose(0, 1)
 
     def state(self) -> dict[str, Any]:
-        """Latents and moments."""
-        return {"latents": self.latents, "adam": None if self._adam is None else self._adam.state_dict()}
+        """Latents, and per layer number of steps and moments of Adam."""
+        adam = self._adam and [[self._adam.state[layer][name] for name in MOMENTS] for layer in self.latents]
+        return {"latents": self.latents, "adam": adam}
 
     def restore(self, state: dict[str, Any], epoch: int, pretrained: int) -> None:
-        """Undo `state`; epoch: the next one."""
-        for layer, kept in zip(self.latents, state["latents"], strict=True):
-            layer.copy_(kept)
+        """Undo `state`; epoch: the next one. Raises KeyError, TypeError or ValueError on anything else."""
+        for layer, kept in zip(self.latents, part(state, "latents", list), strict=True):
+            layer.copy_(checked("latents", kept, layer))
         self.begin_epoch(max(epoch - 1, 0), pretrained)
-        if self._adam is not None and state["adam"] is not None:
-            self._adam.load_state_dict(state["adam"])
+        if epoch == 0 or self._adam is None:
+            part(state, "adam", type(None))
+            return
+        for layer, (steps, first, second) in zip(self.latents, part(state, "adam", list), strict=True):
+            count = checked("steps of Adam", steps, torch.zeros((), device=layer.device), low=1)
+            moments = checked("moments", first, layer), checked("moments", second, layer, low=0)
+            # Fused Adam reads memory as it lies: moments must lie as the latents do.
+            copies = (torch.empty_like(layer).copy_(moment) for moment in moments)
+            self._adam.state[layer] = dict(zip(MOMENTS, (count.clone(), *copies), strict=True))
 
 
 class _Buffers(NamedTuple):

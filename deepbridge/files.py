@@ -1,19 +1,22 @@
-"""Original files of MNIST, Fashion-MNIST and CIFAR-10: found in a folder or fetched, checked, read."""
+"""Original files of MNIST, Fashion-MNIST and CIFAR-10: found in a folder or fetched, read once, checked, parsed."""
 
+import codecs
 import gzip
 import hashlib
+import io
 import os
 import pickle
 import struct
 import sys
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.errors import DataError, InvalidInputError
+from binland.errors import DataError, InvalidInputError, one_line, shown
 
 VARIABLE = "BINLAND_DATA"
 Raw = tuple[NDArray[np.uint8], NDArray[np.int64]]  # images (P, C, height, width), classes (P,)
@@ -64,7 +67,7 @@ def read_idx(name: str, folder: str | Path | None) -> tuple[Raw, Raw]:
         _File(Path(name) / file, checksum, _IDX_SOURCES[name] + file)
         for file, checksum in zip(_IDX, _IDX_SUMS[name], strict=True)
     ]
-    arrays = [_parse_idx(path) for path in _located(wanted, folder)]
+    arrays = [_parse_idx(path, _original(path, file)) for path, file in _located(wanted, folder)]
     images, labels, test_images, test_labels = arrays
     return (images[:, None], labels.astype(np.int64)), (test_images[:, None], test_labels.astype(np.int64))
 
@@ -74,38 +77,45 @@ def read_cifar10(folder: str | Path | None, batches: tuple[int, ...]) -> tuple[R
     numbers = batches if isinstance(batches, Sequence) else ()
     known = all(type(k) is int and 1 <= k <= 5 for k in numbers)
     if not numbers or not known or len(set(numbers)) < len(numbers):
-        raise InvalidInputError(f"batches={batches!r} is not a list of different numbers from 1 to 5")
+        raise InvalidInputError(f"batches={shown(batches)} is not a list of different numbers from 1 to 5")
     names = [f"data_batch_{k}" for k in batches] + ["test_batch"]
     place = Path("cifar10") / _CIFAR_FOLDER
     wanted = [_File(place / name, _CIFAR_SUMS[name], *_CIFAR_ARCHIVE) for name in names]
-    *train, test = [_parse_cifar(path) for path in _located(wanted, folder)]
+    *train, test = [_parse_cifar(path, _original(path, file)) for path, file in _located(wanted, folder)]
     return (np.concatenate([images for images, _ in train]), np.concatenate([labels for _, labels in train])), test
 
 
-def _located(wanted: list[_File], folder: str | Path | None) -> list[Path]:
-    """Where each file is, its checksum verified."""
-    given = os.environ.get(VARIABLE) if folder is None else folder
-    if folder is not None and not (folder and isinstance(folder, (str, os.PathLike)) and Path(folder).is_dir()):
-        raise DataError(f"folder={folder!r} is not a folder; give the one that holds {wanted[0].place}")
+def _located(wanted: list[_File], folder: str | Path | None) -> list[tuple[Path, _File]]:
+    """Where each file is; nothing is known yet of what is in it."""
+    given = os.environ.get(VARIABLE) if folder is None else _checked_folder(folder, wanted[0])
     here = [Path(given) / file.place for file in wanted] if given else []
-    if here and all(path.is_file() for path in here):
-        for path, file in zip(here, wanted, strict=True):
-            _verify(path, file.checksum)
-        return here
-    return _fetched(wanted, given)
+    if not here or not all(path.is_file() for path in here):
+        here = _fetched(wanted, given)
+    return list(zip(here, wanted, strict=True))
 
 
-def _verify(path: Path, checksum: str) -> None:
+def _checked_folder(folder: str | Path, first: _File) -> str:
+    """The name of a folder that is there; raises DataError if it is not."""
+    name = os.fspath(folder) if isinstance(folder, (str, os.PathLike)) else ""
+    if not (name and isinstance(name, str) and Path(name).is_dir()):
+        raise DataError(f"folder={shown(folder)} is not a folder; give the one that holds {first.place}")
+    return name
+
+
+def _original(path: Path, file: _File) -> bytes:
+    """What is in a file, read once, so that what is parsed is what was checked; raises DataError on another one."""
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
+        octets = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); make it readable") from None
-    if found != checksum:
-        raise DataError(f"{path}: is not the original file (MD5 {found}, not {checksum}); replace or remove it")
+        raise DataError(one_line(f"{path}: cannot be read ({error.strerror}); make it readable")) from None
+    checksum = hashlib.md5(octets, usedforsecurity=False).hexdigest()
+    if checksum != file.checksum:
+        line = f"{path}: is not the original file (MD5 {checksum}, not {file.checksum}); replace or remove it"
+        raise DataError(one_line(line))
+    return octets
 
 
-def _fetched(wanted: list[_File], folder: str | Path | None) -> list[Path]:
+def _fetched(wanted: list[_File], folder: str | None) -> list[Path]:
     """Files from the net, kept in the user's cache, with a progress bar."""
     import pooch
 
@@ -120,7 +130,6 @@ def _fetched(wanted: list[_File], folder: str | Path | None) -> list[Path]:
                     processor=pooch.Untar(extract_dir="."),
                 )  # fmt: skip
                 path = next(Path(member) for member in members if Path(member).name == file.place.name)
-                _verify(path, file.checksum)
             else:
                 name = file.place.name
                 path = Path(pooch.retrieve(file.source, f"md5:{file.checksum}", name, cache, progressbar=bar))
@@ -128,30 +137,56 @@ def _fetched(wanted: list[_File], folder: str | Path | None) -> list[Path]:
     except (OSError, ValueError) as error:  # requests' errors are OSErrors, a wrong checksum is a ValueError
         looked = f"not all in {folder}" if folder is not None else f"{VARIABLE} is not set"
         files = ", ".join(str(file.place) for file in wanted)
-        raise DataError(
+        line = (
             f"{files}: {looked}, and {file.source} cannot be fetched ({_reason(error)}); put the original files"
             f" under one folder with these names and set {VARIABLE} (or the argument `folder`) to it"
-        ) from None
+        )
+        raise DataError(one_line(line)) from None
     return found
 
 
 def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text if len(text) <= 120 else text[:117] + '...'}"
+    return f"{type(error).__name__}: {one_line(str(error), 120)}"
 
 
-def _parse_idx(path: Path) -> NDArray[np.uint8]:
+def _parse_idx(path: Path, octets: bytes) -> NDArray[np.uint8]:
     """An IDX file of bytes: magic number 0, 0, 8, number of dimensions; lengths, big-endian; entries."""
-    octets = gzip.decompress(path.read_bytes())
-    zero, kind, n_dims = struct.unpack(">HBB", octets[:4])
-    if zero != 0 or kind != 8:
-        raise DataError(f"{path}: is not an IDX file of bytes")
-    shape = struct.unpack(f">{n_dims}I", octets[4 : 4 + 4 * n_dims])
-    return np.frombuffer(octets, np.uint8, offset=4 + 4 * n_dims).reshape(shape)
+    try:
+        plain = gzip.decompress(octets)
+        zero, kind, n_dims = struct.unpack(">HBB", plain[:4])
+        if zero != 0 or kind != 8:
+            raise ValueError("another type")
+        shape = struct.unpack(f">{n_dims}I", plain[4 : 4 + 4 * n_dims])
+        return np.frombuffer(plain, np.uint8, offset=4 + 4 * n_dims).reshape(shape)
+    except (OSError, EOFError, zlib.error, struct.error, ValueError):
+        raise DataError(one_line(f"{path}: is not an IDX file of bytes; replace or remove it")) from None
 
 
-def _parse_cifar(path: Path) -> Raw:
-    """One batch of the python version of CIFAR-10: a pickle, which is safe because its checksum is known."""
-    with path.open("rb") as file:
-        batch = pickle.load(file, encoding="bytes")
-    return np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32), np.asarray(batch[b"labels"], np.int64)
+class _Unpickler(pickle.Unpickler):
+    """Of dicts, lists, numbers, bytes and numpy arrays; a pickle that names anything else is refused, not run."""
+
+    _known = {  # noqa: RUF012
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        ("_codecs", "encode"): codecs.encode,
+        ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What a name in the pickle stands for."""
+        if (module, name) not in self._known:
+            raise pickle.UnpicklingError(f"{module}.{name} does not belong into images")
+        return self._known[module, name]
+
+
+def _parse_cifar(path: Path, octets: bytes) -> Raw:
+    """One batch of the python version of CIFAR-10: a pickle of rows (P, 3072) and their labels."""
+    try:
+        batch = _Unpickler(io.BytesIO(octets), encoding="bytes").load()
+        rows, labels = np.asarray(batch[b"data"], np.uint8), np.asarray(batch[b"labels"], np.int64)
+        if len(rows) != len(labels):
+            raise ValueError(f"{len(rows)} images, {len(labels)} labels")
+        return rows.reshape(-1, 3, 32, 32), labels
+    except Exception as error:  # a pickle may fail in any way
+        raise DataError(one_line(f"{path}: is not a batch of CIFAR-10 ({_reason(error)}); replace it")) from None

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.checks import positive_int
 from binland.data import Patterns
 from binland.flatness import LocalEnergy, checked_fractions, n_flips
 from binland.rng import Seed, generator
 from binland.walks import random_order
 from deepbridge.counting import Walk
-from deepbridge.data import Dataset
+from deepbridge.data import Dataset, limited
+from deepbridge.devices import Device
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import check_fit
 from deepbridge.solutions import Solution, check_solution
@@ -24,7 +24,7 @@ def local_energy(
     realizations: int = 10,
     seed: Seed = 0,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> LocalEnergy:
     """Local energy of a solution at the given fractions of flipped weights, each in [0, 1].
 
@@ -40,7 +40,7 @@ def local_energy(
     n = solution.network.n_weights
     lengths = np.array([n_flips(fraction, n) for fraction in eps])
     order = np.argsort(lengths, kind="stable")
-    counts = np.empty((len(eps), positive_int("realizations", realizations)), np.int64)
+    counts = np.empty((len(eps), limited("realizations", realizations, 10**6)), np.int64)
     weights = np.arange(n, dtype=np.int64)
     base = 0
     for r in range(realizations):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from deepbridge.data import Dataset
+from deepbridge.devices import full_precision
 
 WORTH = 2**14  # weights of a layer from which on a product outweighs the calls around it
 _LARGEST = 2**15 - 129  # in size, of inputs whose halves fit into 8 bits
@@ -70,6 +71,7 @@ def worth(latents: Tensor) -> bool:
 
 
 @cache
+@full_precision()
 def pays() -> bool:
     """Whether 8-bit products are exact here and take at most half the time of float32 ones."""
     drawn = torch.Generator().manual_seed(0)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from binland.checks import positive_int
 from binland.data import Patterns
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 from binland.models import Symmetry
 from deepbridge.data import Dataset, as_dataset
 
@@ -169,11 +169,10 @@ class BinaryMLP(_Network):
         object.__setattr__(self, "n_outputs", _outputs(self.n_outputs))
         object.__setattr__(self, "hidden", _sizes("hidden", self.hidden))
         if not isinstance(self.fixed_output, bool):
-            raise InvalidInputError(f"fixed_output={self.fixed_output!r} is not true or false")
+            raise InvalidInputError(f"fixed_output={shown(self.fixed_output)} is not true or false")
         if self.fixed_output and (not self.hidden or self.n_outputs > 1):
-            raise InvalidInputError(
-                f"fixed_output needs a hidden layer and n_outputs=1; hidden={self.hidden}, n_outputs={self.n_outputs}"
-            )
+            given = f"hidden={shown(self.hidden)}, n_outputs={self.n_outputs}"
+            raise InvalidInputError(f"fixed_output needs a hidden layer and n_outputs=1; {given}")
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:  # type: ignore[override]
@@ -210,9 +209,8 @@ class BinaryConvNet(_Network):
         for name in ("input_shape", "filters", "hidden"):
             object.__setattr__(self, name, _sizes(name, getattr(self, name)))
         if len(self.input_shape) != 3 or not self.filters:
-            raise InvalidInputError(
-                f"input_shape={self.input_shape} is not (channels, height, width), or filters={self.filters} is empty"
-            )
+            given = f"input_shape={shown(self.input_shape)}, filters={shown(self.filters)}"
+            raise InvalidInputError(f"{given}: (channels, height, width) and at least one layer are needed")
         object.__setattr__(self, "n_outputs", _outputs(self.n_outputs))
         for name in ("filter_size", "pool"):
             object.__setattr__(self, name, positive_int(name, getattr(self, name)))
@@ -237,7 +235,7 @@ Network = BinaryMLP | BinaryConvNet
 def check_network(network: Network) -> None:
     """Raise InvalidInputError unless it is a network."""
     if not isinstance(network, (BinaryMLP, BinaryConvNet)):
-        raise InvalidInputError(f"network={network!r} is not a BinaryMLP or BinaryConvNet")
+        raise InvalidInputError(f"network={shown(network)} is not a BinaryMLP or BinaryConvNet")
 
 
 def check_fit(network: Network, data: Dataset | Patterns) -> Dataset:
@@ -246,12 +244,15 @@ def check_fit(network: Network, data: Dataset | Patterns) -> Dataset:
     dataset = as_dataset(data)
     shape = dataset.input_shape
     if isinstance(network, BinaryMLP) and math.prod(shape) != network.n_inputs:
-        raise InvalidInputError(f"{network} has {network.n_inputs} inputs but the data are of shape {shape}")
+        raise InvalidInputError(f"{shown(network)} has {network.n_inputs} inputs but the data are of shape {shape}")
     if isinstance(network, BinaryConvNet) and shape != network.input_shape:
-        raise InvalidInputError(f"{network} reads images of shape {network.input_shape} but the data have {shape}")
+        wanted_shape = network.input_shape
+        raise InvalidInputError(f"{shown(network)} reads images of shape {wanted_shape} but the data have {shape}")
     wanted = 1 if dataset.n_classes == 2 else dataset.n_classes
     if network.n_outputs != wanted:
-        raise InvalidInputError(f"{network} has {network.n_outputs} outputs; {dataset.n_classes} classes need {wanted}")
+        raise InvalidInputError(
+            f"{shown(network)} has {network.n_outputs} outputs; {dataset.n_classes} classes need {wanted}"
+        )
     return dataset
 
 
@@ -262,7 +263,8 @@ def _outputs(value: int) -> int:
     return count
 
 
-def _sizes(name: str, values: Sequence[int]) -> tuple[int, ...]:
+def _sizes(name: str, values: Sequence[int] | NDArray[np.int64]) -> tuple[int, ...]:
+    values = values.tolist() if isinstance(values, np.ndarray) and values.ndim == 1 else values
     if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-        raise InvalidInputError(f"{name}={values!r} is not a list of sizes")
+        raise InvalidInputError(f"{name}={shown(values)} is not a list of sizes")
     return tuple(positive_int(name, value) for value in values)

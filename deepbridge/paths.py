@@ -5,22 +5,23 @@ Results are binland's `Path`, `Barrier` and `BentPath`; errors are taken at even
 
 import numpy as np
 
-from binland.algorithms import Algorithm, check_algorithm
+from binland.algorithms import Algorithm
 from binland.bits import Signs
-from binland.checks import positive_int
 from binland.data import Patterns
 from binland.paths import Barrier, BentPath, Path, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order
-from deepbridge.algorithms import SGD
+from deepbridge.algorithms import SGD, as_deep
 from deepbridge.counting import Walk
-from deepbridge.data import Dataset
+from deepbridge.data import Dataset, limited
+from deepbridge.devices import Device
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import check_fit
 from deepbridge.solutions import Latents, Solution, check_same
 from deepbridge.training import fit
 
 POINTS = 51
+MOST = 10**6  # points of a path, orders of a barrier
 
 
 def hamming(a: Solution, b: Solution) -> float:
@@ -36,7 +37,7 @@ def shortest_path(
     seed: Seed,
     points: int | None = POINTS,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> Path:
     """Random shortest path: the differing weights flipped one at a time in a uniformly random order (appendix B).
 
@@ -57,7 +58,7 @@ def barrier(
     seed: Seed = 0,
     points: int | None = POINTS,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> Barrier:
     """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair); see `shortest_path`.
 
@@ -66,7 +67,7 @@ def barrier(
     """
     check_same(start, end)
     dataset = check_fit(start.network, data)
-    streams = generator(seed, "barrier").spawn(positive_int("orders", orders))
+    streams = generator(seed, "barrier").spawn(limited("orders", orders, MOST))
     return Barrier.over([_path(start, end, dataset, points, stream, device) for stream in streams])
 
 
@@ -78,7 +79,7 @@ def optimized_path(
     seed: Seed = 0,
     points: int | None = POINTS,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> BentPath:
     """Path with one bend: the midpoint of the two solutions starts a new training run (paper, appendix B).
 
@@ -104,7 +105,7 @@ def optimized_midpoint(
     algorithm: Algorithm | None = None,
     seed: Seed = 0,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
     progress: bool = True,
 ) -> Solution:
     """The bend of `optimized_path`: the solution of a training run that begins half-way between two others.
@@ -112,8 +113,7 @@ def optimized_midpoint(
     algorithm: of that run, `SGD()` by default. Raises InvalidInputError if networks or data do not fit.
     """
     check_same(start, end)
-    run = SGD() if algorithm is None else algorithm
-    check_algorithm(run)
+    run = SGD() if algorithm is None else as_deep(algorithm)
     middle_rng, fit_rng = generator(seed, "optimized_midpoint").spawn(2)
     latents = midpoint_latents(start, end, run, middle_rng)
     return fit(start.network, data, run, fit_rng, latents, device=device, progress=progress)
@@ -136,11 +136,11 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
 
 
 def _path(
-    start: Solution, end: Solution, data: Dataset, points: int | None, rng: np.random.Generator, device: str
+    start: Solution, end: Solution, data: Dataset, points: int | None, rng: np.random.Generator, device: Device
 ) -> Path:
     flipped = random_order(rng, np.flatnonzero(start.flat != end.flat))
     length = len(flipped)
-    n_points = length + 1 if points is None else positive_int("points", points, minimum=2)
+    n_points = length + 1 if points is None else limited("points", points, MOST, minimum=2)
     steps = np.linspace(0, length, n_points).round().astype(np.int64)
     walk = Walk(start.flat, flipped, steps, _ties_along(start, end, n_points))
     return Path(error_counts(start.network, data, walk, device), data.n_patterns, flipped, steps)

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from binland.algorithms import positive
 from binland.bits import Signs, as_signs
-from binland.checks import positive_int
 from binland.data import Patterns
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 from deepbridge.counting import Walk
-from deepbridge.data import Dataset
+from deepbridge.data import Dataset, limited
+from deepbridge.devices import Device
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import check_fit
 from deepbridge.solutions import Solution, check_same
@@ -40,7 +40,7 @@ def plane(
     points: int = 31,
     margin: float = 0.2,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
 ) -> Plane:
     """Errors of the binarised networks in the plane through three solutions.
 
@@ -54,7 +54,7 @@ def plane(
     for other in solutions[1:]:
         check_same(first, other)
     dataset = check_fit(first.network, data)
-    positive_int("points", points, minimum=2)
+    points = limited("points", points, 10_000, minimum=2)
     margin = positive("margin", margin, zero=True)
     origin, *vectors = (_latents(solution) for solution in solutions)
     corners, axes = _gram_schmidt(*(vector - origin for vector in vectors))
@@ -83,7 +83,7 @@ def _ties(
 
 def _latents(solution: Solution) -> NDArray[np.float64]:
     if solution.latents is None:
-        raise InvalidInputError(f"{solution} has no latents, which span the plane; keep those of `fit`")
+        raise InvalidInputError(f"{shown(solution)} has no latents, which span the plane; keep those of `fit`")
     return np.concatenate([layer.reshape(-1) for layer in solution.latents]).astype(np.float64)
 
 

@@ -1,21 +1,22 @@
 """Solutions: +-1 weights of a deep binary network, their errors and predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.algorithms import Algorithm
+from binland.algorithms import SGD, Algorithm
 from binland.bits import Signs, as_signs
 from binland.data import Patterns
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 from binland.models import CommitteeMachine, Perceptron, Replicas
 from binland.models import Solution as ShallowSolution
 from deepbridge.counting import Walk, error_counts, no_ties, predicted_classes
-from deepbridge.data import Dataset, as_array, as_dataset
+from deepbridge.data import Dataset, as_array, as_dataset, named
 from deepbridge.networks import BinaryMLP, Network, check_fit, check_network
 
 Latents = tuple[NDArray[np.float32], ...]
@@ -56,17 +57,39 @@ class Solution:
                 if not np.array_equal(as_signs(layer), weights):
                     raise InvalidInputError(f"the signs of the latents of layer {k} are not its weights")
             object.__setattr__(self, "latents", latents)
+        self._check_origin()
+
+    def _check_origin(self) -> None:
+        """Raise InvalidInputError unless history, replicas and algorithm are such, or None."""
+        if self.history is not None and as_array("history", self.history).ndim != 1:
+            raise InvalidInputError(f"history={shown(self.history)} is not an array (epochs,)")
+        if self.algorithm is not None and not isinstance(self.algorithm, SGD):
+            raise InvalidInputError(f"algorithm={shown(self.algorithm)} is not an SGD, RSGD or ADV")
+        if self.replicas is None:
+            return
+        if not isinstance(self.replicas, Replicas):
+            raise InvalidInputError(f"replicas={shown(self.replicas)} are not binland's Replicas")
+        found = [np.shape(layer)[1:] for layer in self.replicas.weights]
+        if found != list(self.network.weight_shapes):
+            raise InvalidInputError(
+                f"replicas have weights of shapes (R, ...) {shown(found)}, other than the network's"
+            )
 
     @classmethod
     def from_shallow(cls, solution: ShallowSolution) -> "Solution":
-        """A binland solution as the deep network that it is; committee machines with all output weights +1 only."""
+        """A binland solution as the deep network that it is; committee machines with all output weights +1 only.
+
+        Raises InvalidInputError on anything else.
+        """
+        if not isinstance(solution, ShallowSolution):
+            raise InvalidInputError(f"{named(solution)} given where a binland Solution is needed")
         machine = solution.machine
         if isinstance(machine, Perceptron):
             network = BinaryMLP(machine.n_inputs, ())
         elif isinstance(machine, CommitteeMachine) and machine.output_weights is None:
             network = BinaryMLP(machine.n_inputs, (machine.n_hidden,), fixed_output=True)
         else:
-            raise InvalidInputError(f"{machine} is no deep network here: its output weights are not all +1")
+            raise InvalidInputError(f"{shown(machine)} is no deep network here: its output weights are not all +1")
         shape = network.weight_shapes[0]
         latents = None if solution.latents is None else (solution.latents.reshape(shape),)
         found = solution.replicas
@@ -105,15 +128,15 @@ class Solution:
         return 2 * classes - 1 if binary else classes
 
     def __repr__(self) -> str:
-        made = type(self.algorithm).__name__ if self.algorithm else "given weights"
+        made = "given weights" if self.algorithm is None else type(self.algorithm).__name__
         return f"Solution({self.network}, {made})"
 
 
 def check_solution(solution: Solution) -> None:
     """Raise InvalidInputError unless it is a solution of a deep network."""
     if not isinstance(solution, Solution):
-        kind = type(solution).__name__
-        raise InvalidInputError(f"{kind} given where a deepbridge Solution is needed: Solution(network, weights)")
+        how = "Solution.from_shallow(it)" if isinstance(solution, ShallowSolution) else "Solution(network, weights)"
+        raise InvalidInputError(f"{named(solution)} given where a deepbridge Solution is needed: {how}")
 
 
 def check_same(a: Solution, b: Solution) -> None:
@@ -121,25 +144,29 @@ def check_same(a: Solution, b: Solution) -> None:
     check_solution(a)
     check_solution(b)
     if a.network != b.network:
-        raise InvalidInputError(f"solutions of different networks, {a.network} and {b.network}")
+        raise InvalidInputError(f"solutions of different networks, {shown(a.network)} and {shown(b.network)}")
 
 
 def checked_layers(
     name: str, arrays: Sequence[ArrayLike], shapes: Sequence[tuple[int, ...]], dtype: Any, signs: bool = False
 ) -> tuple[NDArray[Any], ...]:
     """Read-only copies of the given shapes and type; raises InvalidInputError on other shapes, or values."""
+    if isinstance(arrays, Mapping):
+        raise InvalidInputError(f"{name} are a {named(arrays)}; give its arrays in the order of the layers, as a list")
+    if isinstance(arrays, (str, bytes)) or not isinstance(arrays, Iterable):
+        raise InvalidInputError(f"{name}={shown(arrays)} are not a list of arrays of numbers, one for each layer")
     try:
-        made = [np.asarray(array, np.float64).copy() for array in arrays]
-    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor with a gradient
+        made = [as_array(name, array) for array in islice(arrays, len(shapes) + 1)]
+    except (TypeError, ValueError, RuntimeError):
         raise InvalidInputError(f"{name} are not a list of arrays of numbers, one for each layer") from None
     found = [array.shape for array in made]
     if found != list(shapes):
-        raise InvalidInputError(f"{name} have the shapes {found}; the network needs {list(shapes)}")
+        raise InvalidInputError(f"{name} have the shapes {shown(found)}; the network needs {shown(list(shapes))}")
     for k, array in enumerate(made):
         if signs and not np.all((array == 1) | (array == -1)):
             raise InvalidInputError(f"{name} of layer {k} hold values other than -1 and +1; convert them first")
         if not np.all(np.abs(array) <= np.finfo(np.float32).max):
             raise InvalidInputError(f"{name} of layer {k} are not all finite numbers, at most 3.4e38 in size")
-        made[k] = array.astype(dtype)
+        made[k] = np.array(array, dtype, order="C")
         made[k].flags.writeable = False
     return tuple(made)

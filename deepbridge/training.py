@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +18,26 @@ from binland.algorithms import positive
 from binland.bits import Signs, as_signs
 from binland.console import errors
 from binland.data import Patterns
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 from binland.models import Replicas
 from binland.rng import Seed, generator
 from binland.sweep.provenance import code_stamp
 from binland.training import mean_distance
 from deepbridge.algorithms import ADV, RSGD, Algorithm, as_deep
-from deepbridge.checkpoints import Checkpoint
+from deepbridge.checkpoints import Checkpoint, checked, part
 from deepbridge.counting import Walk, no_ties
 from deepbridge.data import Dataset, random_classes
 from deepbridge.descent import Descent
-from deepbridge.devices import as_device, full_precision
+from deepbridge.devices import Device, as_device, full_precision, model
 from deepbridge.evaluation import error_counts
 from deepbridge.networks import Layer, Network, check_fit
 from deepbridge.solutions import Latents, Solution, checked_layers
 from deepbridge.stamp import stamp
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+LARGEST_NETWORK = 10**9  # weights of all runs and replicas
+LONGEST_HISTORY = 10**8  # epochs of all runs and replicas
+MOST_RUNS = 10_000
 
 
 def fit(
@@ -43,7 +47,7 @@ def fit(
     seed: Seed,
     start: Latents | None = None,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
     dtype: str = "float32",
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
@@ -63,7 +67,7 @@ def fit_many(
     seeds: Sequence[Seed],
     start: Latents | None = None,
     *,
-    device: str = "cpu",
+    device: Device = "cpu",
     dtype: str = "float32",
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
@@ -73,32 +77,38 @@ def fit_many(
 
     Binary cross-entropy for two classes, categorical for more, mean over the mini-batch; pre-activations are
     w . x / sqrt(fan-in) in every layer. start: latents to begin with, clipped, for every run and replica, instead of
-    random ones. device: "cpu", "cuda", "cuda:1", ...; dtype: "float32" or "float64", of everything but the weights'
-    signs. checkpoint: file that is written every so many seconds and from which the same call goes on; it stays at the
-    end, when the same call gives the result at once. progress: show a bar, if this is a terminal. Numbers are the same
-    for the same seeds, device, dtype, number of threads and torch; runs in one batch differ from single ones by
-    rounding only. A run that has not reached zero error is returned all the same.
+    random ones. device: "cpu", "cuda", "cuda:1", ..., or a torch.device; dtype: "float32" or "float64", of everything
+    but the weights' signs. checkpoint: file that is written every so many seconds and from which the same call goes on;
+    it stays at the end, when the same call gives the result at once. progress: show a bar, if this is a terminal.
+    Numbers are the same for the same seeds, device (a CPU, or a GPU of the same model, whichever it is of several),
+    dtype, number of threads of a CPU and torch: with any other one a checkpoint is refused. Runs in one batch differ
+    from single ones by rounding only. A run that has not reached zero error is returned all the same.
     Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, and on a
-    checkpoint of another run, StoreError on a damaged checkpoint and where none can be written; if that happens later,
-    it warns and goes on.
+    checkpoint of another run, and beyond 10^9 weights, 10^8 epochs or 10 000 networks, of all runs and replicas
+    together, StoreError on a damaged checkpoint and where none can be written; if that happens later, it warns and goes
+    on.
     """
     dataset = check_fit(network, data)
     deep = as_deep(algorithm)
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise InvalidInputError(f"dtype={dtype!r} is not one of {', '.join(DTYPES)}")
-    if not isinstance(seeds, Iterable) or not (seeds := list(seeds)):
-        raise InvalidInputError(f"seeds={seeds!r} is empty or not a list; give one seed per run")
+        raise InvalidInputError(f"dtype={shown(dtype)} is not one of {', '.join(DTYPES)}")
+    if not isinstance(progress, bool):
+        raise InvalidInputError(f"progress={shown(progress)} is not true or false")
     positive("checkpoint_seconds", checkpoint_seconds, zero=True)
     n_replicas = deep.replicas if isinstance(deep, RSGD) else 1
+    seeds = _checked_seeds(seeds, _most_runs(network, deep, n_replicas))
     streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
     place = as_device(device)
     begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float64)
     identity = {}
     if checkpoint is not None:
-        identity = _identity(network, dataset, deep, streams, begun, {"device": place.type, "dtype": dtype})
+        settings = {"device": model(place), "dtype": dtype}
+        if place.type == "cpu":
+            settings["threads"] = str(torch.get_num_threads())
+        identity = _identity(network, dataset, deep, streams, begun, settings)
     runs = _Runs(network, dataset, deep, streams, begun, place, DTYPES[dtype])
     saved = Checkpoint(checkpoint, checkpoint_seconds, identity)
-    runs.restore(saved.load())
+    saved.restore(runs.restore, place)
     with (
         full_precision(),
         Progress(console=errors, transient=True, disable=not (progress and errors.is_terminal)) as bar,
@@ -155,8 +165,7 @@ class _Runs:
         epoch, algorithm = self._epoch - self._pretrained, self.algorithm
         labels = self._noise if epoch < 0 else self._labels
         self._descent.begin_epoch(self._epoch, self._pretrained)
-        order = np.stack([rng.permutation(self.data.n_patterns) for rng in self._streams])
-        for batch in torch.tensor(order, device=self.device).split(algorithm.batch_size, dim=1):
+        for batch in torch.tensor(self._orders(), device=self.device).split(algorithm.batch_size, dim=1):
             self._descent.step(labels.gather(1, batch), batch)
         self._descent.end_epoch()
         self._epoch += 1
@@ -178,7 +187,7 @@ class _Runs:
     def _errors(self, weights: Signs) -> NDArray[np.int64]:
         """Errors of several networks (T, n_weights)."""
         walk = Walk.through(weights, no_ties(self.network))
-        return error_counts(self.network, self.data, walk, str(self.device))
+        return error_counts(self.network, self.data, walk, self.device)
 
     def _latents_of(self, run: int) -> list[Tensor]:
         """(replicas, *weight_shape) of each layer."""
@@ -201,23 +210,57 @@ class _Runs:
         return Solution(self.network, signs, centre, (), history[:, 0], found, self.algorithm)
 
     def state(self) -> dict[str, Any]:
-        """All that changes."""
+        """All that changes, but for the streams, which have drawn one order in each epoch."""
         return {
             "epoch": self._epoch,
-            "history": torch.from_numpy(self._history),
-            "streams": json.dumps([rng.bit_generator.state for rng in self._streams]),
+            "history": torch.tensor(self._history, device=self.device),
             "stopped": self._stopped,
             "descent": self._descent.state(),
         }
 
-    def restore(self, state: dict[str, Any] | None) -> None:
-        """Go on from a checkpoint's state."""
-        if state is None:
-            return
-        self._epoch, self._history, self._stopped = state["epoch"], state["history"].numpy(), state["stopped"]
-        for rng, kept in zip(self._streams, json.loads(state["streams"]), strict=True):
-            rng.bit_generator.state = kept
-        self._descent.restore(state["descent"], self._epoch, self._pretrained)
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state; raises KeyError, TypeError or ValueError if it is none of these runs."""
+        epoch, stopped = part(state, "epoch", int), part(state, "stopped", dict)
+        if not 0 <= epoch <= self.epochs:
+            raise ValueError(f"epoch {shown(epoch)} of {self.epochs}")
+        if not all(type(run) is int and 0 <= run < self._runs for run in stopped):
+            raise ValueError(f"runs {shown(stopped)} of {self._runs}")
+        like = torch.tensor(self._history, device=self.device)
+        self._history[:] = checked("history", state["history"], like, low=0, unknown=True).cpu().numpy()
+        for run, layers in stopped.items():
+            for kept, layer in zip(layers, self._latents_of(run), strict=True):
+                checked("latents", kept, layer)
+        self._descent.restore(part(state, "descent", dict), epoch, self._pretrained)
+        self._epoch, self._stopped = epoch, stopped
+        for _ in range(epoch):
+            self._orders()
+
+    def _orders(self) -> NDArray[np.int64]:
+        """(R, P) orders of the patterns in the next epoch."""
+        return np.stack([rng.permutation(self.data.n_patterns) for rng in self._streams])
+
+
+def _most_runs(network: Network, algorithm: Algorithm, replicas: int) -> int:
+    """How many runs fit into memory at once; raises InvalidInputError if none does."""
+    most = min(LARGEST_NETWORK // network.n_weights, LONGEST_HISTORY // max(1, algorithm.epochs), MOST_RUNS) // replicas
+    if most < 1:
+        raise InvalidInputError(
+            f"{network.n_weights} weights, {algorithm.epochs} epochs, {replicas} replicas do not fit into memory:"
+            f" 10^9 weights, 10^8 epochs and {MOST_RUNS} replicas, all together; take less"
+        )
+    return most
+
+
+def _checked_seeds(seeds: Sequence[Seed], most: int) -> list[Seed]:
+    """A list of the seeds; raises InvalidInputError unless there are 1 to `most`."""
+    text = isinstance(seeds, (str, bytes, bytearray))
+    try:
+        listed = [] if text else list(islice(seeds, most + 1))
+    except TypeError:  # also of arrays without axes, which call themselves iterable
+        listed = []
+    if 1 <= len(listed) <= most:
+        return listed
+    raise InvalidInputError(f"seeds={shown(seeds)} is not a list of 1 to {most}; give one seed per run")
 
 
 def _stacked(
@@ -252,7 +295,7 @@ def _identity(
     settings: dict[str, str],
 ) -> dict[str, str]:
     """What decides the numbers of a training, hashed where it is long; streams: before any draw."""
-    states = json.dumps([[rng.bit_generator.state for rng in run] for run in streams])
+    states = json.dumps([[rng.bit_generator.state for rng in run] for run in streams], default=np.ndarray.tolist)
     return {
         "data": repr((data.scale, data.n_classes)) + _hashed([data.inputs, data.labels]),
         "start": _hashed(start or ()),

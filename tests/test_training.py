@@ -186,3 +186,17 @@ def test_bad_settings_are_refused_in_one_line(make, message):
     with pytest.raises(ValueError, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [bl.SGD, bl.RSGD, bl.ADV])
+def test_a_subclass_is_not_trained_as_what_it_is_not(kind):
+    class Own(kind):
+        """Would do something else."""
+
+    a, b = (bl.fit(bl.Perceptron(TRAIN.n_inputs), TRAIN, bl.SGD(epochs=1), seed) for seed in (0, 1))
+    for call in (
+        lambda: bl.fit(a.machine, TRAIN, Own(epochs=1), 0),
+        lambda: bl.optimized_path(a, b, TRAIN, Own(epochs=1), 0),
+    ):
+        with pytest.raises(ValueError, match=r"algorithm is a .*Own; .*own algorithms are not supported yet"):
+            call()

@@ -5,8 +5,10 @@ import os
 import pickle
 import re
 import struct
+import sys
 import tarfile
 import threading
+import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -54,8 +56,9 @@ def originals(tmp_path, monkeypatch):
     monkeypatch.setitem(files._IDX_SUMS, "mnist", tuple(sums))
     for name in files._CIFAR_SUMS:
         batch = {b"data": rng.integers(0, 256, (20, 3072), np.uint8), b"labels": list(range(10)) * 2}
-        (batches / name).write_bytes(pickle.dumps(batch))
-        monkeypatch.setitem(files._CIFAR_SUMS, name, files.hashlib.md5(pickle.dumps(batch)).hexdigest())
+        octets = pickle.dumps(batch, protocol=2)
+        (batches / name).write_bytes(octets)
+        monkeypatch.setitem(files._CIFAR_SUMS, name, files.hashlib.md5(octets).hexdigest())
     monkeypatch.delenv("BINLAND_DATA", raising=False)
     return folder
 
@@ -100,6 +103,63 @@ def test_a_damaged_member_of_the_archive_is_refused(originals):
     (originals / "cifar10" / "cifar-10-batches-py" / "data_batch_2").write_bytes(b"damaged")
     with pytest.raises(DataError, match="data_batch_2: is not the original"):
         db.load("cifar10", folder=originals)
+
+
+class _Payload:
+    def __init__(self, *call):
+        self._call = call
+
+    def __reduce__(self):
+        return self._call[0], self._call[1:]
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_of_anything_but_arrays_is_refused_and_not_run(originals, tmp_path, monkeypatch, protocol):
+    file = originals / "cifar10" / "cifar-10-batches-py" / "test_batch"
+    for wrong in (
+        _Payload(os.mkdir, str(tmp_path / "run")),
+        _Payload(eval, "open('run', 'w')"),
+        {b"data": _Payload(os.mkdir, str(tmp_path / "run")), b"labels": []},
+        {b"data": np.zeros((2, 3072), np.uint8), b"labels": [1]},
+        {b"data": np.zeros((2, 3071), np.uint8), b"labels": [1, 2]},
+        {b"data": {}, b"labels": [1, 2]},
+        {b"labels": [1, 2]},
+        7,
+    ):
+        octets = pickle.dumps(wrong, protocol)
+        for damaged in (octets, octets[:-1]):
+            file.write_bytes(damaged)
+            monkeypatch.setitem(files._CIFAR_SUMS, "test_batch", files.hashlib.md5(damaged).hexdigest())
+            with pytest.raises(DataError, match="test_batch: is not a batch of CIFAR-10") as caught:
+                db.load("cifar10", folder=originals, batches=(1,))
+            assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_idx_file_of_another_form_is_refused(originals, monkeypatch):
+    sums = list(files._IDX_SUMS["mnist"])
+    whole = gzip.decompress((originals / "mnist" / files._IDX[0]).read_bytes())
+    for wrong in (b"", whole, *(gzip.compress(part) for part in (b"", whole[:-1], b"x" + whole, whole[:9]))):
+        (originals / "mnist" / files._IDX[0]).write_bytes(wrong)
+        monkeypatch.setitem(files._IDX_SUMS, "mnist", (files.hashlib.md5(wrong).hexdigest(), *sums[1:]))
+        with pytest.raises(DataError, match="is not an IDX file"):
+            db.load("mnist", folder=originals)
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_what_is_parsed_is_what_was_checked(originals, monkeypatch, name):
+    """Every file is opened once: what takes its place after the check is not seen."""
+    expected = db.load(name, folder=originals)[0].inputs
+    opened = io.open
+
+    def once(file, *arguments, **options):
+        with opened(file, "r+b") as there:
+            octets = there.read()
+            there.truncate(0)
+        return io.BytesIO(octets)
+
+    monkeypatch.setattr(io, "open", once)
+    assert np.array_equal(db.load(name, folder=originals)[0].inputs, expected)
 
 
 def test_some_batches_of_cifar10(originals):
@@ -230,11 +290,17 @@ def test_real_inputs_are_rounded_to_a_grid():
 def test_bad_data_are_refused():
     with pytest.raises(InvalidInputError, match=r"labels \[2\] are not among those of 2 classes, -1 and 1"):
         db.Dataset(np.ones((2, 3), np.int16), np.array([1, 2]), 2)
-    for wrong in ([[1], [1, 2]], [None, 1], torch.ones(2, requires_grad=True)):
+    for wrong in ([[1], [1, 2]], [None, 1], torch.ones(2).to_sparse(), 10**400, [10**400, 1]):
         with pytest.raises(InvalidInputError, match="labels are not a rectangular array of numbers"):
             db.Dataset(np.ones((2, 3), np.int16), wrong, 2)
         with pytest.raises(InvalidInputError, match="are not a rectangular array of numbers"):
             db.Dataset.from_real(np.ones((2, 3)), wrong, 2)
+    for tensor in (torch.ones(2, requires_grad=True), torch.ones(2, dtype=torch.bfloat16)):
+        assert db.Dataset(np.ones((2, 3), np.int16), tensor, 2).labels.tolist() == [1, 1]
+        assert db.Dataset.from_real(tensor[:, None], [1, 1], 2).inputs.tolist() == [[2048], [2048]]
+    for labels, n_classes in (([0.5, 1], 3), ([np.nan, 1], 3), ([3, 1], 3), ([-1, 1], 3), ([0, 1], 2)):
+        with pytest.raises(InvalidInputError, match="are not among those"):
+            db.Dataset(np.ones((2, 3), np.int16), np.array(labels), n_classes)
     with pytest.raises(InvalidInputError, match="inputs are not a rectangular array of numbers"):
         db.Dataset.from_real([[1], [1, 2]], [1, 1], 2)
     with pytest.raises(InvalidInputError, match="labels of shape"):
@@ -297,3 +363,27 @@ def test_a_rare_bright_pixel_comes_to_lie_at_the_end_of_the_grid():
     table = data_module._steps(images)[0]
     assert table[255] == 32767
     assert np.all(np.diff(table.astype(int)) >= 0)
+
+
+def test_many_classes_cost_no_memory():
+    """Ten million of them would be an array of 80 MB."""
+    tracemalloc.start()
+    data = db.Dataset(np.ones((2, 3), np.int16), np.array([0, 10**8 - 1]), 10**8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert data.classes.tolist() == [0, 10**8 - 1]
+    assert peak < 10**6
+
+
+def test_digits_without_scikit_learn_are_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(DataError, match="scikit-learn's, which is not here") as caught:
+        db.load("digits")
+    assert "\n" not in str(caught.value)
+
+
+def test_sizes_may_be_an_array():
+    assert db.BinaryMLP(5, np.array([4, 3])) == db.BinaryMLP(5, (4, 3))
+    for bad in (np.array([1.0, 2.0]), np.array(3), np.ones((1, 1), int), np.array(["a"])):
+        with pytest.raises(InvalidInputError, match="hidden"):
+            db.BinaryMLP(5, bad)

@@ -88,3 +88,34 @@ def test_given_output_weights_are_refused():
     machine = bl.CommitteeMachine(3, 2, (1, -1))
     with pytest.raises(InvalidInputError, match="not all"):
         db.Solution.from_shallow(bl.Solution(machine, np.ones((2, 3), np.int8)))
+
+
+@pytest.mark.parametrize("name", ["SGD", "RSGD", "ADV"])
+def test_algorithms_of_both_packages_are_taken_and_no_subclass_is(name):
+    patterns = bl.Patterns.random(20, 7, seed=0)
+    network = db.BinaryMLP(7, (3,))
+    shallow, deep = getattr(bl, name)(epochs=2), getattr(db, name)(epochs=2)
+    a, b = (db.fit(network, patterns, db.SGD(epochs=1), seed) for seed in (0, 1))
+    for algorithm in (shallow, deep):
+        assert type(db.fit(network, patterns, algorithm, 0).algorithm) is getattr(db, name)
+        assert type(db.optimized_path(a, b, patterns, algorithm).midpoint.algorithm) is getattr(db, name)
+        own = type("Own", (type(algorithm),), {})(epochs=2)
+        for call in (
+            lambda own=own: db.fit(network, patterns, own, 0),
+            lambda own=own: db.optimized_path(a, b, patterns, own),
+            lambda own=own: bl.fit(bl.Perceptron(7), patterns, own, 0),
+        ):
+            with pytest.raises(InvalidInputError, match="own algorithms are not supported yet"):
+                call()
+    with pytest.raises(InvalidInputError, match=rf"algorithm is a deepbridge\.algorithms\.{name}"):
+        bl.fit(bl.Perceptron(7), patterns, deep, 0)
+
+
+def test_a_solution_of_the_other_package_is_told_from_ones_own():
+    shallow = bl.Solution(bl.Perceptron(3), np.ones(3, np.int8))
+    deep = db.Solution.from_shallow(shallow)
+    with pytest.raises(InvalidInputError, match=r"binland\.Solution given where a deepbridge Solution is needed"):
+        db.hamming(deep, shallow)
+    for bad in (None, deep, "x"):
+        with pytest.raises(InvalidInputError, match="given where a binland Solution is needed"):
+            db.Solution.from_shallow(bad)

@@ -1,7 +1,13 @@
+import copy
 import errno
+import functools
+import hashlib
+import io
 import math
 import os
+import pickle
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +16,7 @@ import torch
 import deepbridge as db
 from binland.errors import InvalidInputError, StoreError
 from binland.rng import generator
-from deepbridge import training
+from deepbridge import checkpoints, training
 from tests.deepbridge.problems import naive_errors, random_data
 from tests.naive import deep_training as naive
 
@@ -320,6 +326,167 @@ def test_a_foreign_or_damaged_checkpoint_is_refused(tmp_path):
             training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=file)
 
 
+def _kept(file):
+    """What a checkpoint holds."""
+    return torch.load(io.BytesIO(file.read_bytes()[checkpoints._HEAD :]), weights_only=True)
+
+
+def _forge(file, content):
+    """A file with the right checksum."""
+    if not isinstance(content, bytes):
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        content = buffer.getvalue()
+    file.write_bytes(checkpoints.MAGIC + hashlib.sha256(content).digest() + content)
+
+
+def _places(content, place=()):
+    """Where in nested dicts and lists something is."""
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    for key, inner in items:
+        yield (*place, key)
+        yield from _places(inner, (*place, key))
+
+
+def _changed(content, place, value):
+    copied = copy.deepcopy(content)
+    inner = copied
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    return copied
+
+
+@pytest.mark.parametrize("kind", ["Adam", "stopping"])
+def test_foreign_content_with_the_right_checksum_is_refused(kind, tmp_path):
+    """Every part of what is kept is exchanged for every other kind of thing."""
+    network, data = drawn("binary")
+    algorithm = ALGORITHMS["Adam"]
+    if kind == "stopping":
+        network, data = db.BinaryMLP(30, (11,)), random_data(np.random.default_rng(0), (30,), 2, 12)
+        algorithm = db.SGD(epochs=12, learning_rate=1.0, stop_at_zero_error=True)
+    file = tmp_path / "run.pt"
+    call = partial(training.fit_many, network, data, algorithm, [0, 1], checkpoint=file)
+    expected = call()
+    kept = _kept(file)
+    assert bool(kept["state"]["stopped"]) == (kind == "stopping")
+    sparse, half = torch.eye(3).to_sparse(), torch.ones(2, dtype=torch.float16)
+    strange = [None, 1.5, -1, 10**6, True, "x", "[]", b"x", [], {}, {"x": 1}, [torch.ones(3)], half, sparse]
+    strange += [torch.tensor(math.nan), torch.tensor(2**40), torch.nn.Parameter(torch.ones(2))]
+    contents = [(place, value) for place in _places(kept) for value in strange]
+    for place in _places(kept):
+        inner = functools.reduce(lambda part, key: part[key], place, kept)
+        if isinstance(inner, torch.Tensor):
+            wrong = [inner[..., None], inner.double() if inner.dtype == torch.float32 else inner.float()]
+            wrong += [torch.full_like(inner, math.inf), torch.full_like(inner, -math.inf)]
+            contents += [(place, value) for value in wrong]
+            contents.append((place, torch.zeros((), dtype=inner.dtype).expand(10**6, 10**6)))
+    allowed = [(("state", "stopped"), {}), (("state", "descent", "adam"), None)]
+    contents = [_changed(kept, *change) for change in contents if repr(change) not in map(repr, allowed)]
+    contents += [*strange, b"", b"x", b"PK\x03\x04", pickle.dumps(_Payload(tmp_path / "run")), pickle.dumps(kept)]
+    for content in contents:
+        _forge(file, content)
+        with pytest.raises((StoreError, InvalidInputError), match=r"run\.pt: ") as caught:
+            call()
+        line = str(caught.value)
+        assert "\n" not in line
+        assert len(line) < 1000
+        assert isinstance(caught.value, StoreError) or "another training" in line
+    assert not (tmp_path / "run").exists()
+    _forge(file, kept)
+    assert all(np.array_equal(a.flat, b.flat) for a, b in zip(call(), expected, strict=True))
+
+
+class _Payload:
+    def __init__(self, folder):
+        self._folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self._folder),)
+
+
+def test_a_declared_size_is_not_believed(tmp_path):
+    """A tensor that its file says to be of 10^12 numbers."""
+    network, data = drawn("binary")
+    file = tmp_path / "run.pt"
+    training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=file)
+    octets = file.read_bytes()
+    shape = b"K\x01K\x09K\x0c\x87"  # (1, 9, 12)
+    assert octets.count(shape) == 1
+    _forge(file, octets[checkpoints._HEAD :].replace(shape, b"K\x01J\xff\xff\xff\x7fK\x0c\x87"))
+    with pytest.raises(StoreError, match="does not hold a checkpoint"):
+        training.fit(network, data, ALGORITHMS["SGD"], 0, checkpoint=file)
+
+
+def test_a_checkpoint_that_names_another_device_is_read_on_that_of_the_call(tmp_path):
+    """As if it had been written with a second GPU."""
+    network, data = drawn("binary")
+    file = tmp_path / "run.pt"
+    call = partial(training.fit, network, data, ALGORITHMS["Adam"], 0, checkpoint=file)
+    expected = call()
+    kept = _kept(file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:7")
+        _forge(file, kept)
+    assert b"cuda:7" in file.read_bytes()
+    assert np.array_equal(call().flat, expected.flat)
+
+
+def test_a_checkpoint_of_another_number_of_threads_is_refused(tmp_path):
+    network, data = drawn("convnet")
+    call = partial(training.fit, network, data, ALGORITHMS["SGD"], 0, checkpoint=tmp_path / "run.pt")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        call()
+        torch.set_num_threads(2)
+        with pytest.raises(InvalidInputError, match=r"\(other threads: '1' there, '2' here\)"):
+            call()
+        torch.set_num_threads(1)
+        call()
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_names_of_one_device_share_a_checkpoint(tmp_path):
+    network, data = drawn("binary")
+    call = partial(training.fit, network, data, ALGORITHMS["SGD"], 0, checkpoint=tmp_path / "run.pt")
+    for device in ("cpu", "cpu:0", torch.device("cpu")):
+        call(device=device)
+
+
+@pytest.mark.parametrize("kind", ["PCG64DXSM", "MT19937", "Philox", "SFC64"])
+def test_every_generator_of_numpy_can_be_resumed(kind, tmp_path, monkeypatch):
+    network, data = drawn("binary")
+    algorithm = db.SGD(epochs=4, learning_rate=0.5)
+
+    def seed():
+        return np.random.Generator(getattr(np.random, kind)(3))
+
+    expected = training.fit(network, data, algorithm, seed())
+    epoch = training._Runs.epoch
+
+    def dying(self):
+        if self.done == 2:
+            raise KeyboardInterrupt
+        epoch(self)
+
+    monkeypatch.setattr(training._Runs, "epoch", dying)
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(network, data, algorithm, seed(), checkpoint=tmp_path / "run.pt", checkpoint_seconds=0)
+    monkeypatch.setattr(training._Runs, "epoch", epoch)
+    found = training.fit(network, data, algorithm, seed(), checkpoint=tmp_path / "run.pt")
+    assert all(np.array_equal(a, b) for a, b in zip(found.latents, expected.latents, strict=True))
+    with pytest.raises(InvalidInputError, match="other seeds"):
+        training.fit(network, data, algorithm, np.random.default_rng(3), checkpoint=tmp_path / "run.pt")
+
+
+def test_a_checkpoint_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "run.pt")
+    with pytest.raises(StoreError, match="is not a file"):
+        training.fit(*drawn("binary"), ALGORITHMS["SGD"], 0, checkpoint=tmp_path / "run.pt")
+
+
 @pytest.mark.parametrize("bad", [5, b"x"])
 def test_a_checkpoint_is_a_path(bad):
     network, data = drawn("binary")
@@ -378,13 +545,17 @@ def test_latents_have_the_signs_of_the_weights():
         ([[[-0.5, 0.5]], [[0.5]]], "signs of the latents of layer 0"),
         ([[[1e300, 0.5]], [[0.5]]], "latents of layer 0 are not all finite numbers"),
         ([[[np.nan, 0.5]], [[0.5]]], "latents of layer 0 are not all finite numbers"),
-        (torch.ones(2, requires_grad=True), "latents are not a list of arrays"),
+        (torch.ones(2, requires_grad=True), "latents have the shapes"),
+        ({"0.weight": [[1, 1]], "1.weight": [[1]]}, "latents are a dict; give its arrays in the order of the layers"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             db.Solution(network, [[[1, 1]], [[1]]], latents)
     with pytest.raises(InvalidInputError, match="ties"):
         db.Solution(network, [[[1, 1]], [[1]]], None, np.ones((1, 3)))
     assert db.Solution(network, [[[1, 1]], [[1]]], [[[0.0, -0.0]], [[1]]]).latents is not None
+    for kind in ({"requires_grad": True}, {"dtype": torch.bfloat16}):
+        tensors = [torch.tensor([[1.0, -1.0]], **kind), torch.tensor([[1.0]], **kind)]
+        assert db.Solution(network, tensors, tensors).flat.tolist() == [1, -1, 1]
 
 
 def test_sizes_of_numpy_are_the_same_network():

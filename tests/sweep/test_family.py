@@ -181,7 +181,7 @@ def test_bends_and_planes_are_what_their_parts_give_by_hand(whole):
         assert np.array_equal(found["plane_y"], plane.y)
         start, end = solutions[2], solutions[0]
         end = bl.align(end, to=start).solution if symmetry == "aligned" else end
-        middle = optimized_midpoint(start, end, train, spec.midpoint_algorithm, seeds[f"{symmetry} midpoint"])
+        middle = optimized_midpoint(start, end, train, spec.midpoint_algorithm.plain(), seeds[f"{symmetry} midpoint"])
         first = bl.barrier(start, middle, train, 2, seeds[f"{symmetry} first"])
         second = bl.barrier(middle, end, train, 2, seeds[f"{symmetry} second"])
         found = point.isel(bend=place).sel(symmetry=symmetry)

@@ -1,7 +1,7 @@
 """A family from outside: committee machines on random labels, swept over their width, registered as a package would."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Literal
 
 import numpy as np
@@ -34,6 +34,10 @@ class WarmSGD(bl.SGD):
     """An algorithm of its own, with one more setting."""
 
     temperature: float = 0.0
+
+    def plain(self):
+        """What binland trains of it."""
+        return bl.SGD(**{field.name: getattr(self, field.name) for field in fields(bl.SGD)})
 
 
 class Spec(SweepSpec):
@@ -86,7 +90,7 @@ class Toy(Family):
         return N_HIDDEN * size
 
     def fit(self, spec, machine, train, algorithm, seed):
-        return bl.fit(machine, train, algorithm, seed)
+        return bl.fit(machine, train, _trained(algorithm), seed)
 
     def local_energy(self, spec, solution, train, seed):
         return bl.local_energy(solution, train, spec.measure.fractions, spec.measure.realizations, seed).samples
@@ -103,7 +107,7 @@ class Toy(Family):
         return Coarse(whole.samples, whole.profile[places])
 
     def midpoint(self, spec, start, end, train, algorithm, seed):
-        return optimized_midpoint(start, end, train, algorithm, seed)
+        return optimized_midpoint(start, end, train, _trained(algorithm), seed)
 
     def plane(self, spec, solutions, train, points):
         flat = [solution.latents.reshape(-1).astype(float) for solution in solutions]
@@ -143,6 +147,10 @@ class Toy(Family):
 
 
 FAMILY = Toy()
+
+
+def _trained(algorithm):
+    return algorithm.plain() if isinstance(algorithm, WarmSGD) else algorithm
 
 
 def install(folder):
