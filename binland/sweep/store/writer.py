@@ -53,10 +53,10 @@ def writing(path: str | Path, spec: SweepSpec, extend: bool = False) -> Iterator
         checked(path, spec, extend)  # a foreign file gets no lock beside it
         if not os.access(path, os.W_OK):
             raise StoreError(f"{path}: is read-only; make it writable to go on, or choose another --out")
-    with sole_writer(path) as card, ExitStack() as stack:
+    with sole_writer(path) as right, ExitStack() as stack:
         if not path.exists():
             create(path, spec)
-        writer = Writer(checked(path, spec, extend), card)
+        writer = Writer(checked(path, spec, extend), right.card)
         stack.callback(writer.close)
         writer.begin()
         if writer.store.spec.canonical() != spec.canonical():
