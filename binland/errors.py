@@ -53,3 +53,8 @@ def one_line(text: str, longest: int = 2000) -> str:
     """A text as one line of so many letters that a terminal takes for text and for nothing else."""
     line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+def reason(error: BaseException) -> str:
+    """Kind and text of somebody else's exception, as one short line."""
+    return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 200)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from binland.algorithms import SGD
-from binland.errors import InvalidInputError, one_line, shown
+from binland.errors import InvalidInputError, one_line, reason, shown
 from binland.interrupts import deferred
 from binland.lazy import installing
 from binland.rng import Seed
@@ -236,15 +236,15 @@ def find_family(kind: str) -> Family[Any]:
     known = _built_in() if kind in BUILT_IN else _known()
     if kind not in known:
         raise InvalidInputError(f"model.kind = {reprlib.repr(kind)}: is not {kinds()}")
-    return _loaded(known[kind])
+    with deferred():  # a library whose import is interrupted fails with an error of its own
+        return _loaded(known[kind])
 
 
 def _loaded(entry: metadata.EntryPoint) -> Family[Any]:
     kind, owner = shown(entry.name), entry.dist.name if entry.dist else "binland"
     place = f"its entry point {shown(entry.value)} in the package {shown(owner)}"
     try:
-        with deferred():  # a library whose import is interrupted fails with an error of its own
-            family = entry.load()
+        family = entry.load()
     except ModuleNotFoundError as error:
         how = f" with {installing('deep')}" if owner == "binland" else ""
         raise InvalidInputError(
@@ -253,7 +253,7 @@ def _loaded(entry: metadata.EntryPoint) -> Family[Any]:
         ) from None
     except (Exception, SystemExit) as error:
         raise InvalidInputError(
-            f"model.kind = {kind}: {place} cannot be loaded as package.module:FAMILY ({_in_short(error)});"
+            f"model.kind = {kind}: {place} cannot be loaded as package.module:FAMILY ({reason(error)});"
             " mend or uninstall the package"
         ) from None
     if not isinstance(family, Family):
@@ -261,10 +261,6 @@ def _loaded(entry: metadata.EntryPoint) -> Family[Any]:
             f"model.kind = {kind}: {place} is {shown(family)}, not a Family; mend or uninstall the package"
         )
     return family
-
-
-def _in_short(error: BaseException) -> str:
-    return one_line(f"{type(error).__name__}: {error}", 200)
 
 
 def kinds() -> str:
@@ -283,7 +279,7 @@ def _known() -> dict[str, metadata.EntryPoint]:
         others = sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
     except Exception as error:  # one malformed file of any package spoils them all
         raise InvalidInputError(
-            f"the entry points of the installed packages cannot be read ({_in_short(error)}); the entry_points.txt of one"
-            " is malformed: mend it or uninstall the package"
+            f"the entry points of the installed packages cannot be read ({reason(error)}); the entry_points.txt of"
+            " one is malformed: mend it or uninstall the package"
         ) from None
     return {entry.name: entry for entry in others} | _built_in()
