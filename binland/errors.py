@@ -61,3 +61,8 @@ def one_line(text: str, longest: int = 2000) -> str:
 def printable(text: str) -> str:
     """A text, perhaps a stranger's, whose control characters are written out; the ends of its lines stay."""
     return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+
+
+def reason(error: BaseException) -> str:
+    """Kind and text of somebody else's exception, as one short line."""
+    return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 200)

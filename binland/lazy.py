@@ -22,7 +22,7 @@ def lazy(
         except ModuleNotFoundError as error:
             if not extra:
                 raise
-            message = f"{package}.{name} needs {error.name}: pip install 'binland[{extra}]'"
+            message = f"{package}.{name} needs {error.name}: {installing(extra)}"
             raise ModuleNotFoundError(message, name=error.name) from None
         value = namespace[name] = getattr(module, name)
         return value
@@ -31,3 +31,8 @@ def lazy(
         return sorted({*namespace, *home})
 
     return get, names
+
+
+def installing(extra: str) -> str:
+    """What to type for an extra of the installation; the package is on no index."""
+    return f"pip install '.[{extra}]' in a clone of binland"

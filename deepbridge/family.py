@@ -16,6 +16,8 @@ from pydantic import Field, model_validator
 import deepbridge as db
 from binland import algorithms as shallow
 from binland.errors import InvalidInputError
+from binland.interrupts import deferred
+from binland.lazy import installing
 from binland.paths import Barrier
 from binland.rng import Seed
 from binland.sweep.family import Family, Limit
@@ -228,9 +230,10 @@ class Deep(Family[DeepSpec]):
     def check_ready(self, spec: DeepSpec) -> None:
         """torch, the images and the device are there."""
         try:
-            import_module("torch")
+            with deferred():
+                import_module("torch")
         except ImportError:
-            raise InvalidInputError("deep networks need torch: pip install 'binland[deep]'") from None
+            raise InvalidInputError(f"deep networks need torch: {installing('deep')}") from None
         import_module("deepbridge.devices").as_device(spec.compute.device)
         self.train(spec, spec.sizes[0], 0)
 

@@ -4,18 +4,20 @@ import contextlib
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+import pickle
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from filelock import FileLock
 from numba.core import caching
 from platformdirs import user_cache_path
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 JIT_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+DIGEST = hashlib.sha256().digest_size
 
 
 @functools.cache
@@ -65,28 +67,48 @@ class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
     _locator_classes = [_Locator]  # type: ignore[list-item]  # noqa: RUF012
 
 
+class _Entries(caching.IndexDataCacheFile):  # type: ignore[misc]
+    """One file for each signature, named by all that its code depends on: there is no index, and nothing to be locked.
+
+    A checksum comes first: what is damaged is never unpickled, let alone run.
+    """
+
+    def load(self, key: Any) -> Any:
+        stored = self._path(key).read_bytes()
+        if stored[:DIGEST] != hashlib.sha256(stored[DIGEST:]).digest():
+            return None
+        known, data = pickle.loads(stored[DIGEST:])
+        return data if known == key else None
+
+    def save(self, key: Any, data: Any) -> None:
+        content, path = self._dump((key, data)), self._path(key)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        with self._open_for_write(path) as file:
+            file.write(hashlib.sha256(content).digest() + content)
+
+    def _path(self, key: Any) -> Path:
+        digest = hashlib.sha256(repr((self._source_stamp, key)).encode()).digest()
+        return Path(self._data_path(self._data_name(int.from_bytes(digest[:8], "big"))))
+
+
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
-    """numba's cache, with a lock (its index is not safe against two writers) and deaf to a full disk."""
+    """numba's cache, but for its index; whatever cannot be read is compiled anew, and replaced."""
 
     _impl_class = _CacheImpl
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = FileLock(f"{self.cache_path}/lock")
-        with contextlib.suppress(OSError):
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+    def __init__(self, function: Any):
+        super().__init__(function)
+        locator = self._impl.locator
+        self._cache_file = _Entries(self.cache_path, self._impl.filename_base, locator.get_source_stamp())
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with self._locked(), contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):  # files that cannot be read, or that another llvmlite wrote
             return super().load_overload(sig, target_context)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with self._locked(), contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
             super().save_overload(sig, data)
 
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from binland.algorithms import SGD
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, one_line, reason, shown
+from binland.interrupts import deferred
+from binland.lazy import installing
 from binland.rng import Seed
 
 if TYPE_CHECKING:
@@ -229,18 +231,36 @@ class Family(ABC, Generic[S]):
 def find_family(kind: str) -> Family[Any]:
     """The family of a model.kind: binland's own, or one that an installed package registers.
 
-    Raises InvalidInputError if there is none, or if what it needs is not installed.
+    Raises InvalidInputError if there is none, if what it needs is not installed, or if it cannot be loaded.
     """
     known = _built_in() if kind in BUILT_IN else _known()
     if kind not in known:
         raise InvalidInputError(f"model.kind = {reprlib.repr(kind)}: is not {kinds()}")
+    with deferred():  # a library whose import is interrupted fails with an error of its own
+        return _loaded(known[kind])
+
+
+def _loaded(entry: metadata.EntryPoint) -> Family[Any]:
+    kind, owner = shown(entry.name), entry.dist.name if entry.dist else "binland"
+    place = f"its entry point {shown(entry.value)} in the package {shown(owner)}"
     try:
-        return known[kind].load()
-    except ImportError as error:
+        family = entry.load()
+    except ModuleNotFoundError as error:
+        how = f" with {installing('deep')}" if owner == "binland" else ""
         raise InvalidInputError(
-            f"model.kind = {kind!r} needs {error.name or error}, which cannot be imported; install it with"
-            " pip install 'binland[deep]'"
+            f"model.kind = {kind} needs {one_line(error.name or str(error), 200)}, which cannot be imported"
+            f" (for {place}); install it{how}"
         ) from None
+    except (Exception, SystemExit) as error:
+        raise InvalidInputError(
+            f"model.kind = {kind}: {place} cannot be loaded as package.module:FAMILY ({reason(error)});"
+            " mend or uninstall the package"
+        ) from None
+    if not isinstance(family, Family):
+        raise InvalidInputError(
+            f"model.kind = {kind}: {place} is {shown(family)}, not a Family; mend or uninstall the package"
+        )
+    return family
 
 
 def kinds() -> str:
@@ -255,5 +275,11 @@ def _built_in() -> dict[str, metadata.EntryPoint]:
 
 def _known() -> dict[str, metadata.EntryPoint]:
     """By kind, those of other packages first; binland's own cannot be replaced."""
-    others = sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+    try:
+        others = sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+    except Exception as error:  # one malformed file of any package spoils them all
+        raise InvalidInputError(
+            f"the entry points of the installed packages cannot be read ({reason(error)}); the entry_points.txt of"
+            " one is malformed: mend it or uninstall the package"
+        ) from None
     return {entry.name: entry for entry in others} | _built_in()

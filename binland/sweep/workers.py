@@ -6,13 +6,10 @@ again, and this process holds the results in flight only, however large the swee
 """
 
 import json
-import logging
-import signal
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache
-from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from binland.console import errors
@@ -30,10 +27,7 @@ if TYPE_CHECKING:
 BATCH_SECONDS = 0.25  # work in one message: shorter tasks go together, or messages would cost more than they
 IN_LINE = 2  # batches handed out for every thread: one that runs, one that is next
 COUNT_EVERY = 2.0  # seconds after which the workers are counted again
-CONNECT_SECONDS = 10.0
 LOST = "the Dask scheduler is lost; what is done is safe, run the same command to go on"
-# Dask's own also makes malloc give back memory at once; tasks then spend up to two thirds of their time in page faults.
-WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 Take = Callable[[], Job]
 Outcomes = Generator[tuple[Task, Outcome], None, None]
@@ -53,7 +47,8 @@ class Cluster:
     """Workers on `count` processes of this machine, or all those of the scheduler with the given address.
 
     A batch whose worker died goes to another one; a task that has killed several workers has failed. Workers may come
-    and go; without any, the sweep waits. Raises ClusterError if the scheduler is lost or workers run other code.
+    and go; without any, the sweep waits. Raises ClusterError if no scheduler answers or it is lost, if workers do not
+    start and if they run other code.
     """
 
     def __init__(self, count: int, scheduler: str | None):
@@ -61,8 +56,16 @@ class Cluster:
 
     def __call__(self, spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
         """Outcomes of all tasks that are or get ready."""
-        with _client(self.count, self.scheduler, spec.family.warm_up) as client:
+        with self._client(spec) as client:
             yield from _Batches(client, spec, graph, take).run()
+
+    def _client(self, spec: SweepSpec) -> AbstractContextManager["Client"]:
+        from binland.sweep.connect import client_of, local_client
+
+        if self.scheduler is not None:
+            return client_of(self.scheduler)
+        spec.family.warm_up()
+        return local_client(self.count)
 
 
 class _Batches:
@@ -73,7 +76,7 @@ class _Batches:
 
         self._client, self._graph, self._take = client, graph, take
         self._text, self._stamp = spec.canonical(), code_stamp(spec.family.stamp())
-        self._finished = as_completed(with_results=True, raise_errors=False)
+        self._finished = as_completed(loop=client.loop, with_results=True, raise_errors=False)
         self._in_flight: dict[Future[Any], list[Job]] = {}
         self._seconds: dict[Group, float] = {}  # of the latest task of a group
         self._threads, self._counted = 0, 0.0
@@ -175,51 +178,3 @@ def _one_thread(kind: str) -> ExitStack:
     stack = ExitStack()
     stack.enter_context(find_family(kind).one_thread())
     return stack
-
-
-@contextmanager
-def _client(workers: int, scheduler: str | None, warm_up: Callable[[], None]) -> Iterator["Client"]:
-    import dask
-    from distributed import Client, LocalCluster
-
-    settings = {
-        "distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s",
-        "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
-    }
-    with dask.config.set(settings):
-        if scheduler is not None:
-            try:
-                client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=True)
-            except (OSError, TimeoutError, ValueError) as error:
-                raise ClusterError(
-                    f"scheduler {scheduler!r}: no Dask scheduler answers ({error or type(error).__name__}); start one"
-                    " with `dask scheduler`, and give its address like tcp://host:8786"
-                ) from None
-            with client:
-                yield client
-            return
-        warm_up()
-        with _without_ctrl_c():
-            cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                memory_limit=0,
-                dashboard_address="127.0.0.1:0",  # no fixed port: two sweeps on a machine
-                silence_logs=logging.CRITICAL,
-            )
-        with cluster, Client(cluster) as client:
-            yield client
-
-
-@contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Threads and processes that begin here never see Ctrl-C, which is this process's business; it is only put off."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # it would lift the block when the first worker starts it
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

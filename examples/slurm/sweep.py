@@ -1,7 +1,8 @@
 """A sweep on a Slurm cluster: python sweep.py CONFIG.toml OUT.h5 [JOBS]
 
 Run it on a login node (in tmux) or as a small job of its own: this process starts the scheduler, asks Slurm for up to
-JOBS jobs as described in jobqueue.yaml, and writes the result file. Needs pip install 'binland[cluster]'.
+JOBS jobs as described in jobqueue.yaml, and writes the result file. It needs pip install '.[cluster]' in a clone of
+binland.
 """
 
 import sys

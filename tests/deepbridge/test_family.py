@@ -14,6 +14,7 @@ from binland.sweep.spec import check_settings, load_spec
 from binland.sweep.tasks import Cell, PairTask, PlaneTask, SolutionTask, streams, task_identity
 from deepbridge.family import FAMILY
 
+PIP = "pip install '.[deep]' in a clone of binland"
 TOML = """
 seed = 3
 [data]
@@ -201,7 +202,7 @@ def test_settings_without_effect_are_refused(tmp_path, text, message):
 def test_without_torch_shallow_sweeps_run_and_deep_results_are_read(result, tmp_path):
     deep = command(tmp_path, "sweep", result.with_suffix(".toml"), "--out", "x.h5", block_torch=True)
     assert deep.returncode == 2
-    assert deep.stderr.splitlines() == ["error: deep networks need torch: pip install 'binland[deep]'"]
+    assert deep.stderr.splitlines() == [f"error: deep networks need torch: {PIP}"]
     assert not (tmp_path / "x.h5").exists()
     for arguments in (("status", result), ("plot", result, "--out", "f"), ("export", result, "--csv", "x.csv")):
         found = command(tmp_path, *arguments, block_torch=True)
@@ -219,7 +220,7 @@ def test_without_torch_a_name_that_needs_it_says_so():
     hide = "import sys; sys.modules['torch'] = None; import deepbridge as db; db.BinaryMLP(3, (2,)); db.fit"
     found = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True)
     last = found.stderr.splitlines()[-1]
-    assert last == "ModuleNotFoundError: deepbridge.fit needs torch: pip install 'binland[deep]'"
+    assert last == f"ModuleNotFoundError: deepbridge.fit needs torch: {PIP}"
 
 
 def test_missing_images_are_one_line_before_anything_is_written(tmp_path):

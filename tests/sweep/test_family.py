@@ -1,5 +1,6 @@
 """A family that another package registers: everything the engine does, planes and bends included."""
 
+import re
 import sys
 
 import numpy as np
@@ -65,9 +66,78 @@ def test_an_unknown_kind_is_one_line_that_lists_all(kind):
 
 
 def test_a_kind_whose_package_is_missing_says_what_to_install():
-    message = r"toy: model.kind = 'lost' needs a_package_that_is_not_there, .* pip install 'binland\[deep\]'$"
-    with pytest.raises(InvalidInputError, match=message):
+    message = (
+        "toy: model.kind = 'lost' needs a_package_that_is_not_there, which cannot be imported (for its entry point"
+        " 'a_package_that_is_not_there:FAMILY' in the package 'toy'); install it"
+    )
+    with pytest.raises(InvalidInputError, match=f"^{re.escape(message)}$"):
         toy.spec(model={"kind": "lost"})
+
+
+def test_a_kind_of_binland_whose_package_is_missing_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "deepbridge.family", None)
+    find_family.cache_clear()
+    with pytest.raises(
+        InvalidInputError, match=r"needs deepbridge.*; install it with pip install '\.\[deep\]' in a clone"
+    ):
+        find_family("mlp")
+
+
+BROKEN = {
+    "raises": ("broken_raises:FAMILY", "raise ValueError('two\\nlines')", "ValueError: two lines"),
+    "syntax": ("broken_syntax:FAMILY", "def", "SyntaxError: invalid syntax"),
+    "exits": ("broken_exits:FAMILY", "raise SystemExit(0)", "SystemExit: 0"),
+    "nothing": ("broken_nothing:FAMILY", "", "AttributeError: .*'FAMILY'"),
+    "part": ("broken_part:FAMILY", "raise ImportError('initialization failed')", "ImportError: initialization failed"),
+    "text": ("not a module!", "", "cannot be loaded as package.module:FAMILY"),
+    "module": ("broken_module", "", "is <module 'broken_module' .*, not a Family"),
+    "number": ("broken_number:FAMILY", "FAMILY = 3", "is 3, not a Family"),
+    "class": ("broken_class:Toy", "from tests.sweep.toy import Toy", "is <class 'tests.sweep.toy.Toy'>, not a Family"),
+}
+
+
+@pytest.fixture
+def registered(tmp_path, monkeypatch):
+    """Registers kinds of a package that is called broken."""
+
+    def register(entries, **modules):
+        found = tmp_path / "broken-1.0.dist-info"
+        found.mkdir()
+        (found / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+        (found / "entry_points.txt").write_text(f"[binland.families]\n{entries}\n")
+        for name, text in modules.items():
+            (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return register
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_an_entry_point_that_cannot_be_loaded_is_one_line(registered, kind):
+    value, text, reason = BROKEN[kind]
+    registered(f"{kind} = {value}", **{f"broken_{kind}": text})
+    where = rf"^model.kind = '{kind}': its entry point '{re.escape(value)}' in the package 'broken' .*{reason}"
+    with pytest.raises(InvalidInputError, match=f"{where}.*; mend or uninstall the package$") as caught:
+        find_family(kind)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_entry_points_that_cannot_be_read_are_one_line(registered):
+    registered("no equals sign")
+    with pytest.raises(InvalidInputError, match=r"entry points of the installed packages cannot be read \(.*malformed"):
+        find_family("unknown")
+    assert find_family("committee") is SHALLOW
+
+
+def test_ctrl_c_while_a_family_is_imported_is_ctrl_c(registered):
+    """Libraries turn a KeyboardInterrupt into an ImportError."""
+    text = (
+        "import os, signal\ntry:\n os.kill(os.getpid(), signal.SIGINT)\nexcept KeyboardInterrupt:\n raise ImportError"
+    )
+    registered("slow = broken_slow:FAMILY", broken_slow=f"{text}\nfrom tests.sweep.toy import FAMILY\n")
+    with pytest.raises(KeyboardInterrupt):
+        find_family("slow")
+    assert find_family("slow") is toy.FAMILY
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from binland.sweep.execute import Outcome
 from binland.sweep.spec import check_settings
 from binland.sweep.store import writer as writers
 from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE
+from binland.sweep.store.lock import lock_path
 from binland.sweep.store.store import Store, count_states, journal_path
 from binland.sweep.store.writer import writing
 from binland.sweep.tasks import Cell, SolutionTask, all_tasks
@@ -542,3 +543,18 @@ def test_odd_names_are_names_or_one_line(finished, tmp_path):
             bl.load_results(path)
         with pytest.raises(StoreError, match=r"cannot be|is not an"):
             bl.run_sweep(spec(), path)
+
+
+def test_a_lock_that_is_removed_while_a_sweep_runs_is_noticed(finished, tmp_path):
+    """Another writer may have begun since."""
+    path = tmp_path / "out.h5"
+
+    def report(progress):
+        if progress.finished == 5:
+            lock_path(path).unlink()
+
+    with pytest.raises(StoreError, match=r"out.h5.lock: was removed or replaced by another program"):
+        bl.run_sweep(spec(), path, report=report)
+    assert list(Store.open(path).states().values()).count(DONE) == 32
+    bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)

@@ -12,7 +12,7 @@ from distributed import Client, WorkerPlugin
 
 import binland as bl
 from binland.errors import ClusterError
-from binland.sweep import workers
+from binland.sweep import connect, workers
 from binland.sweep.execute import Job
 from binland.sweep.provenance import code_stamp
 from binland.sweep.store.layout import DONE, FAILED
@@ -150,7 +150,7 @@ def test_a_lost_scheduler_is_one_clear_error_and_the_sweep_goes_on_later(finishe
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "carrier-pigeon://1"])
 def test_a_scheduler_that_does_not_answer_is_one_clear_error(tmp_path, monkeypatch, address):
-    monkeypatch.setattr(workers, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(connect, "CONNECT_SECONDS", 0.5)
     with pytest.raises(ClusterError, match=f"scheduler '{address}': no Dask scheduler answers"):
         bl.run_sweep(spec(), tmp_path / "out.h5", scheduler=address)
 
@@ -165,6 +165,8 @@ def test_workers_with_other_code_are_refused():
 
 def test_short_tasks_travel_together_and_long_ones_alone():
     class FakeClient:
+        loop = object()
+
         def nthreads(self):
             return {"worker": 1}
 

@@ -1,10 +1,11 @@
 """Who may write a result file: one process at a time, which leaves its name."""
 
+import errno
 import json
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from binland.errors import StoreError
+from binland.errors import StoreError, one_line
 
 GRACE = 1.0  # seconds to wait for somebody who only looks whether the lock is free
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 def lock_path(path: Path) -> Path:
@@ -22,40 +24,58 @@ def lock_path(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-@contextmanager
-def sole_writer(path: Path) -> Iterator[dict[str, Any]]:
-    """The right to write a result file, for as long as the context lasts; gives the name that was left.
+class Right:
+    """The right to write a result file. `card` says whose it is: process, host and since when."""
 
-    Raises StoreError, with process and host of the writer, if another one has it.
-    """
-    lock = FileLock(lock_path(path))
-    card = {"pid": os.getpid(), "host": platform.node(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-    try:
-        lock.acquire(timeout=GRACE, poll_interval=0.02)
-    except (Timeout, OSError) as error:
-        if isinstance(error, Timeout) and lock_path(path).exists():
-            raise StoreError(
-                f"{path}: {describe(_card(path))} is writing it; wait until it ends, or stop it and run this again"
-            ) from None
-        raise StoreError(
-            f"{path}: its folder cannot be written ({getattr(error, 'strerror', None) or 'no new files there'});"
-            " choose another --out"
-        ) from None
-    try:
-        with suppress(OSError):  # a full disk: the right to write is ours, without a name
-            lock_path(path).write_text(json.dumps(card))
-        yield card
-    finally:
+    def __init__(self, path: Path):
+        self._path = lock_path(path)
+        self.card = {
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        self.lock = _lock(path, self._remember)
+
+    def still_ours(self) -> bool:
+        """Whether the lock that is held is the one beside the file: another process may lock what takes its place."""
         with suppress(OSError):
-            lock_path(path).write_text("")
-        lock.release()
+            return self.lock.is_locked and os.path.samestat(self._locked, self._path.stat())
+        return False
+
+    def write(self, text: str) -> None:
+        """Leave a text in the lock, if possible: a full disk costs the name, not the right."""
+        with suppress(OSError):
+            if self.still_ours():
+                self._path.write_text(text)
+
+    def _remember(self, descriptor: int) -> None:
+        self._locked = os.fstat(descriptor)
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[Right]:
+    """The right to write a result file, for as long as the context lasts; its card is left in the lock.
+
+    Raises StoreError, with process and host of the writer, if another one has it, and if nothing can be locked there.
+    """
+    right = Right(path)
+    try:
+        right.lock.acquire(timeout=GRACE, poll_interval=0.02)
+    except OSError as error:
+        raise StoreError(f"{path}: {_refusal(path, error)}") from None
+    try:
+        right.write(json.dumps(right.card))
+        yield right
+    finally:
+        right.write("")
+        right.lock.release()
 
 
 def writer_of(path: Path) -> dict[str, Any] | None:
     """The card of the process that is writing a result file now, None if there is none."""
     if not lock_path(path).exists():
         return None
-    lock = FileLock(lock_path(path))
+    lock = _lock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -67,18 +87,35 @@ def writer_of(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def _lock(path: Path, on_acquired: Callable[[int], None] | None = None) -> FileLock:
+    """The system's own lock only: one that is a mere file outlives a process that is killed."""
+    return FileLock(lock_path(path), fallback_to_soft=False, on_acquired=on_acquired)
+
+
+def _refusal(path: Path, error: OSError) -> str:
+    if error.errno in NO_LOCKS:
+        return (
+            f"its file system has no locks ({os.strerror(error.errno)}), so that two processes could write it at once;"
+            " choose an --out on another file system"
+        )
+    if isinstance(error, Timeout) and lock_path(path).exists():
+        return f"{describe(_card(path))} is writing it; wait until it ends, or stop it and run this again"
+    return f"its folder cannot be written ({error.strerror or 'no new files there'}); choose another --out"
+
+
 def describe(card: dict[str, Any]) -> str:
     """A card in words."""
     if not card:
         return "another process"
     perhaps = "perhaps " if card.get("doubt") else ""
-    return f"{perhaps}process {card['pid']} on {card['host']} (since {card['since']})"
+    pid, host, since = (card.get(key, "?") for key in ("pid", "host", "since"))
+    return one_line(f"{perhaps}process {pid} on {host} (since {since})", 200)
 
 
 def _card(path: Path) -> dict[str, Any]:
     """What the writer left; it writes it right after it took the lock."""
     for _ in range(20):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, TypeError, RecursionError):  # anybody may have written it
             return dict(json.loads(lock_path(path).read_text()))
         time.sleep(0.01)
     return {}

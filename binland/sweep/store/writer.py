@@ -29,7 +29,7 @@ from binland.sweep.spec import SweepSpec
 from binland.sweep.store.changes import check_extension, check_ids, check_same
 from binland.sweep.store.journal import Journal, Record
 from binland.sweep.store.layout import SCHEMA, Layout, state_of, storable
-from binland.sweep.store.lock import sole_writer
+from binland.sweep.store.lock import Right, sole_writer
 from binland.sweep.store.opening import attribute, attributes, check_structure, opened, reading
 from binland.sweep.store.seal import copy_without_seal, seal
 from binland.sweep.store.steady import SteadyFile
@@ -59,10 +59,10 @@ def writing(
         checked(path, spec, extend)  # a foreign file gets no lock beside it
         if not os.access(path, os.W_OK):
             raise StoreError(f"{path}: is read-only; make it writable to go on, or choose another --out")
-    with sole_writer(path) as card, ExitStack() as stack:
+    with sole_writer(path) as right, ExitStack() as stack:
         if not path.exists():
             create(path, spec)
-        writer = Writer(checked(path, spec, extend), card | ({"part": list(part)} if part else {}))
+        writer = Writer(checked(path, spec, extend), right, part)
         stack.callback(writer.close)
         writer.begin()
         if writer.store.spec.canonical() != spec.canonical():
@@ -133,8 +133,9 @@ def complete(part: Path, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]
 class Writer:
     """Sole writer of a result file; made by `writing`. `states` holds the state of every task."""
 
-    def __init__(self, store: Store, card: dict[str, Any]):
-        self.store, self._card = store, card
+    def __init__(self, store: Store, right: Right, part: tuple[int, int] | None = None):
+        self.store, self._right = store, right
+        self._card = right.card | ({"part": list(part)} if part else {})
         self.path = store.path
         self.states: dict[Task, int] = {}
         self._records: dict[Task, Record] = {}
@@ -297,12 +298,21 @@ class Writer:
         try:
             with new_version(self.path) as part:
                 yield part
+                self._check_right()
                 self._close_file()
                 shutil.copymode(self.path, part)
                 os.replace(part, self.path)
                 sync_folder(self.path.parent)
         except OSError as error:
             raise self._trouble(error) from None
+
+    def _check_right(self) -> None:
+        """Raise StoreError if the lock has been removed or replaced, so that somebody else may be writing the file."""
+        if not self._right.still_ours():
+            raise StoreError(
+                f"{self.path}.lock: was removed or replaced by another program while the sweep ran; what is done is in"
+                " the journal, run the same command to go on"
+            )
 
     def _runs(self, snapshot: Snapshot) -> list[dict[str, Any]]:
         """Who wrote the file, and when: one entry per run."""

@@ -1,0 +1,125 @@
+"""How Dask is reached: worker processes of this machine, which talk to nobody else, or somebody's scheduler.
+
+Whoever can talk to a Dask cluster can run code as its owner. So one of this machine asks for certificates, which are in
+the memory of the sweep's processes only; it has no HTTP servers, which ask for none, and its files are in a folder of
+its own.
+"""
+
+import logging
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
+from typing import Any
+
+import dask
+from distributed import Client, Nanny, Scheduler, Security, SpecCluster, Worker
+from distributed.comm.core import connect
+from distributed.utils import LoopRunner, wait_for
+
+from binland.errors import ClusterError, reason, shown
+from binland.interrupts import deferred
+
+CONNECT_SECONDS = 10.0
+# Dask's own also makes malloc give back memory at once; tasks then spend up to two thirds of their time in page faults.
+WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+START_ONE = (
+    "start one with `dask scheduler`, and give its address like tcp://host:8786, or tls:// if it has certificates"
+)
+CERTIFICATES = (
+    "a tls:// address needs distributed.comm.tls.ca-file, .client.cert and .client.key in Dask's configuration"
+    " (~/.config/dask), from the authority that the scheduler trusts"
+)
+
+
+@contextmanager
+def client_of(address: str) -> Iterator[Client]:
+    """A client of the scheduler with an address; raises ClusterError if none answers soon."""
+    with dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s"}):
+        try:
+            LoopRunner().run_sync(_greet, address)
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=True)
+        except Exception as error:  # whatever a foreign server's answer makes of Dask
+            advice = CERTIFICATES if address.startswith("tls://") else START_ONE
+            raise ClusterError(
+                f"scheduler {shown(address)}: no Dask scheduler answers ({reason(error)}); {advice}"
+            ) from None
+        with client:
+            yield client
+
+
+async def _greet(address: str) -> None:
+    """Shake hands, which a client does without a time limit."""
+    credentials = Security().get_connection_args("client")
+    comm = await wait_for(connect(address, **credentials), CONNECT_SECONDS)
+    await comm.close()
+
+
+@contextmanager
+def local_client(count: int) -> Iterator[Client]:
+    """A client of `count` worker processes of this machine; raises ClusterError if they do not start."""
+    with ExitStack() as stack:
+        try:
+            settings = {
+                "temporary-directory": stack.enter_context(_private_folder()),
+                "distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s",
+                "distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT,
+            }
+            stack.enter_context(dask.config.set(settings))
+            with deferred(), _without_ctrl_c():
+                cluster = stack.enter_context(_cluster(count))
+            client = stack.enter_context(Client(cluster))
+        except Exception as error:  # processes that are killed, no memory, no ports, no room ...
+            raise ClusterError(
+                f"the worker processes do not start ({reason(error)}); run the same command again, perhaps with"
+                " --workers 1, which needs none"
+            ) from None
+        yield client
+
+
+def _private_folder() -> tempfile.TemporaryDirectory[str]:
+    """Processes import from it: the one that Dask takes by itself may be another user's."""
+    place = dask.config.get("temporary-directory", None)
+    return tempfile.TemporaryDirectory(prefix="binland-", dir=place, ignore_cleanup_errors=True)
+
+
+class _WithoutHTTP:
+    """Dask has no setting for this."""
+
+    def start_http_server(self, *_: Any, **__: Any) -> None:
+        pass
+
+
+class _Scheduler(_WithoutHTTP, Scheduler):
+    pass
+
+
+class _Worker(_WithoutHTTP, Worker):
+    pass
+
+
+def _cluster(count: int) -> SpecCluster:
+    security = Security.temporary()
+    common = {"host": "127.0.0.1", "protocol": "tls://", "security": security, "dashboard": False}
+    quiet = {"silence_logs": logging.CRITICAL}
+    worker = {
+        "cls": Nanny,
+        "options": {**common, **quiet, "worker_class": _Worker, "nthreads": 1, "memory_limit": 0},
+    }
+    scheduler = {"cls": _Scheduler, "options": {**common, "port": 0}}
+    return SpecCluster(dict.fromkeys(range(count), worker), scheduler, security=security, **quiet)
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Processes that begin here never see Ctrl-C, which is this one's business."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it would lift the block when the first worker starts it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
