@@ -257,7 +257,7 @@ def test_a_journal_is_read_with_the_file_and_taken_in_by_the_next_run(finished, 
 
 def test_a_running_sweep_can_be_read_at_any_moment(tmp_path, monkeypatch):
     """A reader in a tight loop beside a writer that replaces the file and its journal all the time."""
-    path, count = tmp_path / "out.h5", 60
+    path, count = tmp_path / "out.h5", 12
     script = (
         "import sys; from tests.sweep.small import spec; from binland.sweep.run import run_sweep\n"
         "from binland.sweep.store import writer; writer.UPDATE_EVERY, writer.UPDATE_SHARE = 0.01, 1e9\n"
