@@ -1,6 +1,7 @@
 """Shared settings, hypothesis without deadlines (kernels compile at first use), and a finished sweep."""
 
 import os
+import signal
 
 import matplotlib
 import pytest
@@ -26,3 +27,11 @@ def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("sweep") / "whole.h5"
     bl.run_sweep(spec(), path)
     return path
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C is Python's own; some libraries change what it does when they are imported."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -234,7 +234,7 @@ def test_no_room_for_workers_is_one_clear_error(tmp_path):
         bl.run_sweep(spec(), tmp_path / "out.h5", workers=2)
 
 
-def test_ctrl_c_while_workers_start(tmp_path):
+def test_ctrl_c_while_workers_start(tmp_path, ctrl_c):
     """It waits until they are there, and then ends them."""
     before = processes()
     (tmp_path / "interrupts.py").write_text(f"import os\nos.kill({os.getpid()}, {int(signal.SIGINT)})\n")

@@ -129,7 +129,7 @@ def test_entry_points_that_cannot_be_read_are_one_line(registered):
     assert find_family("committee") is SHALLOW
 
 
-def test_ctrl_c_while_a_family_is_imported_is_ctrl_c(registered):
+def test_ctrl_c_while_a_family_is_imported_is_ctrl_c(registered, ctrl_c):
     """Libraries turn a KeyboardInterrupt into an ImportError."""
     text = (
         "import os, signal\ntry:\n os.kill(os.getpid(), signal.SIGINT)\nexcept KeyboardInterrupt:\n raise ImportError"

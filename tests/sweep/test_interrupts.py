@@ -20,6 +20,7 @@ from binland.sweep.store.store import Store, journal_path
 from tests.sweep.small import assert_same_numbers, spec
 from tests.sweep.test_store import run_some
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
 CALLS = ("seek", "readinto", "write", "truncate", "close")
 
 
@@ -36,13 +37,6 @@ def path(killed, tmp_path):
     for source in (killed, journal_path(killed)):
         shutil.copy(source, tmp_path)
     return tmp_path / killed.name
-
-
-@pytest.fixture(autouse=True)
-def _handler():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 class Calls:
