@@ -24,6 +24,7 @@ class Watch:
         self._waiting: list[int] = []
         self._depth = 0
         self._raised: BaseException | None = None
+        self._report = sys.unraisablehook
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """The handler of every signal."""
@@ -43,6 +44,7 @@ class Watch:
 
     def begin(self) -> None:
         """Take the place of every handler that is a function; others end the process, or do nothing."""
+        self._report, sys.unraisablehook = sys.unraisablehook, self._unraisable
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
             if callable(handler):
@@ -51,9 +53,15 @@ class Watch:
 
     def end(self) -> None:
         """Give the handlers their places back. One that is left out by an exception is still called."""
+        sys.unraisablehook = self._report
         for number, handler in self._handlers.items():
             if signal.getsignal(number) is self:
                 signal.signal(number, handler)
+
+    def _unraisable(self, dropped: "sys.UnraisableHookArgs") -> None:
+        """Python reports an exception that it drops; those of handlers are kept, so that there is nothing to say."""
+        if self._raised is None or dropped.exc_value is not self._raised:
+            self._report(dropped)
 
     def hold(self) -> None:
         """Signals wait from here on."""

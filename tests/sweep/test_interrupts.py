@@ -147,16 +147,25 @@ def test_a_write_that_is_lost_replaces_nothing(path, finished):
     assert refused >= 6
 
 
-def test_what_is_swallowed_is_raised_in_the_end(tmp_path):
-    """As destructors do, in which Python drops exceptions."""
+class Swallowing:
+    """Python drops what is raised in its destructor, and says so on stderr."""
 
+    def __del__(self):
+        interrupt()
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_what_is_swallowed_is_raised_in_the_end(tmp_path, silent, capsys):
     def report(progress):
-        if progress.finished == 3:
+        if progress.finished == 3 and silent:
             with suppress(KeyboardInterrupt):
                 interrupt()
+        elif progress.finished == 3:
+            Swallowing()
 
     with pytest.raises(KeyboardInterrupt):
         bl.run_sweep(spec(), tmp_path / "out.h5", report=report)
+    assert capsys.readouterr().err == ""
     assert list(Store.open(tmp_path / "out.h5").states().values()).count(DONE) == 4
 
 
