@@ -11,7 +11,7 @@ import typer
 from binland import cli
 from tests.sweep.small import TEXT
 
-COMMAND = [sys.executable, "-c", "from binland.cli import main; main()"]
+COMMAND = [sys.executable, "-m", "binland"]
 
 
 def call(*arguments, cwd):

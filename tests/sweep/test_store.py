@@ -558,3 +558,22 @@ def test_a_lock_that_is_removed_while_a_sweep_runs_is_noticed(finished, tmp_path
     assert list(Store.open(path).states().values()).count(DONE) == 32
     bl.run_sweep(spec(), path)
     assert_same_numbers(finished, path)
+
+
+@pytest.mark.parametrize("moment", [3, 32])
+def test_another_file_in_the_place_of_a_running_sweeps_is_left_alone(finished, tmp_path, moment):
+    path, other = tmp_path / "out.h5", tmp_path / "other.h5"
+    bl.run_sweep(spec(seed=9), other)
+    octets = other.read_bytes()
+
+    def report(progress):
+        if progress.finished == moment:
+            path.rename(tmp_path / "own.h5")
+            path.write_bytes(octets)
+
+    with pytest.raises(StoreError, match=r"out.h5: was replaced by another program .* move the sweep's own file back"):
+        bl.run_sweep(spec(), path, report=report)
+    assert path.read_bytes() == octets
+    (tmp_path / "own.h5").replace(path)
+    bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)

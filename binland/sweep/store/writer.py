@@ -13,7 +13,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,7 @@ class Writer:
         self.states: dict[Task, int] = {}
         self._records: dict[Task, Record] = {}
         self._running: dict[Task, float] = {}  # when they were given to a worker
+        self._owner: str | None = None  # id of the file
         self._journal: Journal | None = None
         self._file: h5py.File | None = None
         self._opened = ExitStack()  # closes it
@@ -200,6 +201,7 @@ class Writer:
             return self._journal.arrays(self._records[task])[variable]
         if self._file is None:
             self._file = self._opened.enter_context(opened(self.path))
+            self._check_owner(self._file)
         with reading(self.path):
             return np.asarray(self._file[variable][self.store.layout.index(task)])
 
@@ -241,10 +243,21 @@ class Writer:
                 self._close_journal()
                 self._close_file()
 
-    def _snapshot(self) -> AbstractContextManager[Snapshot]:
+    @contextmanager
+    def _snapshot(self) -> Iterator[Snapshot]:
         """The file and the records that were written here, whether the journal still has its name or not."""
         assert self._journal is not None
-        return self.store.snapshot(self._journal.reader())
+        with self.store.snapshot(self._journal.reader()) as snapshot:
+            self._check_owner(snapshot.file)
+            yield snapshot
+
+    def _check_owner(self, file: h5py.File) -> None:
+        """Raise StoreError if the file is not the one that this writer writes."""
+        if attribute(self.path, file, "file_id") != self._owner:
+            raise StoreError(
+                f"{self.path}: was replaced by another program while the sweep ran; what is done since the last version"
+                f" is in {journal_path(self.path).name}: move the sweep's own file back"
+            )
 
     def _append(self, facts: dict[str, Any], outcome: Outcome | None = None) -> Record:
         assert self._journal is not None
@@ -278,9 +291,9 @@ class Writer:
         """A journal that begins with the writer's name and the tasks that are running."""
         if self._journal is not None:
             self._journal.check()
-        owner = attribute(self.path, snapshot.file, "file_id")
+        self._owner = attribute(self.path, snapshot.file, "file_id")
         try:
-            journal = Journal(journal_path(self.path), {"event": "writer", "file": owner, **self._card})
+            journal = Journal(journal_path(self.path), {"event": "writer", "file": self._owner, **self._card})
         except OSError as error:
             raise self._trouble(error) from None
         self._close_journal()
