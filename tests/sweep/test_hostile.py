@@ -38,7 +38,8 @@ def in_child(arguments, folder):
                 for stream in (1, 2):
                     os.dup2(printed.fileno(), stream)
                 sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-                signal.alarm(SECONDS)
+                signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of processor time: others are at work, too ...
+                signal.alarm(30 * SECONDS)  # ... but nothing waits for ever
                 warnings.simplefilter("default")  # as outside of tests
                 sys.argv = ["binland", *arguments]
                 cli.run()
