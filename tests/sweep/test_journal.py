@@ -1,4 +1,5 @@
 import os
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -86,3 +87,25 @@ def test_records_reach_the_disk(tmp_path, monkeypatch):
         journal.append({"k": moment})
     journal.close()
     assert synced == [0.0, 1.2, 2.3]
+
+
+@pytest.mark.parametrize("name", ["x.journal.part", "x.journal.12345678.part"])
+def test_no_link_that_lies_in_wait_is_written_through(tmp_path, monkeypatch, name):
+    class Guessed:
+        hex = "12345678"
+
+    monkeypatch.setattr(journals.uuid, "uuid4", lambda: Guessed)
+    mine, link = tmp_path / "mine", tmp_path / name
+    mine.write_text("mine")
+    link.symlink_to(mine)
+    with suppress(FileExistsError):
+        Journal(tmp_path / "x.journal", {"k": 0}).close()
+    assert mine.read_text() == "mine"
+    assert link.is_symlink()
+
+
+def test_a_journal_that_cannot_be_begun_leaves_nothing(tmp_path):
+    (tmp_path / "x.journal").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        Journal(tmp_path / "x.journal", {"k": 0})
+    assert [path.name for path in tmp_path.iterdir()] == ["x.journal"]

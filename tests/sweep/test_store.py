@@ -350,6 +350,16 @@ def test_a_store_opened_before_an_extension_gives_the_same_numbers_after_it(fini
     assert before.values(TASK, "train_error") == Store.open(finished).values(TASK, "train_error")
 
 
+def test_what_a_killed_writer_left_is_removed_and_what_is_in_the_way_does_not_matter(copy):
+    for name in ("copy.h5.12345678.part", "copy.h5.journal.12345678.part"):
+        copy.with_name(name).write_text("left")
+    for name in ("copy.h5.87654321.part", "copy.h5.journal.part"):
+        copy.with_name(name).mkdir()
+    bl.run_sweep(spec(), copy)
+    left = sorted(path.name for path in copy.parent.glob("*.part"))
+    assert left == ["copy.h5.87654321.part", "copy.h5.journal.part"]
+
+
 def test_a_file_keeps_its_permissions(copy):
     copy.chmod(0o600)
     with writing(copy, spec()) as writer:

@@ -12,6 +12,7 @@ import os
 import stat
 import struct
 import time
+import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +41,8 @@ class Journal:
 
     def __init__(self, path: Path, facts: dict[str, Any]):
         self.path = path
-        part = path.with_name(path.name + ".part")
-        self._file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")  # nobody can lay a link there
+        self._file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
         self.size, self._synced = 0, time.monotonic()
         try:
             self._write(facts, {})

@@ -153,8 +153,10 @@ class Writer:
             check_ids(self.path, snapshot)
             if snapshot.damaged:
                 self._keep_damaged(snapshot.damaged)
-            for leftover in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.part"):
-                leftover.unlink(missing_ok=True)  # of a killed writer
+            for path in (self.path, journal_path(self.path)):
+                for leftover in path.parent.glob(f"{glob.escape(path.name)}.????????.part"):  # of a killed writer
+                    with suppress(OSError):
+                        leftover.unlink()
             self._take_in(snapshot)
             self._new_journal(snapshot)
 
