@@ -4,6 +4,7 @@ import platform
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import h5py
@@ -15,7 +16,9 @@ import binland as bl
 from binland.errors import StoreError
 from binland.sweep.execute import Outcome
 from binland.sweep.spec import check_settings
+from binland.sweep.store import journal as journals
 from binland.sweep.store import writer as writers
+from binland.sweep.store.journal import JournalReader
 from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE
 from binland.sweep.store.lock import lock_path
 from binland.sweep.store.store import Store, count_states, journal_path
@@ -311,7 +314,7 @@ def test_a_damaged_journal_gives_what_is_whole_and_a_warning(finished, tmp_path)
     octets[-10] ^= 1
     journal_path(path).write_bytes(octets)
     assert list(Store.open(path).states().values()).count(DONE) == 4
-    with pytest.warns(UserWarning, match="bytes are damaged; tasks recorded there are done again"):
+    with pytest.warns(UserWarning, match="bytes of it are damaged; tasks recorded there are done again"):
         bl.run_sweep(spec(), path)
     assert_same_numbers(finished, path)
     (kept,) = tmp_path.glob("*.damaged-*")
@@ -524,6 +527,60 @@ def test_a_journal_that_is_harmed_while_a_sweep_runs_is_noticed(finished, tmp_pa
     assert_same_numbers(finished, path)
 
 
+def last_of(journal, kind):
+    """Where the bytes of the arrays of the last task of a kind stand."""
+    with journal.open("rb") as file:
+        records = JournalReader(file.fileno()).records
+    ends = [record for record in records if record.facts["event"] == "end" and record.facts["task"][0] == kind]
+    return ends[-1].offset
+
+
+@pytest.mark.parametrize("kind", ["writer", "solution", "pair"])
+@pytest.mark.parametrize("update", [False, True], ids=["at the end", "while it runs"])
+def test_a_journal_that_is_damaged_in_place_costs_what_is_damaged_and_is_kept(
+    finished, tmp_path, monkeypatch, kind, update
+):
+    path = tmp_path / "out.h5"
+
+    def report(progress):
+        if progress.finished == 30:
+            journal = journal_path(path)
+            with journal.open("r+b") as file:
+                file.seek(0 if kind == "writer" else last_of(journal, kind))
+                file.write(b"0123456789")
+            if update:
+                monkeypatch.setattr(writers, "UPDATE_EVERY", 0)
+
+    lost = pytest.raises(StoreError, match=r"out.h5.journal: (has lost what 1 tasks gave|was damaged)")
+    warned = pytest.warns(UserWarning, match=r"out.h5.journal: \d+ bytes of it are damaged; .*, a copy is in")
+    with warned, nullcontext() if kind == "writer" else lost:
+        bl.run_sweep(spec(), path, report=report)
+    (kept,) = tmp_path.glob("*.damaged-*")
+    assert b"0123456789" in kept.read_bytes()
+    assert not journal_path(path).exists()
+    assert list(Store.open(path).states().values()).count(DONE) >= (32 if kind == "writer" else 29)
+    bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)
+
+
+def test_a_solution_that_is_damaged_in_the_journal_is_not_used(finished, tmp_path):
+    path = tmp_path / "out.h5"
+
+    def report(progress):
+        journal = journal_path(path)
+        with journal.open("r+b") as file:
+            file.seek(last_of(journal, "solution"))
+            file.write(bytes(4096)[: journal.stat().st_size - file.tell()])
+
+    with (
+        pytest.warns(UserWarning, match="bytes of it are damaged"),
+        pytest.raises(StoreError, match=r"out.h5.journal: (has lost|was damaged by another program)"),
+    ):
+        bl.run_sweep(spec(), path, report=report)
+    bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)
+
+
 def test_a_full_disk_with_a_damaged_journal_is_one_line(tmp_path, monkeypatch):
     path = tmp_path / "out.h5"
     run_some(path, 5)
@@ -535,7 +592,7 @@ def test_a_full_disk_with_a_damaged_journal_is_one_line(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writers.shutil, "copyfile", full)
+        patch.setattr(journals.shutil, "copyfileobj", full)
         refused(path, "out.h5: cannot be written .*No space left")
     assert journal_path(path).read_bytes() == octets
 

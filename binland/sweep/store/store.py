@@ -56,7 +56,9 @@ class Snapshot:
         self.records: dict[Task, Record] = {}  # the last word on every task in the journal
         self.running: dict[Task, Record] = {}
         self.started: list[float] = []  # times when tasks of the journal were given to workers, s
-        for record in journal.records[1:] if journal else []:
+        for record in journal.records if journal else []:
+            if record.facts.get("event") == "writer":
+                continue
             task = checked_task(layout, record.facts)
             if record.facts["event"] == "start":
                 self.running[task] = record
@@ -67,7 +69,8 @@ class Snapshot:
 
     def runs(self) -> list[dict[str, Any]]:
         """Who wrote the file, one entry per run, and who writes the journal; "part" is [k, n] of a run of a part."""
-        latest = [record.facts for record in self._journal.records[:1]] if self._journal else []
+        first = self._journal.records[:1] if self._journal else []
+        latest = [record.facts for record in first if record.facts.get("event") == "writer"]
         return [*self.recorded_runs(), *latest]
 
     def recorded_runs(self) -> list[dict[str, Any]]:
@@ -118,7 +121,13 @@ class Snapshot:
     def arrays(self, task: Task) -> Arrays:
         """The arrays of a task in the journal."""
         assert self._journal is not None
-        return self._journal.arrays(self.records[task])
+        with reading(journal_path(self.path)):
+            return self._journal.arrays(self.records[task])
+
+    def keep_journal(self, path: Path) -> None:
+        """Copy the journal, as it is, to a new file."""
+        assert self._journal is not None
+        self._journal.copy(path)
 
     def values(self, task: Task, variable: str) -> NDArray[Any]:
         """What is known of one variable of one task."""

@@ -142,6 +142,7 @@ class Writer:
         self._running: dict[Task, float] = {}  # when they were given to a worker
         self._owner: str | None = None  # id of the file
         self._journal: Journal | None = None
+        self._kept = False  # a copy of the journal, which is damaged
         self._file: h5py.File | None = None
         self._opened = ExitStack()  # closes it
         self._updated, self._cost = time.monotonic(), 0.0
@@ -151,8 +152,7 @@ class Writer:
         with deferred(), self.store.snapshot() as snapshot:
             self.states = snapshot.states()
             check_ids(self.path, snapshot)
-            if snapshot.damaged:
-                self._keep_damaged(snapshot.damaged)
+            self._keep_damaged(snapshot)
             for path in (self.path, journal_path(self.path)):
                 for leftover in path.parent.glob(f"{glob.escape(path.name)}.????????.part"):  # of a killed writer
                     with suppress(OSError):
@@ -160,17 +160,20 @@ class Writer:
             self._take_in(snapshot)
             self._new_journal(snapshot)
 
-    def _keep_damaged(self, count: int) -> None:
-        """A copy of a journal whose last bytes are no records."""
+    def _keep_damaged(self, snapshot: Snapshot) -> None:
+        """A copy of a journal of which some bytes are no records, before anything removes it."""
+        if not snapshot.damaged or self._kept:
+            return
         journal = journal_path(self.path)
         kept = journal.with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
         try:
-            shutil.copyfile(journal, kept)
+            snapshot.keep_journal(kept)
         except OSError as error:
             kept.unlink(missing_ok=True)
             raise self._trouble(error) from None
+        self._kept = True
         warnings.warn(
-            f"{journal}: its last {count} bytes are damaged; tasks recorded there are done again, a copy is in"
+            f"{journal}: {snapshot.damaged} bytes of it are damaged; tasks recorded there are done again, a copy is in"
             f" {kept.name}",
             stacklevel=3,
         )
@@ -251,6 +254,7 @@ class Writer:
         assert self._journal is not None
         with self.store.snapshot(self._journal.reader()) as snapshot:
             self._check_owner(snapshot.file)
+            self._keep_damaged(snapshot)
             yield snapshot
 
     def _check_owner(self, file: h5py.File) -> None:
@@ -285,8 +289,8 @@ class Writer:
         lost = self._records.keys() - snapshot.records.keys()
         if lost:
             raise StoreError(
-                f"{journal_path(self.path)}: has lost what {len(lost)} tasks gave (was it cut by another program?); run"
-                " the same command to do them again"
+                f"{journal_path(self.path)}: has lost what {len(lost)} tasks gave (was it cut or damaged by another"
+                " program?); run the same command to do them again"
             )
 
     def _new_journal(self, snapshot: Snapshot) -> None:
@@ -299,7 +303,7 @@ class Writer:
         except OSError as error:
             raise self._trouble(error) from None
         self._close_journal()
-        self._journal, self._records = journal, {}
+        self._journal, self._records, self._kept = journal, {}, False
         self.start(self._running)
 
     def _close_journal(self) -> None:
