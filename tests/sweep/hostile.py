@@ -237,7 +237,7 @@ def a_damaged_chunk(path, secret):
 # Values
 
 
-@each("seconds", endless=-np.inf, huge=1e300, negative=-1.0)
+@each("seconds", endless=-np.inf, huge=1e300, negative=-1.0, missing=np.nan)
 def seconds_that_are_none(file, value):
     file["solution_seconds"][...] = value
 
@@ -424,12 +424,17 @@ _facts(
     event_missing={"task": TASK, "seconds": 1.0},
     seconds_missing={"event": "end", "task": TASK},
     seconds_text=END | {"seconds": "1"},
+    seconds_nan=END | {"seconds": float("nan")},
+    seconds_nan_of_a_failure=END | {"seconds": float("nan"), "failure": "x"},
+    seconds_tiny=END | {"seconds": 5e-324},
     seconds_infinite=END | {"seconds": -float("inf")},
     seconds_huge=END | {"seconds": 10**400},
     failure_number=END | {"failure": 5},
+    failure_empty=END | {"seconds": float("nan"), "failure": ""},
     failure_escape=END | {"failure": ESCAPE},
     start_text={"event": "start", "task": TASK, "time": "now"},
     start_missing={"event": "start", "task": TASK},
+    start_nan={"event": "start", "task": TASK, "time": float("nan")},
     start_far={"event": "start", "task": TASK, "time": 1e11},
     a_list=[1, 2],
     a_text="x",

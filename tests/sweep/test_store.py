@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import platform
 import re
@@ -35,6 +36,12 @@ def copy(finished, tmp_path):
     path = tmp_path / "copy.h5"
     path.write_bytes(finished.read_bytes())
     return path
+
+
+def outcome_of(path, task):
+    """What a finished sweep has of a task."""
+    with Store.open(path).snapshot() as snapshot:
+        return snapshot.outcome(task)
 
 
 class Stop(Exception):
@@ -289,6 +296,22 @@ def test_a_failure_in_the_journal_is_known(tmp_path):
         assert Store.open(path).states()[TASK] == FAILED
         assert Store.open(path).seconds()[TASK] == 0.5
     assert Store.open(path).failures() == {TASK: "Traceback: planted"}
+
+
+def test_a_task_whose_workers_died_has_no_time_and_one_that_is_done_has(finished, tmp_path):
+    """Also while others have taken time, from which the pace comes."""
+    path, other = tmp_path / "out.h5", SolutionTask(Cell(21, 0, "SGD"), 1)
+    with writing(path, spec()) as writer:
+        writer.start([TASK, other])
+        writer.record(other, outcome_of(finished, other))
+        writer.record(TASK, Outcome({}, float("nan"), "every worker died"))
+        with Store.open(path).snapshot() as snapshot:
+            assert snapshot.pace() > 0
+    assert math.isnan(Store.open(path).seconds()[TASK])
+    with changed(path) as file:
+        file["solution_state"][...] = DONE
+    with pytest.raises(StoreError, match=r"is damaged \(a task that is done has taken no time\)"):
+        Store.open(path).seconds()
 
 
 def test_a_journal_of_another_file_is_refused(finished, copy):

@@ -5,6 +5,7 @@ HDF5 file second sees every finished task, whatever the writer does meanwhile.
 """
 
 import json
+import math
 import os
 import stat
 import time
@@ -95,12 +96,16 @@ class Snapshot:
     def seconds(self) -> dict[Task, float]:
         """Wall time of every task, NaN if it is neither done nor failed."""
         laid_over = {task: record.facts["seconds"] for task, record in self.records.items()}
-        return {task: float(value) for task, value in self._of_tasks("seconds", _is_time).items()} | laid_over
+        found = {task: float(value) for task, value in self._of_tasks("seconds", _is_time).items()} | laid_over
+        if any(math.isnan(found[task]) for task, state in self.states().items() if state == DONE):
+            raise self._damaged("a task that is done has taken no time")
+        return found
 
     def pace(self) -> float:
         """Seconds of work that are done in a second, since the journal began; 1 if it says nothing."""
-        worked = sum(record.facts["seconds"] for record in self.records.values())
-        return worked / max(time.time() - min(self.started), 1e-9) if worked and self.started else 1.0
+        times = [record.facts["seconds"] for record in self.records.values()]
+        worked = sum(seconds for seconds in times if not math.isnan(seconds))
+        return worked / max(time.time() - min(self.started), 1e-9) if worked > 1e-9 and self.started else 1.0
 
     def failures(self) -> dict[Task, str]:
         """Tracebacks of the failed tasks."""
@@ -139,11 +144,11 @@ class Snapshot:
         values = {kind: self.read(f"{kind}_{what}") for kind in self.layout.kinds}
         for kind, found in values.items():
             if not allowed(found).all():
-                raise StoreError(
-                    f"{self.path}: is damaged ({kind}_{what} holds {shown(found[~allowed(found)][0])}); take it from a"
-                    " copy, or run the sweep anew"
-                )
+                raise self._damaged(f"{kind}_{what} holds {shown(found[~allowed(found)][0])}")
         return {task: values[task.kind][self.layout.index(task)] for task in all_tasks(self.layout.spec)}
+
+    def _damaged(self, why: str) -> StoreError:
+        return StoreError(f"{self.path}: is damaged ({why}); take it from a copy, or run the sweep anew")
 
 
 class Store:
@@ -288,10 +293,12 @@ def _is_there(layout: Layout, task: Task) -> bool:
 
 def _check_facts(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
     """Raise ValueError unless the rest of a record about a task is what a writer writes."""
-    name = {"start": "time", "end": "seconds"}[facts["event"]]
+    name, failure = {"start": "time", "end": "seconds"}[facts["event"]], facts.get("failure", "none")
     if type(facts[name]) not in (int, float) or not _is_time(np.array(facts[name], float)):
         raise ValueError(f"its {name} {shown(facts[name])} is no time")
-    if not isinstance(facts.get("failure", ""), str):
+    if math.isnan(facts[name]) and "failure" not in facts:  # nobody knows when workers have died
+        raise ValueError(f"its {name} is no time")
+    if not isinstance(failure, str) or not failure:
         raise ValueError("its failure is no text")
     known = layout.variables(task.kind)
     for variable, (_, shape) in facts.get("arrays", {}).items():
