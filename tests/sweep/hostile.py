@@ -205,6 +205,24 @@ def failures_that_are_numbers(file, secret):
     replaced(file, "solution_failure", shape=(2, 2, 2, 2), dtype="f8")
 
 
+@each("failures", short="S4", long="S1000000", huge="S50000000")
+def failures_of_one_length(file, dtype):
+    file["solution_state"][...] = 2
+    replaced(file, "solution_failure", shape=(2, 2, 2, 2), dtype=dtype, chunks=(1, 1, 1, 1), compression="gzip")
+
+
+@inside
+def ids_of_one_length(file, secret):
+    replaced(file, "solution_id", data=file["solution_id"][...].astype("S64"))
+
+
+@inside
+def failures_that_were_never_written(file, secret):
+    file["solution_state"][...] = 2
+    text = h5py.string_dtype()
+    replaced(file, "solution_failure", shape=(2, 2, 2, 2), dtype=text, chunks=(1, 1, 1, 1), fillvalue=b"x" * 2 * 10**7)
+
+
 @inside
 def no_lists_of_dimensions(file, secret):
     for name in file:

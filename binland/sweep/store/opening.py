@@ -145,12 +145,15 @@ def _check_dataset(file: h5py.File, name: str, stored: Stored, layout: Layout) -
     found, shape = file[name], layout.lengths(stored.dims)
     if found.shape != shape or found.maxshape != shape:
         raise ValueError(f"{name} has the shape {found.shape}, not {shape}")
-    kind = TEXT if h5py.check_string_dtype(found.dtype) is not None else found.dtype.str
+    text = h5py.check_string_dtype(found.dtype)
+    kind = TEXT if text is not None and text.length is None else found.dtype.str
     if kind != (stored.dtype if stored.dtype == TEXT else np.dtype(stored.dtype).str):
         raise ValueError(f"{name} has the type {shown(found.dtype)}, not {stored.dtype}")
     storage = found.id.get_create_plist()
     if not {storage.get_filter(k)[0] for k in range(storage.get_nfilters())} <= FILTERS:
         raise ValueError(f"{name} is packed in an unknown way")
+    if kind == TEXT and storage.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
+        raise ValueError(f"{name} has a text where nothing was written")  # as often as there are tasks
 
 
 def _equal(one: NDArray[Any], two: NDArray[Any]) -> bool:
