@@ -473,6 +473,40 @@ _facts(
 )
 
 
+WHOLE = {
+    "train_error": ["<f8", []],
+    "test_error": ["<f8", []],
+    "local_energy": ["<f8", [2, 3]],
+    "history": ["<f8", [4]],
+    "weights": ["|u1", [14]],
+}
+
+
+def _arrays(**of):
+    """Records that are whole but for one array, which has another type or shape, or is missing."""
+    for name, change in of.items():
+        arrays = {key: entry for key, entry in (WHOLE | change).items() if entry}
+        rest = bytes(sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in arrays.values()))
+        _facts(**{f"whole_{name}": (END | {"arrays": arrays}, rest)})
+
+
+_arrays(
+    weights_f8={"weights": ["<f8", [14]]},
+    weights_i8={"weights": ["<i8", [14]]},
+    weights_bool={"weights": ["|b1", [14]]},
+    weights_short={"weights": ["|u1", [3]]},
+    weights_none={"weights": ["|u1", [0]]},
+    weights_long={"weights": ["|u1", [20]]},
+    weights_missing={"weights": None},
+    error_bool={"train_error": ["|b1", []]},
+    error_f2={"train_error": ["<f2", []]},
+    error_f16={"train_error": ["<f16", []]},
+    error_turned={"train_error": [">f8", []]},
+    error_missing={"test_error": None},
+    history_int={"history": ["<i4", [4]]},
+)
+
+
 @kind
 def a_journal_of_another_file(path, secret):
     journal(path, (END, b""), owner=False)

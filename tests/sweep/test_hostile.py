@@ -92,5 +92,11 @@ def test_a_hostile_file_is_one_line_of_every_command(folder, name):
         }
 
 
+@pytest.mark.parametrize("name", [name for name in KINDS if name.startswith("journal_whole_")])
+def test_a_record_with_arrays_of_another_kind_is_refused(folder, name):
+    KINDS[name](folder / "x.h5", folder.parent / "secret")
+    assert {check(name, command, folder) for command in ("status", "merge")} == {2}
+
+
 def test_a_good_file_is_none_of_these(folder):
     assert {check("good", command, folder) for command in COMMANDS} == {0}

@@ -23,9 +23,11 @@ from binland.sweep.store.journal import JournalReader
 from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE
 from binland.sweep.store.lock import lock_path
 from binland.sweep.store.store import Store, count_states, journal_path
+from binland.sweep.store.tables import check_outcomes
+from binland.sweep.store.tables import finished as finished_tasks
 from binland.sweep.store.writer import writing
 from binland.sweep.tasks import Cell, SolutionTask, all_tasks
-from tests.sweep.small import TEXT, assert_same_numbers, changed, spec
+from tests.sweep.small import TEXT, assert_same_numbers, changed, outcome_of, spec
 
 ROOT = Path(__file__).parents[2]
 TASK = SolutionTask(Cell(21, 0, "SGD"), 0)
@@ -36,12 +38,6 @@ def copy(finished, tmp_path):
     path = tmp_path / "copy.h5"
     path.write_bytes(finished.read_bytes())
     return path
-
-
-def outcome_of(path, task):
-    """What a finished sweep has of a task."""
-    with Store.open(path).snapshot() as snapshot:
-        return snapshot.outcome(task)
 
 
 class Stop(Exception):
@@ -363,11 +359,33 @@ def test_weights_are_found_before_and_after_an_update(finished, copy):
     with writing(copy, spec()) as writer:
         for task in tasks:
             assert np.array_equal(writer.array(task, "weights"), expected[task])
-            changed = ~expected[task]
-            writer.record(task, Outcome({"weights": changed}, 1.0))
+            changed = ~outcome_of(finished, task).arrays["weights"]
+            writer.record(task, outcome_of(finished, task, weights=changed))
             assert np.array_equal(writer.array(task, "weights"), changed)
             writer.update()
-            assert np.array_equal(writer.array(task, "weights"), changed)
+            padded = np.append(changed, np.zeros(len(expected[task]) - len(changed), np.uint8))
+            assert np.array_equal(writer.array(task, "weights"), padded)
+
+
+def test_numbers_of_another_type_are_kept_as_the_file_keeps_them(finished, tmp_path):
+    path = tmp_path / "out.h5"
+    with writing(path, spec()) as writer:
+        writer.record(TASK, outcome_of(finished, TASK, train_error=np.array(0), history=np.ones(4, np.float32)))
+        with pytest.raises(TypeError, match="Cannot cast"):
+            writer.record(TASK, outcome_of(finished, TASK, weights=np.ones(14)))
+        assert Store.open(path).values(TASK, "train_error").dtype == np.float64
+    assert Store.open(path).values(TASK, "train_error") == 0
+    assert Store.open(path).values(TASK, "history").tolist() == [1] * 4
+
+
+def test_a_number_that_the_file_cannot_keep_does_not_read_as_it_was_written(finished):
+    with Store.open(finished).snapshot() as snapshot:
+        outcomes = dict(finished_tasks(snapshot))
+        check_outcomes(snapshot.file, snapshot.layout, outcomes.items())
+        arrays = outcomes[TASK].arrays
+        outcomes[TASK] = outcomes[TASK]._replace(arrays=arrays | {"weights": arrays["weights"] + 0.4})
+        with pytest.raises(ValueError, match="weights does not read as it was written"):
+            check_outcomes(snapshot.file, snapshot.layout, outcomes.items())
 
 
 def test_a_store_opened_before_an_extension_gives_the_same_numbers_after_it(finished, copy):
@@ -389,7 +407,7 @@ def test_what_a_killed_writer_left_is_removed_and_what_is_in_the_way_does_not_ma
 def test_a_file_keeps_its_permissions(copy):
     copy.chmod(0o600)
     with writing(copy, spec()) as writer:
-        writer.record(TASK, Outcome({"train_error": np.array(0.25)}, 1.0))
+        writer.record(TASK, outcome_of(copy, TASK, train_error=np.array(0.25)))
     assert copy.stat().st_mode & 0o777 == 0o600
 
 

@@ -31,6 +31,7 @@ from binland.sweep.tasks import BendTask, SolutionTask, Task, all_tasks, from_pl
 
 OLDER = "it is older than this version; `binland merge OLD --out NEW` makes one that can be continued"
 LONGEST_TIME = 1e12  # s
+OF_REPLICAS = {"replica_error", "replica_spread"}  # what only some algorithms give
 
 
 def actual(path: str | Path) -> Path:
@@ -300,13 +301,31 @@ def _check_facts(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
         raise ValueError(f"its {name} is no time")
     if not isinstance(failure, str) or not failure:
         raise ValueError("its failure is no text")
-    known = layout.variables(task.kind)
-    for variable, (_, shape) in facts.get("arrays", {}).items():
+    _check_arrays(layout, task, facts)
+
+
+def _check_arrays(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a record has the arrays that a worker gives, each as the file keeps it."""
+    known, listed = layout.variables(task.kind), facts.get("arrays", {})
+    for variable, (dtype, shape) in listed.items():
         if variable not in known:
             raise ValueError(f"its variable {shown(variable)} is not one of this sweep")
-        room = layout.lengths(known[variable].inner)
-        if len(shape) != len(room) or any(length > longest for length, longest in zip(shape, room, strict=True)):
-            raise ValueError(f"its {variable} has the shape {shown(shape)}, which does not fit into {room}")
+        if np.dtype(dtype) != np.dtype(known[variable].dtype):
+            raise ValueError(f"its {variable} has the type {shown(dtype)}, not {known[variable].dtype}")
+        if not _fits(layout, task, known[variable].inner, shape):
+            raise ValueError(f"its {variable} has the shape {shown(shape)}, which does not fit")
+    missing = known.keys() - listed.keys() - OF_REPLICAS
+    if missing and facts["event"] == "end" and "failure" not in facts:
+        raise ValueError(f"its {min(missing)} is missing")
+
+
+def _fits(layout: Layout, task: Task, inner: tuple[str, ...], shape: list[int]) -> bool:
+    """Whether a variable may have a shape: weights are there in full, others may be padded."""
+    room = layout.lengths(inner)
+    if inner in (("byte",), ("weight",)):
+        count = layout.family.n_weights(layout.spec, task.cell.size)
+        return shape == [-(-count // 8) if inner == ("byte",) else count]
+    return len(shape) == len(room) and all(length <= longest for length, longest in zip(shape, room, strict=True))
 
 
 def _is_state(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from binland.errors import StoreError
 from binland.interrupts import deferred
-from binland.sweep.execute import Outcome
+from binland.sweep.execute import Arrays, Outcome
 from binland.sweep.provenance import git_state, version
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.changes import check_extension, check_ids, check_same
@@ -190,7 +190,7 @@ class Writer:
         if outcome.failure:
             facts["failure"] = storable(outcome.failure)
         with deferred():
-            self._records[task] = self._append(facts, outcome)
+            self._records[task] = self._append(facts, self._as_kept(task, outcome.arrays))
             self._running.pop(task, None)
             self.states[task] = state_of(outcome)
         assert self._journal is not None
@@ -265,10 +265,17 @@ class Writer:
                 f" is in {journal_path(self.path).name}: move the sweep's own file back"
             )
 
-    def _append(self, facts: dict[str, Any], outcome: Outcome | None = None) -> Record:
+    def _as_kept(self, task: Task, arrays: Arrays) -> Arrays:
+        """Arrays in the types that the file has for them, which readers of the journal ask for."""
+        known = self.store.layout.variables(task.kind)
+        return {
+            name: np.asarray(array).astype(known[name].dtype, casting="same_kind") for name, array in arrays.items()
+        }
+
+    def _append(self, facts: dict[str, Any], arrays: Arrays | None = None) -> Record:
         assert self._journal is not None
         try:
-            return self._journal.append(facts, outcome.arrays if outcome else None)
+            return self._journal.append(facts, arrays)
         except OSError as error:
             raise self._trouble(error) from None
 
