@@ -6,8 +6,10 @@ Changed files get a right seal, so that it protects nobody here.
 
 import json
 import os
+import shutil
 import socket
 import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -383,6 +385,42 @@ def zeros_in_the_middle(path, secret):
     octets = bytearray(path.read_bytes())
     octets[3437:3501] = bytes(64)
     path.write_bytes(octets)
+
+
+def old(function):
+    """A kind that changes a file of a schema without seals."""
+
+    def spoil(path, secret):
+        shutil.copyfile(Path(__file__).parents[1] / "golden" / "binland-sweep-2.h5", path)
+        with h5py.File(path, "r+") as file:
+            function(file)
+
+    KINDS[function.__name__] = spoil
+    return function
+
+
+@old
+def an_old_file_with_long_texts(file):
+    for k in range(4):
+        file.create_dataset(f"mine{k}", (4,), "S500000000", chunks=(1,), compression="gzip")[:1] = b"x"
+
+
+@old
+def an_old_file_with_texts_that_were_never_written(file):
+    shape, text = file["solution_failure"].shape, h5py.string_dtype()
+    replaced(file, "solution_failure", shape=shape, dtype=text, chunks=(1, 1, 1, 1), fillvalue=b"x" * 2 * 10**8)
+
+
+@old
+def an_old_file_that_reads_one_text_again_and_again(file):
+    """Every text is kept as a reference to the bytes of the first."""
+    shape, text = file["solution_failure"].shape, h5py.string_dtype()
+    made = replaced(file, "solution_failure", shape=shape, dtype=text, chunks=shape)
+    made[...] = ""
+    made[0, 0, 0, 0] = b"x" * 2 * 10**8
+    file.flush()
+    _, octets = made.id.read_direct_chunk((0, 0, 0, 0))
+    made.id.write_direct_chunk((0, 0, 0, 0), octets[:16] * int(np.prod(shape)))
 
 
 @kind
