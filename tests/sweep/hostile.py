@@ -40,6 +40,23 @@ def inside(function):
     return function
 
 
+HUGE = 20 * 2**30
+
+
+def a_journal_of_twenty_gigabytes(path):
+    """With one record; it takes no room on the disk."""
+    journal(path)
+    begin = BEGINNING.pack(MAGIC, HUGE)
+    with journal_path(path).open("ab") as file:
+        file.write(HEADER.pack(MAGIC, HUGE, zlib.crc32(begin), 0))
+        file.truncate(file.tell() + HUGE)
+
+
+def a_lock_of_twenty_gigabytes(path):
+    with path.with_name(f"{path.name}.lock").open("wb") as file:
+        file.truncate(HUGE)
+
+
 def each(names, /, **of):
     """Kinds that differ in a name and a value."""
 
@@ -326,6 +343,10 @@ KINDS["config_of_millions"] = _with_config(lambda settings: settings["grid"].upd
 KINDS["config_of_other_fractions"] = _with_config(lambda settings: settings["measure"].update(fractions=[0.1, 0.2]))
 KINDS["config_of_many_weights"] = _with_config(lambda settings: settings["model"].update(n_hidden=10**7))
 KINDS["config_of_many_numbers"] = _with_config(lambda settings: settings["measure"].update(realizations=5 * 10**6))
+KINDS["config_of_a_long_title"] = _with_config(lambda settings: settings.update(title="x" * 10**6))
+KINDS["config_of_a_long_label"] = _with_config(
+    lambda settings: settings["algorithms"].update({"x" * 10**6: {"kind": "SGD", "epochs": 7}})
+)
 KINDS["config_of_another_seed"] = _with_config(lambda settings: settings.update(seed=4))
 
 
@@ -607,3 +628,8 @@ def a_lock_that_is_a_fifo(path, secret):
 @kind
 def a_lock_that_is_a_folder(path, secret):
     path.with_name(f"{path.name}.lock").mkdir()
+
+
+@kind
+def a_lock_that_is_a_link(path, secret):
+    path.with_name(f"{path.name}.lock").symlink_to(secret)

@@ -29,6 +29,7 @@ BEGINNING = struct.Struct("<4sQ")  # magic, length
 HEADER = struct.Struct("<4sQII")  # beginning, CRC-32 of it, CRC-32 of the rest
 SYNC_EVERY = 1.0  # seconds
 STRETCH = 2**20  # bytes in which the next record is looked for at a time
+MOST_BYTES = 2**31 - 2**12  # of a record: no system reads more at a time
 MOST_DAMAGE = 2**28  # bytes; behind more of them nothing is looked for
 
 
@@ -153,6 +154,8 @@ class JournalReader:
             length = HEADER.unpack(header)[1]
             if place + HEADER.size + length > end:
                 return  # being written, or cut off by a kill
+            if length > MOST_BYTES:
+                raise ValueError(f"a record has {length} bytes; at most {MOST_BYTES}")
             body = os.pread(self._file, length, place + HEADER.size)
             if header == _header(body):
                 yield _record(body, place + HEADER.size)

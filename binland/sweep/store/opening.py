@@ -23,6 +23,7 @@ from binland.sweep.store.seal import State, check_seal
 
 MOST_NAMES = 1000  # objects or attributes at the top of a file
 LONGEST_TEXT = 2**24  # letters of an attribute
+LONGEST_NAME = 10_000  # letters of a title or a label; configuration files may have fewer
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, UnicodeError)  # HDF5's choice
 
@@ -89,7 +90,19 @@ def configuration(path: Path, file: h5py.File) -> tuple[SweepSpec, str]:
         raise StoreError(
             f"{path}: its configuration cannot be read ({one_line(str(error), 300)}); take it from a copy"
         ) from None
+    _check_names(path, settings)
     return check_settings(settings, str(path)), schema
+
+
+def _check_names(path: Path, settings: dict[str, Any]) -> None:
+    """Raise StoreError if a title or a label is so long that every command would be slow."""
+    labels = settings.get("algorithms")
+    for name in (settings.get("title"), *(labels if isinstance(labels, dict) else ())):
+        if isinstance(name, str) and len(name) > LONGEST_NAME:
+            raise StoreError(
+                f"{path}: its configuration has a name of {len(name)} letters; at most {LONGEST_NAME}, take the file"
+                " from a copy"
+            )
 
 
 def attributes(path: Path, file: h5py.File) -> dict[str, str]:

@@ -203,6 +203,7 @@ class Store:
 
     def _unreadable(self, error: Exception) -> StoreError:
         reason = (error.strerror if isinstance(error, OSError) else None) or one_line(str(error), 300)
+        reason = "it needs more memory than there is" if isinstance(error, MemoryError) else reason
         return StoreError(f"{journal_path(self.path)}: cannot be read ({reason}); move it away to go on without it")
 
     def _check_owner(self, journal: JournalReader, file: h5py.File) -> None:
