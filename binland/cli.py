@@ -3,7 +3,9 @@
 Commands import what they need when they run: help is quick, and Ctrl-C is one line from the first moment.
 """
 
+import errno
 import math
+import os
 import signal
 import sys
 import time
@@ -29,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # of what is written, without a name
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
 
 
@@ -278,6 +281,11 @@ def run() -> None:
         complain("interrupted; nothing is lost")
         sys.exit(130)
     except Exception as error:
+    except OSError as error:
+        if error.filename is not None or error.errno not in NO_ROOM:
+            raise
+        _drop_output()
+        message = f"the output cannot be written ({error.strerror}); free space, or write it elsewhere"
         if not hasattr(error, "format_message"):  # what the argument parser raises has it
             raise
         message = f"{error.format_message().rstrip('.')}; see `binland --help`"
@@ -286,6 +294,14 @@ def run() -> None:
 
 
 def main() -> None:
+def _drop_output() -> None:
+    """Forget what was printed and cannot be written: Python would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
     """`run` inside another program, whose signal handlers come back."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -116,6 +116,21 @@ def test_the_status_of_parts_counts_their_tasks(config, tmp_path):
     assert "\n32 done, 0 running, 0 failed, 0 left, of 32 tasks\n" in call("status", "all.h5", cwd=tmp_path).stdout
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
+@pytest.mark.parametrize("arguments", [("status", "x.h5"), ("export", "x.h5", "--csv", "x.csv"), ("--help",)])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_written_is_one_line(finished, tmp_path, arguments, unbuffered):
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    (tmp_path / "x.h5").write_bytes(finished.read_bytes())
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(
+            [*COMMAND, *arguments], cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert found.returncode == 2
+    assert found.stderr.startswith("error: the output cannot be written (No space left on device); free space")
+    assert found.stderr.count("\n") == 1
+
+
 def test_help_shows_every_word(monkeypatch, capsys):
     commands = typer.main.get_command(cli.app).commands
     for name, command in commands.items():
