@@ -22,7 +22,7 @@ from rich.table import Table
 
 from binland.console import complain, output, say
 from binland.errors import BinlandError, InvalidInputError, StoreError
-from binland.interrupts import leave, watched
+from binland.interrupts import ENDING, leave, watched
 
 app = typer.Typer(
     help="Sweeps over binary neural networks: train, measure, store, plot.",
@@ -239,7 +239,7 @@ def _size(count: float) -> str:
 
 
 class _Once:
-    """Ctrl-C or SIGTERM as an exception, once: files are then left as they should be, and others do not disturb that.
+    """A signal as an exception, once: files are then left as they should be, and others do not disturb that.
 
     If it takes long, the next one ends the process where it is; nothing that is recorded is lost by that either.
     """
@@ -258,10 +258,11 @@ class _Once:
 
 @contextmanager
 def _tidily() -> Iterator[None]:
-    """Ctrl-C, and SIGTERM, which batch systems send before they kill, leave files as they should be."""
+    """Signals that end a program leave files as they should be; nohup has SIGHUP ignored, and so it stays."""
     once = _Once()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, once)
+    for number in ENDING:
+        if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, once)
     with watched():
         yield
 
@@ -280,12 +281,12 @@ def run() -> None:
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted; nothing is lost")
         sys.exit(130)
-    except Exception as error:
     except OSError as error:
         if error.filename is not None or error.errno not in NO_ROOM:
             raise
         _drop_output()
         message = f"the output cannot be written ({error.strerror}); free space, or write it elsewhere"
+    except Exception as error:
         if not hasattr(error, "format_message"):  # what the argument parser raises has it
             raise
         message = f"{error.format_message().rstrip('.')}; see `binland --help`"
@@ -293,7 +294,6 @@ def run() -> None:
     sys.exit(2)
 
 
-def main() -> None:
 def _drop_output() -> None:
     """Forget what was printed and cannot be written: Python would try again at its end."""
     try:
@@ -302,8 +302,9 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def main() -> None:
     """`run` inside another program, whose signal handlers come back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in ENDING}
     try:
         run()
     finally:

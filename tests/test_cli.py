@@ -180,14 +180,14 @@ def test_even_sizes_are_a_warning_on_one_line(config, tmp_path):
     assert found.stderr.count("\n") == 1
 
 
-def started(config, tmp_path):
+def started(config, tmp_path, **environment):
     """A long sweep on two workers in a process group of its own, with its first task done."""
     config.write_text(
         TEXT.replace("disorder_samples = 2", "disorder_samples = 500").replace("epochs = 4", "epochs = 999")
     )
     process = subprocess.Popen(
         [*COMMAND, "sweep", config.name, "--out", "out.h5", "--workers", "2"],
-        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **environment},
     )  # fmt: skip
     while not re.search("^[1-9][0-9]* done", call("status", "out.h5", cwd=tmp_path).stdout, re.MULTILINE):
         assert process.poll() is None
@@ -218,6 +218,37 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
     assert "nobody is writing it" in after
     assert not list(tmp_path.glob("*.journal"))
     assert re.search("^[1-9][0-9]* done", after, re.MULTILINE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("everybody", [False, True])
+def test_a_terminal_that_is_closed_leaves_no_trace(config, tmp_path, everybody):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    process = started(config, tmp_path, TMPDIR=str(temporary))
+    assert list(temporary.glob("binland-*"))
+    (os.killpg if everybody else os.kill)(process.pid, signal.SIGHUP)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    # multiprocessing's own process dies with the others of a terminal, and it is said so
+    assert stderr.endswith("interrupted; what is done is in out.h5, run the same command to go on\n")
+    assert not list(temporary.glob("binland-*"))
+    assert not list(tmp_path.glob("*.journal"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_nohup_is_respected(config, tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = started(config, tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(1)
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
