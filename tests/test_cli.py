@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 import typer
@@ -195,6 +196,16 @@ def started(config, tmp_path, **environment):
     return process
 
 
+@contextmanager
+def sighup(handler):
+    """What programs that are started inside do at SIGHUP, until they say otherwise."""
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def group_is_gone(group):
     try:
         os.killpg(group, 0)
@@ -225,7 +236,8 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
 def test_a_terminal_that_is_closed_leaves_no_trace(config, tmp_path, everybody):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    process = started(config, tmp_path, TMPDIR=str(temporary))
+    with sighup(signal.SIG_DFL):  # the tests themselves may run under nohup
+        process = started(config, tmp_path, TMPDIR=str(temporary))
     assert list(temporary.glob("binland-*"))
     (os.killpg if everybody else os.kill)(process.pid, signal.SIGHUP)
     stderr = process.communicate(timeout=60)[1]
@@ -238,11 +250,8 @@ def test_a_terminal_that_is_closed_leaves_no_trace(config, tmp_path, everybody):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_nohup_is_respected(config, tmp_path):
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
+    with sighup(signal.SIG_IGN):
         process = started(config, tmp_path)
-    finally:
-        signal.signal(signal.SIGHUP, before)
     process.send_signal(signal.SIGHUP)
     time.sleep(1)
     assert process.poll() is None
