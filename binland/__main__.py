@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from binland.interrupts import leave
+from binland.interrupts import ENDING, leave
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
             os._exit(130)
         raise
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in ENDING:
             signal.signal(number, signal.SIG_IGN)
 
 

@@ -46,7 +46,7 @@ def checked_path(name: str, value: object) -> Path:
     """`value` as a Path; raises InvalidInputError unless it is a text or a path, of at most 4096 letters."""
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
-    except TypeError:
+    except Exception:  # whatever a stranger's class raises
         text = None
     if not isinstance(text, str):
         raise InvalidInputError(f"{name}={shown(value)} is not a path; give a text or a pathlib.Path")
@@ -61,7 +61,9 @@ def as_array(values: object) -> NDArray[Any] | None:
         checked_memory(f"{len(values)} values", 8 * len(values))
     try:
         return np.asarray(values)
-    except (TypeError, ValueError, OverflowError, RuntimeError):  # each library has its own
+    except MemoryError:
+        raise
+    except Exception:  # each library has its own
         return None
 
 
@@ -72,7 +74,7 @@ def real_array(name: str, values: object) -> NDArray[Any]:
     if array is not None and array.dtype.kind == "O":  # of other kinds of numbers, or of anything
         try:
             array = array.astype(np.float64)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # whatever a stranger's class raises
             array = None
     if array is None or array.dtype.kind not in "iuf":
         raise InvalidInputError(f"{name}={shown(values)} is not an array of numbers")

@@ -3,7 +3,9 @@
 Commands import what they need when they run: help is quick, and Ctrl-C is one line from the first moment.
 """
 
+import errno
 import math
+import os
 import signal
 import sys
 import time
@@ -20,7 +22,7 @@ from rich.table import Table
 
 from binland.console import complain, output, say
 from binland.errors import BinlandError, InvalidInputError, StoreError
-from binland.interrupts import leave, watched
+from binland.interrupts import ENDING, leave, watched
 
 app = typer.Typer(
     help="Sweeps over binary neural networks: train, measure, store, plot.",
@@ -29,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # of what is written, without a name
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
 
 
@@ -236,7 +239,7 @@ def _size(count: float) -> str:
 
 
 class _Once:
-    """Ctrl-C or SIGTERM as an exception, once: files are then left as they should be, and others do not disturb that.
+    """A signal as an exception, once: files are then left as they should be, and others do not disturb that.
 
     If it takes long, the next one ends the process where it is; nothing that is recorded is lost by that either.
     """
@@ -255,10 +258,11 @@ class _Once:
 
 @contextmanager
 def _tidily() -> Iterator[None]:
-    """Ctrl-C, and SIGTERM, which batch systems send before they kill, leave files as they should be."""
+    """Signals that end a program leave files as they should be; nohup has SIGHUP ignored, and so it stays."""
     once = _Once()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, once)
+    for number in ENDING:
+        if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, once)
     with watched():
         yield
 
@@ -277,6 +281,11 @@ def run() -> None:
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted; nothing is lost")
         sys.exit(130)
+    except OSError as error:
+        if error.filename is not None or error.errno not in NO_ROOM:
+            raise
+        _drop_output()
+        message = f"the output cannot be written ({error.strerror}); free space, or write it elsewhere"
     except Exception as error:
         if not hasattr(error, "format_message"):  # what the argument parser raises has it
             raise
@@ -285,9 +294,17 @@ def run() -> None:
     sys.exit(2)
 
 
+def _drop_output() -> None:
+    """Forget what was printed and cannot be written: Python would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> None:
     """`run` inside another program, whose signal handlers come back."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in ENDING}
     try:
         run()
     finally:

@@ -53,6 +53,26 @@ def test_an_array_of_numbers_is_of_numbers(values):
         real_array("fractions", values)
 
 
+def raising(error):
+    """An object whose every conversion raises."""
+
+    def convert(*_, **__):
+        raise error("planted")
+
+    return type("Odd", (), dict.fromkeys(("__array__", "__fspath__", "__float__", "__repr__"), convert))()
+
+
+@pytest.mark.parametrize("error", [KeyError, ValueError, AttributeError, ZeroDivisionError])
+def test_objects_that_raise_are_refused_like_others(error):
+    with pytest.raises(InvalidInputError, match=r"^out=<Odd.*> is not a path; give"):
+        checked_path("out", raising(error))
+    objects = np.empty(1, object)
+    objects[0] = raising(error)
+    for values in (raising(error), [raising(error)], objects):
+        with pytest.raises(InvalidInputError, match=r"^fractions=.* is not an array of numbers$"):
+            real_array("fractions", values)
+
+
 def test_latents_of_a_solution_are_finite_float32():
     assert bl.Solution(ONE.machine, ONE.weights, np.ones((3, 21))).latents.dtype == np.float32
     for wrong in (np.full((3, 21), np.nan), np.full((3, 21), 1e300), np.ones((21, 3)), "abc"):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 import typer
@@ -116,6 +117,21 @@ def test_the_status_of_parts_counts_their_tasks(config, tmp_path):
     assert "\n32 done, 0 running, 0 failed, 0 left, of 32 tasks\n" in call("status", "all.h5", cwd=tmp_path).stdout
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
+@pytest.mark.parametrize("arguments", [("status", "x.h5"), ("export", "x.h5", "--csv", "x.csv"), ("--help",)])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_written_is_one_line(finished, tmp_path, arguments, unbuffered):
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    (tmp_path / "x.h5").write_bytes(finished.read_bytes())
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(
+            [*COMMAND, *arguments], cwd=tmp_path, env=environment, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert found.returncode == 2
+    assert found.stderr.startswith("error: the output cannot be written (No space left on device); free space")
+    assert found.stderr.count("\n") == 1
+
+
 def test_help_shows_every_word(monkeypatch, capsys):
     commands = typer.main.get_command(cli.app).commands
     for name, command in commands.items():
@@ -165,19 +181,29 @@ def test_even_sizes_are_a_warning_on_one_line(config, tmp_path):
     assert found.stderr.count("\n") == 1
 
 
-def started(config, tmp_path):
+def started(config, tmp_path, **environment):
     """A long sweep on two workers in a process group of its own, with its first task done."""
     config.write_text(
         TEXT.replace("disorder_samples = 2", "disorder_samples = 500").replace("epochs = 4", "epochs = 999")
     )
     process = subprocess.Popen(
         [*COMMAND, "sweep", config.name, "--out", "out.h5", "--workers", "2"],
-        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ, **environment},
     )  # fmt: skip
     while not re.search("^[1-9][0-9]* done", call("status", "out.h5", cwd=tmp_path).stdout, re.MULTILINE):
         assert process.poll() is None
         time.sleep(0.2)
     return process
+
+
+@contextmanager
+def sighup(handler):
+    """What programs that are started inside do at SIGHUP, until they say otherwise."""
+    before = signal.signal(signal.SIGHUP, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def group_is_gone(group):
@@ -203,6 +229,35 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
     assert "nobody is writing it" in after
     assert not list(tmp_path.glob("*.journal"))
     assert re.search("^[1-9][0-9]* done", after, re.MULTILINE)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.parametrize("everybody", [False, True])
+def test_a_terminal_that_is_closed_leaves_no_trace(config, tmp_path, everybody):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with sighup(signal.SIG_DFL):  # the tests themselves may run under nohup
+        process = started(config, tmp_path, TMPDIR=str(temporary))
+    assert list(temporary.glob("binland-*"))
+    (os.killpg if everybody else os.kill)(process.pid, signal.SIGHUP)
+    stderr = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    # multiprocessing's own process dies with the others of a terminal, and it is said so
+    assert stderr.endswith("interrupted; what is done is in out.h5, run the same command to go on\n")
+    assert not list(temporary.glob("binland-*"))
+    assert not list(tmp_path.glob("*.journal"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_nohup_is_respected(config, tmp_path):
+    with sighup(signal.SIG_IGN):
+        process = started(config, tmp_path)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(1)
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")

@@ -155,6 +155,8 @@ def rate(per_second: float) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds as text, in the unit that fits."""
+    if not math.isfinite(seconds):
+        return "unknown time"
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     if hours:

@@ -6,8 +6,10 @@ Changed files get a right seal, so that it protects nobody here.
 
 import json
 import os
+import shutil
 import socket
 import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -36,6 +38,23 @@ def inside(function):
 
     KINDS[function.__name__] = spoil
     return function
+
+
+HUGE = 20 * 2**30
+
+
+def a_journal_of_twenty_gigabytes(path):
+    """With one record; it takes no room on the disk."""
+    journal(path)
+    begin = BEGINNING.pack(MAGIC, HUGE)
+    with journal_path(path).open("ab") as file:
+        file.write(HEADER.pack(MAGIC, HUGE, zlib.crc32(begin), 0))
+        file.truncate(file.tell() + HUGE)
+
+
+def a_lock_of_twenty_gigabytes(path):
+    with path.with_name(f"{path.name}.lock").open("wb") as file:
+        file.truncate(HUGE)
 
 
 def each(names, /, **of):
@@ -205,6 +224,24 @@ def failures_that_are_numbers(file, secret):
     replaced(file, "solution_failure", shape=(2, 2, 2, 2), dtype="f8")
 
 
+@each("failures", short="S4", long="S1000000", huge="S50000000")
+def failures_of_one_length(file, dtype):
+    file["solution_state"][...] = 2
+    replaced(file, "solution_failure", shape=(2, 2, 2, 2), dtype=dtype, chunks=(1, 1, 1, 1), compression="gzip")
+
+
+@inside
+def ids_of_one_length(file, secret):
+    replaced(file, "solution_id", data=file["solution_id"][...].astype("S64"))
+
+
+@inside
+def failures_that_were_never_written(file, secret):
+    file["solution_state"][...] = 2
+    text = h5py.string_dtype()
+    replaced(file, "solution_failure", shape=(2, 2, 2, 2), dtype=text, chunks=(1, 1, 1, 1), fillvalue=b"x" * 2 * 10**7)
+
+
 @inside
 def no_lists_of_dimensions(file, secret):
     for name in file:
@@ -237,7 +274,7 @@ def a_damaged_chunk(path, secret):
 # Values
 
 
-@each("seconds", endless=-np.inf, huge=1e300, negative=-1.0)
+@each("seconds", endless=-np.inf, huge=1e300, negative=-1.0, missing=np.nan)
 def seconds_that_are_none(file, value):
     file["solution_seconds"][...] = value
 
@@ -306,6 +343,10 @@ KINDS["config_of_millions"] = _with_config(lambda settings: settings["grid"].upd
 KINDS["config_of_other_fractions"] = _with_config(lambda settings: settings["measure"].update(fractions=[0.1, 0.2]))
 KINDS["config_of_many_weights"] = _with_config(lambda settings: settings["model"].update(n_hidden=10**7))
 KINDS["config_of_many_numbers"] = _with_config(lambda settings: settings["measure"].update(realizations=5 * 10**6))
+KINDS["config_of_a_long_title"] = _with_config(lambda settings: settings.update(title="x" * 10**6))
+KINDS["config_of_a_long_label"] = _with_config(
+    lambda settings: settings["algorithms"].update({"x" * 10**6: {"kind": "SGD", "epochs": 7}})
+)
 KINDS["config_of_another_seed"] = _with_config(lambda settings: settings.update(seed=4))
 
 
@@ -367,6 +408,42 @@ def zeros_in_the_middle(path, secret):
     path.write_bytes(octets)
 
 
+def old(function):
+    """A kind that changes a file of a schema without seals."""
+
+    def spoil(path, secret):
+        shutil.copyfile(Path(__file__).parents[1] / "golden" / "binland-sweep-2.h5", path)
+        with h5py.File(path, "r+") as file:
+            function(file)
+
+    KINDS[function.__name__] = spoil
+    return function
+
+
+@old
+def an_old_file_with_long_texts(file):
+    for k in range(4):
+        file.create_dataset(f"mine{k}", (4,), "S500000000", chunks=(1,), compression="gzip")[:1] = b"x"
+
+
+@old
+def an_old_file_with_texts_that_were_never_written(file):
+    shape, text = file["solution_failure"].shape, h5py.string_dtype()
+    replaced(file, "solution_failure", shape=shape, dtype=text, chunks=(1, 1, 1, 1), fillvalue=b"x" * 2 * 10**8)
+
+
+@old
+def an_old_file_that_reads_one_text_again_and_again(file):
+    """Every text is kept as a reference to the bytes of the first."""
+    shape, text = file["solution_failure"].shape, h5py.string_dtype()
+    made = replaced(file, "solution_failure", shape=shape, dtype=text, chunks=shape)
+    made[...] = ""
+    made[0, 0, 0, 0] = b"x" * 2 * 10**8
+    file.flush()
+    _, octets = made.id.read_direct_chunk((0, 0, 0, 0))
+    made.id.write_direct_chunk((0, 0, 0, 0), octets[:16] * int(np.prod(shape)))
+
+
 @kind
 def half_a_file(path, secret):
     octets = path.read_bytes()
@@ -424,12 +501,17 @@ _facts(
     event_missing={"task": TASK, "seconds": 1.0},
     seconds_missing={"event": "end", "task": TASK},
     seconds_text=END | {"seconds": "1"},
+    seconds_nan=END | {"seconds": float("nan")},
+    seconds_nan_of_a_failure=END | {"seconds": float("nan"), "failure": "x"},
+    seconds_tiny=END | {"seconds": 5e-324},
     seconds_infinite=END | {"seconds": -float("inf")},
     seconds_huge=END | {"seconds": 10**400},
     failure_number=END | {"failure": 5},
+    failure_empty=END | {"seconds": float("nan"), "failure": ""},
     failure_escape=END | {"failure": ESCAPE},
     start_text={"event": "start", "task": TASK, "time": "now"},
     start_missing={"event": "start", "task": TASK},
+    start_nan={"event": "start", "task": TASK, "time": float("nan")},
     start_far={"event": "start", "task": TASK, "time": 1e11},
     a_list=[1, 2],
     a_text="x",
@@ -447,6 +529,40 @@ _facts(
     arrays_list=END | {"arrays": [1]},
     arrays_number=END | {"arrays": 5},
     arrays_missing=END,
+)
+
+
+WHOLE = {
+    "train_error": ["<f8", []],
+    "test_error": ["<f8", []],
+    "local_energy": ["<f8", [2, 3]],
+    "history": ["<f8", [4]],
+    "weights": ["|u1", [14]],
+}
+
+
+def _arrays(**of):
+    """Records that are whole but for one array, which has another type or shape, or is missing."""
+    for name, change in of.items():
+        arrays = {key: entry for key, entry in (WHOLE | change).items() if entry}
+        rest = bytes(sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in arrays.values()))
+        _facts(**{f"whole_{name}": (END | {"arrays": arrays}, rest)})
+
+
+_arrays(
+    weights_f8={"weights": ["<f8", [14]]},
+    weights_i8={"weights": ["<i8", [14]]},
+    weights_bool={"weights": ["|b1", [14]]},
+    weights_short={"weights": ["|u1", [3]]},
+    weights_none={"weights": ["|u1", [0]]},
+    weights_long={"weights": ["|u1", [20]]},
+    weights_missing={"weights": None},
+    error_bool={"train_error": ["|b1", []]},
+    error_f2={"train_error": ["<f2", []]},
+    error_f16={"train_error": ["<f16", []]},
+    error_turned={"train_error": [">f8", []]},
+    error_missing={"test_error": None},
+    history_int={"history": ["<i4", [4]]},
 )
 
 
@@ -512,3 +628,8 @@ def a_lock_that_is_a_fifo(path, secret):
 @kind
 def a_lock_that_is_a_folder(path, secret):
     path.with_name(f"{path.name}.lock").mkdir()
+
+
+@kind
+def a_lock_that_is_a_link(path, secret):
+    path.with_name(f"{path.name}.lock").symlink_to(secret)

@@ -11,7 +11,10 @@ import warnings
 import pytest
 
 from binland import cli
-from tests.sweep.hostile import KINDS, TOKEN
+from binland.errors import StoreError
+from binland.sweep.store import journal as journals
+from binland.sweep.store.store import Store
+from tests.sweep.hostile import KINDS, TOKEN, a_journal_of_twenty_gigabytes, a_lock_of_twenty_gigabytes
 from tests.sweep.small import TEXT
 
 COMMANDS = {
@@ -90,6 +93,50 @@ def test_a_hostile_file_is_one_line_of_every_command(folder, name):
         assert {path: path.read_bytes() for path in before if path.suffix != ".lock"} == {
             path: octets for path, octets in before.items() if path.suffix != ".lock"
         }
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name.startswith("journal_whole_")])
+def test_a_record_with_arrays_of_another_kind_is_refused(folder, name):
+    KINDS[name](folder / "x.h5", folder.parent / "secret")
+    assert {check(name, command, folder) for command in ("status", "merge")} == {2}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_huge_beside_a_file_is_not_read(folder, command):
+    a_lock_of_twenty_gigabytes(folder / "x.h5")
+    assert check("lock", command, folder) == 0
+    a_journal_of_twenty_gigabytes(folder / "x.h5")
+    for path in folder.glob("y.h5*"):
+        path.unlink()
+    assert check("journal", command, folder) == 2
+
+
+def test_a_record_that_is_too_large_has_a_reason(folder, monkeypatch):
+    a_journal_of_twenty_gigabytes(folder / "x.h5")
+    with pytest.raises(StoreError, match=r"x.h5.journal: cannot be read \(a record has 21474836480 bytes; at most"):
+        Store.open(folder / "x.h5").states()
+    monkeypatch.setattr(journals, "MOST_BYTES", 2**40)
+    monkeypatch.setattr(journals.os, "pread", refusing(10 * 2**30))
+    with pytest.raises(StoreError, match=r"x.h5.journal: cannot be read \(it needs more memory than there is\); move"):
+        Store.open(folder / "x.h5").states()
+
+
+@pytest.mark.parametrize("name", ["config_of_a_long_title", "config_of_a_long_label"])
+def test_a_name_that_would_make_every_command_slow_is_refused(folder, name):
+    KINDS[name](folder / "x.h5", None)
+    with pytest.raises(StoreError, match="its configuration has a name of 1000000 letters; at most 10000, take"):
+        Store.open(folder / "x.h5")
+
+
+def refusing(most, pread=os.pread):
+    """Reading as on a machine with so much memory."""
+
+    def read(file, length, place):
+        if length > most:
+            raise MemoryError
+        return pread(file, length, place)
+
+    return read
 
 
 def test_a_good_file_is_none_of_these(folder):

@@ -94,3 +94,21 @@ def test_a_name_that_a_killed_process_left_is_no_writer(path):
 def test_without_locks_a_name_that_was_left_is_in_doubt(path, no_locks):
     lock_path(path).write_text(json.dumps({"pid": 1, "host": "here", "since": "once"}))
     assert writer_of(path) == {"pid": 1, "host": "here", "since": "once", "doubt": True}
+
+
+@pytest.mark.parametrize("make", [lambda lock: lock.mkdir(), lambda lock: lock.symlink_to("mine")])
+def test_a_lock_that_is_no_ordinary_file_is_named(path, make):
+    path.with_name("mine").write_text("mine")
+    make(lock_path(path))
+    with pytest.raises(StoreError, match=r"out.h5: its lock out.h5.lock is a link or no ordinary file; move it away"):
+        bl.run_sweep(spec(), path)
+    assert path.with_name("mine").read_text() == "mine"
+
+
+def test_no_more_than_a_card_is_read(path):
+    with sole_writer(path) as right:
+        with lock_path(path).open("a") as file:
+            file.truncate(20 * 2**30)
+        assert writer_of(path) == {}
+        lock_path(path).write_text(json.dumps(right.card))
+        assert writer_of(path) == right.card

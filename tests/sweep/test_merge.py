@@ -13,7 +13,7 @@ from binland.sweep.store.merge import merge
 from binland.sweep.store.store import Store, count_states
 from binland.sweep.store.writer import writing
 from binland.sweep.tasks import Cell, SolutionTask, all_tasks
-from tests.sweep.small import assert_same_numbers, changed, spec
+from tests.sweep.small import assert_same_numbers, changed, outcome_of, spec
 
 TASK = SolutionTask(Cell(21, 0, "SGD"), 1)
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -80,9 +80,9 @@ def test_done_goes_before_failed(finished, tmp_path, turned):
     assert Store.open(tmp_path / "copy.h5").states()[TASK] == FAILED
 
 
-def test_a_journal_is_merged_too(tmp_path):
+def test_a_journal_is_merged_too(finished, tmp_path):
     with writing(tmp_path / "live.h5", spec()) as writer:
-        writer.record(TASK, Outcome({"train_error": np.array(0.25)}, 1.0))
+        writer.record(TASK, outcome_of(finished, TASK, train_error=np.array(0.25)))
         merged = merge([tmp_path / "live.h5"], tmp_path / "all.h5")
     assert merged.values(TASK, "train_error") == 0.25
 

@@ -1,9 +1,11 @@
 import json
+import math
 import os
 import platform
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import h5py
@@ -15,13 +17,17 @@ import binland as bl
 from binland.errors import StoreError
 from binland.sweep.execute import Outcome
 from binland.sweep.spec import check_settings
+from binland.sweep.store import journal as journals
 from binland.sweep.store import writer as writers
+from binland.sweep.store.journal import JournalReader
 from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE
 from binland.sweep.store.lock import lock_path
 from binland.sweep.store.store import Store, count_states, journal_path
+from binland.sweep.store.tables import check_outcomes
+from binland.sweep.store.tables import finished as finished_tasks
 from binland.sweep.store.writer import writing
 from binland.sweep.tasks import Cell, SolutionTask, all_tasks
-from tests.sweep.small import TEXT, assert_same_numbers, changed, spec
+from tests.sweep.small import TEXT, assert_same_numbers, changed, outcome_of, spec
 
 ROOT = Path(__file__).parents[2]
 TASK = SolutionTask(Cell(21, 0, "SGD"), 0)
@@ -288,6 +294,22 @@ def test_a_failure_in_the_journal_is_known(tmp_path):
     assert Store.open(path).failures() == {TASK: "Traceback: planted"}
 
 
+def test_a_task_whose_workers_died_has_no_time_and_one_that_is_done_has(finished, tmp_path):
+    """Also while others have taken time, from which the pace comes."""
+    path, other = tmp_path / "out.h5", SolutionTask(Cell(21, 0, "SGD"), 1)
+    with writing(path, spec()) as writer:
+        writer.start([TASK, other])
+        writer.record(other, outcome_of(finished, other))
+        writer.record(TASK, Outcome({}, float("nan"), "every worker died"))
+        with Store.open(path).snapshot() as snapshot:
+            assert snapshot.pace() > 0
+    assert math.isnan(Store.open(path).seconds()[TASK])
+    with changed(path) as file:
+        file["solution_state"][...] = DONE
+    with pytest.raises(StoreError, match=r"is damaged \(a task that is done has taken no time\)"):
+        Store.open(path).seconds()
+
+
 def test_a_journal_of_another_file_is_refused(finished, copy):
     with writing(copy.with_name("other.h5"), spec()):
         content = journal_path(copy.with_name("other.h5")).read_bytes()
@@ -311,7 +333,7 @@ def test_a_damaged_journal_gives_what_is_whole_and_a_warning(finished, tmp_path)
     octets[-10] ^= 1
     journal_path(path).write_bytes(octets)
     assert list(Store.open(path).states().values()).count(DONE) == 4
-    with pytest.warns(UserWarning, match="bytes are damaged; tasks recorded there are done again"):
+    with pytest.warns(UserWarning, match="bytes of it are damaged; tasks recorded there are done again"):
         bl.run_sweep(spec(), path)
     assert_same_numbers(finished, path)
     (kept,) = tmp_path.glob("*.damaged-*")
@@ -337,11 +359,33 @@ def test_weights_are_found_before_and_after_an_update(finished, copy):
     with writing(copy, spec()) as writer:
         for task in tasks:
             assert np.array_equal(writer.array(task, "weights"), expected[task])
-            changed = ~expected[task]
-            writer.record(task, Outcome({"weights": changed}, 1.0))
+            changed = ~outcome_of(finished, task).arrays["weights"]
+            writer.record(task, outcome_of(finished, task, weights=changed))
             assert np.array_equal(writer.array(task, "weights"), changed)
             writer.update()
-            assert np.array_equal(writer.array(task, "weights"), changed)
+            padded = np.append(changed, np.zeros(len(expected[task]) - len(changed), np.uint8))
+            assert np.array_equal(writer.array(task, "weights"), padded)
+
+
+def test_numbers_of_another_type_are_kept_as_the_file_keeps_them(finished, tmp_path):
+    path = tmp_path / "out.h5"
+    with writing(path, spec()) as writer:
+        writer.record(TASK, outcome_of(finished, TASK, train_error=np.array(0), history=np.ones(4, np.float32)))
+        with pytest.raises(TypeError, match="Cannot cast"):
+            writer.record(TASK, outcome_of(finished, TASK, weights=np.ones(14)))
+        assert Store.open(path).values(TASK, "train_error").dtype == np.float64
+    assert Store.open(path).values(TASK, "train_error") == 0
+    assert Store.open(path).values(TASK, "history").tolist() == [1] * 4
+
+
+def test_a_number_that_the_file_cannot_keep_does_not_read_as_it_was_written(finished):
+    with Store.open(finished).snapshot() as snapshot:
+        outcomes = dict(finished_tasks(snapshot))
+        check_outcomes(snapshot.file, snapshot.layout, outcomes.items())
+        arrays = outcomes[TASK].arrays
+        outcomes[TASK] = outcomes[TASK]._replace(arrays=arrays | {"weights": arrays["weights"] + 0.4})
+        with pytest.raises(ValueError, match="weights does not read as it was written"):
+            check_outcomes(snapshot.file, snapshot.layout, outcomes.items())
 
 
 def test_a_store_opened_before_an_extension_gives_the_same_numbers_after_it(finished, copy):
@@ -350,10 +394,20 @@ def test_a_store_opened_before_an_extension_gives_the_same_numbers_after_it(fini
     assert before.values(TASK, "train_error") == Store.open(finished).values(TASK, "train_error")
 
 
+def test_what_a_killed_writer_left_is_removed_and_what_is_in_the_way_does_not_matter(copy):
+    for name in ("copy.h5.12345678.part", "copy.h5.journal.12345678.part"):
+        copy.with_name(name).write_text("left")
+    for name in ("copy.h5.87654321.part", "copy.h5.journal.part"):
+        copy.with_name(name).mkdir()
+    bl.run_sweep(spec(), copy)
+    left = sorted(path.name for path in copy.parent.glob("*.part"))
+    assert left == ["copy.h5.87654321.part", "copy.h5.journal.part"]
+
+
 def test_a_file_keeps_its_permissions(copy):
     copy.chmod(0o600)
     with writing(copy, spec()) as writer:
-        writer.record(TASK, Outcome({"train_error": np.array(0.25)}, 1.0))
+        writer.record(TASK, outcome_of(copy, TASK, train_error=np.array(0.25)))
     assert copy.stat().st_mode & 0o777 == 0o600
 
 
@@ -514,6 +568,60 @@ def test_a_journal_that_is_harmed_while_a_sweep_runs_is_noticed(finished, tmp_pa
     assert_same_numbers(finished, path)
 
 
+def last_of(journal, kind):
+    """Where the bytes of the arrays of the last task of a kind stand."""
+    with journal.open("rb") as file:
+        records = JournalReader(file.fileno()).records
+    ends = [record for record in records if record.facts["event"] == "end" and record.facts["task"][0] == kind]
+    return ends[-1].offset
+
+
+@pytest.mark.parametrize("kind", ["writer", "solution", "pair"])
+@pytest.mark.parametrize("update", [False, True], ids=["at the end", "while it runs"])
+def test_a_journal_that_is_damaged_in_place_costs_what_is_damaged_and_is_kept(
+    finished, tmp_path, monkeypatch, kind, update
+):
+    path = tmp_path / "out.h5"
+
+    def report(progress):
+        if progress.finished == 30:
+            journal = journal_path(path)
+            with journal.open("r+b") as file:
+                file.seek(0 if kind == "writer" else last_of(journal, kind))
+                file.write(b"0123456789")
+            if update:
+                monkeypatch.setattr(writers, "UPDATE_EVERY", 0)
+
+    lost = pytest.raises(StoreError, match=r"out.h5.journal: (has lost what 1 tasks gave|was damaged)")
+    warned = pytest.warns(UserWarning, match=r"out.h5.journal: \d+ bytes of it are damaged; .*, a copy is in")
+    with warned, nullcontext() if kind == "writer" else lost:
+        bl.run_sweep(spec(), path, report=report)
+    (kept,) = tmp_path.glob("*.damaged-*")
+    assert b"0123456789" in kept.read_bytes()
+    assert not journal_path(path).exists()
+    assert list(Store.open(path).states().values()).count(DONE) >= (32 if kind == "writer" else 29)
+    bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)
+
+
+def test_a_solution_that_is_damaged_in_the_journal_is_not_used(finished, tmp_path):
+    path = tmp_path / "out.h5"
+
+    def report(progress):
+        journal = journal_path(path)
+        with journal.open("r+b") as file:
+            file.seek(last_of(journal, "solution"))
+            file.write(bytes(4096)[: journal.stat().st_size - file.tell()])
+
+    with (
+        pytest.warns(UserWarning, match="bytes of it are damaged"),
+        pytest.raises(StoreError, match=r"out.h5.journal: (has lost|was damaged by another program)"),
+    ):
+        bl.run_sweep(spec(), path, report=report)
+    bl.run_sweep(spec(), path)
+    assert_same_numbers(finished, path)
+
+
 def test_a_full_disk_with_a_damaged_journal_is_one_line(tmp_path, monkeypatch):
     path = tmp_path / "out.h5"
     run_some(path, 5)
@@ -525,7 +633,7 @@ def test_a_full_disk_with_a_damaged_journal_is_one_line(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(writers.shutil, "copyfile", full)
+        patch.setattr(journals.shutil, "copyfileobj", full)
         refused(path, "out.h5: cannot be written .*No space left")
     assert journal_path(path).read_bytes() == octets
 

@@ -1,17 +1,19 @@
 """The journal beside a result file: an append-only log of what happened since the file was last brought up to date.
 
 A record is a header (magic, length of the rest, CRC-32 of both, CRC-32 of the rest), a line of JSON, and the bytes of
-the arrays it names. A killed process leaves at most one incomplete record at the end, which readers pass over. Records
-are complete in the operating system's hands once `append` returns (kill -9 loses none), on the disk a second later (a
-power cut may lose that second).
+the arrays it names. A killed process leaves at most one incomplete record at the end, which readers pass over. Bytes
+that are damaged cost the records that they are in. Records are complete in the operating system's hands once `append`
+returns (kill -9 loses none), on the disk a second later (a power cut may lose that second).
 """
 
 import json
 import math
 import os
+import shutil
 import stat
 import struct
 import time
+import uuid
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,13 +28,17 @@ MAGIC = b"blj1"
 BEGINNING = struct.Struct("<4sQ")  # magic, length
 HEADER = struct.Struct("<4sQII")  # beginning, CRC-32 of it, CRC-32 of the rest
 SYNC_EVERY = 1.0  # seconds
+STRETCH = 2**20  # bytes in which the next record is looked for at a time
+MOST_BYTES = 2**31 - 2**12  # of a record: no system reads more at a time
+MOST_DAMAGE = 2**28  # bytes; behind more of them nothing is looked for
 
 
 class Record(NamedTuple):
-    """A line of the journal: its facts, and where the bytes of its arrays stand."""
+    """A line of the journal: its facts, where the bytes of its arrays stand, and their CRC-32."""
 
     facts: dict[str, Any]
     offset: int
+    checksum: int
 
 
 class Journal:
@@ -40,8 +46,8 @@ class Journal:
 
     def __init__(self, path: Path, facts: dict[str, Any]):
         self.path = path
-        part = path.with_name(path.name + ".part")
-        self._file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o666)
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")  # nobody can lay a link there
+        self._file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
         self.size, self._synced = 0, time.monotonic()
         try:
             self._write(facts, {})
@@ -63,8 +69,8 @@ class Journal:
     def _write(self, facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Record:
         listed = {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
         line = json.dumps(facts | {"arrays": listed} if arrays else facts).encode() + b"\n"
-        body = b"".join([line, *(array.tobytes() for array in arrays.values())])
-        content = memoryview(_header(body) + body)
+        rest = b"".join(array.tobytes() for array in arrays.values())
+        content = memoryview(_header(line + rest) + line + rest)
         start = self.size
         try:
             written = 0
@@ -76,7 +82,7 @@ class Journal:
             raise
         if time.monotonic() - self._synced > SYNC_EVERY:
             self.sync()
-        return Record(json.loads(line), start + HEADER.size + len(line))
+        return Record(json.loads(line), start + HEADER.size + len(line), zlib.crc32(rest))
 
     def sync(self) -> None:
         """Wait until everything is on the disk."""
@@ -84,8 +90,14 @@ class Journal:
         self._synced = time.monotonic()
 
     def arrays(self, record: Record) -> dict[str, NDArray[Any]]:
-        """The arrays of a record."""
-        return _arrays(self._file, record)
+        """The arrays of a record; raises StoreError if they are not what was written."""
+        try:
+            return _arrays(self._file, record)
+        except ValueError:
+            raise StoreError(
+                f"{self.path}: was damaged by another program while the sweep ran; what is whole is kept, run the same"
+                " command to do the rest"
+            ) from None
 
     def check(self) -> None:
         """Raise StoreError if another program has removed, replaced, cut or continued the journal."""
@@ -122,7 +134,8 @@ class Journal:
 class JournalReader:
     """The complete records of an open journal at one moment.
 
-    damaged: bytes after them that are no record's beginning. Raises ValueError on records that no journal has.
+    damaged: bytes that belong to no record, one that is still being written apart. Raises ValueError on records that no
+    journal has.
     """
 
     def __init__(self, file: int):
@@ -134,20 +147,44 @@ class JournalReader:
         place, end = 0, os.fstat(self._file).st_size
         while end - place >= HEADER.size:
             header = os.pread(self._file, HEADER.size, place)
-            magic, length, of_header, _ = HEADER.unpack(header)
-            good = magic == MAGIC and of_header == zlib.crc32(header[: BEGINNING.size])
-            if good and place + HEADER.size + length > end:
+            if not _is_header(header):
+                found = self._next(place + 1, end)
+                self.damaged, place = self.damaged + found - place, found
+                continue
+            length = HEADER.unpack(header)[1]
+            if place + HEADER.size + length > end:
                 return  # being written, or cut off by a kill
-            body = os.pread(self._file, length, place + HEADER.size) if good else b""
-            if not good or header != _header(body):
-                self.damaged = end - place
-                return
-            yield _record(body, place + HEADER.size)
+            if length > MOST_BYTES:
+                raise ValueError(f"a record has {length} bytes; at most {MOST_BYTES}")
+            body = os.pread(self._file, length, place + HEADER.size)
+            if header == _header(body):
+                yield _record(body, place + HEADER.size)
+            else:
+                self.damaged += HEADER.size + length
             place += HEADER.size + length
 
+    def _next(self, place: int, end: int) -> int:
+        """Where the next header begins, or the end."""
+        last = place + MOST_DAMAGE - self.damaged
+        while place < min(end, last):
+            stretch = os.pread(self._file, STRETCH + HEADER.size - 1, place)
+            found = stretch.find(MAGIC)
+            while found >= 0:
+                if _is_header(stretch[found : found + HEADER.size]):
+                    return place + found
+                found = stretch.find(MAGIC, found + 1)
+            place += STRETCH
+        return end
+
     def arrays(self, record: Record) -> dict[str, NDArray[Any]]:
-        """The arrays of a record."""
+        """The arrays of a record; raises ValueError if they have changed since."""
         return _arrays(self._file, record)
+
+    def copy(self, path: Path) -> None:
+        """All bytes of the journal as a new file."""
+        with open(self._file, "rb", closefd=False) as source, path.open("xb") as target:
+            source.seek(0)
+            shutil.copyfileobj(source, target)
 
 
 def open_journal(path: Path) -> int | None:
@@ -168,7 +205,7 @@ def _record(body: bytes, place: int) -> Record:
     facts = json.loads(line)
     if not isinstance(facts, dict) or sum(_sizes(facts)) != len(body) - len(line):
         raise ValueError("a record has other arrays than it says")
-    return Record(facts, place + len(line))
+    return Record(facts, place + len(line), zlib.crc32(body[len(line) :]))
 
 
 def _sizes(facts: dict[str, Any]) -> list[int]:
@@ -188,9 +225,20 @@ def _header(body: bytes) -> bytes:
     return HEADER.pack(MAGIC, len(body), of_header, zlib.crc32(body))
 
 
+def _is_header(octets: bytes) -> bool:
+    """Whether they begin a record: its length can then be trusted."""
+    if len(octets) < HEADER.size:
+        return False
+    magic, _, of_header, _ = HEADER.unpack(octets)
+    return magic == MAGIC and of_header == zlib.crc32(octets[: BEGINNING.size])
+
+
 def _arrays(file: int, record: Record) -> dict[str, NDArray[Any]]:
-    offset, arrays = record.offset, {}
-    for (name, (dtype, shape)), size in zip(record.facts.get("arrays", {}).items(), _sizes(record.facts), strict=True):
-        arrays[name] = np.frombuffer(os.pread(file, size, offset), dtype).reshape(shape)
-        offset += size
+    sizes, arrays, place = _sizes(record.facts), {}, 0
+    octets = os.pread(file, sum(sizes), record.offset)
+    if zlib.crc32(octets) != record.checksum:
+        raise ValueError("a record has changed since it was read")
+    for (name, (dtype, shape)), size in zip(record.facts.get("arrays", {}).items(), sizes, strict=True):
+        arrays[name] = np.frombuffer(octets, dtype, math.prod(shape), place).reshape(shape)
+        place += size
     return arrays

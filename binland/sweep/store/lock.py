@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import platform
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from binland.errors import StoreError, one_line
 
+LONGEST_CARD = 4096  # bytes
 GRACE = 1.0  # seconds to wait for somebody who only looks whether the lock is free
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -100,7 +102,16 @@ def _refusal(path: Path, error: OSError) -> str:
         )
     if isinstance(error, Timeout) and lock_path(path).exists():
         return f"{describe(_card(path))} is writing it; wait until it ends, or stop it and run this again"
+    if _is_odd(lock_path(path)):
+        return f"its lock {lock_path(path).name} is a link or no ordinary file; move it away"
     return f"its folder cannot be written ({error.strerror or 'no new files there'}); choose another --out"
+
+
+def _is_odd(path: Path) -> bool:
+    """Whether something that is there is no ordinary file."""
+    with suppress(OSError):
+        return not stat.S_ISREG(path.lstat().st_mode)
+    return False
 
 
 def describe(card: dict[str, Any]) -> str:
@@ -116,6 +127,15 @@ def _card(path: Path) -> dict[str, Any]:
     """What the writer left; it writes it right after it took the lock."""
     for _ in range(20):
         with suppress(OSError, ValueError, TypeError, RecursionError):  # anybody may have written it
-            return dict(json.loads(lock_path(path).read_text()))
+            return dict(json.loads(_beginning(lock_path(path))))
         time.sleep(0.01)
     return {}
+
+
+def _beginning(path: Path) -> bytes:
+    """What a file begins with, whatever it is: a card is short."""
+    file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        return os.read(file, LONGEST_CARD)
+    finally:
+        os.close(file)

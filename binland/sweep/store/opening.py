@@ -23,6 +23,7 @@ from binland.sweep.store.seal import State, check_seal
 
 MOST_NAMES = 1000  # objects or attributes at the top of a file
 LONGEST_TEXT = 2**24  # letters of an attribute
+LONGEST_NAME = 10_000  # letters of a title or a label; configuration files may have fewer
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, UnicodeError)  # HDF5's choice
 
@@ -89,7 +90,19 @@ def configuration(path: Path, file: h5py.File) -> tuple[SweepSpec, str]:
         raise StoreError(
             f"{path}: its configuration cannot be read ({one_line(str(error), 300)}); take it from a copy"
         ) from None
+    _check_names(path, settings)
     return check_settings(settings, str(path)), schema
+
+
+def _check_names(path: Path, settings: dict[str, Any]) -> None:
+    """Raise StoreError if a title or a label is so long that every command would be slow."""
+    labels = settings.get("algorithms")
+    for name in (settings.get("title"), *(labels if isinstance(labels, dict) else ())):
+        if isinstance(name, str) and len(name) > LONGEST_NAME:
+            raise StoreError(
+                f"{path}: its configuration has a name of {len(name)} letters; at most {LONGEST_NAME}, take the file"
+                " from a copy"
+            )
 
 
 def attributes(path: Path, file: h5py.File) -> dict[str, str]:
@@ -145,12 +158,15 @@ def _check_dataset(file: h5py.File, name: str, stored: Stored, layout: Layout) -
     found, shape = file[name], layout.lengths(stored.dims)
     if found.shape != shape or found.maxshape != shape:
         raise ValueError(f"{name} has the shape {found.shape}, not {shape}")
-    kind = TEXT if h5py.check_string_dtype(found.dtype) is not None else found.dtype.str
+    text = h5py.check_string_dtype(found.dtype)
+    kind = TEXT if text is not None and text.length is None else found.dtype.str
     if kind != (stored.dtype if stored.dtype == TEXT else np.dtype(stored.dtype).str):
         raise ValueError(f"{name} has the type {shown(found.dtype)}, not {stored.dtype}")
     storage = found.id.get_create_plist()
     if not {storage.get_filter(k)[0] for k in range(storage.get_nfilters())} <= FILTERS:
         raise ValueError(f"{name} is packed in an unknown way")
+    if kind == TEXT and storage.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
+        raise ValueError(f"{name} has a text where nothing was written")  # as often as there are tasks
 
 
 def _equal(one: NDArray[Any], two: NDArray[Any]) -> bool:

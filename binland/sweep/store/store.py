@@ -5,6 +5,7 @@ HDF5 file second sees every finished task, whatever the writer does meanwhile.
 """
 
 import json
+import math
 import os
 import stat
 import time
@@ -30,6 +31,7 @@ from binland.sweep.tasks import BendTask, SolutionTask, Task, all_tasks, from_pl
 
 OLDER = "it is older than this version; `binland merge OLD --out NEW` makes one that can be continued"
 LONGEST_TIME = 1e12  # s
+OF_REPLICAS = {"replica_error", "replica_spread"}  # what only some algorithms give
 
 
 def actual(path: str | Path) -> Path:
@@ -56,7 +58,9 @@ class Snapshot:
         self.records: dict[Task, Record] = {}  # the last word on every task in the journal
         self.running: dict[Task, Record] = {}
         self.started: list[float] = []  # times when tasks of the journal were given to workers, s
-        for record in journal.records[1:] if journal else []:
+        for record in journal.records if journal else []:
+            if record.facts.get("event") == "writer":
+                continue
             task = checked_task(layout, record.facts)
             if record.facts["event"] == "start":
                 self.running[task] = record
@@ -67,7 +71,8 @@ class Snapshot:
 
     def runs(self) -> list[dict[str, Any]]:
         """Who wrote the file, one entry per run, and who writes the journal; "part" is [k, n] of a run of a part."""
-        latest = [record.facts for record in self._journal.records[:1]] if self._journal else []
+        first = self._journal.records[:1] if self._journal else []
+        latest = [record.facts for record in first if record.facts.get("event") == "writer"]
         return [*self.recorded_runs(), *latest]
 
     def recorded_runs(self) -> list[dict[str, Any]]:
@@ -92,12 +97,16 @@ class Snapshot:
     def seconds(self) -> dict[Task, float]:
         """Wall time of every task, NaN if it is neither done nor failed."""
         laid_over = {task: record.facts["seconds"] for task, record in self.records.items()}
-        return {task: float(value) for task, value in self._of_tasks("seconds", _is_time).items()} | laid_over
+        found = {task: float(value) for task, value in self._of_tasks("seconds", _is_time).items()} | laid_over
+        if any(math.isnan(found[task]) for task, state in self.states().items() if state == DONE):
+            raise self._damaged("a task that is done has taken no time")
+        return found
 
     def pace(self) -> float:
         """Seconds of work that are done in a second, since the journal began; 1 if it says nothing."""
-        worked = sum(record.facts["seconds"] for record in self.records.values())
-        return worked / max(time.time() - min(self.started), 1e-9) if worked and self.started else 1.0
+        times = [record.facts["seconds"] for record in self.records.values()]
+        worked = sum(seconds for seconds in times if not math.isnan(seconds))
+        return worked / max(time.time() - min(self.started), 1e-9) if worked > 1e-9 and self.started else 1.0
 
     def failures(self) -> dict[Task, str]:
         """Tracebacks of the failed tasks."""
@@ -118,7 +127,13 @@ class Snapshot:
     def arrays(self, task: Task) -> Arrays:
         """The arrays of a task in the journal."""
         assert self._journal is not None
-        return self._journal.arrays(self.records[task])
+        with reading(journal_path(self.path)):
+            return self._journal.arrays(self.records[task])
+
+    def keep_journal(self, path: Path) -> None:
+        """Copy the journal, as it is, to a new file."""
+        assert self._journal is not None
+        self._journal.copy(path)
 
     def values(self, task: Task, variable: str) -> NDArray[Any]:
         """What is known of one variable of one task."""
@@ -130,11 +145,11 @@ class Snapshot:
         values = {kind: self.read(f"{kind}_{what}") for kind in self.layout.kinds}
         for kind, found in values.items():
             if not allowed(found).all():
-                raise StoreError(
-                    f"{self.path}: is damaged ({kind}_{what} holds {shown(found[~allowed(found)][0])}); take it from a"
-                    " copy, or run the sweep anew"
-                )
+                raise self._damaged(f"{kind}_{what} holds {shown(found[~allowed(found)][0])}")
         return {task: values[task.kind][self.layout.index(task)] for task in all_tasks(self.layout.spec)}
+
+    def _damaged(self, why: str) -> StoreError:
+        return StoreError(f"{self.path}: is damaged ({why}); take it from a copy, or run the sweep anew")
 
 
 class Store:
@@ -188,6 +203,7 @@ class Store:
 
     def _unreadable(self, error: Exception) -> StoreError:
         reason = (error.strerror if isinstance(error, OSError) else None) or one_line(str(error), 300)
+        reason = "it needs more memory than there is" if isinstance(error, MemoryError) else reason
         return StoreError(f"{journal_path(self.path)}: cannot be read ({reason}); move it away to go on without it")
 
     def _check_owner(self, journal: JournalReader, file: h5py.File) -> None:
@@ -279,18 +295,38 @@ def _is_there(layout: Layout, task: Task) -> bool:
 
 def _check_facts(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
     """Raise ValueError unless the rest of a record about a task is what a writer writes."""
-    name = {"start": "time", "end": "seconds"}[facts["event"]]
+    name, failure = {"start": "time", "end": "seconds"}[facts["event"]], facts.get("failure", "none")
     if type(facts[name]) not in (int, float) or not _is_time(np.array(facts[name], float)):
         raise ValueError(f"its {name} {shown(facts[name])} is no time")
-    if not isinstance(facts.get("failure", ""), str):
+    if math.isnan(facts[name]) and "failure" not in facts:  # nobody knows when workers have died
+        raise ValueError(f"its {name} is no time")
+    if not isinstance(failure, str) or not failure:
         raise ValueError("its failure is no text")
-    known = layout.variables(task.kind)
-    for variable, (_, shape) in facts.get("arrays", {}).items():
+    _check_arrays(layout, task, facts)
+
+
+def _check_arrays(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a record has the arrays that a worker gives, each as the file keeps it."""
+    known, listed = layout.variables(task.kind), facts.get("arrays", {})
+    for variable, (dtype, shape) in listed.items():
         if variable not in known:
             raise ValueError(f"its variable {shown(variable)} is not one of this sweep")
-        room = layout.lengths(known[variable].inner)
-        if len(shape) != len(room) or any(length > longest for length, longest in zip(shape, room, strict=True)):
-            raise ValueError(f"its {variable} has the shape {shown(shape)}, which does not fit into {room}")
+        if np.dtype(dtype) != np.dtype(known[variable].dtype):
+            raise ValueError(f"its {variable} has the type {shown(dtype)}, not {known[variable].dtype}")
+        if not _fits(layout, task, known[variable].inner, shape):
+            raise ValueError(f"its {variable} has the shape {shown(shape)}, which does not fit")
+    missing = known.keys() - listed.keys() - OF_REPLICAS
+    if missing and facts["event"] == "end" and "failure" not in facts:
+        raise ValueError(f"its {min(missing)} is missing")
+
+
+def _fits(layout: Layout, task: Task, inner: tuple[str, ...], shape: list[int]) -> bool:
+    """Whether a variable may have a shape: weights are there in full, others may be padded."""
+    room = layout.lengths(inner)
+    if inner in (("byte",), ("weight",)):
+        count = layout.family.n_weights(layout.spec, task.cell.size)
+        return shape == [-(-count // 8) if inner == ("byte",) else count]
+    return len(shape) == len(room) and all(length <= longest for length, longest in zip(shape, room, strict=True))
 
 
 def _is_state(values: NDArray[Any]) -> NDArray[np.bool_]:

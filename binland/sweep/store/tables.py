@@ -124,7 +124,9 @@ def _check_entries(dataset: h5py.Dataset, entries: list[Entry]) -> None:
 def _same(there: Any, value: Any, dtype: np.dtype[Any]) -> bool:
     if isinstance(value, str):
         return bool(there.decode() == value)
-    return np.asarray(there).tobytes() == np.asarray(value, dtype).tobytes()
+    given, kept = np.asarray(value), np.asarray(value).astype(dtype)
+    lossless = np.array_equal(given, kept, equal_nan=given.dtype.kind == "f")
+    return lossless and np.asarray(there).tobytes() == kept.tobytes()
 
 
 def _rows(dataset: h5py.Dataset, entries: list[Entry]) -> tuple[int, int, int] | None:

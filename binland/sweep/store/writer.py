@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from binland.errors import StoreError
 from binland.interrupts import deferred
-from binland.sweep.execute import Outcome
+from binland.sweep.execute import Arrays, Outcome
 from binland.sweep.provenance import git_state, version
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.changes import check_extension, check_ids, check_same
@@ -142,6 +142,7 @@ class Writer:
         self._running: dict[Task, float] = {}  # when they were given to a worker
         self._owner: str | None = None  # id of the file
         self._journal: Journal | None = None
+        self._kept = False  # a copy of the journal, which is damaged
         self._file: h5py.File | None = None
         self._opened = ExitStack()  # closes it
         self._updated, self._cost = time.monotonic(), 0.0
@@ -151,24 +152,28 @@ class Writer:
         with deferred(), self.store.snapshot() as snapshot:
             self.states = snapshot.states()
             check_ids(self.path, snapshot)
-            if snapshot.damaged:
-                self._keep_damaged(snapshot.damaged)
-            for leftover in self.path.parent.glob(f"{glob.escape(self.path.name)}.????????.part"):
-                leftover.unlink(missing_ok=True)  # of a killed writer
+            self._keep_damaged(snapshot)
+            for path in (self.path, journal_path(self.path)):
+                for leftover in path.parent.glob(f"{glob.escape(path.name)}.????????.part"):  # of a killed writer
+                    with suppress(OSError):
+                        leftover.unlink()
             self._take_in(snapshot)
             self._new_journal(snapshot)
 
-    def _keep_damaged(self, count: int) -> None:
-        """A copy of a journal whose last bytes are no records."""
+    def _keep_damaged(self, snapshot: Snapshot) -> None:
+        """A copy of a journal of which some bytes are no records, before anything removes it."""
+        if not snapshot.damaged or self._kept:
+            return
         journal = journal_path(self.path)
         kept = journal.with_suffix(f".damaged-{uuid.uuid4().hex[:8]}")
         try:
-            shutil.copyfile(journal, kept)
+            snapshot.keep_journal(kept)
         except OSError as error:
             kept.unlink(missing_ok=True)
             raise self._trouble(error) from None
+        self._kept = True
         warnings.warn(
-            f"{journal}: its last {count} bytes are damaged; tasks recorded there are done again, a copy is in"
+            f"{journal}: {snapshot.damaged} bytes of it are damaged; tasks recorded there are done again, a copy is in"
             f" {kept.name}",
             stacklevel=3,
         )
@@ -185,7 +190,7 @@ class Writer:
         if outcome.failure:
             facts["failure"] = storable(outcome.failure)
         with deferred():
-            self._records[task] = self._append(facts, outcome)
+            self._records[task] = self._append(facts, self._as_kept(task, outcome.arrays))
             self._running.pop(task, None)
             self.states[task] = state_of(outcome)
         assert self._journal is not None
@@ -249,6 +254,7 @@ class Writer:
         assert self._journal is not None
         with self.store.snapshot(self._journal.reader()) as snapshot:
             self._check_owner(snapshot.file)
+            self._keep_damaged(snapshot)
             yield snapshot
 
     def _check_owner(self, file: h5py.File) -> None:
@@ -259,10 +265,17 @@ class Writer:
                 f" is in {journal_path(self.path).name}: move the sweep's own file back"
             )
 
-    def _append(self, facts: dict[str, Any], outcome: Outcome | None = None) -> Record:
+    def _as_kept(self, task: Task, arrays: Arrays) -> Arrays:
+        """Arrays in the types that the file has for them, which readers of the journal ask for."""
+        known = self.store.layout.variables(task.kind)
+        return {
+            name: np.asarray(array).astype(known[name].dtype, casting="same_kind") for name, array in arrays.items()
+        }
+
+    def _append(self, facts: dict[str, Any], arrays: Arrays | None = None) -> Record:
         assert self._journal is not None
         try:
-            return self._journal.append(facts, outcome.arrays if outcome else None)
+            return self._journal.append(facts, arrays)
         except OSError as error:
             raise self._trouble(error) from None
 
@@ -283,8 +296,8 @@ class Writer:
         lost = self._records.keys() - snapshot.records.keys()
         if lost:
             raise StoreError(
-                f"{journal_path(self.path)}: has lost what {len(lost)} tasks gave (was it cut by another program?); run"
-                " the same command to do them again"
+                f"{journal_path(self.path)}: has lost what {len(lost)} tasks gave (was it cut or damaged by another"
+                " program?); run the same command to do them again"
             )
 
     def _new_journal(self, snapshot: Snapshot) -> None:
@@ -297,7 +310,7 @@ class Writer:
         except OSError as error:
             raise self._trouble(error) from None
         self._close_journal()
-        self._journal, self._records = journal, {}
+        self._journal, self._records, self._kept = journal, {}, False
         self.start(self._running)
 
     def _close_journal(self) -> None:
