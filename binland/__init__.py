@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
-    from binland.algorithms import ADV, RSGD, SGD
+    from binland.algorithms import ADV, RSGD, SGD, Algorithm
     from binland.data import HiddenManifold, Patterns
     from binland.flatness import LocalEnergy, local_energy
     from binland.models import CommitteeMachine, Perceptron, Solution
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from binland.training import fit
 
 _MODULES = {
-    "algorithms": ("ADV", "RSGD", "SGD"),
+    "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
     "data": ("HiddenManifold", "Patterns"),
     "flatness": ("LocalEnergy", "local_energy"),
     "models": ("CommitteeMachine", "Perceptron", "Solution"),
@@ -31,6 +31,7 @@ __all__ = [
     "ADV",
     "RSGD",
     "SGD",
+    "Algorithm",
     "Alignment",
     "Barrier",
     "BentPath",

@@ -7,13 +7,13 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.algorithms import SGD, Algorithm
 from binland.bits import Signs, Words, as_signs, pack
 from binland.checks import checked_memory, finite_float32, positive_int, real_array
 from binland.data import Patterns, checked_signs, random_signs
 from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import outputs_into, preactivations_into
 from binland.rng import Seed, generator
+from binland.sweep.contracts.algorithm import Algorithm
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,10 @@ class Solution:
             object.__setattr__(self, "history", real_array("history", self.history))
         if self.replicas is not None:
             self._check_replicas(self.replicas)
-        if self.algorithm is not None and not isinstance(self.algorithm, SGD):  # or what a package derives from it
-            raise InvalidInputError(f"algorithm={shown(self.algorithm)} is not an SGD, RSGD or ADV")
+        if self.algorithm is not None and not isinstance(self.algorithm, Algorithm):
+            raise InvalidInputError(
+                f"algorithm={shown(self.algorithm)} is not an SGD, RSGD or ADV, nor another Algorithm"
+            )
 
     def _check_replicas(self, replicas: object) -> None:
         shape = self.machine.weight_shape

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.algorithms import SGD, Algorithm, check_algorithm
+from binland.algorithms import SGD, Algorithm, check_algorithm, positive
 from binland.bits import Signs
 from binland.checks import checked_memory, positive_int
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
-from binland.models import Solution, check_solutions
+from binland.models import Machine, Solution, check_solutions
 from binland.rng import Seed, generator
 from binland.training import Latents, fit
 from binland.walks import Walker, random_order
@@ -195,13 +195,24 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
     """Latents of the bend: `start` with a random half of the differing signs taken from `end` (half rounded down).
 
     Their size, one for all, is the mean |latent| of the two ends; of ends given without latents, half the width of
-    the algorithm's random initialisation, which is its mean size.
+    the algorithm's random initialisation, which is its mean size. Raises InvalidInputError if it has none.
     """
     machine = start.machine
     signs = midpoint_signs(start.weights.reshape(-1), end.weights.reshape(-1), seed)
     known = [np.abs(ending.latents).mean() for ending in (start, end) if ending.latents is not None]
-    size = np.mean(known) if known else algorithm.init_bound(machine.n_inputs, machine.n_hidden) / 2
+    size = np.mean(known) if known else _init_bound(algorithm, machine) / 2
     return (signs * np.float32(size)).astype(np.float32).reshape(machine.weight_shape)
+
+
+def _init_bound(algorithm: Algorithm, machine: Machine) -> float:
+    """b of an algorithm that begins uniformly in [-b, b]; raises InvalidInputError if it says none."""
+    find = getattr(algorithm, "init_bound", None)
+    if find is None:
+        raise InvalidInputError(
+            f"{type(algorithm).__name__} has no init_bound(n_inputs, n_hidden), the size of a midpoint's latents"
+            " between solutions without: give solutions with latents, or SGD(), RSGD() or ADV()"
+        )
+    return positive("init_bound", find(machine.n_inputs, machine.n_hidden))
 
 
 def midpoint_signs(start: Signs, end: Signs, seed: Seed) -> Signs:
