@@ -7,9 +7,10 @@ from binland.lazy import lazy
 if TYPE_CHECKING:
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
     from binland.data import HiddenManifold, Patterns
-    from binland.flatness import LocalEnergy, local_energy
+    from binland.flatness import local_energy
     from binland.models import CommitteeMachine, Perceptron, Solution
-    from binland.paths import Barrier, BentPath, Path, barrier, hamming, optimized_path, shortest_path
+    from binland.paths import barrier, hamming, optimized_path, shortest_path
+    from binland.results import Barrier, BentPath, LocalEnergy, Path
     from binland.sweep.load import load_results, load_solution
     from binland.sweep.run import run_sweep
     from binland.symmetry import Alignment, align
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 _MODULES = {
     "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
     "data": ("HiddenManifold", "Patterns"),
-    "flatness": ("LocalEnergy", "local_energy"),
+    "flatness": ("local_energy",),
     "models": ("CommitteeMachine", "Perceptron", "Solution"),
-    "paths": ("Barrier", "BentPath", "Path", "barrier", "hamming", "optimized_path", "shortest_path"),
+    "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
+    "results": ("Barrier", "BentPath", "LocalEnergy", "Path"),
     "sweep.load": ("load_results", "load_solution"),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +11,23 @@ from binland.checks import checked_memory, finite_float32, positive_int, real_ar
 from binland.data import Patterns, checked_signs, random_signs
 from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import outputs_into, preactivations_into
+from binland.results import Replicas
 from binland.rng import Seed, generator
 from binland.sweep.contracts.algorithm import Algorithm
+
+__all__ = [
+    "CommitteeMachine",
+    "Machine",
+    "Perceptron",
+    "Replicas",
+    "Solution",
+    "Symmetry",
+    "check_fit",
+    "check_machine",
+    "check_solutions",
+    "count_words",
+    "outputs",
+]
 
 
 @dataclass(frozen=True)
@@ -123,22 +137,6 @@ class CommitteeMachine:
 
 
 Machine = Perceptron | CommitteeMachine
-Weights = TypeVar("Weights")
-
-
-@dataclass(frozen=True, eq=False)
-class Replicas(Generic[Weights]):
-    """The replicas behind an RSGD solution (their centre).
-
-    weights: (R, *weight_shape) int8; of a deep network one such array per layer. errors: (R,) train errors.
-    history: (epochs, R) train errors after each epoch that was looked at, else NaN. spread: mean Hamming distance
-    between two replicas, as a fraction of the weights.
-    """
-
-    weights: Weights
-    errors: NDArray[np.float64]
-    history: NDArray[np.float64]
-    spread: float
 
 
 @dataclass(frozen=True, eq=False)
