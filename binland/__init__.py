@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
     from binland.data import HiddenManifold, Patterns
     from binland.flatness import local_energy
-    from binland.models import CommitteeMachine, Perceptron, Solution
+    from binland.machines import CommitteeMachine, Perceptron
+    from binland.models import Solution
     from binland.paths import barrier, hamming, optimized_path, shortest_path
     from binland.results import Barrier, BentPath, LocalEnergy, Path
     from binland.sweep.load import load_results, load_solution
@@ -20,7 +21,8 @@ _MODULES = {
     "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
     "data": ("HiddenManifold", "Patterns"),
     "flatness": ("local_energy",),
-    "models": ("CommitteeMachine", "Perceptron", "Solution"),
+    "machines": ("CommitteeMachine", "Perceptron"),
+    "models": ("Solution",),
     "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
     "results": ("Barrier", "BentPath", "LocalEnergy", "Path"),
     "sweep.load": ("load_results", "load_solution"),
