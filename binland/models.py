@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.bits import Signs, Words, as_signs, pack
-from binland.checks import checked_memory, finite_float32, real_array
+from binland.checks import checked_memory, finite_float32, read_only, shaped_floats
 from binland.data import Patterns, checked_signs
 from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import outputs_into, preactivations_into
@@ -34,10 +34,11 @@ __all__ = [
 class Solution:
     """Binary weights of a machine and, if they come from `fit`, what is known of their making.
 
-    machine: the architecture. weights: int8, all -1 or +1, of shape machine.weight_shape; read-only.
-    latents: float32 of the same shape, the continuous weights of BinaryNet (the centre's for RSGD), or None.
-    history: (epochs,) train error after each epoch, or None. replicas: only for RSGD. algorithm: what made it.
-    Raises InvalidInputError if the weights do not fit the machine.
+    machine: the architecture. weights: int8, all -1 or +1, of shape machine.weight_shape.
+    latents: float32 of the same shape, whose signs are the weights (sign(0) = +1): the continuous weights of BinaryNet
+    (the centre's for RSGD), or None. history: (epochs,) float64, train error after each epoch, NaN where nobody looked,
+    or None. replicas: only for RSGD. algorithm: the settings that made it, or None. Arrays are copied and read-only.
+    Raises InvalidInputError if weights, latents or replicas do not fit the machine or each other.
     """
 
     machine: Machine
@@ -57,23 +58,15 @@ class Solution:
             )
         object.__setattr__(self, "weights", weights)
         if self.latents is not None:
-            object.__setattr__(self, "latents", finite_float32("latents", self.latents, shape))
+            object.__setattr__(self, "latents", checked_latents(self.latents, weights))
         if self.history is not None:
-            object.__setattr__(self, "history", real_array("history", self.history))
+            object.__setattr__(self, "history", shaped_floats("history", self.history, (None,)))
         if self.replicas is not None:
-            self._check_replicas(self.replicas)
+            object.__setattr__(self, "replicas", checked_replicas(self.replicas, self.machine))
         if self.algorithm is not None and not isinstance(self.algorithm, Algorithm):
             raise InvalidInputError(
                 f"algorithm={shown(self.algorithm)} is not an SGD, RSGD or ADV, nor another Algorithm"
             )
-
-    def _check_replicas(self, replicas: object) -> None:
-        shape = self.machine.weight_shape
-        if not isinstance(replicas, Replicas):
-            raise InvalidInputError(f"replicas={shown(replicas)} is not a Replicas, as `fit` gives them")
-        weights = checked_signs("replicas.weights", replicas.weights, 1 + len(shape))
-        if weights.shape[1:] != shape:
-            raise InvalidInputError(f"replicas.weights of shape {weights.shape} do not fit {shown(self.machine)}")
 
     @property
     def units(self) -> Signs:
@@ -112,6 +105,32 @@ class Solution:
     def __repr__(self) -> str:
         made = type(self.algorithm).__name__ if self.algorithm else "given weights"
         return f"Solution({self.machine}, {made})"
+
+
+def checked_latents(latents: object, weights: Signs) -> NDArray[np.float32]:
+    """A read-only float32 copy; raises InvalidInputError unless its signs, sign(0) = +1, are the weights."""
+    array = finite_float32("latents", latents, weights.shape)
+    differing = int(np.count_nonzero(as_signs(array) != weights))
+    if differing:
+        raise InvalidInputError(
+            f"the signs of the latents differ from the weights in {differing} of {weights.size} places (sign(0) = +1);"
+            " give latents=None, or weights with their signs"
+        )
+    return read_only(array)
+
+
+def checked_replicas(replicas: object, machine: Machine) -> Replicas[Signs]:
+    """Replicas with arrays copied and read-only; raises InvalidInputError unless they are such, of this machine."""
+    if not isinstance(replicas, Replicas):
+        raise InvalidInputError(f"replicas={shown(replicas)} is not a Replicas, as `fit` gives them")
+    shape = machine.weight_shape
+    weights = checked_signs("replicas.weights", replicas.weights, 1 + len(shape))
+    if weights.shape[1:] != shape:
+        raise InvalidInputError(f"replicas.weights of shape {weights.shape} do not fit {shown(machine)}")
+    errors = shaped_floats("replicas.errors", replicas.errors, (len(weights),))
+    history = shaped_floats("replicas.history", replicas.history, (None, len(weights)))
+    spread = float(shaped_floats("replicas.spread", replicas.spread, ()))
+    return Replicas(weights, errors, history, spread)
 
 
 def check_fit(machine: Machine, patterns: Patterns) -> None:
