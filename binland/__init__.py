@@ -6,7 +6,7 @@ from binland.lazy import lazy
 
 if TYPE_CHECKING:
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
-    from binland.data import HiddenManifold, Patterns
+    from binland.data import HiddenManifold, Patterns, Teacher
     from binland.flatness import local_energy
     from binland.machines import CommitteeMachine, Perceptron
     from binland.models import Solution
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
-    "data": ("HiddenManifold", "Patterns"),
+    "data": ("HiddenManifold", "Patterns", "Teacher"),
     "flatness": ("local_energy",),
     "machines": ("CommitteeMachine", "Perceptron"),
     "models": ("Solution",),
@@ -46,6 +46,7 @@ __all__ = [
     "Patterns",
     "Perceptron",
     "Solution",
+    "Teacher",
     "align",
     "barrier",
     "fit",

@@ -18,6 +18,8 @@ LARGEST = 2**31 - 1
         lambda: bl.Patterns.random(LARGEST, LARGEST, 0),
         lambda: bl.HiddenManifold(10**7, 10**7, 0),
         lambda: bl.HiddenManifold(21, 5, 0).sample(LARGEST, 0),
+        lambda: bl.Teacher(LARGEST, 0),
+        lambda: bl.Teacher(21, 0).sample(LARGEST, 0),
         lambda: bl.CommitteeMachine.with_random_outputs(21, LARGEST, 0),
         lambda: bl.fit(bl.CommitteeMachine(21, LARGEST), PATTERNS, bl.SGD(), 0),
         lambda: bl.fit(ONE.machine, PATTERNS, bl.RSGD(replicas=LARGEST), 0),

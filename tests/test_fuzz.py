@@ -197,6 +197,8 @@ def pure_calls():
     kinds = {"teacher_kind": "binary", "feature_kind": "binary"}
     yield bl.HiddenManifold, {"n_inputs": N, "latent_dim": 5, "seed": 0, **kinds}
     yield MANIFOLD.sample, {"n_patterns": P, "seed": 0}
+    yield bl.Teacher, {"n_inputs": N, "seed": 0, "teacher_kind": "gaussian"}
+    yield bl.Teacher(N, 0).sample, {"n_patterns": P, "seed": 0}
     yield bl.Perceptron, {"n_inputs": N}
     yield bl.CommitteeMachine, {"n_inputs": N, "n_hidden": H, "output_weights": (1, -1, 1)}
     yield bl.CommitteeMachine.with_random_outputs, {"n_inputs": N, "n_hidden": H, "seed": 0}
