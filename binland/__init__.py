@@ -6,6 +6,7 @@ from binland.lazy import lazy
 
 if TYPE_CHECKING:
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
+    from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
     from binland.flatness import local_energy
     from binland.machines import CommitteeMachine, Perceptron
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
+    "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
     "flatness": ("local_energy",),
     "machines": ("CommitteeMachine", "Perceptron"),
@@ -51,6 +53,7 @@ __all__ = [
     "barrier",
     "fit",
     "hamming",
+    "load",
     "load_results",
     "load_solution",
     "local_energy",

@@ -1,18 +1,20 @@
 """Solutions: +-1 weights of a machine, their errors and predictions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.bits import Signs, Words, as_signs, pack
-from binland.checks import checked_memory, finite_float32, read_only, shaped_floats
+from binland.checks import checked_memory, checked_path, finite_float32, read_only, shaped_floats
 from binland.data import Patterns, checked_signs
 from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import outputs_into, preactivations_into
 from binland.machines import CommitteeMachine, Machine, Perceptron, Symmetry, check_machine
 from binland.results import Replicas
+from binland.solution_file import write
 from binland.sweep.contracts.algorithm import Algorithm
 
 __all__ = [
@@ -101,6 +103,15 @@ class Solution:
         fields = np.empty((self.machine.n_hidden, patterns.n_patterns), np.int32)
         preactivations_into(self.words, patterns.words, self.machine.n_inputs, fields)
         return fields
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to a new safetensors file, from which `binland.load` gives it back to the last bit.
+
+        Weights, latents, history, replicas, machine and algorithm; nothing is replaced, and the file is there whole or
+        not at all. Raises StoreError if the name is taken or cannot be written, InvalidInputError if the algorithm has
+        settings that are not plain.
+        """
+        write(checked_path("path", path), {field.name: getattr(self, field.name) for field in fields(self)})
 
     def __repr__(self) -> str:
         made = type(self.algorithm).__name__ if self.algorithm else "given weights"

@@ -235,9 +235,14 @@ def made_and_used(**fields):
 
 def file_calls(finished):
     """Functions that read and write files, with good arguments."""
+    saved = Path(finished).parent.parent / "saved"
+    if not saved.exists():
+        ONE.save(saved)
     yield bl.load_results, {"path": finished}
     place = {"size": 21, "algorithm": "SGD", "disorder": 0, "solution": 0}
     yield bl.load_solution, {"path": finished, **place}
+    yield ONE.save, {"path": "one"}
+    yield bl.load, {"path": saved}
     yield Store.open, {"path": finished}
     options = {"workers": 1, "smoke": False, "report": print, "profile": None, "scheduler": None, "extend": False}
     more = {"retry_failed": False, "part": (1, 1)}
