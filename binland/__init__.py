@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from binland.machines import CommitteeMachine, Perceptron
     from binland.models import Solution
     from binland.paths import barrier, hamming, optimized_path, shortest_path
+    from binland.pattern_file import load_patterns
     from binland.results import Barrier, BentPath, LocalEnergy, Path
     from binland.sweep.load import load_results, load_solution
     from binland.sweep.run import run_sweep
@@ -26,6 +27,7 @@ _MODULES = {
     "machines": ("CommitteeMachine", "Perceptron"),
     "models": ("Solution",),
     "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
+    "pattern_file": ("load_patterns",),
     "results": ("Barrier", "BentPath", "LocalEnergy", "Path"),
     "sweep.load": ("load_results", "load_solution"),
     "sweep.run": ("run_sweep",),
@@ -54,6 +56,7 @@ __all__ = [
     "fit",
     "hamming",
     "load",
+    "load_patterns",
     "load_results",
     "load_solution",
     "local_energy",

@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 
 from binland.checks import checked_memory
-from binland.errors import StoreError
+from binland.errors import InvalidInputError, StoreError
 
 
 def write_new(path: Path, content: bytes) -> None:
@@ -22,23 +22,33 @@ def write_new(path: Path, content: bytes) -> None:
     except FileExistsError:
         raise StoreError(f"{path}: is there already; choose another name") from None
     except (OSError, ValueError) as error:  # a name may hold a NUL
-        raise StoreError(f"{path}: cannot be written ({_reason(error)}); choose another name") from None
+        raise StoreError(f"{path}: cannot be written ({why(error)}); choose another name") from None
 
 
 def read_whole(path: Path) -> bytes:
     """Content of a file; raises StoreError if there is none that can be read, InvalidInputError beyond memory."""
     try:
-        state = os.stat(path)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: cannot be read ({_reason(error)}); give the path of a file") from None
-    if not stat.S_ISREG(state.st_mode):  # a pipe might never end
-        raise StoreError(f"{path}: is not a file; give the path of one")
-    checked_memory(f"{path}: what it holds", 2 * state.st_size)
-    try:
+        size = file_size(path)
+        checked_memory(f"{path}: what it holds", 2 * size)
         with path.open("rb") as file:
-            return file.read(state.st_size)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be read ({_reason(error)}); give the path of a file") from None
+            return file.read(size)
+    except InvalidInputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: cannot be read ({why(error)}); give the path of a file") from None
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a file; raises OSError or ValueError where there is none, also for pipes, which might never end."""
+    state = os.stat(path)
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is not a file")
+    return state.st_size
+
+
+def why(error: Exception) -> str:
+    """Why a file could not be read or written, in few words."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _write(part: Path, content: bytes) -> None:
@@ -58,7 +68,3 @@ def _give_name(part: Path, path: Path) -> None:
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         os.replace(part, path)
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
