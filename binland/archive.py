@@ -9,7 +9,7 @@ from binland.algorithms import Algorithm
 from binland.checks import checked_path
 from binland.errors import InvalidInputError, StoreError, shown
 from binland.models import Solution
-from binland.solution_file import package, read
+from binland.solution_file import read
 
 
 def load(path: str | Path) -> Solution:
@@ -32,18 +32,29 @@ def _algorithm(path: Path, origin: Any) -> Algorithm | None:
     if origin is None:
         return None
     try:
-        name, settings = (origin["kind"], origin["package"]), _plain(origin["settings"])
-        kind = next(kind for kind in _known(Algorithm) if (kind.__name__, package(kind)) == name)
-        return kind(**settings)
+        return _kind(origin["kind"], origin["module"])(**_plain(origin["settings"]))
     except Exception:  # constructors may raise anything
         what = f"{path}: the algorithm {shown(origin)} is unknown here, so .algorithm is None"
         warnings.warn(f"{what}; import what defines it, and load again", stacklevel=3)
         return None
 
 
+def _kind(name: str, module: str) -> type[Algorithm]:
+    """The class of that name in that module, or, if it has moved, the only one of its package."""
+    places = {kind.__module__: kind for kind in _known(Algorithm) if kind.__name__ == name}
+    if module in places:
+        return places[module]
+    (moved,) = (place for place in places if _package(place) == _package(module))
+    return places[moved]
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
 def _known(kind: type[Any]) -> Iterator[type[Algorithm]]:
-    """All algorithms that are defined in this process; of two with one name the later first."""
-    for found in reversed(kind.__subclasses__()):
+    """All algorithms that are defined in this process; of two with one name the later last."""
+    for found in kind.__subclasses__():
         yield from _known(found)
         yield found
 

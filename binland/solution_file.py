@@ -76,7 +76,7 @@ def _described(machine: Machine) -> dict[str, Any]:
 
 
 def _origin(algorithm: Algorithm | None) -> str:
-    """JSON of kind, package and settings: what `read` gives for the algorithm; null for none."""
+    """JSON of kind, module and settings: what `read` gives for the algorithm; null for none."""
     if algorithm is None:
         return "null"
     if not is_dataclass(algorithm):
@@ -86,17 +86,12 @@ def _origin(algorithm: Algorithm | None) -> str:
     settings = {field.name: getattr(algorithm, field.name) for field in fields(algorithm) if field.init}
     kind = type(algorithm)
     try:
-        return json.dumps({"kind": kind.__name__, "package": package(kind), "settings": settings})
+        return json.dumps({"kind": kind.__name__, "module": kind.__module__, "settings": settings})
     except (TypeError, ValueError, RecursionError):
         raise InvalidInputError(
             f"algorithm={shown(algorithm)} has settings that are not plain numbers, texts, truth values or tuples of"
             " them; make them plain, or keep the solution without it: dataclasses.replace(solution, algorithm=None)"
         ) from None
-
-
-def package(kind: type) -> str:
-    """The package that a class is from; where in it may change."""
-    return kind.__module__.partition(".")[0]
 
 
 def _digest(arrays: Arrays, texts: Mapping[str, str]) -> str:

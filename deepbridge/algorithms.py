@@ -100,9 +100,9 @@ def as_deep(algorithm: shallow.Algorithm) -> Algorithm:
     if isinstance(algorithm, (SGD, RSGD, ADV)) and kind in kinds.values():
         return algorithm
     if kind not in kinds:
-        shallow.check_algorithm(algorithm)
         raise InvalidInputError(
-            f"algorithm={shown(algorithm)} is not an SGD, RSGD or ADV; networks train by these only"
+            f"algorithm={shown(algorithm)} is not an SGD, RSGD or ADV of binland or deepbridge, by which networks are"
+            " trained; what a subclass adds would not be trained: give one of these"
         )
     return kinds[kind](**vars(algorithm))
 

@@ -68,16 +68,22 @@ def test_own_algorithms_come_back_where_they_are_defined(tmp_path):
     solution = bl.fit(MACHINE, PATTERNS, Drawn(temperatures=(0.1, 0.2)), 0)
     solution.save(path)
     assert bl.load(path).algorithm == solution.algorithm
-    text = path.read_bytes()
 
+
+def test_of_two_algorithms_with_one_name_the_right_one_comes_back(tmp_path, monkeypatch):
     @dataclass(frozen=True, kw_only=True)
     class SGD(bl.SGD):
         """Not binland's."""
 
-    replace(solution, algorithm=SGD()).save(tmp_path / "like")
-    assert type(bl.load(tmp_path / "like").algorithm) is SGD
-    del SGD
-    assert path.read_bytes() == text
+    given = replace(FITTED, algorithm=SGD(epochs=3)), replace(FITTED, algorithm=bl.SGD(epochs=3))
+    for k, solution in enumerate(given):
+        solution.save(tmp_path / str(k))
+        assert_same(bl.load(tmp_path / str(k)), solution)
+    monkeypatch.setattr(bl.SGD, "__module__", "binland.elsewhere")  # moved, and still the only one of its package
+    assert type(bl.load(tmp_path / "1").algorithm) is bl.SGD
+    monkeypatch.setattr(bl.SGD, "__module__", "elsewhere")
+    with pytest.warns(UserWarning, match="is unknown here"):
+        assert bl.load(tmp_path / "1").algorithm is None
 
 
 @pytest.mark.parametrize("gone", ["name", "setting", "value"])
