@@ -25,9 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 import binland as bl
+from binland.algorithms.training import _window
 from binland.kernels.vectors import WIDTH
 from binland.rng import generator
-from binland.training import _window
 from binland.walks import Walker, n_planes, random_order
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,22 +5,30 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
-    from binland.algorithms import ADV, RSGD, SGD
-    from binland.data import HiddenManifold, Patterns
-    from binland.flatness import LocalEnergy, local_energy
-    from binland.models import CommitteeMachine, Perceptron, Solution
-    from binland.paths import Barrier, BentPath, Path, barrier, hamming, optimized_path, shortest_path
+    from binland.algorithms import ADV, RSGD, SGD, Algorithm
+    from binland.archive import load
+    from binland.data import HiddenManifold, Patterns, Teacher
+    from binland.flatness import local_energy
+    from binland.machines import CommitteeMachine, Perceptron
+    from binland.models import Solution
+    from binland.paths import barrier, hamming, optimized_path, shortest_path
+    from binland.pattern_file import load_patterns
+    from binland.results import Barrier, BentPath, LocalEnergy, Path
     from binland.sweep.load import load_results, load_solution
     from binland.sweep.run import run_sweep
     from binland.symmetry import Alignment, align
     from binland.training import fit
 
 _MODULES = {
-    "algorithms": ("ADV", "RSGD", "SGD"),
-    "data": ("HiddenManifold", "Patterns"),
-    "flatness": ("LocalEnergy", "local_energy"),
-    "models": ("CommitteeMachine", "Perceptron", "Solution"),
-    "paths": ("Barrier", "BentPath", "Path", "barrier", "hamming", "optimized_path", "shortest_path"),
+    "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
+    "archive": ("load",),
+    "data": ("HiddenManifold", "Patterns", "Teacher"),
+    "flatness": ("local_energy",),
+    "machines": ("CommitteeMachine", "Perceptron"),
+    "models": ("Solution",),
+    "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
+    "pattern_file": ("load_patterns",),
+    "results": ("Barrier", "BentPath", "LocalEnergy", "Path"),
     "sweep.load": ("load_results", "load_solution"),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),
@@ -31,6 +39,7 @@ __all__ = [
     "ADV",
     "RSGD",
     "SGD",
+    "Algorithm",
     "Alignment",
     "Barrier",
     "BentPath",
@@ -41,10 +50,13 @@ __all__ = [
     "Patterns",
     "Perceptron",
     "Solution",
+    "Teacher",
     "align",
     "barrier",
     "fit",
     "hamming",
+    "load",
+    "load_patterns",
     "load_results",
     "load_solution",
     "local_energy",

@@ -4,12 +4,14 @@ import numbers
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from binland.errors import InvalidInputError, shown
+
+Number = TypeVar("Number", bound=np.generic)
 
 LARGEST = 2**31 - 1
 NO_NUMBERS = (bool, np.timedelta64)  # though Python and NumPy count them among the integers
@@ -72,9 +74,10 @@ def real_array(name: str, values: object) -> NDArray[Any]:
     array = as_array(values)
     checked_memory(name, 0 if array is None else 8 * array.size)  # a view may be larger than what it shows
     if array is not None and array.dtype.kind == "O":  # of other kinds of numbers, or of anything
+        text = any(isinstance(value, (str, bytes)) for value in array.flat)  # NumPy would read numbers from it
         try:
-            array = array.astype(np.float64)
-        except Exception:  # whatever a stranger's class raises
+            array = None if text else array.astype(np.float64)
+        except (TypeError, ValueError, OverflowError):
             array = None
     if array is None or array.dtype.kind not in "iuf":
         raise InvalidInputError(f"{name}={shown(values)} is not an array of numbers")
@@ -90,6 +93,23 @@ def finite_float32(name: str, values: object, shape: tuple[int, ...]) -> NDArray
         if np.isfinite(array).all():
             return array
     raise InvalidInputError(f"{name} of shape {array.shape} is not a finite array of shape {shape}")
+
+
+def shaped_floats(name: str, values: object, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
+    """`values` as a read-only float64 copy; raises InvalidInputError on other shapes. None in a shape is any length."""
+    array = real_array(name, values)
+    fits = [wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=False)]
+    if array.ndim != len(shape) or not all(fits):
+        wanted = ", ".join("any" if length is None else str(length) for length in shape)
+        raise InvalidInputError(f"{name} of shape {array.shape} is not an array of numbers of shape ({wanted})")
+    return read_only(array.astype(np.float64, copy=False))
+
+
+def read_only(array: NDArray[Number]) -> NDArray[Number]:
+    """A C-ordered copy that cannot be written to."""
+    made = np.array(array, order="C")
+    made.flags.writeable = False
+    return made
 
 
 def checked_memory(what: str, count: float) -> None:

@@ -1,5 +1,6 @@
-"""Labelled +-1 patterns and the Hidden Manifold Model that generates them (paper, appendix B)."""
+"""Labelled +-1 patterns, and what generates them: the Hidden Manifold Model (paper, appendix B), a teacher."""
 
+import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -13,7 +14,7 @@ from binland.errors import InvalidInputError
 from binland.kernels.vectors import WIDTH
 from binland.rng import Seed, generator
 
-_CHUNK = 2048  # patterns projected at once by HiddenManifold.sample: bounds its memory
+_CHUNK = 2048  # patterns projected at once: bounds the memory that floats take
 DRAWN = 4  # bytes for every sign while signs are drawn
 
 
@@ -181,6 +182,64 @@ class HiddenManifold:
         latents, features, projected = n_patterns * latent_dim, n_inputs * latent_dim, chunk * n_inputs
         what = f"{n_patterns} patterns of {n_inputs} inputs and {latent_dim} latent dimensions"
         checked_memory(what, DRAWN * n_patterns * n_inputs + 8 * (latents + features + 2 * projected))
+
+
+@dataclass(frozen=True, eq=False)
+class Teacher:
+    """Teacher and student: inputs x i.i.d. uniform -1 or +1, labels y = sign(w_T . x), sign(0) = +1.
+
+    n_inputs: N. seed: draws the teacher; patterns have seeds of their own. teacher_kind: "binary" (+-1) or "gaussian".
+    Field `teacher` (N,) float64. A student of the teacher's kind can learn every label; that of a binary teacher is
+    Perceptron(N). For even N a binary teacher has ties.
+    Raises InvalidInputError on sizes below 1 or beyond this machine's memory, other kinds and bad seeds.
+    """
+
+    n_inputs: int
+    seed: Seed = field(repr=False)
+    teacher_kind: Literal["binary", "gaussian"] = "binary"
+    teacher: NDArray[np.float64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        n = positive_int("n_inputs", self.n_inputs)
+        object.__setattr__(self, "teacher_kind", one_of("teacher_kind", self.teacher_kind, ("binary", "gaussian")))
+        checked_memory(f"a teacher of {n} inputs", (8 + DRAWN) * n)
+        object.__setattr__(self, "n_inputs", n)
+        object.__setattr__(self, "teacher", _draw(self.teacher_kind, generator(self.seed, "Teacher"), (n,)))
+
+    def sample(self, n_patterns: int, seed: Seed) -> Patterns:
+        """Draw `n_patterns` labelled patterns (inputs (P, N), labels (P,)).
+
+        Signs are taken of float64 sums: exact for a binary teacher; with a Gaussian one a label could differ between
+        machines only where |w_T . x| < 1e-13 N.
+        Raises InvalidInputError on a number below 1 or beyond this machine's memory, and on bad seeds.
+        """
+        rng, count = generator(seed, "Teacher.sample"), positive_int("n_patterns", n_patterns)
+        self.check_room(self.n_inputs, count)
+        inputs, labels = random_signs(rng, (count, self.n_inputs)), np.empty(count, np.int8)
+        for first in range(0, count, _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            labels[rows] = as_signs(inputs[rows] @ self.teacher)
+        return Patterns(inputs, labels)
+
+    @staticmethod
+    def check_room(n_inputs: int, n_patterns: int) -> None:
+        """Raise InvalidInputError if so many patterns do not fit into this machine's memory."""
+        chunk = min(_CHUNK, n_patterns)
+        what = f"{n_patterns} patterns of {n_inputs} inputs"
+        checked_memory(what, DRAWN * n_patterns * n_inputs + 8 * (chunk + 1) * n_inputs)
+
+
+def checksum(patterns: Patterns) -> str:
+    """SHA-256 of inputs and labels, their shapes included, as 64 hexadecimal digits: equal patterns, equal text.
+
+    Raises InvalidInputError on anything but Patterns.
+    """
+    if not isinstance(patterns, Patterns):
+        raise InvalidInputError(f"{type(patterns).__name__} given where Patterns are needed: Patterns(inputs, labels)")
+    digest = hashlib.sha256(f"binland patterns {patterns.inputs.shape}".encode())
+    digest.update(patterns.inputs.data)
+    digest.update(patterns.labels.data)
+    return digest.hexdigest()
 
 
 def _draw(kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -1,7 +1,6 @@
 """Local energy: how much the train error rises when a fraction of the signs is flipped (paper, appendix B)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,32 +11,11 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.expectation import ExpectedErrors
 from binland.models import Solution, check_fit, check_solutions
+from binland.results import LocalEnergy
 from binland.rng import Seed, generator
 from binland.walks import Walker, random_order
 
-
-@dataclass(frozen=True, eq=False)
-class LocalEnergy:
-    """delta E(w, eps) = E[error of w with a fraction eps of its signs flipped] - error of w.
-
-    fractions: (F,) the eps asked for. samples: (F, R), a column per realisation, which is one random walk through all
-    fractions; R = 1 for the closed form, whose only column is the expectation itself.
-    """
-
-    fractions: NDArray[np.float64]
-    samples: NDArray[np.float64]
-
-    @property
-    def mean(self) -> NDArray[np.float64]:
-        """(F,) mean over the realisations."""
-        return self.samples.mean(axis=1)
-
-    @property
-    def std(self) -> NDArray[np.float64]:
-        """(F,) standard deviation over the realisations (ddof = 1); nan where there is one, as in the closed form."""
-        if self.samples.shape[1] < 2:
-            return np.full(len(self.samples), np.nan)
-        return self.samples.std(axis=1, ddof=1)
+__all__ = ["LocalEnergy", "checked_fractions", "local_energy", "n_flips"]
 
 
 def local_energy(

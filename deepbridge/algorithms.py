@@ -95,12 +95,15 @@ Algorithm = SGD | RSGD | ADV
 
 def as_deep(algorithm: shallow.Algorithm) -> Algorithm:
     """The algorithm of this package with the same settings; raises InvalidInputError on others, subclasses too."""
-    kinds: dict[type[shallow.SGD], type[SGD]] = {shallow.SGD: SGD, shallow.RSGD: RSGD, shallow.ADV: ADV}
+    kinds: dict[type[shallow.Algorithm], type[SGD]] = {shallow.SGD: SGD, shallow.RSGD: RSGD, shallow.ADV: ADV}
     kind = type(algorithm)
     if isinstance(algorithm, (SGD, RSGD, ADV)) and kind in kinds.values():
         return algorithm
     if kind not in kinds:
-        shallow.check_algorithm(algorithm)
+        raise InvalidInputError(
+            f"algorithm={shown(algorithm)} is not an SGD, RSGD or ADV of binland or deepbridge, by which networks are"
+            " trained; what a subclass adds would not be trained: give one of these"
+        )
     return kinds[kind](**vars(algorithm))
 
 

@@ -119,7 +119,7 @@ def optimized_midpoint(
     return fit(start.network, data, run, fit_rng, latents, device=device, progress=progress)
 
 
-def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed: Seed) -> Latents:
+def midpoint_latents(start: Solution, end: Solution, algorithm: SGD, seed: Seed) -> Latents:
     """Latents of the bend: `start` with a random half of the differing signs taken from `end` (half rounded down).
 
     Their size is one for every layer: the mean |latent| of the two ends there; of ends given without latents, half the

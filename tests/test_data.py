@@ -2,10 +2,14 @@ import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 import binland as bl
+from binland.data import checksum
 from binland.rng import generator
+from tests.naive import machine as naive
 
 
 def test_hidden_manifold_follows_its_definition():
@@ -43,6 +47,68 @@ def test_a_seed_fixes_everything_and_another_changes_it():
     assert np.array_equal(first.features, again.features)
     assert not np.array_equal(first.features, other.features)
     assert np.array_equal(first.sample(9, seed=1).inputs, again.sample(9, seed=1).inputs)
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.sampled_from(["binary", "gaussian"]), st.integers(0, 2**32))
+def test_teacher_labels_equal_the_naive_ones(n_inputs, n_patterns, kind, seed):
+    teacher = bl.Teacher(n_inputs, seed, kind)
+    patterns = teacher.sample(n_patterns, seed)
+    assert (patterns.n_patterns, patterns.n_inputs) == (n_patterns, n_inputs)
+    assert np.array_equal(patterns.labels, naive.teacher_labels(teacher.teacher, patterns.inputs))
+    assert (set(teacher.teacher) <= {-1.0, 1.0}) == (kind == "binary")
+
+
+def test_a_student_like_the_teacher_makes_no_error_also_at_ties():
+    teacher = bl.Teacher(10, seed=0)
+    patterns = teacher.sample(500, seed=1)
+    ties = patterns.inputs @ teacher.teacher == 0
+    assert ties.sum() > 50
+    assert np.all(patterns.labels[ties] == 1)
+    assert bl.Solution(bl.Perceptron(10), teacher.teacher).error(patterns) == 0
+
+
+def test_inputs_of_a_teacher_are_uniform_and_independent_of_it(monkeypatch):
+    teacher = bl.Teacher(101, seed=5, teacher_kind="gaussian")
+    patterns = teacher.sample(2000, seed=5)
+    # fixed seeds, 1 in 10 000 otherwise
+    assert stats.binomtest(int((patterns.inputs > 0).sum()), patterns.inputs.size).pvalue > 1e-4
+    assert stats.binomtest(int((patterns.labels > 0).sum()), 2000).pvalue > 1e-4
+    assert stats.kstest(teacher.teacher, "norm").pvalue > 1e-4
+    monkeypatch.setattr("binland.data._CHUNK", 7)
+    again = bl.Teacher(101, 5, "gaussian").sample(2000, 5)
+    assert np.array_equal(again.inputs, patterns.inputs)
+    assert np.array_equal(again.labels, patterns.labels)
+    assert not np.array_equal(again.inputs, teacher.sample(2000, seed=6).inputs)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: bl.Teacher(0, 0), "n_inputs=0 is not an integer of at least 1"),
+        (lambda: bl.Teacher(3, None), "seed=None"),
+        (lambda: bl.Teacher(3, 0, "ternary"), "teacher_kind='ternary' is not one of 'binary', 'gaussian'"),
+        (lambda: bl.Teacher(3, 0).sample(0, 0), "n_patterns=0"),
+        (lambda: bl.Teacher(3, 0).sample(3, -1), "seed=-1"),
+    ],
+)
+def test_bad_teachers_are_refused_in_one_line(make, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        make()
+
+
+def test_equal_patterns_have_equal_checksums():
+    patterns = bl.Patterns.random(6, 4, seed=0)
+    assert checksum(patterns) == checksum(bl.Patterns(patterns.inputs.astype(float), patterns.labels.tolist()))
+    others = [
+        bl.Patterns(patterns.inputs, -patterns.labels),
+        bl.Patterns(patterns.inputs[::-1], patterns.labels),
+        bl.Patterns(patterns.inputs.reshape(4, 6), patterns.labels[:4]),
+        bl.Patterns(patterns.inputs.reshape(3, 8), patterns.labels[:3]),
+    ]
+    assert len({checksum(one) for one in [patterns, *others]}) == 5
+    assert len(checksum(patterns)) == 64
+    with pytest.raises(ValueError, match="ndarray given where Patterns"):
+        checksum(patterns.inputs)
 
 
 def test_random_labels_are_balanced_and_keep_the_inputs():

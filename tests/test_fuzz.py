@@ -27,7 +27,7 @@ import torch
 import xarray as xr
 
 import binland as bl
-from binland.errors import InvalidInputError, StoreError
+from binland.errors import DataError, InvalidInputError, StoreError
 from binland.plots import plot_overview, plot_results
 from binland.sweep.export import export_csv
 from binland.sweep.store.merge import merge
@@ -197,6 +197,8 @@ def pure_calls():
     kinds = {"teacher_kind": "binary", "feature_kind": "binary"}
     yield bl.HiddenManifold, {"n_inputs": N, "latent_dim": 5, "seed": 0, **kinds}
     yield MANIFOLD.sample, {"n_patterns": P, "seed": 0}
+    yield bl.Teacher, {"n_inputs": N, "seed": 0, "teacher_kind": "gaussian"}
+    yield bl.Teacher(N, 0).sample, {"n_patterns": P, "seed": 0}
     yield bl.Perceptron, {"n_inputs": N}
     yield bl.CommitteeMachine, {"n_inputs": N, "n_hidden": H, "output_weights": (1, -1, 1)}
     yield bl.CommitteeMachine.with_random_outputs, {"n_inputs": N, "n_hidden": H, "seed": 0}
@@ -233,9 +235,17 @@ def made_and_used(**fields):
 
 def file_calls(finished):
     """Functions that read and write files, with good arguments."""
+    saved = Path(finished).parent.parent / "saved"
+    data = Path(finished).parent.parent / "data.npz"
+    if not saved.exists():
+        ONE.save(saved)
+        np.savez(data, inputs=PATTERNS.inputs, labels=PATTERNS.labels)
     yield bl.load_results, {"path": finished}
     place = {"size": 21, "algorithm": "SGD", "disorder": 0, "solution": 0}
     yield bl.load_solution, {"path": finished, **place}
+    yield ONE.save, {"path": "one"}
+    yield bl.load, {"path": saved}
+    yield bl.load_patterns, {"path": data, "inputs": "inputs", "labels": "labels"}
     yield Store.open, {"path": finished}
     options = {"workers": 1, "smoke": False, "report": print, "profile": None, "scheduler": None, "extend": False}
     more = {"retry_failed": False, "part": (1, 1)}
@@ -269,7 +279,7 @@ def trouble(function, arguments, folder):
     wrong = ""
     try:
         function(**arguments)
-    except (InvalidInputError, StoreError) as error:
+    except (DataError, InvalidInputError, StoreError) as error:
         text = str(error)
         if len(text.splitlines()) != 1 or len(text) > 2000:
             wrong = f"a message of {len(text)} letters in {len(text.splitlines())} lines: {text[:300]}"

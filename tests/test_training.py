@@ -1,5 +1,5 @@
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -176,7 +176,10 @@ def test_defaults_are_the_papers():
         (lambda: bl.ADV(pretrain_epochs=-1), "pretrain_epochs=-1"),
         (lambda: bl.ADV(pretrain_learning_rate=0), "pretrain_learning_rate=0"),
         (lambda: bl.fit(bl.Perceptron(3), TRAIN, bl.SGD(), 0), "has 3 inputs but the patterns have 101"),
-        (lambda: bl.fit(MACHINES[0], TRAIN, "SGD", 0), "algorithm='SGD' is not an SGD, RSGD or ADV"),
+        (
+            lambda: bl.fit(MACHINES[0], TRAIN, "SGD", 0),
+            "'SGD' is not an SGD, RSGD or ADV, nor another Algorithm",
+        ),
         (lambda: bl.fit("perceptron", TRAIN, bl.SGD(), 0), "'perceptron' is not a Perceptron"),
         (lambda: bl.fit(MACHINES[0], (TRAIN.inputs, TRAIN.labels), bl.SGD(), 0), "tuple given where Patterns"),
         (lambda: bl.fit(MACHINES[0], TRAIN, bl.SGD(), 0, start="abc"), "start='abc' is not an array of numbers"),
@@ -196,7 +199,85 @@ def test_a_subclass_is_not_trained_as_what_it_is_not(kind):
     a, b = (bl.fit(bl.Perceptron(TRAIN.n_inputs), TRAIN, bl.SGD(epochs=1), seed) for seed in (0, 1))
     for call in (
         lambda: bl.fit(a.machine, TRAIN, Own(epochs=1), 0),
+        lambda: Own(epochs=1).fit(a.machine, TRAIN, 0),
         lambda: bl.optimized_path(a, b, TRAIN, Own(epochs=1), 0),
     ):
-        with pytest.raises(ValueError, match=r"algorithm is a .*Own; .*own algorithms are not supported yet"):
+        with pytest.raises(ValueError, match=r"algorithm is a .*Own; .*or define fit\(machine, data, seed, start\)"):
             call()
+
+
+def test_a_subclass_with_a_fit_of_its_own_is_trained_by_it():
+    @dataclass(frozen=True, kw_only=True)
+    class Twice(bl.SGD):
+        """Starts again from where it ended."""
+
+        def fit(self, machine, data, seed, start=None):
+            first, second = generator(seed, "twice").spawn(2)
+            return super().fit(machine, data, second, super().fit(machine, data, first, start).latents)
+
+    once, twice = bl.SGD(epochs=3), Twice(epochs=3)
+    streams = generator(4, "twice").spawn(2)
+    expected = bl.fit(MACHINES[1], TRAIN, once, streams[1], bl.fit(MACHINES[1], TRAIN, once, streams[0]).latents)
+    found = bl.fit(MACHINES[1], TRAIN, twice, seed=4)
+    assert np.array_equal(found.latents, expected.latents)
+    assert found.algorithm is twice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn(bl.Algorithm):
+    """Any weights; gives what a test wants."""
+
+    gives: object = None
+
+    families = ("perceptron", "committee")
+
+    def fit(self, machine, data, seed, start=None):
+        if self.gives is not None:
+            return self.gives
+        drawn = signs(generator(seed, "drawn"), machine.weight_shape)
+        return bl.Solution(machine, drawn if start is None else naive.sign(start))
+
+
+def test_any_algorithm_trains_by_its_own_fit():
+    algorithm = Drawn()
+    found, again, other = (bl.fit(MACHINES[1], TRAIN, algorithm, seed) for seed in (0, 0, 1))
+    assert found.algorithm is algorithm
+    assert np.array_equal(found.weights, again.weights)
+    assert not np.array_equal(found.weights, other.weights)
+    assert (algorithm.n_records, algorithm.n_steps, algorithm.shortened(3)) == (1, 1, algorithm)
+    path = bl.optimized_path(bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=2), 0), found, TRAIN, algorithm)
+    assert path.midpoint.algorithm is algorithm
+    with pytest.raises(ValueError, match=r"Drawn has no init_bound\(.*: give solutions with latents, or SGD"):
+        bl.optimized_path(found, other, TRAIN, algorithm)
+
+
+@pytest.mark.parametrize("gives", ["x", 3, bl.Solution(bl.Perceptron(3), [1, 1, -1])], ids=repr)
+def test_what_is_no_solution_of_the_machine_is_refused(gives):
+    with pytest.raises(ValueError, match=r"Drawn\.fit gave .*, not a solution of Perceptron\(n_inputs=101\); return"):
+        bl.fit(MACHINES[0], TRAIN, Drawn(gives=gives), 0)
+
+
+def test_other_algorithms_get_checked_arguments():
+    for call in (
+        lambda: bl.fit(MACHINES[0], TRAIN, Drawn(), None),
+        lambda: bl.fit(MACHINES[0], TRAIN, Drawn(), 0, start=np.ones(3)),
+        lambda: bl.fit(bl.Perceptron(3), TRAIN, Drawn(), 0),
+        lambda: bl.fit(MACHINES[0], TRAIN, Drawn, 0),
+    ):
+        with pytest.raises(ValueError, match=r"^(seed=None|start of shape|Perceptron\(n_inputs=3\) has|algorithm=)"):
+            call()
+
+
+def test_algorithms_say_how_long_they_take():
+    for algorithm, records, steps in (
+        (bl.SGD(epochs=7), 7, 7),
+        (bl.RSGD(epochs=7), 7, 7),
+        (bl.ADV(epochs=7, pretrain_epochs=20), 7, 27),
+    ):
+        assert (algorithm.n_records, algorithm.n_steps) == (records, steps)
+        assert algorithm.families == ("perceptron", "committee")
+        assert algorithm.shortened(100) == algorithm
+        short = algorithm.shortened(2)
+        assert type(short) is type(algorithm)
+        assert (short.n_records, short.n_steps) == (2, 4 if isinstance(algorithm, bl.ADV) else 2)
+        assert algorithm.shortened(0).n_steps == 0

@@ -105,7 +105,7 @@ def test_algorithms_of_both_packages_are_taken_and_no_subclass_is(name):
             lambda own=own: db.optimized_path(a, b, patterns, own),
             lambda own=own: bl.fit(bl.Perceptron(7), patterns, own, 0),
         ):
-            with pytest.raises(InvalidInputError, match="own algorithms are not supported yet"):
+            with pytest.raises(InvalidInputError, match=r"a subclass adds .*would not be trained: give one"):
                 call()
     with pytest.raises(InvalidInputError, match=rf"algorithm is a deepbridge\.algorithms\.{name}"):
         bl.fit(bl.Perceptron(7), patterns, deep, 0)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import binland as bl
+from binland.algorithms.training import _State, _window
 from binland.bits import pack
 from binland.kernels.training import TILE, StepRule, centre_into, train_epoch
-from binland.training import _State, _window
 from tests.naive import training as naive
 from tests.problems import Problem, problems
 

@@ -1,5 +1,6 @@
 """Committee machine and its path, local energy and matching, by definition and nothing else."""
 
+from fractions import Fraction
 from itertools import combinations, permutations, product
 
 import numpy as np
@@ -13,6 +14,12 @@ def predict(weights, outputs, inputs):
     """weights (H, N), outputs (H,), inputs (P, N)."""
     hidden = sign(inputs.astype(np.int64) @ weights.astype(np.int64).T)
     return sign(hidden @ np.asarray(outputs, np.int64))
+
+
+def teacher_labels(teacher, inputs):
+    """sign(w_T . x) of every pattern, one product at a time, in exact arithmetic."""
+    sums = [sum(Fraction(w) * int(x) for w, x in zip(teacher, pattern, strict=True)) for pattern in inputs]
+    return np.array([1 if total >= 0 else -1 for total in sums])
 
 
 def count_errors(weights, outputs, inputs, labels):

@@ -6,17 +6,21 @@ output scale, form and schedule of the replica coupling, early stop.
 
 import math
 import numbers
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from binland.checks import NO_NUMBERS, one_of, positive_int, true_or_false
 from binland.errors import InvalidInputError, shown
+from binland.sweep.contracts.algorithm import Algorithm
+
+if TYPE_CHECKING:
+    from binland.rng import Seed
 
 SMALLEST, LARGEST = 1e-12, 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
-class SGD:
+class SGD(Algorithm):
     """BinaryNet stochastic gradient descent without momentum.
 
     learning_rate: of the mean gradient of a mini-batch. epochs, batch_size: the last batch of an epoch may be short.
@@ -26,6 +30,8 @@ class SGD:
     sum_h c_h sign(Delta_h), of the perceptron in units of w . x / sqrt(N). stop_at_zero_error: end after the first
     epoch without a train error. Raises InvalidInputError on values out of range.
     """
+
+    families = ("perceptron", "committee")
 
     learning_rate: float = 1.0
     epochs: int = 200
@@ -46,6 +52,27 @@ class SGD:
     def init_bound(self, n_inputs: int, n_hidden: int) -> float:
         """b of the uniform initialisation on [-b, b]."""
         return self.init_width * math.sqrt(6 / (n_inputs + n_hidden))
+
+    @property
+    def n_records(self) -> int:
+        """Length of the history: epochs; stop_at_zero_error may make it shorter."""
+        return self.epochs
+
+    @property
+    def n_steps(self) -> int:
+        """Epochs of all phases."""
+        return self.epochs
+
+    def shortened(self, n: int) -> Self:
+        """A copy of at most n epochs."""
+        return replace(self, epochs=min(self.epochs, n))
+
+    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
+        """As `binland.fit`, which says what the arguments are."""
+        from binland.algorithms.training import train  # numba takes seconds, settings none
+
+        check_algorithm(self)
+        return train(machine, data, self, seed, start)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,21 +135,29 @@ class ADV(SGD):
         rate = positive("pretrain_learning_rate", self.pretrain_learning_rate)
         object.__setattr__(self, "pretrain_learning_rate", rate)
 
+    @property
+    def n_steps(self) -> int:
+        """Epochs of both phases."""
+        return self.epochs + self.pretrain_epochs
 
-Algorithm = SGD | RSGD | ADV
+    def shortened(self, n: int) -> Self:
+        """A copy of at most n epochs in each phase."""
+        return replace(self, epochs=min(self.epochs, n), pretrain_epochs=min(self.pretrain_epochs, n))
 
 
 def check_algorithm(algorithm: Algorithm) -> None:
-    """Raise InvalidInputError unless it is exactly one of the three: what a subclass changes would not be trained."""
+    """Raise InvalidInputError unless it is an algorithm that trains by its own `fit`.
+
+    A subclass of the three without one is refused: what it adds would not be trained.
+    """
     kind = type(algorithm)
-    if kind in (SGD, RSGD, ADV):
-        return
-    if isinstance(algorithm, SGD):
+    if not isinstance(algorithm, Algorithm):
+        raise InvalidInputError(f"algorithm={shown(algorithm)} is not an SGD, RSGD or ADV, nor another Algorithm")
+    if isinstance(algorithm, SGD) and kind not in (SGD, RSGD, ADV) and kind.fit is SGD.fit:
         raise InvalidInputError(
             f"algorithm is a {kind.__module__}.{kind.__qualname__}; what a subclass adds to binland's SGD, RSGD and ADV"
-            " would not be trained: give one of these three (own algorithms are not supported yet)"
+            " would not be trained: give one of these three, or define fit(machine, data, seed, start) in the subclass"
         )
-    raise InvalidInputError(f"algorithm={shown(algorithm)} is not an SGD, RSGD or ADV")
 
 
 def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:

@@ -1,0 +1,137 @@
+"""What measures give, of machines and deep networks alike: paths, barriers, local energies, replicas."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Weights = TypeVar("Weights")
+
+
+@dataclass(frozen=True, eq=False)
+class Replicas(Generic[Weights]):
+    """The replicas behind an RSGD solution (their centre).
+
+    weights: (R, *weight_shape) int8; of a deep network one such array per layer. errors: (R,) train errors.
+    history: (epochs, R) train errors after each epoch that was looked at, else NaN. spread: mean Hamming distance
+    between two replicas, as a fraction of the weights.
+    """
+
+    weights: Weights
+    errors: NDArray[np.float64]
+    history: NDArray[np.float64]
+    spread: float
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """A walk from one solution to another, one sign flip at a time.
+
+    error_counts: (T,) int64 train errors of the start and along the path, exact: after every flip, T = d + 1, or after
+    some of them. n_patterns: P. flipped: (d,) int64, index into the flattened weights of each flip, in order. steps:
+    (T,) int64, flips that are done at each error count; None stands for every flip.
+    """
+
+    error_counts: NDArray[np.int64]
+    n_patterns: int
+    flipped: NDArray[np.int64]
+    steps: NDArray[np.int64] | None = None
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """(T,) train errors, fractions in [0, 1]."""
+        return self.error_counts / self.n_patterns
+
+    @property
+    def barrier(self) -> float:
+        """The highest train error on the path, ends included (paper, section 4.2; not minus the ends)."""
+        return float(self.error_counts.max()) / self.n_patterns
+
+    @property
+    def length(self) -> int:
+        """Number of flips d."""
+        return len(self.flipped)
+
+
+@dataclass(frozen=True, eq=False)
+class Barrier:
+    """Barriers over several random orders of the flips between the same two solutions.
+
+    samples: (orders,) barrier of each path. profile: (T,) train error along the path, mean over the orders: after every
+    flip, T = d + 1, or at evenly spaced ones.
+    """
+
+    samples: NDArray[np.float64]
+    profile: NDArray[np.float64]
+
+    @classmethod
+    def over(cls, paths: Sequence[Path]) -> "Barrier":
+        """Of paths with errors at the same places."""
+        profile = np.sum([path.error_counts for path in paths], axis=0) / (len(paths) * paths[0].n_patterns)
+        return cls(np.array([path.barrier for path in paths]), profile)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the maxima: the paper's barrier."""
+        return float(self.samples.mean())
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the maxima over the orders (ddof = 1); nan for one order."""
+        return float(self.samples.std(ddof=1)) if len(self.samples) > 1 else float("nan")
+
+    @property
+    def max_of_mean(self) -> float:
+        """Maximum of the mean profile: never above `mean`."""
+        return float(self.profile.max())
+
+
+@dataclass(frozen=True, eq=False)
+class BentPath:
+    """Two random shortest paths through an optimised midpoint (paper, appendix B)."""
+
+    first: Path
+    second: Path
+    midpoint: Any  # a solution of the package that the two ends are from
+
+    @cached_property
+    def errors(self) -> NDArray[np.float64]:
+        """(T_1 + T_2 - 1,) train errors along both legs, the midpoint once, fractions in [0, 1]."""
+        return np.concatenate([self.first.errors, self.second.errors[1:]])
+
+    @property
+    def barrier(self) -> float:
+        """The highest train error on both legs."""
+        return max(self.first.barrier, self.second.barrier)
+
+    @property
+    def length(self) -> int:
+        """Number of flips of both legs."""
+        return self.first.length + self.second.length
+
+
+@dataclass(frozen=True, eq=False)
+class LocalEnergy:
+    """delta E(w, eps) = E[error of w with a fraction eps of its signs flipped] - error of w.
+
+    fractions: (F,) the eps asked for. samples: (F, R), a column per realisation, which is one random walk through all
+    fractions; R = 1 for the closed form, whose only column is the expectation itself.
+    """
+
+    fractions: NDArray[np.float64]
+    samples: NDArray[np.float64]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """(F,) mean over the realisations."""
+        return self.samples.mean(axis=1)
+
+    @property
+    def std(self) -> NDArray[np.float64]:
+        """(F,) standard deviation over the realisations (ddof = 1); nan where there is one, as in the closed form."""
+        if self.samples.shape[1] < 2:
+            return np.full(len(self.samples), np.nan)
+        return self.samples.std(axis=1, ddof=1)

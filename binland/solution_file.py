@@ -1,0 +1,137 @@
+"""One solution as a safetensors file: its arrays, and what it is and was made by as texts; nothing is ever executed.
+
+A SHA-256 of arrays and texts is among the texts, since safetensors knows no damage to numbers.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, deserialize
+from safetensors.numpy import save
+
+from binland.disk import read_whole, write_new
+from binland.errors import InvalidInputError, StoreError, reason, shown
+from binland.machines import CommitteeMachine, Machine, Perceptron
+from binland.results import Replicas
+from binland.sweep.contracts.algorithm import Algorithm
+
+FORMAT = "binland-solution-1"
+TEXTS = ("format", "machine", "algorithm")
+MACHINES: dict[str, type[Machine]] = {"perceptron": Perceptron, "committee": CommitteeMachine}
+OF_REPLICAS = {"weights": "I8", "errors": "F64", "history": "F64", "spread": "F64"}
+TYPES = {"weights": "I8", "latents": "F32", "history": "F64"} | {
+    f"replicas.{name}": kind for name, kind in OF_REPLICAS.items()
+}
+NUMPY = {"I8": "i1", "F32": "<f4", "F64": "<f8"}
+Arrays = dict[str, NDArray[Any]]
+
+
+def write(path: Path, solution: Mapping[str, Any]) -> None:
+    """Write the fields of a Solution to a new file.
+
+    Raises InvalidInputError if the settings of its algorithm are not plain, StoreError if the file cannot be written or
+    its name is taken.
+    """
+    arrays = dict(_arrays(solution))
+    machine, algorithm = _described(solution["machine"]), _origin(solution["algorithm"])
+    texts = {"format": FORMAT, "machine": json.dumps(machine), "algorithm": algorithm}
+    write_new(path, save(arrays, texts | {"sha256": _digest(arrays, texts)}))
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The fields of a Solution as `write` was given them, but for the algorithm, which is what `_origin` says of it.
+
+    Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
+    """
+    content = read_whole(path)
+    arrays, texts = _parsed(path, content)
+    try:
+        if texts["sha256"] != _digest(arrays, {name: texts[name] for name in TEXTS}):
+            raise ValueError("its checksum is wrong")
+        return _solution(arrays, texts)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise StoreError(f"{path}: is damaged ({reason(error)}); take it from a copy") from None
+
+
+def _arrays(solution: Mapping[str, Any]) -> Iterator[tuple[str, NDArray[Any]]]:
+    """All arrays that are there, by name."""
+    replicas = solution["replicas"]
+    kept = {name: solution[name] for name in ("weights", "latents", "history")}
+    if replicas is not None:
+        kept |= {f"replicas.{name}": getattr(replicas, name) for name in OF_REPLICAS}
+    for name, values in kept.items():
+        if values is not None:
+            yield name, np.array(values, NUMPY[TYPES[name]], order="C")
+
+
+def _described(machine: Machine) -> dict[str, Any]:
+    word = next(word for word, kind in MACHINES.items() if isinstance(machine, kind))
+    return {"kind": word, **vars(machine)}
+
+
+def _origin(algorithm: Algorithm | None) -> str:
+    """JSON of kind, module and settings: what `read` gives for the algorithm; null for none."""
+    if algorithm is None:
+        return "null"
+    if not is_dataclass(algorithm):
+        raise InvalidInputError(
+            f"algorithm={shown(algorithm)} is not a dataclass, whose settings can be kept; make it one"
+        )
+    settings = {field.name: getattr(algorithm, field.name) for field in fields(algorithm) if field.init}
+    kind = type(algorithm)
+    try:
+        return json.dumps({"kind": kind.__name__, "module": kind.__module__, "settings": settings})
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidInputError(
+            f"algorithm={shown(algorithm)} has settings that are not plain numbers, texts, truth values or tuples of"
+            " them; make them plain, or keep the solution without it: dataclasses.replace(solution, algorithm=None)"
+        ) from None
+
+
+def _digest(arrays: Arrays, texts: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(texts), sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _parsed(path: Path, content: bytes) -> tuple[Arrays, dict[str, str]]:
+    """Arrays and texts of a safetensors file of this format; raises StoreError on any other file."""
+    try:
+        found = deserialize(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise StoreError(
+            f"{path}: is no solution, or a damaged one ({reason(error)}); give a file made by Solution.save"
+        ) from None
+    texts = header.get("__metadata__") or {}
+    if texts.get("format") != FORMAT:
+        raise StoreError(
+            f"{path}: is no solution of the format {FORMAT} (it says {shown(texts.get('format'))}); give a file made by"
+            " Solution.save, or update binland"
+        )
+    return {name: _array(path, name, of) for name, of in found}, texts
+
+
+def _array(path: Path, name: str, of: Mapping[str, Any]) -> NDArray[Any]:
+    if TYPES.get(name) != of["dtype"]:
+        raise StoreError(
+            f"{path}: is damaged (it holds {shown(name)} of type {shown(of['dtype'])}); take it from a copy"
+        )
+    return np.frombuffer(of["data"], NUMPY[of["dtype"]]).reshape(of["shape"])
+
+
+def _solution(arrays: Arrays, texts: Mapping[str, str]) -> dict[str, Any]:
+    machine, replicas = json.loads(texts["machine"]), None
+    if any(name.startswith("replicas.") for name in arrays):
+        found: dict[str, Any] = {name: arrays.pop(f"replicas.{name}") for name in OF_REPLICAS}
+        replicas = Replicas(**found)
+    made = MACHINES[machine.pop("kind")](**machine)
+    return {"machine": made, "replicas": replicas, "algorithm": json.loads(texts["algorithm"]), **arrays}
