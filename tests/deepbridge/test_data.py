@@ -20,8 +20,8 @@ from sklearn.datasets import load_digits
 import binland as bl
 import deepbridge as db
 from binland.errors import DataError, InvalidInputError
-from deepbridge import data as data_module
-from deepbridge import files
+from deepbridge.common import data as data_module
+from deepbridge.common import files
 
 FOLDER = os.environ.get("BINLAND_DATA")
 needs_files = pytest.mark.skipif(

@@ -12,7 +12,7 @@ import deepbridge as db
 from binland.errors import InvalidInputError
 from binland.sweep.spec import check_settings, load_spec
 from binland.sweep.tasks import Cell, PairTask, PlaneTask, SolutionTask, streams, task_identity
-from deepbridge.family import FAMILY
+from deepbridge.binary.family import FAMILY
 
 PIP = "pip install '.[deep]' in a clone of binland"
 TOML = """

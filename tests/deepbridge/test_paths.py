@@ -7,8 +7,8 @@ import binland as bl
 import deepbridge as db
 from binland.rng import generator
 from binland.walks import random_order
-from deepbridge.paths import midpoint_latents
-from deepbridge.symmetry import transformed
+from deepbridge.binary.paths import midpoint_latents
+from deepbridge.binary.symmetry import transformed
 from tests.deepbridge.problems import Problem, naive_errors, networks, perceptrons, random_data
 
 

@@ -107,7 +107,7 @@ def test_algorithms_of_both_packages_are_taken_and_no_subclass_is(name):
         ):
             with pytest.raises(InvalidInputError, match="own algorithms are not supported yet"):
                 call()
-    with pytest.raises(InvalidInputError, match=rf"algorithm is a deepbridge\.algorithms\.{name}"):
+    with pytest.raises(InvalidInputError, match=rf"algorithm is a deepbridge\.binary\.algorithms\.{name}"):
         bl.fit(bl.Perceptron(7), patterns, deep, 0)
 
 

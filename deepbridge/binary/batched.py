@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from binland.bits import Signs
-from deepbridge.counting import Walk
-from deepbridge.data import Dataset
-from deepbridge.devices import Device, as_device, full_precision
-from deepbridge.networks import Conv, Layer, Network
+from deepbridge.binary.counting import Walk
+from deepbridge.binary.networks import Conv, Layer, Network
+from deepbridge.common.data import Dataset
+from deepbridge.common.devices import Device, as_device, full_precision
 
 ARITHMETICS = ("float32", "bfloat16", "int8")
 PATTERNS = 8192  # at most this many at once, so that several points fit beside each other

@@ -11,14 +11,14 @@ from binland.data import Patterns
 from binland.paths import Barrier, BentPath, Path, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order
-from deepbridge.algorithms import SGD, as_deep
-from deepbridge.counting import Walk
-from deepbridge.data import Dataset, limited
-from deepbridge.devices import Device
-from deepbridge.evaluation import error_counts
-from deepbridge.networks import check_fit
-from deepbridge.solutions import Latents, Solution, check_same
-from deepbridge.training import fit
+from deepbridge.binary.algorithms import SGD, as_deep
+from deepbridge.binary.counting import Walk
+from deepbridge.binary.evaluation import error_counts
+from deepbridge.binary.networks import check_fit
+from deepbridge.binary.solutions import Latents, Solution, check_same
+from deepbridge.binary.training import fit
+from deepbridge.common.data import Dataset, limited
+from deepbridge.common.devices import Device
 
 POINTS = 51
 MOST = 10**6  # points of a path, orders of a barrier

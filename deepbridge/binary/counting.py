@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from binland.bits import Signs, Words, aligned, n_words, pack
 from binland.kernels.vectors import WIDTH
-from deepbridge import kernels
-from deepbridge.data import Dataset
-from deepbridge.networks import Conv, Dense, Layer, Network
+from deepbridge.binary import kernels
+from deepbridge.binary.networks import Conv, Dense, Layer, Network
+from deepbridge.common.data import Dataset
 
 Result = TypeVar("Result")
 Terms = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -18,7 +18,7 @@ from binland.checks import positive_int
 from binland.data import Patterns, random_signs
 from binland.errors import DataError, InvalidInputError, shown
 from binland.rng import Seed, generator
-from deepbridge.files import Raw, read_cifar10, read_idx
+from deepbridge.common.files import Raw, read_cifar10, read_idx
 
 GRID = 2048  # steps of the inputs' standard deviation; a gray level is about 30 of them
 SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32), "digits": (1, 8, 8)}

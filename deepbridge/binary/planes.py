@@ -9,12 +9,12 @@ from binland.algorithms import positive
 from binland.bits import Signs, as_signs
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
-from deepbridge.counting import Walk
-from deepbridge.data import Dataset, limited
-from deepbridge.devices import Device
-from deepbridge.evaluation import error_counts
-from deepbridge.networks import check_fit
-from deepbridge.solutions import Solution, check_same
+from deepbridge.binary.counting import Walk
+from deepbridge.binary.evaluation import error_counts
+from deepbridge.binary.networks import check_fit
+from deepbridge.binary.solutions import Solution, check_same
+from deepbridge.common.data import Dataset, limited
+from deepbridge.common.devices import Device
 
 
 @dataclass(frozen=True, eq=False)
