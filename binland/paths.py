@@ -42,7 +42,7 @@ class Path:
 
     @property
     def barrier(self) -> float:
-        """The highest train error on the path, ends included (paper, section 4.2; not minus the ends)."""
+        """The highest of the errors on the path, ends included (paper, section 4.2; not minus the ends)."""
         return float(self.error_counts.max()) / self.n_patterns
 
     @property
@@ -50,13 +50,18 @@ class Path:
         """Number of flips d."""
         return len(self.flipped)
 
+    @property
+    def n_points(self) -> int:
+        """Number of points T whose errors were counted, both ends included."""
+        return len(self.error_counts)
+
 
 @dataclass(frozen=True, eq=False)
 class Barrier:
     """Barriers over several random orders of the flips between the same two solutions.
 
-    samples: (orders,) barrier of each path. profile: (T,) train error along the path, mean over the orders: after every
-    flip, T = d + 1, or at evenly spaced ones.
+    samples: (orders,) barrier of each path, the highest of its T errors. profile: (T,) train error along the path, mean
+    over the orders: after every flip, T = d + 1, or at evenly spaced ones.
     """
 
     samples: NDArray[np.float64]
@@ -82,6 +87,11 @@ class Barrier:
     def max_of_mean(self) -> float:
         """Maximum of the mean profile: never above `mean`."""
         return float(self.profile.max())
+
+    @property
+    def n_points(self) -> int:
+        """Number of points T of each path whose errors were counted, both ends included; more of them find more."""
+        return len(self.profile)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +154,7 @@ def _differing(start: Solution, end: Solution) -> NDArray[np.int64]:
 
 
 def barrier(start: Solution, end: Solution, patterns: Patterns, orders: int = 5, seed: Seed = 0) -> Barrier:
-    """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair).
+    """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair), after every flip.
 
     Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
     Raises InvalidInputError if the machines or the number of inputs differ, or beyond this machine's memory.
