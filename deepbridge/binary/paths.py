@@ -96,8 +96,7 @@ def optimized_path(
 
     algorithm: of that run, `SGD()` by default. The path is the two random shortest paths start -> optimised midpoint ->
     end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's 3 midpoints and 5
-    orders. Raises InvalidInputError as `shortest_path` does; "all" points before the run, since a leg may
-    flip every weight.
+    orders. Raises InvalidInputError as `shortest_path` does, but on too many points if all weights of a leg flipped.
     """
     check_same(start, end)
     dataset = check_fit(start.network, data)
