@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import deepbridge as db
-from deepbridge.binary import straight_through
-from deepbridge.networks import Network
-from deepbridge.paths import POINTS
+from deepbridge.binary.networks import Network
+from deepbridge.binary.paths import POINTS
+from deepbridge.binary.straight_through import straight_through
 
 FRACTIONS = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2]
 

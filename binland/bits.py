@@ -1,4 +1,4 @@
-"""Packing of +-1 arrays into words: bit 1 is +1, padding bits are 0."""
+"""Arrays of -1 and +1, drawn and packed into words: bit 1 is +1, padding bits are 0."""
 
 import math
 from typing import Any
@@ -74,3 +74,8 @@ def from_bytes(octets: NDArray[np.uint8], shape: tuple[int, ...]) -> Signs:
 def as_signs(values: NDArray[np.generic]) -> Signs:
     """sign(values) as int8 with sign(0) = +1."""
     return np.where(np.greater_equal(values, 0), 1, -1).astype(np.int8)
+
+
+def random_signs(rng: np.random.Generator, shape: int | tuple[int, ...]) -> Signs:
+    """Uniform +-1 int8 array."""
+    return (2 * rng.integers(0, 2, shape, np.int8) - 1).astype(np.int8)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.bits import Signs, Words, aligned, aligned_copy, as_signs, blocks, pack
+from binland.bits import Signs, Words, aligned, aligned_copy, as_signs, blocks, pack, random_signs
 from binland.checks import as_array, checked_memory, one_of, positive_int
 from binland.errors import InvalidInputError
 from binland.kernels.vectors import WIDTH
@@ -124,11 +124,6 @@ class Patterns:
     def positive(self) -> Signs:
         """(P,) int8, 1 where the label is +1 and 0 where it is -1."""
         return (self.labels > 0).astype(np.int8)
-
-
-def random_signs(rng: np.random.Generator, shape: int | tuple[int, ...]) -> Signs:
-    """Uniform +-1 int8 array."""
-    return (2 * rng.integers(0, 2, shape, np.int8) - 1).astype(np.int8)
 
 
 @dataclass(frozen=True, eq=False)

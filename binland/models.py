@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.bits import Signs, Words, as_signs, pack
-from binland.checks import checked_memory, checked_path, finite_float32, read_only, shaped_floats
+from binland.algorithms import SGD, Algorithm
+from binland.bits import Signs, Words, as_signs, pack, random_signs
+from binland.checks import checked_memory, finite_float32, positive_int, real_array
 from binland.data import Patterns, checked_signs
 from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import outputs_into, preactivations_into

@@ -5,26 +5,26 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
-    from deepbridge.algorithms import ADV, RSGD, SGD
-    from deepbridge.data import Dataset, load
-    from deepbridge.flatness import local_energy
-    from deepbridge.networks import BinaryConvNet, BinaryMLP
-    from deepbridge.paths import barrier, hamming, optimized_midpoint, optimized_path, shortest_path
-    from deepbridge.planes import Plane, plane
-    from deepbridge.solutions import Solution
-    from deepbridge.symmetry import Alignment, align
-    from deepbridge.training import fit, fit_many
+    from deepbridge.binary.algorithms import ADV, RSGD, SGD
+    from deepbridge.binary.flatness import local_energy
+    from deepbridge.binary.networks import BinaryConvNet, BinaryMLP
+    from deepbridge.binary.paths import barrier, hamming, optimized_midpoint, optimized_path, shortest_path
+    from deepbridge.binary.planes import Plane, plane
+    from deepbridge.binary.solutions import Solution
+    from deepbridge.binary.symmetry import Alignment, align
+    from deepbridge.binary.training import fit, fit_many
+    from deepbridge.common.data import Dataset, load
 
 _MODULES = {
-    "algorithms": ("ADV", "RSGD", "SGD"),
-    "data": ("Dataset", "load"),
-    "flatness": ("local_energy",),
-    "networks": ("BinaryConvNet", "BinaryMLP"),
-    "paths": ("barrier", "hamming", "optimized_midpoint", "optimized_path", "shortest_path"),
-    "planes": ("Plane", "plane"),
-    "solutions": ("Solution",),
-    "symmetry": ("Alignment", "align"),
-    "training": ("fit", "fit_many"),
+    "binary.algorithms": ("ADV", "RSGD", "SGD"),
+    "binary.flatness": ("local_energy",),
+    "binary.networks": ("BinaryConvNet", "BinaryMLP"),
+    "binary.paths": ("barrier", "hamming", "optimized_midpoint", "optimized_path", "shortest_path"),
+    "binary.planes": ("Plane", "plane"),
+    "binary.solutions": ("Solution",),
+    "binary.symmetry": ("Alignment", "align"),
+    "binary.training": ("fit", "fit_many"),
+    "common.data": ("Dataset", "load"),
 }
 
 __all__ = [

@@ -126,6 +126,8 @@ def test_barrier_keeps_its_samples_and_the_mean_profile(problem, orders, seed):
     found = bl.barrier(start, end, patterns, orders, seed)
     assert found.samples.shape == (orders,)
     assert found.profile.shape == (round(bl.hamming(start, end) * problem.machine.n_weights) + 1,)
+    assert found.n_points == len(found.profile)
+    assert bl.shortest_path(start, end, patterns, seed).n_points == found.n_points
     assert found.max_of_mean <= found.mean + 1e-12
     assert found.mean == pytest.approx(found.samples.mean())
     assert np.isnan(found.std) == (orders == 1)

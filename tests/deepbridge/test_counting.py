@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deepbridge as db
-from deepbridge import batched, counting
-from deepbridge.counting import Walk, error_counts, no_ties, predicted_classes
+from deepbridge.binary import batched, counting
+from deepbridge.binary.counting import Walk, error_counts, no_ties, predicted_classes
 from tests.deepbridge.problems import Problem, naive_classes, naive_errors, networks, perceptrons, random_data
 from tests.problems import signs
 

@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import struct
+import subprocess
 import sys
 import tarfile
 import threading
@@ -20,8 +21,8 @@ from sklearn.datasets import load_digits
 import binland as bl
 import deepbridge as db
 from binland.errors import DataError, InvalidInputError
-from deepbridge import data as data_module
-from deepbridge import files
+from deepbridge.common import data as data_module
+from deepbridge.common import files
 
 FOLDER = os.environ.get("BINLAND_DATA")
 needs_files = pytest.mark.skipif(
@@ -387,3 +388,13 @@ def test_sizes_may_be_an_array():
     for bad in (np.array([1.0, 2.0]), np.array(3), np.ones((1, 1), int), np.array(["a"])):
         with pytest.raises(InvalidInputError, match="hidden"):
             db.BinaryMLP(5, bad)
+
+
+def test_what_networks_of_every_kind_share_does_without_numba():
+    code = (
+        "import sys, importlib, pkgutil; sys.modules['numba'] = None; import deepbridge.common as c;"
+        "[importlib.import_module(m.name) for m in pkgutil.iter_modules(c.__path__, 'deepbridge.common.')];"
+        "import deepbridge as db; train, test = db.load('digits'); print(train.with_random_labels(0).n_patterns)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, "1297\n"), found.stderr

@@ -10,7 +10,7 @@ import torch
 
 import deepbridge as db
 from binland.errors import InvalidInputError
-from deepbridge.devices import as_device, full_precision
+from deepbridge.common.devices import as_device, full_precision
 from tests.deepbridge.problems import random_data
 
 BACKENDS = {"generic": ("all",), "cuda": ("all", "matmul", "conv", "rnn"), "mkldnn": ("all", "matmul", "conv", "rnn")}
@@ -182,7 +182,7 @@ def test_one_device_has_one_form():
 
 @pytest.mark.parametrize("device", ["cpu:0", torch.device("cpu"), torch.device("cpu", 0)])
 def test_every_name_of_the_cpu_takes_its_own_path(device, monkeypatch):
-    monkeypatch.setattr("deepbridge.batched.error_counts", None)
+    monkeypatch.setattr("deepbridge.binary.batched.error_counts", None)
     rng = np.random.default_rng(0)
     network, data = db.BinaryMLP(6, (3,), 3), random_data(rng, (6,), 3, 20)
     a, b, c = (db.fit(network, data, db.SGD(epochs=2, learning_rate=0.5), seed, device=device) for seed in range(3))

@@ -1,7 +1,9 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ import deepbridge as db
 from binland.errors import InvalidInputError
 from binland.sweep.spec import check_settings, load_spec
 from binland.sweep.tasks import Cell, PairTask, PlaneTask, SolutionTask, streams, task_identity
-from deepbridge.family import FAMILY
+from deepbridge.binary.family import FAMILY
+from deepbridge.common import stamp as stamps
 
 PIP = "pip install '.[deep]' in a clone of binland"
 TOML = """
@@ -273,3 +276,13 @@ def test_inside_a_task_there_is_one_thread_and_afterwards_as_many_as_before(thre
         assert counts() == {"1"}
         assert torch.get_num_threads() == 1
     assert counts() == {str(threads)}
+
+
+def test_the_stamp_covers_every_room(tmp_path, monkeypatch):
+    package = shutil.copytree(Path(db.__file__).parent, tmp_path / "deepbridge")
+    monkeypatch.setattr(stamps, "__file__", str(package / "common" / "stamp.py"))
+    sources, seen = list(package.rglob("*.py")), {stamps.stamp.__wrapped__()}
+    for source in sources:
+        source.write_text("changed")
+        seen.add(stamps.stamp.__wrapped__())
+    assert len(seen) == len(sources) + 1 > 20

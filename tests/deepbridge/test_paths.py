@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,14 +7,15 @@ from hypothesis import strategies as st
 
 import binland as bl
 import deepbridge as db
+from binland.errors import InvalidInputError
 from binland.rng import generator
 from binland.walks import random_order
-from deepbridge.paths import midpoint_latents
-from deepbridge.symmetry import transformed
-from tests.deepbridge.problems import Problem, naive_errors, networks, perceptrons, random_data
+from deepbridge.binary.paths import midpoint_latents
+from deepbridge.binary.symmetry import transformed
+from tests.deepbridge.problems import Problem, convnets, naive_errors, networks, perceptrons, random_data
 
 
-@given(networks, st.sampled_from([2, 3, 10, None]))
+@given(networks, st.sampled_from([2, 3, 10, "all"]))
 def test_path_errors_are_those_of_a_full_evaluation(problem, points):
     a, b = problem.solution(), problem.solution()
     path = db.shortest_path(a, b, problem.data, seed=0, points=points)
@@ -23,7 +26,7 @@ def test_path_errors_are_those_of_a_full_evaluation(problem, points):
         done = step
         counts.append(naive_errors(db.Solution(problem.network, problem.network.split(weights.copy())), problem.data))
     assert np.array_equal(path.error_counts, counts)
-    assert len(path.error_counts) == (path.length + 1 if points is None else points)
+    assert len(path.error_counts) == (path.length + 1 if points == "all" else points)
     assert np.array_equal(weights, b.flat)
     assert path.length == round(db.hamming(a, b) * problem.network.n_weights)
 
@@ -126,6 +129,67 @@ def test_local_energies_are_those_of_a_full_evaluation(problem):
             assert found.samples[f, r] == pytest.approx(difference / problem.data.n_patterns)
 
 
+@settings(max_examples=30)
+@given(st.one_of(perceptrons(max_inputs=9, max_hidden=9), convnets(max_patterns=5)), st.booleans())
+def test_a_barrier_over_all_points_is_the_highest_error_after_any_flip(problem, aligned):
+    a, b = problem.solution(), problem.solution()
+    if aligned:
+        b = db.align(b, to=a).solution
+    found = db.barrier(a, b, problem.data, 2, seed=6, points="all")
+    assert found.n_points == np.count_nonzero(a.flat != b.flat) + 1
+    for highest, stream in zip(found.samples, generator(6, "barrier").spawn(2), strict=True):
+        flipped = random_order(stream, np.flatnonzero(a.flat != b.flat))
+        weights, counts = a.flat.copy(), []
+        for k in range(found.n_points):
+            weights[flipped[k - 1 : k]] *= -1
+            there, half = problem.network.split(weights.copy()), len(flipped) / 2
+            near = a.ties if k == 0 or k < half else b.ties
+            ties = [np.maximum(x, y) for x, y in zip(a.ties, b.ties, strict=True)] if 0 < k == half else near
+            counts.append(naive_errors(db.Solution(problem.network, there, ties=ties), problem.data))
+        assert highest == max(counts) / problem.data.n_patterns
+
+
+def test_results_say_at_how_many_points_errors_were_counted():
+    rng = np.random.default_rng(2)
+    data = random_data(rng, (30,), 2, 100)
+    a, b = (Problem(db.BinaryMLP(30, (9,)), data, rng).solution() for _ in range(2))
+    every, some = (db.barrier(a, b, data, 20, seed=0, **points) for points in ({"points": "all"}, {}))
+    assert (every.n_points, some.n_points) == (np.count_nonzero(a.flat != b.flat) + 1, 51)
+    assert np.all(every.samples >= some.samples)
+    assert every.mean > some.mean
+    assert np.array_equal(every.profile[np.linspace(0, every.n_points - 1, 51).round().astype(int)], some.profile)
+    bend = db.optimized_path(a, b, data, db.SGD(epochs=1), seed=0, points="all")
+    assert [leg.n_points for leg in (bend.first, bend.second)] == [bend.first.length + 1, bend.second.length + 1]
+
+
+@pytest.mark.parametrize("points", [None, 1, 0, True, 2.0, "some", "", 10**7, [5]])
+def test_wrong_points_are_one_line(points):
+    rng = np.random.default_rng(0)
+    data = random_data(rng, (3,), 2, 5)
+    a, b = (Problem(db.BinaryMLP(3, (3,)), data, rng).solution() for _ in range(2))
+    message = (
+        r"^points=.*(is not an integer of at least 2 .*|is neither .* nor \"all\"|is more than 1000000; take less)$"
+    )
+    for measure in (partial(db.shortest_path, seed=0), db.barrier, db.optimized_path):
+        with pytest.raises(InvalidInputError, match=message):
+            measure(a, b, data, points=points)
+
+
+def test_more_points_than_can_be_counted_are_refused_before_anything_runs(monkeypatch):
+    rng = np.random.default_rng(0)
+    data = random_data(rng, (1001,), 2, 5)
+    network = db.BinaryMLP(1001, (1001,))
+    a, b = (db.Solution(network, [sign * np.ones(s, np.int8) for s in network.weight_shapes]) for sign in (1, -1))
+    message = r'points="all" may be 1003003 points, more than 1000000; give their number, such as 51'
+    for measure in (partial(db.shortest_path, seed=0), db.barrier, db.optimized_path):
+        with pytest.raises(InvalidInputError, match=f"^{message}$"):
+            measure(a, b, data, points="all")
+    monkeypatch.setattr("binland.checks.memory", lambda: 2**30)
+    message = r"^errors at 1000000 points of paths of 1003002 flips, 1000 at once, would take .* choose less$"
+    with pytest.raises(InvalidInputError, match=message):
+        db.barrier(a, b, data, 1000, points=10**6)
+
+
 def test_orders_of_a_barrier_are_independent():
     rng = np.random.default_rng(0)
     data = random_data(rng, (30,), 2, 200)
@@ -159,7 +223,7 @@ def test_a_path_of_no_flips_leads_from_one_tie_to_the_other():
     path = db.shortest_path(a, b, data, seed=0, points=5)
     assert path.length == 0
     assert path.errors.tolist() == [a.error(data)] * 3 + [b.error(data)] * 2
-    assert db.shortest_path(a, b, data, seed=0, points=None).errors.tolist() == [a.error(data)]
+    assert db.shortest_path(a, b, data, seed=0, points="all").errors.tolist() == [a.error(data)]
 
 
 @given(networks)

@@ -30,13 +30,13 @@ def test_same_errors_distances_and_predictions(problem):
 def test_same_path_errors(problem):
     shallow, deep = pair(problem)
     expected = bl.shortest_path(*shallow, problem.patterns, seed=0)
-    found = db.shortest_path(*deep, problem.patterns, seed=0, points=None)
+    found = db.shortest_path(*deep, problem.patterns, seed=0, points="all")
     assert np.array_equal(found.flipped, expected.flipped)
     assert np.array_equal(found.error_counts, expected.error_counts)
     assert found.barrier == expected.barrier
     assert found.length == expected.length
     assert np.array_equal(
-        db.barrier(*deep, problem.patterns, 2, seed=1, points=None).profile,
+        db.barrier(*deep, problem.patterns, 2, seed=1, points="all").profile,
         bl.barrier(*shallow, problem.patterns, 2, seed=1).profile,
     )
 
@@ -107,7 +107,7 @@ def test_algorithms_of_both_packages_are_taken_and_no_subclass_is(name):
         ):
             with pytest.raises(InvalidInputError, match=r"a subclass adds .*would not be trained: give one"):
                 call()
-    with pytest.raises(InvalidInputError, match=rf"algorithm is a deepbridge\.algorithms\.{name}"):
+    with pytest.raises(InvalidInputError, match=rf"algorithm is a deepbridge\.binary\.algorithms\.{name}"):
         bl.fit(bl.Perceptron(7), patterns, deep, 0)
 
 

@@ -16,7 +16,8 @@ import torch
 import deepbridge as db
 from binland.errors import InvalidInputError, StoreError
 from binland.rng import generator
-from deepbridge import checkpoints, training
+from deepbridge.binary import training
+from deepbridge.common import checkpoints
 from tests.deepbridge.problems import naive_errors, random_data
 from tests.naive import deep_training as naive
 

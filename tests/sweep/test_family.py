@@ -75,7 +75,7 @@ def test_a_kind_whose_package_is_missing_says_what_to_install():
 
 
 def test_a_kind_of_binland_whose_package_is_missing_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "deepbridge.family", None)
+    monkeypatch.setitem(sys.modules, "deepbridge.binary.family", None)
     find_family.cache_clear()
     with pytest.raises(
         InvalidInputError, match=r"needs deepbridge.*; install it with pip install '\.\[deep\]' in a clone"

@@ -9,12 +9,12 @@ from binland.data import Patterns
 from binland.flatness import LocalEnergy, checked_fractions, n_flips
 from binland.rng import Seed, generator
 from binland.walks import random_order
-from deepbridge.counting import Walk
-from deepbridge.data import Dataset, limited
-from deepbridge.devices import Device
-from deepbridge.evaluation import error_counts
-from deepbridge.networks import check_fit
-from deepbridge.solutions import Solution, check_solution
+from deepbridge.binary.counting import Walk
+from deepbridge.binary.evaluation import error_counts
+from deepbridge.binary.networks import check_fit
+from deepbridge.binary.solutions import Solution, check_solution
+from deepbridge.common.data import Dataset, limited
+from deepbridge.common.devices import Device
 
 
 def local_energy(

@@ -23,14 +23,14 @@ from binland.rng import Seed
 from binland.sweep.family import Family, Limit
 from binland.sweep.identity import canonical_json, identify
 from binland.sweep.spec import GridSpec, ModelSpec, Positive, Section, Sizes, SweepSpec, distinct
-from deepbridge.algorithms import ADV, RSGD, SGD
-from deepbridge.data import SHAPES, WITH_PARITY, Dataset, load
-from deepbridge.networks import BinaryConvNet, BinaryMLP, Network
-from deepbridge.stamp import stamp
+from deepbridge.binary.algorithms import ADV, RSGD, SGD
+from deepbridge.binary.networks import BinaryConvNet, BinaryMLP, Network
+from deepbridge.common.data import SHAPES, WITH_PARITY, Dataset, load
+from deepbridge.common.stamp import stamp
 
 if TYPE_CHECKING:
-    from deepbridge.planes import Plane
-    from deepbridge.solutions import Solution
+    from deepbridge.binary.planes import Plane
+    from deepbridge.binary.solutions import Solution
 
 WALKS = 1  # how random walks are drawn; another way gets another number, and with it other tasks
 LARGEST_NETWORK = 10**9  # weights, of all replicas
@@ -234,7 +234,7 @@ class Deep(Family[DeepSpec]):
                 import_module("torch")
         except ImportError:
             raise InvalidInputError(f"deep networks need torch: {installing('deep')}") from None
-        import_module("deepbridge.devices").as_device(spec.compute.device)
+        import_module("deepbridge.common.devices").as_device(spec.compute.device)
         self.train(spec, spec.sizes[0], 0)
 
     def warm_up(self) -> None:

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from deepbridge import counting
-from deepbridge.counting import Walk
-from deepbridge.data import Dataset
-from deepbridge.devices import Device, as_device
-from deepbridge.networks import Network
+from deepbridge.binary import counting
+from deepbridge.binary.counting import Walk
+from deepbridge.binary.networks import Network
+from deepbridge.common.data import Dataset
+from deepbridge.common.devices import Device, as_device
 
 
 def error_counts(network: Network, data: Dataset, walk: Walk, device: Device = "cpu") -> NDArray[np.int64]:
@@ -15,6 +15,6 @@ def error_counts(network: Network, data: Dataset, walk: Walk, device: Device = "
     place = as_device(device)
     if place.type == "cpu":
         return counting.error_counts(network, data, walk)
-    from deepbridge.batched import error_counts as on_device
+    from deepbridge.binary.batched import error_counts as on_device
 
     return on_device(network, data, walk, place)

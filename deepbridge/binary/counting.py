@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from binland.bits import Signs, Words, aligned, n_words, pack
 from binland.kernels.vectors import WIDTH
-from deepbridge import kernels
-from deepbridge.data import Dataset
-from deepbridge.networks import Conv, Dense, Layer, Network
+from deepbridge.binary import kernels
+from deepbridge.binary.networks import Conv, Dense, Layer, Network
+from deepbridge.common.data import Dataset
 
 Result = TypeVar("Result")
 Terms = tuple[NDArray[np.int64], NDArray[np.int64]]
@@ -73,12 +73,13 @@ def no_ties(network: Network) -> tuple[Signs, ...]:
 def error_counts(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
     """(T,) int64 errors at every point of a walk; data must fit the network."""
 
-    def count(plan: "_Plan", block: slice) -> list[int]:
+    def count(plan: "_Plan", block: slice) -> NDArray[np.int64]:
         classes = data.classes[block]
         found = plan.visit(_laid_out(data, block, plan.block))
-        return [int(np.count_nonzero(predicted[: len(classes)] != classes)) for predicted in found]
+        wrong = (np.count_nonzero(predicted[: len(classes)] != classes) for predicted in found)
+        return np.fromiter(wrong, np.int64, len(walk.ends))
 
-    return np.sum(_by_block(network, data, walk, count), axis=0, dtype=np.int64)
+    return reduce(np.add, _by_block(network, data, walk, count))
 
 
 def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
@@ -88,20 +89,24 @@ def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np
         found = plan.visit(_laid_out(data, block, plan.block))
         return np.array([predicted[: block.stop - block.start].copy() for predicted in found])
 
-    return np.concatenate(_by_block(network, data, walk, predict), axis=1)
+    return np.concatenate(list(_by_block(network, data, walk, predict)), axis=1)
 
 
-def _by_block(network: Network, data: Dataset, walk: Walk, do: Callable[["_Plan", slice], Result]) -> list[Result]:
-    """Results of the blocks of patterns, in order, on as many threads as torch may use."""
+def _by_block(network: Network, data: Dataset, walk: Walk, do: Callable[["_Plan", slice], Result]) -> Iterator[Result]:
+    """Results of the blocks of patterns, in order, on as many threads as torch may use.
+
+    One by one: those of a long walk would not all fit into memory.
+    """
     size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
     size = min(size, -(-data.n_patterns // WIDTH) * WIDTH)
     plan = _Plan(network, walk, size)
     blocks = [slice(p, min(p + size, data.n_patterns)) for p in range(0, data.n_patterns, size)]
     threads = _threads()
     if threads == 1 or len(blocks) == 1:
-        return [do(plan, block) for block in blocks]
+        yield from (do(plan, block) for block in blocks)
+        return
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(partial(do, plan), blocks))
+        yield from pool.map(partial(do, plan), blocks)
 
 
 def _threads() -> int:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from binland.bits import Signs, turned
-from deepbridge.networks import Network
-from deepbridge.solutions import Solution, check_same
+from deepbridge.binary.networks import Network
+from deepbridge.binary.solutions import Solution, check_same
 
 Layers = tuple[NDArray[Any], ...]
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepbridge.data import Dataset
-from deepbridge.devices import full_precision
+from deepbridge.common.data import Dataset
+from deepbridge.common.devices import full_precision
 
 WORTH = 2**14  # weights of a layer from which on a product outweighs the calls around it
 _LARGEST = 2**15 - 129  # in size, of inputs whose halves fit into 8 bits

@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from binland.bits import Signs
-from deepbridge.counting import Walk
-from deepbridge.data import Dataset
-from deepbridge.devices import Device, as_device, full_precision
-from deepbridge.networks import Conv, Layer, Network
+from deepbridge.binary.counting import Walk
+from deepbridge.binary.networks import Conv, Layer, Network
+from deepbridge.common.data import Dataset
+from deepbridge.common.devices import Device, as_device, full_precision
 
 ARITHMETICS = ("float32", "bfloat16", "int8")
 PATTERNS = 8192  # at most this many at once, so that several points fit beside each other
@@ -48,14 +48,13 @@ def error_counts(
     counts = torch.zeros(len(walk.ends), dtype=torch.int64, device=place)
     exact = torch.float32 if data.largest_sum < 2**24 else torch.float64
     classes = torch.tensor(data.classes, device=place)
+    ties = [walk.thresholds(k) for k in range(len(network.hidden_layers))]
     weights = walk.start.copy()
     for first in range(0, len(walk.ends), points):
         here = slice(first, min(first + points, len(walk.ends)))
         stack = torch.tensor(_advance(weights, walk, here), device=place)
         layers = _layers(network, stack)
-        thresholds = [
-            torch.tensor(_rows(walk.thresholds(k), here), device=place) for k in range(len(network.hidden_layers))
-        ]
+        thresholds = [torch.tensor(_rows(rows, here), device=place) for rows in ties]
         for begin in range(0, data.n_patterns, patterns):
             chunk = slice(begin, begin + patterns)
             x = torch.tensor(data.inputs[chunk], device=place).to(exact)

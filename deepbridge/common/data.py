@@ -8,17 +8,20 @@ import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.algorithms import positive
+from binland.bits import random_signs
 from binland.checks import positive_int
-from binland.data import Patterns, random_signs
 from binland.errors import DataError, InvalidInputError, shown
 from binland.rng import Seed, generator
-from deepbridge.files import Raw, read_cifar10, read_idx
+from deepbridge.common.files import Raw, read_cifar10, read_idx
+
+if TYPE_CHECKING:
+    from binland.data import Patterns
 
 GRID = 2048  # steps of the inputs' standard deviation; a gray level is about 30 of them
 SHAPES = {"mnist": (1, 28, 28), "fashion-mnist": (1, 28, 28), "cifar10": (3, 32, 32), "digits": (1, 8, 8)}
@@ -76,9 +79,9 @@ class Dataset:
         return cls(steps.astype(np.int16), as_array("labels", labels), n_classes, 1 / GRID)
 
     @classmethod
-    def from_patterns(cls, patterns: Patterns) -> "Dataset":
+    def from_patterns(cls, patterns: "Patterns") -> "Dataset":
         """Patterns of -1 and +1 as they are. Raises InvalidInputError on anything else."""
-        if not isinstance(patterns, Patterns):
+        if not _are_patterns(patterns):
             raise InvalidInputError(f"{named(patterns)} given where binland's Patterns are needed")
         return cls(patterns.inputs.astype(np.int16), patterns.labels.astype(np.int64), 2)
 
@@ -171,9 +174,14 @@ def as_dataset(data: "Dataset | Patterns") -> Dataset:
     """Data of either package; raises InvalidInputError on anything else."""
     if isinstance(data, Dataset):
         return data
-    if isinstance(data, Patterns):
+    if _are_patterns(data):
         return Dataset.from_patterns(data)
     raise InvalidInputError(f"{named(data)} given where a Dataset or Patterns are needed: see deepbridge.load")
+
+
+def _are_patterns(data: object) -> TypeGuard["Patterns"]:
+    """Whether they are binland's; where nobody has imported its kernels, which takes Numba, there are none."""
+    return isinstance(data, getattr(sys.modules.get("binland.data"), "Patterns", ()))
 
 
 def load(

@@ -14,6 +14,7 @@ def stamp() -> str:
     except metadata.PackageNotFoundError:
         torch = "none"
     digest = hashlib.sha256(torch.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.name.encode() + source.read_bytes())
+    package = Path(__file__).parents[1]
+    for source in sorted(package.rglob("*.py")):
+        digest.update(source.relative_to(package).as_posix().encode() + source.read_bytes())
     return digest.hexdigest()[:16]

@@ -1,27 +1,35 @@
 """Hamming distance, random shortest paths, barriers and paths with one bend of deep networks (paper, appendix B).
 
-Results are binland's `Path`, `Barrier` and `BentPath`; errors are taken at evenly spaced flips, not after every one.
+Results are binland's `Path`, `Barrier` and `BentPath`. Errors are counted at evenly spaced flips, or after every one as
+in binland.
 """
 
+from typing import Literal
+
 import numpy as np
+from numpy.typing import NDArray
 
 from binland.algorithms import Algorithm
 from binland.bits import Signs
+from binland.checks import checked_memory, is_integer
 from binland.data import Patterns
-from binland.paths import Barrier, BentPath, Path, midpoint_signs
+from binland.errors import InvalidInputError, shown
+from binland.paths import STREAM, Barrier, BentPath, Path, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order
-from deepbridge.algorithms import SGD, as_deep
-from deepbridge.counting import Walk
-from deepbridge.data import Dataset, limited
-from deepbridge.devices import Device
-from deepbridge.evaluation import error_counts
-from deepbridge.networks import check_fit
-from deepbridge.solutions import Latents, Solution, check_same
-from deepbridge.training import fit
+from deepbridge.binary.algorithms import SGD, as_deep
+from deepbridge.binary.counting import Walk
+from deepbridge.binary.evaluation import error_counts
+from deepbridge.binary.networks import check_fit
+from deepbridge.binary.solutions import Latents, Solution, check_same
+from deepbridge.binary.training import fit
+from deepbridge.common.data import Dataset, limited
+from deepbridge.common.devices import Device
 
+Points = int | Literal["all"]
 POINTS = 51
 MOST = 10**6  # points of a path, orders of a barrier
+TIE = 20  # bytes of a unit's tie at one point while errors are counted
 
 
 def hamming(a: Solution, b: Solution) -> float:
@@ -35,19 +43,19 @@ def shortest_path(
     end: Solution,
     data: Dataset | Patterns,
     seed: Seed,
-    points: int | None = POINTS,
+    points: Points = POINTS,
     *,
     device: Device = "cpu",
 ) -> Path:
     """Random shortest path: the differing weights flipped one at a time in a uniformly random order (appendix B).
 
-    points: number of evenly spaced errors along the path, ends included; None: after every flip, as in binland. Ties
+    points: number of evenly spaced errors along the path, ends included; "all": after every flip, as in binland. Ties
     that differ are those of the end from the second half on. Errors are exact on every device.
-    Raises InvalidInputError if networks or data do not fit.
+    Raises InvalidInputError if networks or data do not fit, on more than 10^6 points, and beyond this machine's memory.
     """
     check_same(start, end)
     dataset = check_fit(start.network, data)
-    return _path(start, end, dataset, points, generator(seed, "shortest_path"), device)
+    return _path(start, end, dataset, _steps(start, end, points), generator(seed, "shortest_path"), device)
 
 
 def barrier(
@@ -56,19 +64,22 @@ def barrier(
     data: Dataset | Patterns,
     orders: int = 5,
     seed: Seed = 0,
-    points: int | None = POINTS,
+    points: Points = POINTS,
     *,
     device: Device = "cpu",
 ) -> Barrier:
     """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair); see `shortest_path`.
 
-    Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
-    Raises InvalidInputError if networks or data do not fit.
+    A barrier is the highest error at the points, which `n_points` of the result counts: "all" of them miss nothing and
+    take longer. Give the two directions of a pair different seeds: with one seed they flip the weights in the same
+    orders. Raises InvalidInputError as `shortest_path` does.
     """
     check_same(start, end)
     dataset = check_fit(start.network, data)
-    streams = generator(seed, "barrier").spawn(limited("orders", orders, MOST))
-    return Barrier.over([_path(start, end, dataset, points, stream, device) for stream in streams])
+    count = limited("orders", orders, MOST)
+    steps = _steps(start, end, points, count)
+    streams = generator(seed, "barrier").spawn(count)
+    return Barrier.over([_path(start, end, dataset, steps, stream, device) for stream in streams])
 
 
 def optimized_path(
@@ -77,7 +88,7 @@ def optimized_path(
     data: Dataset | Patterns,
     algorithm: Algorithm | None = None,
     seed: Seed = 0,
-    points: int | None = POINTS,
+    points: Points = POINTS,
     *,
     device: Device = "cpu",
 ) -> BentPath:
@@ -85,10 +96,11 @@ def optimized_path(
 
     algorithm: of that run, `SGD()` by default. The path is the two random shortest paths start -> optimised midpoint ->
     end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's 3 midpoints and 5
-    orders. Raises InvalidInputError if networks or data do not fit.
+    orders. Raises InvalidInputError as `shortest_path` does, but on too many points if all weights of a leg flipped.
     """
     check_same(start, end)
     dataset = check_fit(start.network, data)
+    _n_points(points, start.network.n_weights)
     middle_rng, first_rng, second_rng = generator(seed, "optimized_path").spawn(3)
     midpoint = optimized_midpoint(start, end, dataset, algorithm, middle_rng, device=device)
     return BentPath(
@@ -136,14 +148,33 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: SGD, seed: Seed)
 
 
 def _path(
-    start: Solution, end: Solution, data: Dataset, points: int | None, rng: np.random.Generator, device: Device
+    start: Solution, end: Solution, data: Dataset, steps: NDArray[np.int64], rng: np.random.Generator, device: Device
 ) -> Path:
     flipped = random_order(rng, np.flatnonzero(start.flat != end.flat))
-    length = len(flipped)
-    n_points = length + 1 if points is None else limited("points", points, MOST, minimum=2)
-    steps = np.linspace(0, length, n_points).round().astype(np.int64)
-    walk = Walk(start.flat, flipped, steps, _ties_along(start, end, n_points))
+    walk = Walk(start.flat, flipped, steps, _ties_along(start, end, len(steps)))
     return Path(error_counts(start.network, data, walk, device), data.n_patterns, flipped, steps)
+
+
+def _steps(start: Solution, end: Solution, points: Points, orders: int = 1) -> NDArray[np.int64]:
+    """(T,) flips after which errors are counted; raises InvalidInputError if memory does not hold so many of them."""
+    length = int(np.count_nonzero(start.flat != end.flat))
+    count = _n_points(points, length)
+    units = sum(len(a) for a, b in zip(start.ties, end.ties, strict=True) if not np.array_equal(a, b))
+    needed = orders * (STREAM + 8 * (length + count)) + TIE * units * count
+    checked_memory(f"errors at {count} points of paths of {length} flips, {orders} at once,", needed)
+    return np.linspace(0, length, count).round().astype(np.int64)
+
+
+def _n_points(points: Points, length: int) -> int:
+    """Points of a path of at most so many flips; raises InvalidInputError if they are none, or too many."""
+    if is_integer(points):
+        return limited("points", points, MOST, minimum=2)
+    if not isinstance(points, str) or points != "all":
+        raise InvalidInputError(f'points={shown(points)} is neither an integer of at least 2 nor "all"')
+    if length >= MOST:
+        advice = f"give their number, such as {POINTS}"
+        raise InvalidInputError(f'points="all" may be {length + 1} points, more than {MOST}; {advice}')
+    return length + 1
 
 
 def _ties_along(start: Solution, end: Solution, points: int) -> tuple[Signs, ...]:

@@ -9,12 +9,13 @@ from binland.algorithms import positive
 from binland.bits import Signs, as_signs
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
-from deepbridge.counting import Walk
-from deepbridge.data import Dataset, limited
-from deepbridge.devices import Device
-from deepbridge.evaluation import error_counts
-from deepbridge.networks import check_fit
-from deepbridge.solutions import Solution, check_same
+from deepbridge.binary.counting import Walk
+from deepbridge.binary.evaluation import error_counts
+from deepbridge.binary.networks import check_fit
+from deepbridge.binary.solutions import Solution, check_same
+from deepbridge.common.data import Dataset, limited
+from deepbridge.common.devices import Device
+from deepbridge.common.geometry import barycentric, gram_schmidt
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ def plane(
     points = limited("points", points, 10_000, minimum=2)
     margin = positive("margin", margin, zero=True)
     origin, *vectors = (_latents(solution) for solution in solutions)
-    corners, axes = _gram_schmidt(*(vector - origin for vector in vectors))
+    corners, axes = gram_schmidt(*(vector - origin for vector in vectors))
     low, high = corners.min(axis=0), corners.max(axis=0)
     pad = margin * (high - low)
     x, y = (np.linspace(low[k] - pad[k], high[k] + pad[k], points) for k in (0, 1))
@@ -76,7 +77,7 @@ def _ties(
     solutions: tuple[Solution, ...], corners: NDArray[np.float64], places: NDArray[np.float64]
 ) -> tuple[Signs, ...]:
     """Per layer (T, H) at places (T, 2): signs of the ties that the solutions have, interpolated."""
-    shares = _barycentric(corners, places)
+    shares = barycentric(corners, places)
     layers = zip(*(solution.ties for solution in solutions), strict=True)
     return tuple(as_signs(np.round(shares @ np.stack(layer), 9)) for layer in layers)
 
@@ -85,24 +86,3 @@ def _latents(solution: Solution) -> NDArray[np.float64]:
     if solution.latents is None:
         raise InvalidInputError(f"{shown(solution)} has no latents, which span the plane; keep those of `fit`")
     return np.concatenate([layer.reshape(-1) for layer in solution.latents]).astype(np.float64)
-
-
-def _gram_schmidt(
-    second: NDArray[np.float64], third: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Corners (3, 2) and orthonormal axes (2, n) of the plane of two vectors from the first corner."""
-    length = float(np.linalg.norm(second))
-    e1 = second / length if length > 0 else second
-    along = float(third @ e1)
-    rest = third - along * e1
-    height = float(np.linalg.norm(rest))
-    if length == 0 or height <= 1e-9 * np.linalg.norm(third):
-        raise InvalidInputError("the three solutions lie on one line and span no plane; take three different ones")
-    return np.array([[0.0, 0.0], [length, 0.0], [along, height]]), np.stack([e1, rest / height])
-
-
-def _barycentric(corners: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T, 3) shares of the corners in each place; they add up to 1."""
-    frame = (corners[1:] - corners[0]).T
-    shares = np.linalg.solve(frame, (places - corners[0]).T).T
-    return np.concatenate([1 - shares.sum(axis=1, keepdims=True), shares], axis=1)

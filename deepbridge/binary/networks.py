@@ -14,7 +14,7 @@ from binland.checks import positive_int
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.models import Symmetry
-from deepbridge.data import Dataset, as_dataset
+from deepbridge.common.data import Dataset, as_dataset
 
 
 @dataclass(frozen=True)

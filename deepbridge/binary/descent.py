@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from deepbridge.algorithms import ADV, RSGD, Algorithm
-from deepbridge.binary import signs_into, straight_through
-from deepbridge.checkpoints import checked, part
-from deepbridge.data import Dataset
-from deepbridge.narrow import narrowed
-from deepbridge.networks import Conv, Dense, Network
+from deepbridge.binary.algorithms import ADV, RSGD, Algorithm
+from deepbridge.binary.int8 import narrowed
+from deepbridge.binary.networks import Conv, Dense, Network
+from deepbridge.binary.straight_through import signs_into, straight_through
+from deepbridge.common.checkpoints import checked, part
+from deepbridge.common.data import Dataset
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names for what Adam knows of a layer
 

@@ -15,9 +15,9 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.models import CommitteeMachine, Perceptron, Replicas
 from binland.models import Solution as ShallowSolution
-from deepbridge.counting import Walk, error_counts, no_ties, predicted_classes
-from deepbridge.data import Dataset, as_array, as_dataset, named
-from deepbridge.networks import BinaryMLP, Network, check_fit, check_network
+from deepbridge.binary.counting import Walk, error_counts, no_ties, predicted_classes
+from deepbridge.binary.networks import BinaryMLP, Network, check_fit, check_network
+from deepbridge.common.data import Dataset, as_array, as_dataset, named
 
 Latents = tuple[NDArray[np.float32], ...]
 

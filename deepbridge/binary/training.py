@@ -23,16 +23,16 @@ from binland.models import Replicas
 from binland.rng import Seed, generator
 from binland.sweep.provenance import code_stamp
 from binland.training import mean_distance
-from deepbridge.algorithms import ADV, RSGD, Algorithm, as_deep
-from deepbridge.checkpoints import Checkpoint, checked, part
-from deepbridge.counting import Walk, no_ties
-from deepbridge.data import Dataset, random_classes
-from deepbridge.descent import Descent
-from deepbridge.devices import Device, as_device, full_precision, model
-from deepbridge.evaluation import error_counts
-from deepbridge.networks import Layer, Network, check_fit
-from deepbridge.solutions import Latents, Solution, checked_layers
-from deepbridge.stamp import stamp
+from deepbridge.binary.algorithms import ADV, RSGD, Algorithm, as_deep
+from deepbridge.binary.counting import Walk, no_ties
+from deepbridge.binary.descent import Descent
+from deepbridge.binary.evaluation import error_counts
+from deepbridge.binary.networks import Layer, Network, check_fit
+from deepbridge.binary.solutions import Latents, Solution, checked_layers
+from deepbridge.common.checkpoints import Checkpoint, checked, part
+from deepbridge.common.data import Dataset, random_classes
+from deepbridge.common.devices import Device, as_device, full_precision, model
+from deepbridge.common.stamp import stamp
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LARGEST_NETWORK = 10**9  # weights of all runs and replicas

@@ -1,0 +1,1 @@
+"""Networks whose weights and hidden units are all -1 or +1."""
