@@ -1,1 +1,1 @@
-"""What the engine must know of what it sweeps: base classes that import nothing heavy."""
+"""What can be declared: problems, families, algorithms and measures, each by one object in one file."""

@@ -1,0 +1,56 @@
+"""Tables of a configuration: what they are made of."""
+
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+FILES_MAY_BE_READ = ContextVar("FILES_MAY_BE_READ", default=True)  # not those that a stranger's configuration names
+Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+FILE = "path of a file; where it is not absolute, beside the configuration"  # marks a key: Annotated[str, FILE]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
+
+
+class Section(BaseModel):
+    """A table: unknown keys and wrong types are errors. Fields say their meaning by `Field(title=, description=)`.
+
+    silent: keys that change no number (warnings, figures), so that they are no part of what a sweep is.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    silent: ClassVar[tuple[str, ...]] = ()
+
+    def identity(self) -> dict[str, Any]:
+        """Every setting that may change a number, as plain data."""
+        return {key: value for key, value in self.model_dump().items() if key not in self.silent}
+
+    def plain(self) -> dict[str, Any]:
+        """Every setting as plain data, of which the same table is made again, and of which one may be swept."""
+        return self.model_dump()
+
+
+def with_paths(section: type[Section], table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A table whose keys that are marked as FILE are absolute paths."""
+    marked = {name for name, field in section.model_fields.items() if FILE in field.metadata}
+    return {
+        key: str((folder / value).absolute()) if key in marked and isinstance(value, str) else value
+        for key, value in table.items()
+    }
+
+
+class ModelSection(Section):
+    """[model]: its kind decides the family."""
+
+    kind: str
+
+
+def distinct(what: str) -> AfterValidator:
+    """Refuses a list in which one `what` occurs twice."""
+
+    def check(values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"each {what} may occur once")
+        return values
+
+    return AfterValidator(check)

@@ -1,0 +1,319 @@
+"""What is declared: binland's own files, entry points of installed packages, plug-ins of a sweep, a user's objects.
+
+binland's own are the files of the packages in BUILT_IN: a new one is a new file there. An installed package has an
+entry point in the group `binland.plugins`, whose value is a module. A plug-in of a sweep is a module too. In a module
+counts every object at its top level that is a Problem, a Family, a Measure or a class of Algorithm, and is made there.
+"""
+
+import inspect
+import pkgutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module, metadata
+from types import ModuleType
+from typing import Any
+
+from binland.errors import InvalidInputError, one_line, reason, shown
+from binland.interrupts import deferred
+from binland.lazy import installing
+from binland.sweep.contracts.algorithm import Algorithm
+from binland.sweep.contracts.family import Family
+from binland.sweep.contracts.measure import Measure
+from binland.sweep.contracts.problem import Problem
+from binland.sweep.sound import Thing, check_sound, is_thing
+
+GROUP = "binland.plugins"  # entry points; the value is a module
+NOT_IMPORTED = (Exception, SystemExit)  # what a module may raise when it is imported, Ctrl-C apart
+BUILT_IN = ("binland.problems", "binland.families", "binland.algorithms", "binland.measures")
+NAMES: dict[type, str] = {Problem: "a problem", Family: "a family", Measure: "a measure", Algorithm: "an algorithm"}
+
+
+@dataclass
+class Declared:
+    """Problems, families and measures by their words; algorithms by word and class."""
+
+    problems: dict[str, Problem[Any]] = field(default_factory=dict)
+    families: dict[str, Family[Any]] = field(default_factory=dict)
+    measures: dict[str, Measure[Any]] = field(default_factory=dict)
+    algorithms: list[type[Algorithm]] = field(default_factory=list)
+
+    def add(self, things: Iterable[Thing]) -> None:
+        """Later ones of a name replace earlier ones."""
+        for thing in things:
+            if isinstance(thing, Problem):
+                self.problems[thing.name] = thing
+            elif isinstance(thing, Family):
+                self.families.update(dict.fromkeys(thing.kinds, thing))
+            elif isinstance(thing, Measure):
+                self.measures[thing.name] = thing
+            else:
+                self.algorithms = [*(one for one in self.algorithms if words(one) != words(thing)), thing]
+
+    def has(self, thing: Thing) -> bool:
+        """Whether this very thing is what its words mean."""
+        if isinstance(thing, Family):
+            return all(self.families.get(kind) is thing for kind in thing.kinds)
+        return any(one is thing for one in self.all())
+
+    def all(self) -> list[Thing]:
+        """Everything that is declared."""
+        return [*self.problems.values(), *self.families.values(), *self.measures.values(), *self.algorithms]
+
+
+_own = Declared()  # what `register` and plug-ins add in this process
+_by_hand: list[tuple[Thing, ...]] = []
+_changes: list[None] = []
+
+
+def register(*things: Thing) -> None:
+    """Make own problems, families, measures or algorithms known to sweeps of this process and of its local workers.
+
+    things: objects that are a Problem, a Family or a Measure, or classes derived from Algorithm. One of a name that an
+    earlier call gave replaces it; the names of binland itself cannot be replaced.
+    Raises InvalidInputError on anything else and on names that are taken.
+    """
+    for thing in things:
+        if not is_thing(thing):
+            raise InvalidInputError(
+                f"{shown(thing)} is no Problem, Family or Measure and no class of Algorithm; give one of these"
+            )
+    declare(things)
+    _by_hand.append(things)
+
+
+def declare(things: Iterable[Thing]) -> None:
+    """As `register`, of things that a plug-in brings."""
+    new = [thing for thing in things if not _own.has(thing)]
+    for thing in new:
+        check_sound(thing)
+        _check_free(thing)
+        _check_trains_others(thing)
+    if new:
+        _own.add(new)
+        _changes.append(None)
+
+
+def version() -> int:
+    """Grows with every change of what is declared."""
+    return len(_changes)
+
+
+def things_of(module: ModuleType) -> list[Thing]:
+    """What a module declares; raises InvalidInputError if that is unsound, or two things have one name."""
+    found = {id(value): value for value in [*vars(module).values()] if is_thing(value)}
+    things = [thing for thing in found.values() if home(thing) == module.__name__]
+    for thing in things:
+        check_sound(thing)
+    check_different([(module.__name__, things)])
+    return things
+
+
+def check_different(owners: Iterable[tuple[str, Iterable[Thing]]]) -> None:
+    """Raise InvalidInputError if two things that are declared together have one name."""
+    first: dict[str, tuple[str, Thing]] = {}
+    for owner, things in owners:
+        for word, thing in _named(things):
+            other, known = first.setdefault(word, (owner, thing))
+            if known is not thing:
+                raise InvalidInputError(f"{word} is declared twice ({_of_both(other, owner)}); rename one of them")
+
+
+def _named(things: Iterable[Thing]) -> Iterator[tuple[str, Thing]]:
+    return ((word, thing) for thing in things for word in words(thing))
+
+
+def _of_both(one: str, two: str) -> str:
+    return f"in {shown(one)}" if one == two else f"by {shown(one)} and {shown(two)}"
+
+
+def words(thing: Thing) -> list[str]:
+    """What a thing is called, as nothing else may be."""
+    if isinstance(thing, Problem):
+        return [f"data.kind = {thing.name!r}"]
+    if isinstance(thing, Family):
+        return [f"model.kind = {kind!r}" for kind in thing.kinds]
+    if isinstance(thing, Measure):
+        return [f"measure.{thing.name}"]
+    return [f"the algorithm {thing.__name__!r} of {kind!r}" for kind in sorted(thing.families)]
+
+
+def strangers() -> set[str]:
+    """Modules of everything in this process that is declared outside binland."""
+    declared = [_own, _installed_if_loaded()]
+    things = [thing for one in declared for thing in one.all()]
+    return {home(thing) for thing in things if home(thing).split(".")[0] not in ("binland", "deepbridge")}
+
+
+def by_hand() -> list[Thing]:
+    """What `register` has added, in its order."""
+    return [thing for things in _by_hand for thing in things]
+
+
+def find_problem(name: str) -> Problem[Any]:
+    """The problem of a [data] kind; raises InvalidInputError if there is none."""
+    return _lookup("data.kind", name, (declared.problems for declared in _all()))
+
+
+def find_family(kind: str) -> Family[Any]:
+    """The family of a [model] kind; raises InvalidInputError if there is none."""
+    return _lookup("model.kind", kind, (declared.families for declared in _all()))
+
+
+def measures(wanted: Iterable[str] = ()) -> dict[str, Measure[Any]]:
+    """All measures by name, binland's own first; those of installed packages if some that are wanted are among them."""
+    found = _built_in().measures | _own.measures
+    if not {*wanted} <= {*found}:
+        found = _installed().measures | found
+    return found
+
+
+def algorithms(family: Family[Any]) -> dict[str, type[Algorithm]]:
+    """The algorithms that a family's models can be trained with, by their words."""
+    known = [*_installed_if_loaded().algorithms, *_own.algorithms, *_built_in().algorithms]
+    fitting = {one.__name__: one for one in known if {*one.families} & {*family.kinds}}
+    return fitting | dict(family.algorithms)
+
+
+def known(what: str) -> list[str]:
+    """All words for "problems", "families" or "measures"."""
+    found = (name for declared in (_built_in(), _own, _installed()) for name in getattr(declared, what))
+    return list(dict.fromkeys(found))
+
+
+def in_words(names: Iterable[str]) -> str:
+    """'a', 'b' or 'c'"""
+    *names, last = map(repr, names)
+    return f"{', '.join(names)} or {last}" if names else last
+
+
+def _lookup(key: str, name: Any, tables: Iterable[dict[str, Any]]) -> Any:
+    for table in tables:
+        if isinstance(name, str) and name in table:
+            return table[name]
+    there = known({"data.kind": "problems", "model.kind": "families"}[key])
+    raise InvalidInputError(f"{key} = {shown(name)}: is not {in_words(there)}{failures()}")
+
+
+def _all() -> Iterator[Declared]:
+    """Where to look for a name; the packages of others are imported only if it is not binland's own."""
+    yield _built_in()
+    yield _own
+    yield _installed()
+
+
+def failures() -> str:
+    """Why installed packages that could have what is looked for cannot be used."""
+    return "".join(f"; {line}" for line in _broken)
+
+
+@cache
+def _built_in() -> Declared:
+    declared = Declared()
+    for package in map(import_module, BUILT_IN):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            declared.add(things_of(import_module(module.name)))
+    return declared
+
+
+_broken: list[str] = []
+_loaded: list[Declared] = []
+
+
+def _installed() -> Declared:
+    """What the entry points of installed packages declare; those that cannot be used are noted in `_broken`."""
+    if not _loaded:
+        found: dict[str, list[Thing]] = {}
+        for entry in _entries():
+            with deferred():  # a library whose import is interrupted fails with an error of its own
+                found[_place(entry)] = _things_of_entry(entry)
+        declared = Declared()
+        declared.add(_unambiguous(found))
+        _loaded.append(declared)
+    return _loaded[0]
+
+
+def _unambiguous(found: dict[str, list[Thing]]) -> Iterator[Thing]:
+    """What only one package declares; what two declare is noted, and neither is taken."""
+    owners: dict[str, dict[int, str]] = {}
+    for place, things in found.items():
+        for word, thing in _named(things):
+            owners.setdefault(word, {})[id(thing)] = place
+    twice = {word: places for word, places in owners.items() if len(places) > 1}
+    for word, places in twice.items():
+        _broken.append(f"{word} is declared by {' and by '.join(places.values())}; uninstall one")
+    yield from (thing for things in found.values() for thing in things if not {*words(thing)} & {*twice})
+
+
+def _installed_if_loaded() -> Declared:
+    return _loaded[0] if _loaded else Declared()
+
+
+def _place(entry: metadata.EntryPoint) -> str:
+    owner = entry.dist.name if entry.dist else "?"
+    return f"the plug-in {shown(entry.name)} = {shown(entry.value)} of the package {shown(owner)}"
+
+
+def _things_of_entry(entry: metadata.EntryPoint) -> list[Thing]:
+    try:
+        module = entry.load()
+        if not issubclass(type(module), ModuleType):
+            raise TypeError(f"{shown(module)} is no module")
+        things = things_of(module)
+        for thing in things:
+            _check_free(thing)
+    except InvalidInputError as error:
+        _broken.append(f"{_place(entry)} cannot be used: {error}")
+    except NOT_IMPORTED as error:
+        _broken.append(f"{_place(entry)} cannot be imported ({reason(error)}); {_advice(entry, error)}")
+    else:
+        return things
+    return []
+
+
+def _advice(entry: metadata.EntryPoint, error: BaseException) -> str:
+    own = entry.dist is not None and entry.dist.name == "binland"
+    return f"install it with {installing('deep')}" if own and isinstance(error, ImportError) else "mend or uninstall it"
+
+
+def _entries() -> list[metadata.EntryPoint]:
+    try:
+        return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
+    except Exception as error:  # one malformed file of any package spoils them all
+        raise InvalidInputError(
+            f"the entry points of the installed packages cannot be read ({one_line(reason(error))}); the"
+            " entry_points.txt of one is malformed: mend it or uninstall the package"
+        ) from None
+
+
+def home(thing: Thing) -> str:
+    """The module in which a thing is made."""
+    return thing.__module__ if inspect.isclass(thing) else type(thing).__module__
+
+
+def _check_free(thing: Thing) -> None:
+    """Raise InvalidInputError if binland itself has something of that name."""
+    own = _built_in()
+    taken = {
+        Problem: lambda: isinstance(thing, Problem) and thing.name in own.problems,
+        Family: lambda: isinstance(thing, Family) and {*thing.kinds} & {*own.families},
+        Measure: lambda: isinstance(thing, Measure) and thing.name in own.measures,
+        Algorithm: lambda: inspect.isclass(thing) and {*words(thing)} & {*_words_of_algorithms(own)},
+    }
+    for contract, is_taken in taken.items():
+        if is_taken():
+            raise InvalidInputError(f"{shown(thing)}: binland has {NAMES[contract]} of that name; choose another name")
+
+
+def _words_of_algorithms(declared: Declared) -> Iterator[str]:
+    return (word for one in declared.algorithms for word in words(one))
+
+
+def _check_trains_others(thing: Thing) -> None:
+    """Raise InvalidInputError if an algorithm takes the name of one that a family of an installed package brings."""
+    if not inspect.isclass(thing) or {*thing.families} <= {*_built_in().families}:
+        return
+    families = _installed().families
+    for kind in {*thing.families} & {*families}:
+        if families[kind].algorithms.get(thing.__name__, thing) is not thing:
+            raise InvalidInputError(f"{shown(thing)}: model.kind = {kind!r} has one of that name; choose another name")
