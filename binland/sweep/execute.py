@@ -1,162 +1,241 @@
-"""What a worker does with one task: pure functions from a spec and a task to named arrays."""
+"""What a worker does with one task: pure functions from a sweep and a task to named arrays."""
 
 import time
 import traceback
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.algorithms import SGD
-from binland.bits import from_bytes, to_bytes
-from binland.errors import BinlandError
-from binland.rng import Seed
-from binland.sweep.family import Barrier, Machine, Patterns, Solution
-from binland.sweep.spec import SweepSpec, parse_canonical
-from binland.sweep.tasks import LEGS, SYMMETRY, BendTask, PairTask, SolutionTask, Task, streams
-
-Arrays = dict[str, NDArray[Any]]
-Seeds = dict[str, np.random.SeedSequence]
-
-
-class Job(NamedTuple):
-    """A task and all that it needs: packed weights, and latents where it asks for them, of the solutions it `needs`."""
-
-    task: Task
-    weights: tuple[NDArray[np.uint8], ...] = ()
-    latents: tuple[NDArray[np.float32], ...] = ()
-
-
-class Outcome(NamedTuple):
-    """What came of a task: arrays of its variables without grid dimensions, wall seconds; or a traceback."""
-
-    arrays: Arrays
-    seconds: float
-    failure: str = ""
+from binland.errors import BinlandError, shown
+from binland.sweep import registry
+from binland.sweep.config import from_text
+from binland.sweep.contracts.measure import Case
+from binland.sweep.contracts.variable import Coordinate, Variable
+from binland.sweep.identity import identify
+from binland.sweep.naming import model_seed, problem_key, problem_seed, streams
+from binland.sweep.spec import Point, Setup, SweepSpec
+from binland.sweep.store.layout import HISTORY, STATES
+from binland.sweep.tasks import Arrays, Job, Outcome, Task, measure_of
+from binland.sweep.words import ACROSS, TRAINING
 
 
 def execute(text: str, job: Job) -> Outcome:
-    """Run one task of the spec with canonical text `text`; a task that raises gives a failure."""
+    """Run one task of the sweep with this text; a task that raises gives a failure."""
     began = time.perf_counter()
     try:
-        arrays = _arrays(text, job)
+        arrays = _arrays(from_text(text), job)
     except BinlandError as error:  # says itself what is wrong
         return Outcome({}, time.perf_counter() - began, f"{type(error).__name__}: {error}")
-    except Exception:
+    except (Exception, SystemExit):
         return Outcome({}, time.perf_counter() - began, traceback.format_exc())
     return Outcome(arrays, time.perf_counter() - began)
 
 
-def _arrays(text: str, job: Job) -> Arrays:
-    spec, task, cell = parsed(text), job.task, job.task.cell
-    machine, train = draw_problem(text, cell.size, cell.disorder)
-    seeds = {name: stream.seed for name, stream in streams(spec, task).items()}
-    if isinstance(task, SolutionTask):
-        solution = spec.family.fit(spec, machine, train, spec.algorithm(cell.algorithm), seeds["fit"])
-        test = draw_test(text, cell.size, cell.disorder)
-        return measured(spec, solution, train, test, seeds["local_energy"])
-    solutions = _solutions(spec, job, machine)
-    if isinstance(task, PairTask):
-        return compared(spec, solutions, train, seeds)
-    if isinstance(task, BendTask):
-        return bent(spec, solutions, train, spec.midpoint_algorithm, seeds)
-    return mapped(spec, solutions, train, spec.measure.plane_points)
+def execute_all(text: str, jobs: Sequence[Job]) -> list[Outcome | None]:
+    """Run one task after the other; a task that comes right after its training takes the solution from there.
+
+    None stands for a task whose training has failed.
+    """
+    outcomes: list[Outcome | None] = []
+    trained: dict[Task, Arrays] = {}
+    for job in jobs:
+        if job.solutions is None:
+            known = [trained[need] for need in job.task.needs if need in trained]
+            if len(known) < len(job.task.needs):
+                outcomes.append(None)
+                continue
+            job = Job(job.task, tuple(known))
+        outcome = execute(text, job)
+        if job.task.kind == TRAINING and not outcome.failure:
+            trained[job.task] = outcome.arrays
+        outcomes.append(outcome)
+    return outcomes
 
 
-def measured(spec: SweepSpec, solution: Solution, train: Patterns, test: Patterns, seed: Seed) -> Arrays:
-    """Errors, local energies and weights of a solution from `fit`; the seed draws the flips."""
-    family = spec.family
-    arrays: Arrays = {
-        "train_error": np.array(solution.error(train)),
-        "test_error": np.array(solution.error(test)),
-        "local_energy": family.local_energy(spec, solution, train, seed),
-        "history": solution.history,
-        "weights": to_bytes(family.weights(solution)),
-    }
-    if solution.replicas is not None:
-        arrays["replica_error"] = solution.replicas.errors
-        arrays["replica_spread"] = np.array(solution.replicas.spread)
-    if spec.store.latents:
-        arrays["latents"] = family.latents(solution)
+def _arrays(spec: SweepSpec, job: Job) -> Arrays:
+    if job.task.kind == TRAINING:
+        return train(spec, job.task)
+    solutions = [decode(spec, job.task, k, arrays) for k, arrays in enumerate(job.solutions or ())]
+    return measure(spec, job.task, solutions)
+
+
+def train(spec: SweepSpec, task: Task) -> Arrays:
+    """Train a solution: its arrays and its history."""
+    cell, setup = task.cell, spec.at(task.cell.point)
+    problem, seed = draw(spec, cell.point, cell.disorder), streams(spec, task)["fit"].seed
+    solution = spec.family.fit(problem.model, problem.train, setup.algorithms[cell.algorithm], seed, spec.compute)
+    who = f"algorithms.{cell.algorithm}"
+    if not hasattr(solution, "history") or not hasattr(solution, "error"):
+        raise TypeError(f"{who}: {shown(solution)} is no solution: it has no .error and .history")
+    arrays = encode(spec, solution)
+    if "history" not in arrays:  # an algorithm that keeps none: the error that it ends with
+        arrays["history"] = np.array([solution.error(problem.train)], float)
+    return _checked_training(spec, setup, cell.algorithm, arrays)
+
+
+def _checked_training(spec: SweepSpec, setup: Setup, label: str, arrays: Any) -> Arrays:
+    """What is stored of a solution, as it was declared."""
+    algorithm, family = setup.algorithms[label], spec.family
+    dims = {**family.lengths(setup.model, setup.inputs, algorithm), "epoch": Coordinate(max(1, algorithm.n_records))}
+    variables = {"history": HISTORY, **family.variables()}
+    left_out = () if spec.latents else family.latents
+    needed = [name for name in variables if not variables[name].optional and name not in left_out]
+    found = checked(variables, arrays, f"the solution of algorithms.{label}", needed)
+    for name, array in found.items():
+        lengths = tuple(dims[dim].length for dim in variables[name].inner)
+        if any(one > most for one, most in zip(array.shape, lengths, strict=True)):
+            why = "n_records of the algorithm" if name == "history" else "lengths of the family"
+            raise ValueError(f"algorithms.{label}: {name} has the shape {array.shape}; {why} allow {lengths}")
+    return found
+
+
+def encode(spec: SweepSpec, solution: Any) -> Arrays:
+    """What is stored of a trained solution."""
+    arrays = spec.family.encode(solution)
+    if not isinstance(arrays, Mapping):
+        raise TypeError(
+            f"model.kind = {spec.family.kinds[0]!r}: encode gave {shown(arrays)}, which is no dict of arrays"
+        )
+    left_out = () if spec.latents else spec.family.latents
+    history = {} if solution.history is None else {"history": np.asarray(solution.history, float)}
+    return {name: values for name, values in arrays.items() if name not in left_out} | history
+
+
+def decode(spec: SweepSpec, task: Task, place: int, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    """The solution number `place` of those that a task needs, from its arrays."""
+    cell = task.needs[place].cell if task.needs else task.cell
+    model = draw(spec, cell.point, cell.disorder).model
+    return spec.family.decode(model, arrays, spec.at(cell.point).algorithms[cell.algorithm])
+
+
+def needed(spec: SweepSpec, task: Task) -> tuple[str, ...]:
+    """The variables of solutions that a task is given."""
+    if task.kind == TRAINING:
+        return ()
+    measured, _ = spec.measures[measure_of(task)]
+    with_latents = spec.latents and measured.latents != "unused"
+    return spec.family.rebuilt_from + (spec.family.latents if with_latents else ())
+
+
+def measure(spec: SweepSpec, task: Task, solutions: list[Any], algorithms: Any = None, settings: Any = None) -> Arrays:
+    """Measure something of finished solutions. algorithms, settings: instead of those of the sweep, for estimates."""
+    measured, own = spec.measures[measure_of(task)]
+    chosen = own if settings is None else settings
+    setup = spec.at(task.cell.point)
+    problem = draw(spec, task.cell.point, task.cell.disorder)
+    case = Case(
+        family=spec.family,
+        model=problem.model,
+        solutions=solutions,
+        data=problem,
+        seeds={name: stream.seed for name, stream in streams(spec, task).items()},
+        algorithms=setup.algorithms if algorithms is None else algorithms,
+        compute=spec.compute,
+    )
+    who, variables = f"measure.{measured.name}", measured.variables(chosen)
+    needed = [name for name in variables if not variables[name].optional]
+    arrays = checked(variables, measured.run(chosen, case), who, needed)
+    dims = {STATES: len(spec.family.states)} | {name: of.length for name, of in measured.coordinates(chosen).items()}
+    for name, array in arrays.items():
+        shape = tuple(dims[dim] for dim in variables[name].inner)
+        if array.shape != shape:
+            raise ValueError(f"{who}: {name} has the shape {array.shape}; its dimensions have the lengths {shape}")
+    return {f"{ACROSS}{name}": values for name, values in arrays.items()} if task.to else arrays
+
+
+def checked(variables: Mapping[str, Variable], given: Any, who: str, needed: Collection[str]) -> Arrays:
+    """Arrays of the declared types; raises TypeError or ValueError if they are not what was declared."""
+    if not isinstance(given, Mapping) or {*given} - {*variables}:
+        raise TypeError(f"{who} returned {shown(given)}, which is no dict of {', '.join(variables)}")
+    arrays = {}
+    for name, values in given.items():
+        array = np.asarray(values)
+        if array.ndim != len(variables[name].inner) or array.dtype.kind not in "biuf":
+            raise ValueError(
+                f"{who}: {name} is {shown(array)}; its dimensions are ({', '.join(variables[name].inner)})"
+            )
+        arrays[name] = array.astype(variables[name].dtype, copy=False)
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise ValueError(f"{who} has no {missing[0]}, which is to be stored")
     return arrays
 
 
-def compared(spec: SweepSpec, solutions: Sequence[Any], train: Patterns, seeds: Seeds) -> Arrays:
-    """Distances, barriers and errors on shortest paths between two solutions."""
-    family, (start, end) = spec.family, solutions
-    moved = [end, family.align(end, start)]
-    paths = [family.barrier(spec, start, to, train, seeds[name]) for name, to in zip(SYMMETRY, moved, strict=True)]
-    return {
-        "distance": np.array([family.hamming(start, to) for to in moved]),
-        "barrier": np.array([path.samples for path in paths]),
-        "barrier_of_mean": np.array([path.max_of_mean for path in paths]),
-        "path_error": np.array([_thinned(spec, path) for path in paths]),
-    }
+class _Problem:
+    """Model, train and test patterns of a disorder sample at a point of the grid, drawn at first use."""
+
+    def __init__(self, spec: SweepSpec, point: Point, disorder: int):
+        self._spec, self._setup, self._disorder = spec, spec.at(point), disorder
+
+    def _seed(self, purpose: str) -> np.random.SeedSequence:
+        return problem_seed(self._spec, self._setup, self._disorder, purpose)
+
+    @cached_property
+    def model(self) -> Any:
+        """The model to be trained."""
+
+        def seed(purpose: str, **parameters: Any) -> np.random.SeedSequence:
+            return model_seed(self._spec, self._disorder, purpose, **parameters)
+
+        return self._spec.family.build(self._setup.model, self._setup.inputs, seed)
+
+    @property
+    def train(self) -> Any:
+        """What it learns."""
+        return self._patterns("train", self._spec.problem.train)
+
+    @property
+    def test(self) -> Any:
+        """What it is tested on."""
+        return self._patterns("test", self._spec.problem.test)
+
+    def _patterns(self, which: str, make: Callable[..., Any]) -> Any:
+        """Drawn once for all points of the grid that share them."""
+        spec, setup = self._spec, self._setup
+        key = problem_key(spec, setup, self._disorder)
+        if which == "test":
+            key |= spec.problem.test_key(setup.data)
+        name = f"{which} {registry.version()} {spec.family.kinds} {identify(key).id}"
+        return _kept[which].get(name, lambda: spec.family.data(self._drawn(make), setup.inputs))
+
+    def _drawn(self, make: Callable[..., Any]) -> Any:
+        """What a problem gives; raises ValueError unless it has inputs of the shape that it says, each with a label."""
+        patterns, shape = make(self._setup.data, self._seed), self._setup.inputs.shape
+        who = f"data.kind = {self._spec.problem.name!r}"
+        if not hasattr(patterns, "inputs") or not hasattr(patterns, "labels"):
+            raise ValueError(f"{who}: {shown(patterns)} has no .inputs and .labels")
+        inputs, labels = np.shape(patterns.inputs), np.shape(patterns.labels)
+        if inputs[1:] != shape or labels != inputs[:1] or not labels:
+            raise ValueError(
+                f"{who}: inputs of shape {inputs} and labels of shape {labels} are not (P, *{shape}) and (P,)"
+            )
+        return patterns
 
 
-def bent(spec: SweepSpec, solutions: Sequence[Any], train: Patterns, algorithm: SGD, seeds: Seeds) -> Arrays:
-    """Distances, barriers and errors on both legs of optimised paths between two solutions."""
-    family, (start, end) = spec.family, solutions
-    found: dict[str, list[Any]] = {"bend_distance": [], "bend_barrier": [], "bend_error": [], "midpoint_error": []}
-    for symmetry, to in zip(SYMMETRY, (end, family.align(end, start)), strict=True):
-        middle = family.midpoint(spec, start, to, train, algorithm, seeds[f"{symmetry} midpoint"])
-        ends = ((start, middle), (middle, to))
-        legs = [
-            family.barrier(spec, *leg, train, seeds[f"{symmetry} {name}"]) for name, leg in zip(LEGS, ends, strict=True)
-        ]
-        found["bend_distance"].append([family.hamming(*leg) for leg in ends])
-        found["bend_barrier"].append(np.maximum(*(leg.samples for leg in legs)))
-        found["bend_error"].append([_thinned(spec, leg) for leg in legs])
-        found["midpoint_error"].append(middle.error(train))
-    return {name: np.array(values) for name, values in found.items()}
+class _Latest:
+    """The latest few things that were made."""
+
+    def __init__(self, most: int):
+        self._most = most
+        self._things: OrderedDict[Any, Any] = OrderedDict()
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The thing of a key, made if it is not there."""
+        if key not in self._things:
+            self._things[key] = make()
+        self._things.move_to_end(key)
+        while len(self._things) > self._most:
+            self._things.popitem(last=False)
+        return self._things[key]
 
 
-def mapped(spec: SweepSpec, solutions: Sequence[Any], train: Patterns, points: int) -> Arrays:
-    """Errors in the plane through three solutions, raw and aligned to the first."""
-    family, first = spec.family, solutions[0]
-    aligned = [first, *(family.align(solution, first) for solution in solutions[1:])]
-    planes = [family.plane(spec, three, train, points) for three in (solutions, aligned)]
-    return {
-        "plane_error": np.array([plane.errors for plane in planes]),
-        "plane_corner": np.array([plane.corners for plane in planes]),
-        "plane_x": np.array([plane.x for plane in planes]),
-        "plane_y": np.array([plane.y for plane in planes]),
-    }
+_kept = {"train": _Latest(4), "test": _Latest(2), "models": _Latest(8)}  # neighbouring tasks share them
 
 
-def _solutions(spec: SweepSpec, job: Job, machine: Machine) -> list[Any]:
-    """The solutions that a job carries; arrays may be padded to the largest machine of the sweep."""
-    family, count = spec.family, spec.family.n_weights(spec, job.task.cell.size)
-    latents: list[Any] = [values[:count] for values in job.latents] or [None] * len(job.weights)
-    return [
-        family.rebuild(machine, from_bytes(octets, (count,)), values)
-        for octets, values in zip(job.weights, latents, strict=True)
-    ]
-
-
-def _thinned(spec: SweepSpec, path: Barrier) -> NDArray[np.float64]:
-    """Its profile at profile_points points."""
-    steps = np.linspace(0, len(path.profile) - 1, spec.measure.profile_points).round().astype(int)
-    return path.profile[steps]
-
-
-@lru_cache(maxsize=8)
-def parsed(text: str) -> SweepSpec:
-    """The spec with this canonical text."""
-    return parse_canonical(text)
-
-
-@lru_cache(maxsize=4)
-def draw_problem(text: str, size: int, disorder: int) -> tuple[Machine, Patterns]:
-    """Machine and train patterns of a disorder sample; kept, since neighbouring tasks share them."""
-    spec = parsed(text)
-    return spec.family.machine(spec, size, disorder), spec.family.train(spec, size, disorder)
-
-
-@lru_cache(maxsize=2)
-def draw_test(text: str, size: int, disorder: int) -> Patterns:
-    """Test patterns of a disorder sample: many, and pairs do without them."""
-    spec = parsed(text)
-    return spec.family.test(spec, size, disorder)
+def draw(spec: SweepSpec, point: Point, disorder: int) -> _Problem:
+    """The problem of a disorder sample at a point of the grid."""
+    return _kept["models"].get((spec, point, disorder), lambda: _Problem(spec, point, disorder))

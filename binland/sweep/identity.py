@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from binland.errors import shown
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -33,5 +35,12 @@ def identify(value: Mapping[str, Any]) -> Identity:
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    """JSON with sorted keys and no spaces; numbers of NumPy are what they are of Python."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain_number)
+
+
+def plain_number(value: Any) -> Any:
+    """A number of NumPy as one of Python; raises TypeError on what JSON does not know."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{shown(value)} is neither a number nor a text, a truth value, a list or a dict of them")

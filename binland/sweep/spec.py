@@ -1,368 +1,262 @@
-"""The configuration of a sweep: what a TOML file may say, checked before anything runs."""
+"""What a sweep is: problem, family, algorithms, measures and a grid, as checked values; see `config` for how to get
+one."""
 
-import difflib
+import itertools
 import json
+import math
 import re
-import tomllib
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib import metadata
-from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
-from binland.algorithms import ADV, RSGD, SGD
-from binland.checks import checked_path
-from binland.errors import InvalidInputError, one_line, shown
-from binland.sweep.family import BUILT_IN, GROUP, Family, find_family, kinds
-from binland.sweep.identity import canonical_json
+from binland.errors import InvalidInputError, reason, shown
+from binland.sweep.contracts.algorithm import Algorithm
+from binland.sweep.contracts.family import Family
+from binland.sweep.contracts.measure import Measure
+from binland.sweep.contracts.problem import Inputs, Problem
+from binland.sweep.contracts.section import Section
+from binland.sweep.identity import canonical_json, plain_number
+from binland.sweep.messages import explain
+from binland.sweep.plugins import Plugin
 
-Positive = Annotated[int, Field(ge=1, le=10_000_000)]
-Sizes = Annotated[list[Positive], Field(min_length=1)]
-Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
-PROFILES = ("smoke", "cpu")  # tables that override the rest: seconds, or a small computer
-LARGEST_SWEEP = 2_000_000  # tasks
-LARGEST_RESULT = 10**7  # numbers that a task returns for one variable
-LONGEST_TEXT = 1000  # letters of a title or a label
-LONGEST_KEY = 200  # letters of a key in a message
-ALGORITHMS: dict[str, type[SGD]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
+Point = tuple[int, ...]  # the place of each axis' value
+FOLLOW = re.compile(
+    r"^\s*(?:(?P<first>[0-9.eE+-]+)\s*\*\s*)?(?P<key>[^*/]+?)\s*(?:(?P<sign>[*/])\s*(?P<last>[0-9.eE+-]+)\s*)?$"
+)
 
 
-def distinct(what: str) -> AfterValidator:
-    """Refuses a list in which one `what` occurs twice."""
+class Axis(NamedTuple):
+    """A swept setting. key: such as "data.n_patterns"; name: of the dimension in files; symbol, meaning: in figures."""
 
-    def check(values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            raise ValueError(f"each {what} may occur once")
-        return values
-
-    return AfterValidator(check)
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys and wrong types are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    key: str
+    name: str
+    values: tuple[float, ...]
+    symbol: str
+    meaning: str
 
 
-class ModelSpec(Section):
-    """The machine; its kind decides the family."""
+class Setup(NamedTuple):
+    """Everything at one point of the grid: the settings of problem and family, what is learned, algorithms by label."""
 
-    kind: str
-
-
-class GridSpec(Section):
-    """What is repeated: disorder samples, solutions per algorithm; a family adds the sizes, named by its axis."""
-
-    disorder_samples: Positive = 1
-    solutions: Positive = 3
-
-
-class MeasureSpec(Section):
-    """What is measured.
-
-    Local energies: fractions of flips, realisations; inset_fraction for the figure. Paths: orders, profile points.
-    Paths with one bend: midpoints of each pair, label of the algorithm that trains them (the first SGD). Planes through
-    three solutions: points along each side.
-    """
-
-    fractions: Annotated[list[Annotated[float, Field(ge=0, le=1)]], Field(min_length=1)] = [0.01, 0.02, 0.05, 0.1]
-    inset_fraction: Annotated[float, Field(ge=0, le=1)] | None = None
-    realizations: Positive = 10
-    orders: Positive = 5
-    profile_points: Annotated[int, Field(ge=2)] = 51
-    midpoints: Annotated[int, Field(ge=0, le=10_000)] = 0
-    midpoint_algorithm: Text | None = None
-    plane_points: Annotated[int, Field(ge=0, le=10_000)] = 0
-
-    @model_validator(mode="after")
-    def _fractions_fit(self) -> "MeasureSpec":
-        if len(set(self.fractions)) < len(self.fractions):
-            raise ValueError("each fraction may occur once")
-        if self.inset_fraction is not None and self.inset_fraction not in self.fractions:
-            raise ValueError(f"inset_fraction = {self.inset_fraction} is not one of the fractions {self.fractions}")
-        return self
-
-    @property
-    def samples(self) -> int:
-        """Local energies of a solution at one fraction."""
-        return self.realizations
-
-    @property
-    def shown_fraction(self) -> float:
-        """The fraction of the figure's inset: inset_fraction, or the middle one."""
-        middle = sorted(self.fractions)[len(self.fractions) // 2]
-        return middle if self.inset_fraction is None else self.inset_fraction
+    data: Any
+    model: Any
+    inputs: Inputs
+    algorithms: dict[str, Algorithm]
+    described: dict[str, dict[str, Any]]  # kind and every setting of each
+    problem_key: dict[str, Any]  # what names the problem,
+    in_disorder: dict[str, Any]  # what of the model names its disorder samples, too,
+    model_key: dict[str, Any]  # and what names the model
 
 
-class StoreSpec(Section):
-    """What is kept besides the measurements: `latents`, the float32 latent weights, 32 times the binary ones."""
+@dataclass(frozen=True, eq=False)
+class SweepSpec:
+    """A whole sweep. tables: [data], [model] and [algorithms] as given, swept settings apart."""
 
-    latents: bool = False
-
-
-class SweepSpec(Section):
-    """A whole sweep; families derive theirs from it.
-
-    `algorithms` maps a label to a kind (the label itself, if it is one) and its settings; `kinds` are those there are.
-    """
-
-    kinds: ClassVar[Mapping[str, type[SGD]]] = ALGORITHMS
-
-    title: Text = ""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    data: Section = Section()
-    model: ModelSpec
-    grid: GridSpec
-    algorithms: Annotated[dict[Text, dict[str, Any]], Field(min_length=1)] = {name: {} for name in ALGORITHMS}
-    measure: MeasureSpec = MeasureSpec()
-    store: StoreSpec = StoreSpec()
-
-    @field_validator("algorithms")
-    @classmethod
-    def _known_algorithms(cls, tables: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        known: dict[SGD, str] = {}
-        for label, table in tables.items():
-            same = known.setdefault(_algorithm(cls.kinds, label, table), label)
-            if same != label:
-                raise ValueError(
-                    f"algorithms.{label} has the settings of {same} and would repeat its numbers; "
-                    "remove it, or raise grid.solutions for more runs"
-                )
-        return tables
-
-    @model_validator(mode="after")
-    def _bends_and_planes_have_what_they_need(self) -> "SweepSpec":
-        measure, solutions = self.measure, self.grid.solutions
-        label = measure.midpoint_algorithm
-        if label is not None and label not in self.algorithms:
-            labels = ", ".join(self.algorithms)
-            raise ValueError(f"measure.midpoint_algorithm = {label!r} is not one of the algorithms {labels}")
-        if measure.midpoints and solutions < 2:
-            raise ValueError(f"measure.midpoints = {measure.midpoints} needs pairs: set grid.solutions >= 2")
-        if measure.midpoints and label is None:
-            label = next((name for name in self.algorithms if self._described(name)["kind"] == "SGD"), None)
-            if label is None:
-                raise ValueError(
-                    f"measure.midpoints = {measure.midpoints} needs an algorithm: add one of kind SGD, or name one in"
-                    " measure.midpoint_algorithm"
-                )
-            # By name from here on: another SGD in front of it is another sweep.
-            object.__setattr__(self, "measure", measure.model_copy(update={"midpoint_algorithm": label}))
-        if measure.plane_points and not (solutions >= 3 and self.store.latents and measure.plane_points >= 2):
-            raise ValueError(
-                f"measure.plane_points = {measure.plane_points} needs at least 2 points, grid.solutions >= 3 (not"
-                f" {solutions}) and store.latents = true (not {str(self.store.latents).lower()})"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _sizes_are_possible(self) -> "SweepSpec":
-        grid, measure = self.grid, self.measure
-        epochs = max(self.algorithm(label).epochs for label in self.algorithms)
-        cells = len(self.sizes) * grid.disorder_samples * len(self.algorithms)
-        pairs = grid.solutions * (grid.solutions - 1)
-        tasks = cells * (grid.solutions + pairs * (1 + measure.midpoints) + (measure.plane_points > 0))
-        for count, what, keys, limit in (
-            *self.family.limits(self),
-            (tasks, "tasks", "grid, algorithms and measure.midpoints", LARGEST_SWEEP),
-            (len(measure.fractions) * measure.realizations, "local energies", "measure", LARGEST_RESULT),
-            (epochs, "train errors of a solution", "epochs", LARGEST_RESULT),
-            (measure.profile_points, "points of a path", "measure.profile_points", LARGEST_RESULT),
-            (measure.plane_points**2, "points of a plane", "measure.plane_points", LARGEST_RESULT),
-        ):
-            if count > limit:
-                raise ValueError(f"{keys} make {count} {what}; at most {limit}")
-        return self
-
-    @property
-    def family(self) -> Family[Any]:
-        """What the sweep is about."""
-        return find_family(self.model.kind)
-
-    @property
-    def sizes(self) -> list[int]:
-        """The sizes that are swept, in the order of the file."""
-        return getattr(self.grid, self.family.axis)
-
-    def algorithm(self, label: str) -> SGD:
-        """The settings behind a label, defaults filled in."""
-        return _algorithm(self.kinds, label, self.algorithms[label])
-
-    @property
-    def midpoint_algorithm(self) -> SGD:
-        """What trains the bends of optimised paths."""
-        assert self.measure.midpoint_algorithm is not None
-        return self.algorithm(self.measure.midpoint_algorithm)
+    title: str
+    seed: int
+    plugins: tuple[Plugin, ...]
+    problem: Problem[Any]
+    family: Family[Any]
+    tables: Mapping[str, dict[str, Any]]
+    kinds: Mapping[str, type[Algorithm]]  # of each label
+    compute: Section
+    axes: tuple[Axis, ...]
+    follow: Mapping[str, str]  # settings that follow another, as text
+    disorder_samples: int
+    solutions: int
+    measures: Mapping[str, tuple[Measure[Any], Any]]  # with their settings, in the order of their tasks
+    latents: bool  # whether latent weights are stored
+    figure: Mapping[str, dict[str, Any]]
 
     @cached_property
-    def described(self) -> dict[str, dict[str, Any]]:
-        """Kind and every setting of each algorithm, as plain data."""
-        return {label: self._described(label) for label in self.algorithms}
+    def points(self) -> list[Point]:
+        """Every point of the grid, in the order of the file."""
+        return list(itertools.product(*(range(len(axis.values)) for axis in self.axes)))
+
+    @property
+    def labels(self) -> list[str]:
+        """Of the algorithms, in the order of the file."""
+        return list(self.kinds)
+
+    def at(self, point: Point) -> Setup:
+        """The settings at a point of the grid."""
+        if point not in self._setups:
+            self._setups[point] = self._setup(point)
+        return self._setups[point]
+
+    @cached_property
+    def _setups(self) -> dict[Point, Setup]:
+        return {}
+
+    def changed(self, **changes: Any) -> "SweepSpec":
+        """The sweep with other measures, figures or stored latents."""
+        other = replace(self, **changes)
+        other._setups.update(self._setups)
+        return other
+
+    def _setup(self, point: Point) -> Setup:
+        tables = self._tables(point)
+        data = validated(self.problem.Settings, tables["data"], "data")
+        model = validated(self.family.Settings, tables["model"], "model")
+        inputs = checked_inputs(self.problem.inputs(data), self.problem.name)
+        made = {label: build(self.kinds[label], label, tables["algorithms"][label]) for label in self.kinds}
+        described = {label: {"kind": self.kinds[label].__name__, **vars(made[label])} for label in made}
+        plain = model.identity()
+        own = {key: plain[key] for key in self.family.in_disorder}
+        return Setup(data, model, inputs, made, described, self.problem.key(data), own, self.family.key(model))
+
+    def _tables(self, point: Point) -> dict[str, dict[str, Any]]:
+        """[data], [model] and [algorithms] with the swept values of a point, and with what follows them."""
+        tables = {
+            "data": dict(self.tables["data"]),
+            "model": dict(self.tables["model"]),
+            "algorithms": {label: dict(table) for label, table in self.tables["algorithms"].items()},
+        }
+        for axis, place in zip(self.axes, point, strict=True):
+            for table, key in places(tables, axis.key):
+                table[key] = axis.values[place]
+        for key, text in self.follow.items():
+            value = self._followed(tables, text)
+            for table, name in places(tables, key):
+                table[name] = round(value) if self._whole(key) and math.isfinite(value) else value
+        return tables
+
+    def _followed(self, tables: dict[str, Any], text: str) -> float:
+        factor, key = parse_follow(text)
+        (table, name), *_ = places(tables, key)
+        return factor * table[name]
+
+    def _whole(self, key: str) -> bool:
+        """Whether a setting is a whole number."""
+        section, name = key.split(".", 1)
+        if section == "algorithms":
+            label, name = name.rsplit(".", 1)
+            kinds = [kind for one, kind in self.kinds.items() if label in (one, "*")]
+            return "float" not in str(kinds[0].__dataclass_fields__[name].type)  # type: ignore[attr-defined]
+        declared = {"data": self.problem.Settings, "model": self.family.Settings}[section]
+        return "float" not in str(declared.model_fields[name].annotation)
+
+    def values(self, point: Point) -> dict[str, float]:
+        """Names and values of the axes at a point."""
+        return {axis.name: axis.values[place] for axis, place in zip(self.axes, point, strict=True)}
 
     def resolved(self) -> dict[str, Any]:
         """Every setting, defaults included, as plain data; labels in the order of the file."""
-        return self.model_dump() | {"algorithms": self.described}
+        first = self.at(self.points[0])
+        swept = {axis.key for axis in self.axes} | {*self.follow}
+        dumps = {
+            "data": {"kind": self.problem.name, **first.data.plain()},
+            "model": first.model.plain(),
+        }
+        tables = {
+            name: {key: value for key, value in dump.items() if f"{name}.{key}" not in swept}
+            for name, dump in dumps.items()
+        }
+        algorithms = {
+            label: {key: value for key, value in table.items() if not _is_swept(swept, label, key)}
+            for label, table in first.described.items()
+        }
+        grid = {axis.key: list(axis.values) for axis in self.axes} | dict(self.follow)
+        return {
+            "title": self.title,
+            "seed": self.seed,
+            "plugins": [plugin.plain() for plugin in self.plugins],
+            **tables,
+            "compute": self.compute.plain(),
+            "grid": {**grid, "disorder_samples": self.disorder_samples, "solutions": self.solutions},
+            "algorithms": algorithms,
+            "measure": {name: settings.plain() for name, (_, settings) in self.measures.items()},
+            "store": {"latents": self.latents},
+            "figure": dict(self.figure),
+        }
+
+    def text(self) -> str:
+        """Every setting as JSON, from which `config.from_text` makes the sweep again."""
+        return json.dumps(self.resolved(), default=plain_number)
+
+    def identity(self) -> dict[str, Any]:
+        """What the sweep is: every setting that may change a number or what is stored; titles and figures are none."""
+        first, settings = self.at(self.points[0]), self.resolved()
+        for name, silent in (("data", first.data.silent), ("model", first.model.silent)):
+            settings[name] = {key: value for key, value in settings[name].items() if key not in silent}
+        return {key: value for key, value in settings.items() if key not in ("title", "plugins", "figure")}
 
     def canonical(self) -> str:
-        """Every setting, defaults included, as JSON with sorted keys: equal specs have equal text."""
-        return canonical_json(self.resolved())
-
-    def pairs(self) -> list[tuple[int, int]]:
-        """Directed pairs of different solutions: 6 for the paper's 3, none for 1."""
-        count = self.grid.solutions
-        return [(a, b) for a in range(count) for b in range(count) if a != b]
-
-    def pair_index(self, start: int, end: int) -> int:
-        """Place of a pair in `pairs`."""
-        return start * (self.grid.solutions - 1) + end - (end > start)
-
-    def bends(self) -> list[tuple[int, int, int]]:
-        """Every midpoint of every directed pair: start, end, number of the midpoint."""
-        return [(start, end, bend) for start, end in self.pairs() for bend in range(self.measure.midpoints)]
-
-    def _described(self, label: str) -> dict[str, Any]:
-        return {"kind": self.algorithms[label].get("kind", label), **vars(self.algorithm(label))}
+        """`identity` as JSON with sorted keys: equal sweeps have equal text."""
+        return canonical_json(self.identity())
 
 
-def _algorithm(kinds: Mapping[str, type[SGD]], label: str, table: Mapping[str, Any]) -> SGD:
-    kind = table.get("kind", label)
-    if not isinstance(kind, str) or kind not in kinds:
-        raise ValueError(f"algorithms.{label}: kind = {shown(kind)} is not one of {', '.join(kinds)}")
-    settings = {key: value for key, value in table.items() if key != "kind"}
-    allowed = list(kinds[kind].__dataclass_fields__)
-    for key, value in settings.items():
-        if key not in allowed:
-            raise ValueError(_unknown(f"algorithms.{label}.{key}", value, [*allowed, "kind"]))
+def validated(section: type[Section], table: Mapping[str, Any], name: str) -> Any:
+    """A table as its section; raises InvalidInputError with one line that names the key."""
     try:
-        return kinds[kind](**settings)
-    except InvalidInputError as error:
-        raise ValueError(f"algorithms.{label}: {error}") from None
-
-
-def parse_canonical(text: str) -> SweepSpec:
-    """Undo `SweepSpec.canonical`."""
-    settings = json.loads(text)
-    return find_family(settings["model"]["kind"]).spec.model_validate(settings)
-
-
-def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:
-    """Read and check a TOML file; see `spec_of`."""
-    path = checked_path("config", path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{path}: is not UTF-8 text; give the path of a TOML file") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidInputError(f"{path}: cannot read it ({reason}); give the path of a TOML file") from None
-    try:
-        settings = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise InvalidInputError(f"{path}: not valid TOML: {error}") from None
-    return spec_of(settings, str(path), profile)
-
-
-def spec_of(tables: Mapping[str, Any], source: str, profile: str | None = None) -> SweepSpec:
-    """The sweep of the tables of a file; with a profile its table of that name, [smoke] or [cpu], overrides the rest.
-
-    Raises InvalidInputError with one line that names the key, the value and what is allowed; `source` names the file in
-    it. Warns about what the family of the model finds unusual.
-    """
-    settings = {key: value for key, value in tables.items() if key not in PROFILES}
-    profiles = {name: tables[name] for name in PROFILES if name in tables}
-    for name, overrides in profiles.items():
-        if not isinstance(overrides, Mapping):
-            raise InvalidInputError(f"{source}: {name} = {shown(overrides)} is not a table of settings to override")
-    specs: dict[str | None, SweepSpec] = {None: _new_spec(settings, source)}
-    for name, overrides in profiles.items():
-        specs[name] = _new_spec(_merged(settings, overrides), f"{source} with [{name}]")
-    if not isinstance(profile, str | None) or profile not in specs:
-        found = ", ".join(f"[{name}]" for name in profiles) or "none"
-        raise InvalidInputError(f"{source}: has no table [{shown_key(profile)}] for that profile; it has {found}")
-    spec = specs[profile]
-    for message in spec.family.warnings(spec):
-        warnings.warn(f"{source}: {message}", stacklevel=2)
-    return spec
-
-
-def _new_spec(settings: Mapping[str, Any], source: str) -> SweepSpec:
-    """As `check_settings`, and texts are short; those of result files may be longer."""
-    algorithms = settings.get("algorithms")
-    labels = [*algorithms] if isinstance(algorithms, Mapping) else []
-    for what, text in (("title", settings.get("title")), *(("a label of [algorithms]", label) for label in labels)):
-        if isinstance(text, str) and len(text) > LONGEST_TEXT:
-            raise InvalidInputError(f"{source}: {what} has {len(text)} letters; at most {LONGEST_TEXT}")
-    return check_settings(settings, source)
-
-
-def check_settings(settings: Mapping[str, Any], source: str) -> SweepSpec:
-    """A spec of the family of model.kind from plain data; `source` names it in the error."""
-    model = settings.get("model")
-    if not isinstance(model, Mapping) or "kind" not in model:
-        raise InvalidInputError(f"{source}: model.kind is missing; set it to {kinds()}")
-    kind = model["kind"]
-    try:
-        family = find_family(kind if isinstance(kind, str) else shown(kind))
-    except InvalidInputError as error:
-        known = [*BUILT_IN, *(entry.name for entry in metadata.entry_points(group=GROUP))]
-        hint = _hint(kind, known, "; ") if isinstance(kind, str) and kind not in known else ""
-        raise InvalidInputError(f"{source}: {error}{hint}") from None
-    try:
-        return family.spec.model_validate(dict(settings))
+        return section.model_validate(dict(table))
     except ValidationError as error:
-        raise InvalidInputError(f"{source}: {_explain(error, family.spec)}") from None
+        raise InvalidInputError(explain(error, section, name)) from None
 
 
-def _merged(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in overrides.items():
-        old = merged.get(key)
-        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
+def checked_inputs(inputs: Any, name: str) -> Inputs:
+    """What a problem says of its inputs; raises InvalidInputError if a model could not take it."""
+    if not isinstance(inputs, Inputs) or not isinstance(inputs.shape, tuple) or not inputs.shape:
+        raise InvalidInputError(
+            f"data.kind = {name!r}: its inputs are {shown(inputs)}, not Inputs((N,)); mend the plug-in"
+        )
+    if not all(isinstance(count, int) and count >= 1 for count in (*inputs.shape, inputs.n_classes - 1)):
+        raise InvalidInputError(f"data.kind = {name!r}: {shown(inputs)} has a length below 1, or fewer than 2 classes")
+    if inputs.values not in ("signs", "reals"):
+        raise InvalidInputError(f"data.kind = {name!r}: values = {shown(inputs.values)} is neither signs nor reals")
+    return inputs
 
 
-def _allowed(spec: type[SweepSpec], place: list[str]) -> list[str]:
-    """Keys of the table at a place of the file, those of the family first."""
-    table: Any = spec
-    for key in place:
-        table = table.model_fields[key].annotation
-    own = table.__annotations__
-    return sorted(table.model_fields, key=lambda key: key not in own) if place else [*table.model_fields, *PROFILES]
+def build(kind: type[Algorithm], label: str, table: Mapping[str, Any]) -> Algorithm:
+    """An algorithm from its table."""
+    try:
+        algorithm = kind(**table)
+        for name in ("n_records", "n_steps"):
+            count = getattr(algorithm, name)
+            if not isinstance(count, int) or count < 0:
+                raise InvalidInputError(
+                    f"{name} = {shown(count)} is not a whole number of at least 0; mend the plug-in"
+                )
+        canonical_json(vars(algorithm))
+    except InvalidInputError as error:
+        raise InvalidInputError(f"algorithms.{label}: {error}") from None
+    except Exception as error:
+        raise InvalidInputError(f"algorithms.{label}: {reason(error)}") from None
+    return algorithm
 
 
-def _explain(error: ValidationError, spec: type[SweepSpec]) -> str:
-    """One problem as one line: key, value, what is allowed. A mistyped key comes first: others may come from it."""
-    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    problem, others = problems[0], len(problems) - 1
-    more = f" (and {others} more error{'s' if others > 1 else ''})" if others else ""
-    place = [str(part) for part in problem["loc"]]
-    key, value = shown_key(".".join(place)), problem["input"]
-    message = re.sub(r"^(Value error|Assertion failed), ", "", problem["msg"])
-    if problem["type"] == "extra_forbidden":
-        line = _unknown(key, value, _allowed(spec, place[:-1]))
-    elif problem["type"] == "missing":
-        line = f"{key} is missing; add it"
-    elif problem["type"] == "value_error" and (not key or message.startswith("algorithms.")):
-        line = message
-    else:
-        line = f"{key} = {shown(value)}: {message}"
-    return line + more
+def places(tables: Mapping[str, Any], key: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """The tables that a key such as "data.n_patterns", "algorithms.LABEL.epochs" or "algorithms.*.epochs" means."""
+    section, name = key.split(".", 1)
+    if section != "algorithms":
+        yield tables[section], name
+        return
+    label, name = name.rsplit(".", 1)
+    for one, table in tables[section].items():
+        if label in (one, "*"):
+            yield table, name
 
 
-def _unknown(key: str, value: object, allowed: list[str]) -> str:
-    hint = _hint(key.rsplit(".", 1)[-1], allowed)
-    return f"unknown key {shown_key(key)} = {shown(value)};{hint} allowed: {', '.join(allowed)}"
+def _is_swept(swept: set[str], label: str, name: str) -> bool:
+    return f"algorithms.{label}.{name}" in swept or f"algorithms.*.{name}" in swept
 
 
-def _hint(word: object, known: list[str], before: str = " ") -> str:
-    """Which of the known words was meant, if it is like one of them."""
-    close = difflib.get_close_matches(word, known, 1) if isinstance(word, str) and len(word) <= LONGEST_KEY else []
-    return f"{before}did you mean {close[0]}?" if close else ""
-
-
-def shown_key(key: object) -> str:
-    """A key in a message."""
-    return one_line(str(key), LONGEST_KEY)
+def parse_follow(text: str) -> tuple[float, str]:
+    """Factor and key of a text such as "0.5 * model.n_inputs" or "data.n_inputs / 3"; raises InvalidInputError."""
+    match = FOLLOW.match(text)
+    try:
+        if match is None or "." not in match["key"]:
+            raise ValueError
+        factor, last = float(match["first"] or 1), float(match["last"] or 1)
+        factor = factor / last if match["sign"] == "/" else factor * last
+        if not math.isfinite(factor):
+            raise ValueError
+        return factor, match["key"]
+    except (ValueError, ZeroDivisionError):
+        raise InvalidInputError(
+            f"{shown(text)} is neither a list of numbers, such as [1, 2, 3], nor a number times another setting, such"
+            ' as "0.5 * data.n_inputs"'
+        ) from None
