@@ -1,80 +1,188 @@
-"""Whether a file may be continued: the same configuration, or one with a larger grid, and the same task ids."""
+"""Whether a file may be continued: the same sweep, or one that does more, and the same task ids."""
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from binland.errors import StoreError
+from binland.errors import StoreError, shown
+from binland.sweep import older
+from binland.sweep.naming import task_identity
 from binland.sweep.spec import SweepSpec
+from binland.sweep.store.layout import SCHEMA, Layout, in_layout, layout_of
 from binland.sweep.store.opening import attribute, texts
-from binland.sweep.store.store import Snapshot
-from binland.sweep.tasks import cells, first_tasks, in_words, task_identity
+from binland.sweep.store.store import Snapshot, Store
+from binland.sweep.store.tables import finished
+from binland.sweep.tasks import Outcome, Task, in_words
+
+GROWING = ("disorder_samples", "solutions")  # keys of [grid] that an extension may raise
 
 
-def check_same(path: Path, old: SweepSpec, new: SweepSpec) -> None:
-    """Raise StoreError with the differences if the file's configuration is not the wanted one."""
+def _warn_of_plugins(store: Store, new: SweepSpec) -> None:
+    """A plug-in that has changed measures what is new otherwise than what is there."""
+    before = {plugin.name: plugin.code for plugin in store.spec.plugins}
+    for plugin in new.plugins:
+        if before.get(plugin.name, plugin.code) != plugin.code:
+            warnings.warn(
+                f"{store.path}: the code of the plug-in {plugin.name} has changed since; what is done stays as it is"
+                " (another key() of a measure makes it measure anew with --extend)",
+                stacklevel=4,
+            )
+
+
+def check_same(store: Store, new: SweepSpec) -> None:
+    """Raise StoreError with the differences if the file's sweep is not the wanted one."""
+    old = store.spec
     if old.canonical() == new.canonical():
+        _warn_of_plugins(store, new)
         return
     hint = "choose another --out"
     if not obstacles(old, new):
         hint = "add --extend to add the new tasks to it, or choose another --out"
-    raise StoreError(f"{path}: holds a sweep with other settings ({differences(old, new)}); {hint}")
+    raise StoreError(f"{store.path}: holds a sweep with other settings ({differences(old, new)}); {hint}")
 
 
-def check_extension(path: Path, old: SweepSpec, new: SweepSpec) -> None:
-    """Raise StoreError if the wanted configuration does more than enlarge the grid of the file's."""
-    found = obstacles(old, new)
-    if found:
+def check_extension(store: Store, new: SweepSpec) -> None:
+    """Raise StoreError if the wanted sweep does not hold all of the file's."""
+    found = obstacles(store.spec, new)
+    if not found:
+        _warn_of_plugins(store, new)
+    else:
         raise StoreError(
-            f"{path}: --extend adds values of {new.family.axis}, disorder samples, solutions and algorithms, and"
-            f" changes nothing else; this would ({'; '.join(found)}); choose another --out"
+            f"{store.path}: --extend adds values of swept settings, disorder samples, solutions, algorithms and"
+            f" measures, and changes nothing else; this would ({'; '.join(found)}); choose another --out"
         )
 
 
 def obstacles(old: SweepSpec, new: SweepSpec) -> list[str]:
-    """What keeps a configuration from being an extension of another."""
-    found = []
-    axis = old.family.axis
-    missing = [size for size in old.sizes if size not in new.sizes]
-    if missing:
-        found.append(f"remove grid.{axis} = {missing}")
-    for name in ("disorder_samples", "solutions"):
-        before, after = getattr(old.grid, name), getattr(new.grid, name)
-        if after < before:
-            found.append(f"lower grid.{name} from {before} to {after}")
-    for label, settings in old.described.items():
-        if label not in new.described:
-            found.append(f"remove algorithms.{label}")
-        elif new.described[label] != settings:
-            found.append(f"change algorithms.{label}")
+    """What keeps a sweep from being an extension of another."""
+    found = _of_grid(old, new) + _of_algorithms(old, new) + _of_measures(old, new)
+    if new.latents and not old.latents:
+        needing = [name for name, (measure, _) in new.measures.items() if measure.latents == "needed"]
+        why = f" (measure.{needing[0]} needs them)" if needing else ""
+        found.append(f"store latent weights{why}, which were not kept when the solutions of the file were trained")
+    elif old.latents and not new.latents:
+        found.append("leave out latent weights; set store.latents = true")
     changed = _changed(_fixed(old), _fixed(new))
-    if changed:
-        found.append("change " + ", ".join(changed))
+    return [*found, "change " + ", ".join(changed)] if changed else found
+
+
+def _of_grid(old: SweepSpec, new: SweepSpec) -> list[str]:
+    found = []
+    before, after = ({axis.key: axis.values for axis in spec.axes} for spec in (old, new))
+    if list(before) != list(after):
+        return [f"sweep {' and '.join(after) or 'nothing'} instead of {' and '.join(before) or 'nothing'}"]
+    for key, values in before.items():
+        missing = [value for value in values if value not in after[key]]
+        if missing:
+            found.append(f"remove {key} = {missing}")
+    for name in GROWING:
+        one, two = getattr(old, name), getattr(new, name)
+        if two < one:
+            found.append(f"lower grid.{name} from {one} to {two}")
     return found
+
+
+def _of_algorithms(old: SweepSpec, new: SweepSpec) -> list[str]:
+    found, settings = [], new.resolved()["algorithms"]
+    for label, table in old.resolved()["algorithms"].items():
+        if label not in settings:
+            found.append(f"remove algorithms.{label}")
+        elif settings[label] != table:
+            found.append(f"change algorithms.{label}")
+    return found
+
+
+def _of_measures(old: SweepSpec, new: SweepSpec) -> list[str]:
+    """What is measured may become more: lists longer, numbers larger; what then changes is measured again."""
+    found = []
+    for name, (_, settings) in old.measures.items():
+        if name not in new.measures:
+            found.append(f"remove measure.{name}")
+            continue
+        before, after = settings.model_dump(), new.measures[name][1].model_dump()
+        found += [
+            f"change measure.{name}.{key} from {value!r} to {after.get(key)!r}"
+            for key, value in before.items()
+            if not grows(value, after.get(key))
+        ]
+    return found
+
+
+def grows(before: Any, after: Any) -> bool:
+    """Whether a setting is the same or asks for more."""
+    if isinstance(before, list) and isinstance(after, list):
+        return all(value in after for value in before)
+    if isinstance(before, int) and isinstance(after, int) and not isinstance(before, bool):
+        return after >= before
+    return bool(before == after) or (before, after) == ("within", "all")
 
 
 def _fixed(spec: SweepSpec) -> dict[str, Any]:
     """The settings that an extension must keep."""
-    settings = {key: value for key, value in spec.resolved().items() if key != "algorithms"}
-    grown = (spec.family.axis, "disorder_samples", "solutions")
+    settings = {key: value for key, value in spec.identity().items() if key not in ("algorithms", "measure", "store")}
+    grown = {*GROWING, *(axis.key for axis in spec.axes)}
     return settings | {"grid": {key: value for key, value in settings["grid"].items() if key not in grown}}
 
 
-def check_ids(path: Path, snapshot: Snapshot) -> None:
+def still_valid(snapshot: Snapshot, layout: Layout, spec: SweepSpec) -> Iterator[tuple[Task, Outcome]]:
+    """What is finished in a file and is a task of another sweep, too: of the same place and id."""
+    ids = layout.ids(spec)
+    known = {kind: texts(snapshot.read(f"{kind}_id")) for kind in snapshot.layout.kinds if kind in layout.kinds}
+    for task, outcome in finished(snapshot):
+        moved = in_layout(task, snapshot.layout, layout) if task.kind in known else None
+        if moved is None:
+            continue
+        if known[task.kind][snapshot.layout.index(task)] == ids[task.kind][layout.index(moved)]:
+            yield moved, outcome
+
+
+def check_layout(store: Store) -> None:
+    """Raise StoreError if the file keeps something else than this version makes of its configuration."""
+    there, expected = _kept(store.layout), _kept(layout_of(store.spec))
+    differing = [name for name in there | expected if there.get(name) != expected.get(name)]
+    if differing:
+        raise StoreError(
+            f"{store.path}: keeps other numbers than its configuration asks this version for"
+            f" ({', '.join(map(shown, differing[:3]))}); go on with the version that made it, or choose another --out"
+        )
+
+
+def _kept(layout: Layout) -> dict[str, Any]:
+    """What of a layout is more than words."""
+    return {
+        **{name: one[:2] for name, one in layout.datasets().items()},
+        **{f"tasks of {name}": kind._replace(variables={}) for name, kind in layout.kinds.items()},
+        **{f"dimension {name}": length for name, length in layout.dimensions.items()},
+        **{f"lengths of {name}": lengths for name, lengths in layout.sizes.items()},
+    }
+
+
+def check_ids(store: Store, snapshot: Snapshot) -> None:
     """Raise StoreError if this version gives tasks of the file another id: it would compute other numbers."""
-    spec = snapshot.layout.spec
-    for cell in cells(spec):
-        if cell.disorder > 0:
-            break
-        for task in first_tasks(spec, cell):
-            stored = texts(snapshot.read(f"{task.kind}_id", snapshot.layout.index(task))).item()
-            if stored != task_identity(spec, task).id:
-                made_by = attribute(path, snapshot.file, "version_binland") or "unknown"
+    spec, layout = store.spec, snapshot.layout
+    if store.schema in older.OTHER_DRAWS:  # whose numbers are as good, though nobody can draw them again
+        return
+    id_of = (lambda task: task_identity(spec, task).id) if store.schema == SCHEMA else partial(older.task_id, spec)
+    for kind in layout.kinds:
+        stored = texts(snapshot.read(f"{kind}_id"))
+        for task in _first_tasks(layout, kind):
+            if stored[layout.index(task)] != id_of(task):
+                made_by = attribute(store.path, snapshot.file, "version_binland") or "unknown"
                 raise StoreError(
-                    f"{path}: was begun by binland {made_by}, which draws other random numbers for"
-                    f" {in_words(spec, task)} than this version; go on with that version, or choose another --out"
+                    f"{store.path}: was begun by binland {made_by}, which draws other random numbers for"
+                    f" {in_words(layout.axes, task)} than this version; go on with that one, or choose another --out"
                 )
+
+
+def _first_tasks(layout: Layout, kind: str) -> list[Task]:
+    """One task of a kind for every point and algorithm of the first disorder sample."""
+    first: dict[tuple[Any, str], Task] = {}
+    for task in layout.of_sample(0):
+        if task.kind == kind:
+            first.setdefault((task.cell.point, task.cell.algorithm), task)
+    return list(first.values())
 
 
 def differences(old: SweepSpec, new: SweepSpec) -> str:

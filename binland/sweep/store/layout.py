@@ -1,12 +1,16 @@
 """How a sweep lies in its HDF5 file: netCDF-4 variables over the whole grid, made in full from the start.
 
-NaN or 0 stand where nothing is known yet; `solution_state`, `pair_state`, ... say what is. Weights are packed, eight to
-a byte. Every task has its id in `solution_id`, `pair_id`, ... Bends and planes are there only if they are asked for.
-Behind what HDF5 reads stands a seal (`seal.py`).
+NaN or 0 stand where nothing is known yet; `solution_state`, `pair_state`, ... say what is. Every task has its id in
+`solution_id`, `pair_id`, ... The layout itself is an attribute of the file, so that whoever reads it needs nothing that
+the sweep was made with. Behind what HDF5 reads stands a seal (`seal.py`).
 """
 
 import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, NamedTuple
 
 import h5netcdf
@@ -14,35 +18,24 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.sweep.execute import Outcome
+from binland.sweep.blame import blamed
+from binland.sweep.contracts.variable import Coordinate, Variable
+from binland.sweep.naming import task_identity
 from binland.sweep.provenance import provenance
-from binland.sweep.spec import SweepSpec
-from binland.sweep.tasks import (
-    KINDS,
-    LEGS,
-    SYMMETRY,
-    BendTask,
-    PlaneTask,
-    SolutionTask,
-    Task,
-    all_tasks,
-    task_identity,
-)
+from binland.sweep.spec import Axis, Point, SweepSpec
+from binland.sweep.tasks import Cell, Outcome, Task, across, between_algorithms, groups
+from binland.sweep.words import ACROSS, TRAINING
 
-SCHEMA = "binland-sweep-3"
-READABLE = ("binland-sweep-1", "binland-sweep-2", SCHEMA)
+SCHEMA = "binland-sweep-4"
 LEFT, DONE, FAILED = 0, 1, 2
 CHUNK = 2**17  # bytes
 TEXT = "text"
-
-
-class Variable(NamedTuple):
-    """A measured quantity: dimensions after those of the grid, dtype, units and meaning."""
-
-    inner: tuple[str, ...]
-    dtype: str
-    units: str
-    meaning: str
+HISTORY = Variable(("epoch",), "f8", "1", "train error after each epoch")
+STATES = "symmetry"  # dimension of a family's symmetry states
+OF_TASKS = {  # of every kind, as KIND_seconds, KIND_state
+    "seconds": Variable((), "f8", "s", "wall time of the task"),
+    "state": Variable((), "i1", "1", "0 left, 1 done, 2 failed"),
+}
 
 
 class Stored(NamedTuple):
@@ -53,53 +46,28 @@ class Stored(NamedTuple):
     variable: Variable | None = None
 
 
-VARIABLES: dict[str, dict[str, Variable]] = {
-    "solution": {
-        "train_error": Variable((), "f8", "1", "fraction of the training patterns with a wrong label"),
-        "test_error": Variable((), "f8", "1", "fraction of the test patterns with a wrong label"),
-        "local_energy": Variable(
-            ("fraction", "realization"), "f8", "1", "train error after random sign flips minus train error"
-        ),
-        "history": Variable(("epoch",), "f8", "1", "train error after each epoch"),
-        "replica_error": Variable(("replica",), "f8", "1", "train error of each replica of RSGD"),
-        "replica_spread": Variable((), "f8", "1", "mean Hamming distance between two replicas, fraction of weights"),
-        "weights": Variable(("byte",), "u1", "1", "binary weights, eight to a byte, lowest bit first, 1 is +1"),
-        "latents": Variable(("weight",), "f4", "1", "continuous weights of BinaryNet, row-major"),
-    },
-    "pair": {
-        "distance": Variable(("symmetry",), "f8", "1", "Hamming distance, fraction of the weights"),
-        "barrier": Variable(("symmetry", "order"), "f8", "1", "highest train error on a random shortest path"),
-        "barrier_of_mean": Variable(("symmetry",), "f8", "1", "maximum of the train error averaged over the orders"),
-        "path_error": Variable(("symmetry", "position"), "f8", "1", "train error along the path, mean over orders"),
-    },
-    "bend": {
-        "bend_distance": Variable(("symmetry", "leg"), "f8", "1", "Hamming length of a leg, fraction of the weights"),
-        "bend_barrier": Variable(("symmetry", "order"), "f8", "1", "highest train error on an optimised path"),
-        "bend_error": Variable(("symmetry", "leg", "position"), "f8", "1", "train error along a leg, mean over orders"),
-        "midpoint_error": Variable(("symmetry",), "f8", "1", "train error of the optimised midpoint"),
-    },
-    "plane": {
-        "plane_error": Variable(
-            ("symmetry", "plane_row", "plane_column"),
-            "f8",
-            "1",
-            "train error in the plane through three solutions",
-        ),
-        "plane_corner": Variable(("symmetry", "corner", "component"), "f8", "1", "where the solutions lie in it"),
-        "plane_x": Variable(("symmetry", "plane_column"), "f8", "1", "coordinate of the points of a column"),
-        "plane_y": Variable(("symmetry", "plane_row"), "f8", "1", "coordinate of the points of a row"),
-    },
-}
-OF_TASKS = {  # of every kind, as KIND_seconds, KIND_state
-    "seconds": Variable((), "f8", "s", "wall time of the task"),
-    "state": Variable((), "i1", "1", "0 left, 1 done, 2 failed"),
-}
-ALONG = {  # coordinates along the dimension of a kind: what a place stands for
-    "pair": ("start", "end"),
-    "bend": ("bend_start", "bend_end", "bend_midpoint"),
-}
-PACKED = ("byte", "weight")  # dimensions without labels
-LARGE = ("weights", "latents")  # not among the measurements: `load_results` leaves them in the file
+class Kind(NamedTuple):
+    """A kind of task in the file.
+
+    of: how many solutions it looks at. dim: the dimension of its tasks. repeat, repeats: name and number of what is
+    repeated for each group. across: whether its groups are pairs of two algorithms, which then are no dimension.
+    """
+
+    name: str
+    of: int
+    dim: str
+    repeat: str
+    repeats: int
+    across: bool
+    variables: dict[str, Variable]
+
+
+class Extra(NamedTuple):
+    """Numbers to plot against: along which axes, their values over these, and their meaning."""
+
+    dims: tuple[str, ...]
+    values: NDArray[np.float64]
+    meaning: str
 
 
 def state_of(outcome: Outcome) -> int:
@@ -107,124 +75,196 @@ def state_of(outcome: Outcome) -> int:
     return FAILED if outcome.failure else DONE
 
 
+@dataclass(frozen=True, eq=False)
 class Layout:
-    """Where each task of a spec has its place."""
+    """Where each task of a sweep has its place, and what is stored of it.
 
-    def __init__(self, spec: SweepSpec):
-        self.spec = spec
-        self.family = spec.family
-        self.grid = (self.family.axis, "disorder", "algorithm")
-        self._counts = {
-            "solution": spec.grid.solutions,
-            "pair": len(spec.pairs()),
-            "bend": len(spec.bends()),
-            "plane": int(spec.measure.plane_points > 0),
-        }
-        self.kinds = tuple(kind for kind in KINDS if self._counts[kind])
-        self._sizes = {size: place for place, size in enumerate(spec.sizes)}
-        self._algorithms = {label: place for place, label in enumerate(spec.algorithms)}
+    inner: dimensions of variables behind those of the grid. sizes: how much of an inner dimension each point of the
+    grid fills, where that is known. extras: coordinates along the axes. states_shown: how many of the symmetry states
+    figures show, the first ones. words: of figures: "distance", "perturbation", "summary".
+    """
 
-    def index(self, task: Task) -> tuple[int, int, int, int]:
-        """Position of a task along the grid dimensions and the one of its kind."""
-        cell, last = task.cell, 0
-        if isinstance(task, SolutionTask):
-            last = task.solution
-        elif not isinstance(task, PlaneTask):
-            last = self.spec.pair_index(task.start, task.end)
-        if isinstance(task, BendTask):
-            last = last * self.spec.measure.midpoints + task.midpoint
-        return self._sizes[cell.size], cell.disorder, self._algorithms[cell.algorithm], last
+    axes: tuple[Axis, ...]
+    disorder_samples: int
+    labels: tuple[str, ...]
+    solutions: int
+    kinds: dict[str, Kind]
+    inner: dict[str, Coordinate]
+    sizes: dict[str, tuple[int, ...]]
+    extras: dict[str, Extra]
+    states_shown: int
+    words: dict[str, str]
 
-    def variables(self, kind: str) -> dict[str, Variable]:
-        """The variables of one kind of task that this sweep keeps."""
-        found = VARIABLES[kind]
-        return found if self.spec.store.latents else {name: found[name] for name in found if name != "latents"}
+    # Tasks and their places
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """Every point of the grid."""
+        return list(product(*(range(len(axis.values)) for axis in self.axes)))
+
+    def place(self, point: Point) -> int:
+        """The place of a point among `points`."""
+        place = 0
+        for axis, k in zip(self.axes, point, strict=True):
+            place = place * len(axis.values) + k
+        return place
+
+    @cached_property
+    def _labels(self) -> dict[str, int]:
+        return {label: place for place, label in enumerate(self.labels)}
+
+    def index(self, task: Task) -> tuple[int, ...]:
+        """Position of a task along the axes, the disorder samples, the algorithms and the dimension of its kind."""
+        kind, cell, count = self.kinds[task.kind], task.cell, self.solutions
+        first, second = (*task.solutions, 0)[:2]
+        grid = (*cell.point, cell.disorder)
+        if kind.across:
+            a, b = self._labels[cell.algorithm], self._labels[task.to]
+            pair = a * (len(self.labels) - 1) + b - (b > a)
+            place = (pair * count + first) * count + second
+            return (*grid, place * kind.repeats + task.repeat)
+        place = {1: first, 2: first * (count - 1) + second - (second > first)}.get(kind.of, 0)
+        return (*grid, self._labels[cell.algorithm], place * kind.repeats + task.repeat)
+
+    def tasks(self) -> list[Task]:
+        """Every task, in the order in which they are run, so that an early stop leaves whole curves. Each comes after
+        the trainings that it needs."""
+        return [task for disorder in range(self.disorder_samples) for task in self.of_sample(disorder)]
+
+    def of_sample(self, disorder: int) -> Iterator[Task]:
+        """The tasks of a disorder sample: of every point of the grid, large values first."""
+        order = sorted(self.points, key=lambda point: [ax.values[k] for ax, k in zip(self.axes, point, strict=True)])
+        for point in reversed(order):
+            for label in self.labels:
+                yield from self.cell_tasks(Cell(point, disorder, label))
+            for kind in self.kinds.values():
+                if kind.across:
+                    yield from self.across_tasks(kind, point, disorder)
+
+    def cell_tasks(self, cell: Cell) -> Iterator[Task]:
+        """The tasks of one algorithm at a point of the grid and a disorder sample."""
+        for kind in self.kinds.values():
+            for numbers in () if kind.across else groups(kind.of, self.solutions):
+                for repeat in range(kind.repeats):
+                    yield Task(kind.name, cell, numbers, repeat)
+
+    def across_tasks(self, kind: Kind, point: Point, disorder: int) -> Iterator[Task]:
+        """The tasks of a kind of pairs of two algorithms."""
+        for start, end, pair in across(list(self.labels), self.solutions):
+            for repeat in range(kind.repeats):
+                yield Task(kind.name, Cell(point, disorder, start), pair, repeat, end)
+
+    def count(self, kind: Kind) -> int:
+        """Tasks of a kind for each algorithm, or for all together if it is across, at a point and disorder sample."""
+        if kind.across:
+            return len(self.labels) * (len(self.labels) - 1) * self.solutions**2 * kind.repeats
+        return len(groups(kind.of, self.solutions)) * kind.repeats
+
+    # Datasets
+
+    def places(self, kind: Kind) -> tuple[str, ...]:
+        """The dimensions over which the tasks of a kind lie."""
+        axes = tuple(axis.name for axis in self.axes)
+        return (*axes, "disorder", kind.dim) if kind.across else (*axes, "disorder", "algorithm", kind.dim)
 
     def shape(self, kind: str) -> tuple[int, ...]:
-        """Lengths of the grid dimensions and of the one of a kind."""
-        spec = self.spec
-        return len(spec.sizes), spec.grid.disorder_samples, len(spec.algorithms), self._counts[kind]
+        """Lengths of these dimensions."""
+        return self.lengths(self.places(self.kinds[kind]))
 
-    def coordinates(self) -> dict[str, NDArray[Any]]:
-        """Dimensions with their labels, text as object arrays; packed weights have none."""
-        spec, points = self.spec, self.spec.measure.plane_points
-        algorithms = [spec.algorithm(label) for label in spec.algorithms]
-        sizes = {
-            "disorder": spec.grid.disorder_samples,
-            **self._counts,
-            "realization": spec.measure.samples,
-            "epoch": max(1, *(algorithm.epochs for algorithm in algorithms)),
-            "replica": max(getattr(algorithm, "replicas", 1) for algorithm in algorithms),
-            "order": spec.measure.orders,
-            "plane_row": points,
-            "plane_column": points,
-            "corner": 3 if points else 0,
-        }
-        texts = {"leg": LEGS if "bend" in self.kinds else (), "component": ("x", "y") if points else ()}
-        return {
-            self.family.axis: np.array(spec.sizes),
-            "algorithm": np.array(list(spec.algorithms), object),
-            "fraction": np.array(spec.measure.fractions),
-            "symmetry": np.array(SYMMETRY, object),
-            "position": np.linspace(0, 1, spec.measure.profile_points),
-            **{name: np.array(labels, object) for name, labels in texts.items() if labels},
-            **{name: np.arange(size) for name, size in sizes.items() if size},
-        }
+    def variables(self, kind: str) -> dict[str, Variable]:
+        """What is stored of a kind of task."""
+        return self.kinds[kind].variables
 
-    def labels(self) -> dict[str, NDArray[Any]]:
-        """Every dataset whose values the configuration gives: coordinates of dimensions and along kinds."""
-        labels = self.coordinates()
-        for kind, places in (("pair", self.spec.pairs()), ("bend", self.spec.bends())):
-            for column, name in enumerate(ALONG[kind] if places else ()):
-                labels[name] = np.array(places, np.int64)[:, column]
+    def labels_of(self) -> dict[str, NDArray[Any]]:
+        """Every dataset whose values the layout gives: labels of dimensions, what a place along a kind stands for."""
+        labels: dict[str, NDArray[Any]] = {axis.name: np.array(axis.values) for axis in self.axes}
+        labels["disorder"] = np.arange(self.disorder_samples)
+        labels["algorithm"] = np.array(self.labels, object)
+        for name, coordinate in self.inner.items():
+            if coordinate.labelled:
+                labels[name] = _labels(coordinate)
+        for kind in self.kinds.values():
+            labels[kind.dim] = np.arange(self.count(kind))
+            labels |= self._along(kind)
         return labels
+
+    def along(self, kind: Kind) -> tuple[str, ...]:
+        """Names of the coordinates that say what a place along a kind stands for."""
+        return tuple(self._along(kind))
+
+    def _along(self, kind: Kind) -> dict[str, NDArray[Any]]:
+        """By name: numbers of the solutions, of the repetition, and labels of two algorithms."""
+        before = "" if kind.dim == "pair" else f"{kind.dim}_"
+        repeats = range(kind.repeats)
+        found: dict[str, list[Any]] = {}
+        if kind.across:
+            rows = [(*row, k) for row in across(list(self.labels), self.solutions) for k in repeats]
+            found["algorithm"], found["to_algorithm"] = [row[0] for row in rows], [row[1] for row in rows]
+            found["start"], found["end"] = [row[2][0] for row in rows], [row[2][1] for row in rows]
+            found["repeat"] = [row[3] for row in rows]
+        else:
+            pairs = [(numbers, k) for numbers in groups(kind.of, self.solutions) for k in repeats]
+            if kind.of == 2:
+                found["start"], found["end"] = [row[0][0] for row in pairs], [row[0][1] for row in pairs]
+            elif kind.of == 1 and kind.repeat:
+                found["solution"] = [row[0][0] for row in pairs]
+            found["repeat"] = [row[1] for row in pairs]
+        named = {(kind.repeat if name == "repeat" else name): values for name, values in found.items()}
+        named.pop("", None)
+        return {f"{before}{name}": _column(values) for name, values in named.items()}
 
     def datasets(self, with_ids: bool = True) -> dict[str, Stored]:
         """Every dataset of the file, in its order; files of the first schema have no ids."""
-        along = {name: kind for kind in self.kinds for name in ALONG.get(kind, ())}
+        along = {name: kind.dim for kind in self.kinds.values() for name in self._along(kind)}
         found = {
             name: Stored((along.get(name, name),), TEXT if values.dtype == object else values.dtype.str)
-            for name, values in self.labels().items()
+            for name, values in self.labels_of().items()
         }
-        for kind in self.kinds:
-            places = (*self.grid, kind)
-            variables = {**self.variables(kind), **{f"{kind}_{name}": of for name, of in OF_TASKS.items()}}
+        for kind in self.kinds.values():
+            places = self.places(kind)
+            variables = {**kind.variables, **{f"{kind.name}_{name}": of for name, of in OF_TASKS.items()}}
             for name, variable in variables.items():
                 found[name] = Stored((*places, *variable.inner), variable.dtype, variable)
             for name in ("failure", "id") if with_ids else ("failure",):
-                found[f"{kind}_{name}"] = Stored(places, TEXT)
+                found[f"{kind.name}_{name}"] = Stored(places, TEXT)
         return found
 
     def lengths(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of dimensions."""
-        return tuple(self._lengths[dim] for dim in dims)
+        return tuple(self.dimensions[dim] for dim in dims)
 
     @cached_property
-    def _lengths(self) -> dict[str, int]:
-        weights = max(self.family.n_weights(self.spec, size) for size in self.spec.sizes)
-        packed = {"byte": -(-weights // 8), **({"weight": weights} if self.spec.store.latents else {})}
-        return {name: len(values) for name, values in self.coordinates().items()} | packed
+    def dimensions(self) -> dict[str, int]:
+        """Every dimension and its length."""
+        axes = {axis.name: len(axis.values) for axis in self.axes}
+        kinds = {kind.dim: self.count(kind) for kind in self.kinds.values()}
+        inner = {name: coordinate.length for name, coordinate in self.inner.items()}
+        return axes | {"disorder": self.disorder_samples, "algorithm": len(self.labels)} | kinds | inner
 
-    def create(self, path: Any, attributes: dict[str, str]) -> None:
-        """Make the file with every variable, no task done."""
-        spec, labels = self.spec, self.labels()
+    def create(self, path: Any, spec: SweepSpec, attributes: dict[str, str]) -> None:
+        """Make the file of a sweep with every variable, no task done."""
+        labels = self.labels_of()
+        ids = self.ids(spec)
         with h5netcdf.File(path, "w") as file:
-            for name, length in self._lengths.items():
+            for name, length in self.dimensions.items():
                 file.dimensions[name] = length
             for name, stored in self.datasets().items():
                 if stored.variable is not None:
-                    _create_variable(file, name, stored)
+                    _create_variable(file, name, stored, len(self.axes))
                     continue
                 dtype = h5py.string_dtype() if stored.dtype == TEXT else stored.dtype
                 created = file.create_variable(name, stored.dims, dtype)
                 if name in labels:
                     created[...] = labels[name]
                 elif name.endswith("_id"):
-                    created[...] = self.ids(name.removesuffix("_id"))
-            settings = json.dumps(spec.resolved())
-            written = {"schema": SCHEMA, "title": spec.title, "config": settings, **self._provenance(), **attributes}
-            for key, value in written.items():
+                    created[...] = ids[name.removesuffix("_id")]
+            for key, value in {**self.attributes(spec), **_provenance(spec), **attributes}.items():
                 file.attrs[key] = storable(value)
+
+    def attributes(self, spec: SweepSpec) -> dict[str, str]:
+        """What a file says of its sweep."""
+        described = {"config": spec.text(), "layout": json.dumps(self.plain())}
+        return {"schema": SCHEMA, "title": spec.title, **described}
 
     def check_names(self, file: h5py.File) -> None:
         """Raise ValueError unless every variable has the dimensions, meaning and units that other programs read."""
@@ -236,16 +276,191 @@ class Layout:
             if there != (stored.dims, *attributes):
                 raise ValueError(f"{name} does not read as it was written")
 
-    def _provenance(self) -> dict[str, str]:
-        return provenance(self.family.libraries, self.family.stamp())
+    def ids(self, spec: SweepSpec) -> dict[str, NDArray[Any]]:
+        """The id of every task at its place, by kind."""
+        if not self._ids:
+            self._ids.update({kind: np.empty(self.shape(kind), object) for kind in self.kinds})
+            with blamed():
+                for task in self.tasks():
+                    self._ids[task.kind][self.index(task)] = task_identity(spec, task).id
+        return self._ids
 
-    def ids(self, kind: str) -> NDArray[Any]:
-        """The id of every task of a kind, at its place."""
-        ids = np.empty(self.shape(kind), object)
-        for task in all_tasks(self.spec):
-            if task.kind == kind:
-                ids[self.index(task)] = task_identity(self.spec, task).id
-        return ids
+    @cached_property
+    def _ids(self) -> dict[str, NDArray[Any]]:
+        return {}
+
+    # As plain data
+
+    def plain(self) -> dict[str, Any]:
+        """What `from_plain` makes a layout of."""
+        return {
+            "axes": [axis._asdict() for axis in self.axes],
+            "disorder_samples": self.disorder_samples,
+            "labels": list(self.labels),
+            "solutions": self.solutions,
+            "kinds": [
+                kind._asdict() | {"variables": {name: of._asdict() for name, of in kind.variables.items()}}
+                for kind in self.kinds.values()
+            ],
+            "inner": {name: of._asdict() for name, of in self.inner.items()},
+            "extras": {
+                name: extra._asdict() | {"values": extra.values.tolist()} for name, extra in self.extras.items()
+            },
+            "sizes": {name: list(lengths) for name, lengths in self.sizes.items()},
+            "states_shown": self.states_shown,
+            "words": self.words,
+        }
+
+
+def in_layout(task: Task, old: Layout, new: Layout) -> Task | None:
+    """The task at the place that the values of its point have in another layout; None if it is not in that."""
+    axes = zip(old.axes, new.axes, task.cell.point, strict=True)
+    try:
+        point = tuple(two.values.index(one.values[place]) for one, two, place in axes)
+    except ValueError:
+        return None
+    cell = Cell(point, task.cell.disorder, task.cell.algorithm)
+    return Task(task.kind, cell, task.solutions, task.repeat, task.to)
+
+
+def _labels(coordinate: Coordinate) -> NDArray[Any]:
+    if isinstance(coordinate.values, int):
+        return np.arange(coordinate.values)
+    texts = any(isinstance(value, str) for value in coordinate.values)
+    return np.array(coordinate.values, object if texts else np.float64)
+
+
+def _column(values: list[Any]) -> NDArray[Any]:
+    return np.array(values, object if values and isinstance(values[0], str) else np.int64)
+
+
+def _provenance(spec: SweepSpec) -> dict[str, str]:
+    with blamed():
+        return provenance((*spec.family.libraries, *spec.problem.libraries), spec.family.stamp())
+
+
+# The layout of a sweep
+
+
+def layout_of(spec: SweepSpec) -> Layout:
+    """Where the tasks of a sweep have their places."""
+    setups = [spec.at(point) for point in spec.points]
+    inner: dict[str, Coordinate] = {}
+    sizes = _sizes(spec, setups)
+    kinds = {TRAINING: Kind(TRAINING, 1, TRAINING, "", 1, False, _of_training(spec, setups, inner))}
+    for name, (measure, settings) in spec.measures.items():
+        variables = _of_measure(spec, name, inner)
+        repeats, of = measure.repeats(settings), measure.of
+        dim = {1: TRAINING, 2: "pair"}.get(of, name) if not measure.repeat else name
+        kinds[name] = Kind(name, of, dim, measure.repeat, repeats, False, variables)
+        if between_algorithms(measure, settings) and len(spec.labels) > 1:
+            dim = ACROSS + name if measure.repeat else ACROSS.rstrip("_")
+            named = {ACROSS + key: variable for key, variable in variables.items()}
+            kinds[ACROSS + name] = Kind(ACROSS + name, of, dim, measure.repeat, repeats, True, named)
+    return Layout(
+        axes=spec.axes,
+        disorder_samples=spec.disorder_samples,
+        labels=tuple(spec.labels),
+        solutions=spec.solutions,
+        kinds=kinds,
+        inner=inner,
+        sizes={name: lengths for name, lengths in sizes.items() if name in inner},
+        extras=_extras(spec, setups),
+        states_shown=len(spec.family.states) if spec.family.symmetric(setups[0].model) else 1,
+        words={
+            "distance": spec.family.distance_label,
+            "perturbation": spec.family.perturbation_label,
+            "summary": _summary(spec, setups),
+        },
+    )
+
+
+def _summary(spec: SweepSpec, setups: list[Any]) -> str:
+    """What problem and model are in a few words: those that are the same at all points of the grid."""
+    texts = [
+        [*spec.problem.summary(setup.data).split(", "), *spec.family.summary(setup.model).split(", ")]
+        for setup in setups
+    ]
+    return ", ".join(part for part in texts[0] if part and all(part in text for text in texts))
+
+
+def _of_training(spec: SweepSpec, setups: list[Any], inner: dict[str, Coordinate]) -> dict[str, Variable]:
+    """History and solution."""
+    records = 1
+    for setup in setups:
+        for algorithm in setup.algorithms.values():
+            records = max(records, algorithm.n_records)
+            for name, coordinate in spec.family.lengths(setup.model, setup.inputs, algorithm).items():
+                _widen(inner, name, coordinate)
+    variables = spec.family.variables()
+    if not spec.latents:
+        variables = {name: of for name, of in variables.items() if name not in spec.family.latents}
+    _widen(inner, "epoch", Coordinate(records))
+    used = {"epoch"}.union(*(variable.inner for variable in variables.values()))
+    for name in [*inner]:
+        if name not in used:
+            del inner[name]
+    return {"history": HISTORY, **variables}
+
+
+def _sizes(spec: SweepSpec, setups: list[Any]) -> dict[str, tuple[int, ...]]:
+    """How much of the dimensions without labels each point of the grid fills."""
+    rows = []
+    for setup in setups:
+        algorithm = next(iter(setup.algorithms.values()))
+        of_point = spec.family.lengths(setup.model, setup.inputs, algorithm)
+        rows.append({name: one.length for name, one in of_point.items() if not one.labelled})
+    return {name: tuple(row[name] for row in rows) for name in rows[0]}
+
+
+def _of_measure(spec: SweepSpec, name: str, inner: dict[str, Coordinate]) -> dict[str, Variable]:
+    """The variables of a measure; a dimension that has other labels in another measure gets a name of its own."""
+    measure, settings = spec.measures[name]
+    variables, own = measure.variables(settings), measure.coordinates(settings)
+    if any(STATES in variable.inner for variable in variables.values()):
+        own = {STATES: Coordinate(tuple(spec.family.states)), **own}
+    renamed = {}
+    for dim, coordinate in own.items():
+        known = inner.get(dim)
+        same = known is None or known == coordinate or isinstance(coordinate.values, int)
+        renamed[dim] = dim if same else f"{name}_{dim}"
+        _widen(inner, renamed[dim], coordinate)
+    return {
+        key: variable._replace(inner=tuple(renamed[dim] for dim in variable.inner))
+        for key, variable in variables.items()
+    }
+
+
+def _widen(inner: dict[str, Coordinate], name: str, coordinate: Coordinate) -> None:
+    """Note a dimension; of one that is only counted the largest number counts."""
+    known = inner.get(name)
+    if known is None or known.length < coordinate.length:
+        inner[name] = coordinate
+
+
+def _extras(spec: SweepSpec, setups: list[Any]) -> dict[str, Extra]:
+    """Numbers to plot against, each along the axes with which it changes."""
+    rows = []
+    for setup in setups:
+        weights = {"n_weights": (spec.family.n_weights(setup.model, setup.inputs), "number of parameters")}
+        rows.append(weights | spec.problem.coordinates(setup.data) | spec.family.coordinates(setup.model))
+    shape = [len(axis.values) for axis in spec.axes]
+    taken = {axis.name for axis in spec.axes}
+    return {
+        name: _along_axes(spec.axes, np.array([row[name][0] for row in rows], float).reshape(shape), meaning)
+        for name, (_, meaning) in rows[0].items()
+        if name not in taken
+    }
+
+
+def _along_axes(axes: tuple[Axis, ...], values: NDArray[np.float64], meaning: str) -> Extra:
+    dims = [axis.name for axis in axes]
+    for place in reversed(range(len(axes))):
+        first = np.take(values, [0], axis=place)
+        if len(axes) > 1 and len(dims) > 1 and np.array_equal(np.broadcast_to(first, values.shape), values):
+            values = np.take(values, 0, axis=place)
+            del dims[place]
+    return Extra(tuple(dims), values, meaning)
 
 
 def storable(text: str) -> str:
@@ -253,18 +468,18 @@ def storable(text: str) -> str:
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
-def _create_variable(file: h5netcdf.File, name: str, stored: Stored) -> None:
+def _create_variable(file: h5netcdf.File, name: str, stored: Stored, n_axes: int) -> None:
     """Floats start as NaN and are compressed; packed weights only where the padding to the largest size compresses."""
     variable = stored.variable
     assert variable is not None
     shape = [len(file.dimensions[dim]) for dim in stored.dims]
     itemsize = np.dtype(variable.dtype).itemsize
     chunks, room = [1] * len(shape), max(1, CHUNK // itemsize)
-    for axis in reversed(range(1, len(shape))):  # the innermost first; one size to a chunk
+    for axis in reversed(range(n_axes, len(shape))):  # the innermost first; one point of the grid to a chunk
         chunks[axis] = max(1, min(shape[axis], room))
         room //= chunks[axis]
     options: dict[str, Any] = {"chunks": tuple(chunks), "fletcher32": True}
-    if name != "weights" or shape[0] > 1:
+    if not (variable.large and variable.dtype == "u1") or math.prod(shape[:n_axes]) > 1:
         options |= {"compression": "gzip", "compression_opts": 4, "shuffle": itemsize > 1}
     fill = np.nan if variable.dtype.startswith("f") else None
     created = file.create_variable(name, stored.dims, variable.dtype, fillvalue=fill, **options)

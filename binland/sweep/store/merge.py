@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 
 from binland.checks import checked_path
 from binland.errors import InvalidInputError, StoreError, shown
-from binland.sweep.execute import Outcome
-from binland.sweep.spec import SweepSpec, check_settings
-from binland.sweep.store.changes import check_ids, obstacles
-from binland.sweep.store.layout import DONE, LEFT, SCHEMA
+from binland.sweep import older
+from binland.sweep.config import check_settings
+from binland.sweep.naming import task_identity
+from binland.sweep.spec import SweepSpec
+from binland.sweep.store.changes import GROWING, check_ids, check_layout, grows, obstacles, still_valid
+from binland.sweep.store.layout import SCHEMA, Layout, in_layout, layout_of
 from binland.sweep.store.lock import sole_writer
 from binland.sweep.store.opening import attributes
 from binland.sweep.store.store import Snapshot, Store
 from binland.sweep.store.tables import finished
 from binland.sweep.store.writer import create, make_folder
-from binland.sweep.tasks import Task, in_words
+from binland.sweep.tasks import Outcome, Task, in_words
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
@@ -44,16 +46,19 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
         snapshots = [stack.enter_context(store.snapshot()) for store in stores]
         for store, snapshot in zip(stores, snapshots, strict=True):
             if store.schema == SCHEMA:
-                check_ids(store.path, snapshot)
-        owners = _owners(stores, snapshots)
+                check_layout(store)
+            check_ids(store, snapshot)
+        layout = layout_of(spec)
+        owners = _owners(stores, spec, layout, snapshots)
         origins = [
             {"path": str(store.path), **attributes(store.path, snapshot.file)}
             for store, snapshot in zip(stores, snapshots, strict=True)
         ]
 
         def outcomes() -> Iterator[tuple[Task, Outcome]]:
-            for place, snapshot in enumerate(snapshots):
-                yield from ((task, outcome) for task, outcome in finished(snapshot) if owners[task] == place)
+            for place, (store, snapshot) in enumerate(zip(stores, snapshots, strict=True)):
+                tasks = _tasks_of(store, spec, layout, snapshot)
+                yield from ((task, outcome) for task, outcome in tasks if owners[task] == place)
 
         make_folder(path)
         with sole_writer(path):
@@ -62,54 +67,89 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
 
 
 def _union(stores: list[Store]) -> SweepSpec:
-    """The configuration whose grid holds those of all stores."""
-    first = stores[0].spec
-    settings, axis = first.resolved(), first.family.axis
-    grids = [store.spec.grid for store in stores]
-    settings["grid"] |= {
-        axis: list(dict.fromkeys(size for store in stores for size in store.spec.sizes)),
-        "disorder_samples": max(grid.disorder_samples for grid in grids),
-        "solutions": max(grid.solutions for grid in grids),
-    }
-    settings["algorithms"] = {}
+    """The sweep that holds those of all stores."""
+    first, others = stores[0], stores[1:]
+    settings = first.spec.resolved()
+    for other in others:
+        spec, table = other.spec, other.spec.resolved()
+        if spec.family is not first.spec.family:
+            raise StoreError(
+                f"{other.path}: is not of the same sweep as {first.path}: model.kind is {table['model']['kind']} and"
+                f" {settings['model']['kind']}"
+            )
+        if any(isinstance(settings["grid"].get(axis.key), str) for axis in spec.axes):
+            raise StoreError(
+                f"{other.path}: sweeps what follows another setting in {first.path}; merge files of one grid"
+            )
+        for axis in spec.axes:
+            values = settings["grid"].get(axis.key, [])
+            settings["grid"][axis.key] = list(dict.fromkeys([*values, *axis.values]))
+        for name in GROWING:
+            settings["grid"][name] = max(settings["grid"][name], table["grid"][name])
+        first_ones = settings["algorithms"]
+        settings["algorithms"] = first_ones | table["algorithms"] | first_ones
+        settings["measure"] = _all_measures(settings["measure"], table["measure"])
+    union = check_settings(settings, "the merged sweep", imports=False, complete=True)
     for store in stores:
-        for label, table in store.spec.described.items():
-            settings["algorithms"].setdefault(label, table)
-    for store in stores:
-        if store.spec.family is not first.family:
-            kinds = f"{store.spec.model.kind} and {first.model.kind}"
-            raise StoreError(f"{store.path}: is not of the same sweep as {stores[0].path}: model.kind is {kinds}")
-    union = check_settings(settings, "the merged sweep")
-    for store in stores:
-        found = obstacles(store.spec.model_copy(update={"title": union.title}), union)
+        found = obstacles(store.spec, union)
         if found:
             raise StoreError(
-                f"{store.path}: is not of the same sweep as {stores[0].path}: to become it, it would"
-                f" {'; '.join(found)}; merge files that differ in grid and algorithms only"
+                f"{store.path}: is not of the same sweep as {first.path}: to become it, it would"
+                f" {'; '.join(found)}; merge files that differ in grid, algorithms and measures only"
             )
     return union
 
 
-def _owners(stores: list[Store], snapshots: list[Snapshot]) -> dict[Task, int]:
+def _all_measures(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
+    """Those of both; of one that both have, the settings that ask for more, if that can be said."""
+    both = two | one
+    for name in one.keys() & two.keys():
+        if all(grows(one[name][key], two[name].get(key)) for key in one[name]):
+            both[name] = two[name]
+    return both
+
+
+def _owners(stores: list[Store], spec: SweepSpec, layout: Layout, snapshots: list[Snapshot]) -> dict[Task, int]:
     """Which source each task is taken from; raises StoreError where two sources disagree."""
     owners: dict[Task, int] = {}
-    states = [snapshot.states() for snapshot in snapshots]
-    for place, snapshot in enumerate(snapshots):
-        for task, state in states[place].items():
+    known: list[dict[Task, Outcome]] = [{} for _ in snapshots]
+    for place, (store, snapshot) in enumerate(zip(stores, snapshots, strict=True)):
+        for task, outcome in _tasks_of(store, spec, layout, snapshot):
+            known[place][task] = Outcome({}, outcome.seconds, outcome.failure)
             other = owners.get(task)
-            if state == LEFT:
-                continue
-            if other is None or (state == DONE and states[other][task] != DONE):
+            if other is None or (not outcome.failure and known[other][task].failure):
                 owners[task] = place
-            elif state == DONE:
-                differing = _disagreement(snapshots[other].outcome(task), snapshot.outcome(task))
+            elif not outcome.failure:
+                differing = _disagreement(_outcome(stores[other], snapshots[other], layout, task), outcome)
                 if differing:
-                    words = in_words(stores[place].spec, task)
                     raise StoreError(
-                        f"{stores[other].path} and {stores[place].path} disagree on {words}: {differing} differs; they"
-                        " were made by different code or data, nothing is written"
+                        f"{stores[other].path} and {store.path} disagree on {in_words(layout.axes, task)}: {differing}"
+                        " differs; they were made by different code or data, nothing is written"
                     )
     return owners
+
+
+def _tasks_of(store: Store, spec: SweepSpec, layout: Layout, snapshot: Snapshot) -> Iterator[tuple[Task, Outcome]]:
+    """What is finished in a source, as tasks of the merged sweep."""
+    if store.schema == SCHEMA:
+        yield from still_valid(snapshot, layout, spec)
+        return
+    ids = layout.ids(spec)
+    for task, outcome in finished(snapshot):
+        for part, found in older.todays(store.spec, task, outcome):
+            moved = in_layout(part, snapshot.layout, layout) if part.kind in layout.kinds else None
+            if moved is not None and task_identity(store.spec, part).id == ids[moved.kind][layout.index(moved)]:
+                yield moved, found
+
+
+def _outcome(store: Store, snapshot: Snapshot, layout: Layout, task: Task) -> Outcome:
+    """What a source has of a task of the merged sweep that is finished in it."""
+    here = in_layout(task, layout, snapshot.layout)
+    assert here is not None
+    if store.schema == SCHEMA:
+        return snapshot.outcome(here)
+    whole = older.whole(here)
+    return dict(older.todays(store.spec, whole, snapshot.outcome(whole)))[here]
 
 
 def _disagreement(one: Outcome, two: Outcome) -> str:

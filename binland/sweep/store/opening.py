@@ -15,9 +15,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.errors import StoreError, one_line, shown
-from binland.sweep.spec import SweepSpec, check_settings
-from binland.sweep.store.layout import READABLE, SCHEMA, TEXT, Layout, Stored
+from binland.errors import InvalidInputError, StoreError, one_line, shown
+from binland.sweep import older
+from binland.sweep.config import check_settings
+from binland.sweep.spec import SweepSpec
+from binland.sweep.store.declared import layout_from
+from binland.sweep.store.layout import SCHEMA, TEXT, Layout, Stored
 from binland.sweep.store.probe import check_readable
 from binland.sweep.store.seal import State, check_seal
 
@@ -76,22 +79,68 @@ def reading(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: is too large for the memory of this machine; read it on a larger one") from None
 
 
-def configuration(path: Path, file: h5py.File) -> tuple[SweepSpec, str]:
-    """What the file says that it holds, checked, and its schema."""
+READABLE = (*older.SCHEMAS, SCHEMA)
+
+
+class Declared:
+    """What a file says of itself: schema, settings (today's words), layout; and the text of it, to compare with."""
+
+    def __init__(self, schema: str, settings: dict[str, Any], layout: Layout | None, text: str):
+        self.schema, self.settings, self.text = schema, older.modern(settings), text
+        self._layout, self._given = layout, settings
+        self._spec: SweepSpec | None = None
+
+    @property
+    def layout(self) -> Layout:
+        """Where its tasks have their places."""
+        assert self._layout is not None
+        return self._layout
+
+    def spec(self, path: Path) -> SweepSpec:
+        """The sweep; raises StoreError if it is none, or needs what is not there."""
+        if self._spec is None:
+            try:
+                self._spec = check_settings(self._given, str(path), imports=False, complete=self.schema == SCHEMA)
+            except InvalidInputError as error:
+                raise StoreError(f"{error}{self._with_plugins()}") from None
+        return self._spec
+
+    def _with_plugins(self) -> str:
+        """What may be missing, in words."""
+        entries = self.settings.get("plugins")
+        tables = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        names = [str(entry.get("name")) for entry in tables]
+        return f" (it was made with plug-ins: --plugin {' --plugin '.join(names)})" if names else ""
+
+    def with_older_layout(self, path: Path) -> "Declared":
+        """Of a file that does not say its layout."""
+        self._layout = older.layout(self.spec(path))
+        return self
+
+
+def declared(path: Path, file: h5py.File) -> Declared:
+    """What the file says that it holds, checked."""
     schema = attribute(path, file, "schema")
     if schema not in READABLE:
         raise StoreError(
             f"{path}: is not a binland result of a known schema ({shown(schema)} is none of {', '.join(READABLE)});"
             " give the path of a file made by `binland sweep`, or update binland"
         )
+    text = attribute(path, file, "config") or ""
     try:
-        settings = dict(json.loads(attribute(path, file, "config") or ""))
+        settings = json.loads(text)
+        if not isinstance(settings, dict):
+            raise ValueError("it is no table")
     except (ValueError, TypeError, RecursionError) as error:
         raise StoreError(
             f"{path}: its configuration cannot be read ({one_line(str(error), 300)}); take it from a copy"
         ) from None
     _check_names(path, settings)
-    return check_settings(settings, str(path)), schema
+    if schema != SCHEMA:
+        return Declared(schema, settings, None, text).with_older_layout(path)
+    written = attribute(path, file, "layout") or ""
+    with reading(path):
+        return Declared(schema, settings, layout_from(written), text + written)
 
 
 def _check_names(path: Path, settings: dict[str, Any]) -> None:
@@ -138,7 +187,7 @@ def check_structure(path: Path, file: h5py.File, layout: Layout, schema: str) ->
             _check_link(file, name)
         for name, stored in layout.datasets(with_ids=schema != READABLE[0]).items():
             _check_dataset(file, name, stored, layout)
-        for name, expected in layout.labels().items():
+        for name, expected in layout.labels_of().items():
             if not _equal(texts(file[name][...]), expected):
                 raise ValueError(f"{shown(name)} has other values than its configuration")
 

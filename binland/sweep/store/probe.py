@@ -5,21 +5,14 @@ import sys
 from pathlib import Path
 
 from binland.errors import StoreError
+from binland.sweep.older import TEXTS
 from binland.sweep.store.seal import State
-from binland.sweep.tasks import KINDS
 
 SECONDS = 3.0  # of processor time, and ...
 BYTES_A_SECOND = 10**7  # ... more for large files
 PATIENCE = 12  # times that on the clock, since the processor may be busy
 MEMORY = 3 * 2**28  # bytes for what is read
 TOO_LARGE = 3  # exit code
-TEXTS = (
-    "algorithm",
-    "symmetry",
-    "leg",
-    "component",
-    *(f"{kind}_{name}" for kind in KINDS for name in ("failure", "id")),
-)
 TRIAL = """
 import sys
 path, seconds, memory, too_large, *texts = sys.argv[1:]

@@ -18,20 +18,18 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import Signs, from_bytes
 from binland.checks import checked_path
 from binland.errors import StoreError, one_line, shown
-from binland.sweep.execute import Arrays, Outcome
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.journal import JournalReader, Record, open_journal
-from binland.sweep.store.layout import DONE, FAILED, LEFT, SCHEMA, Layout
+from binland.sweep.store.layout import DONE, FAILED, LEFT, SCHEMA, Layout, in_layout
 from binland.sweep.store.lock import writer_of
-from binland.sweep.store.opening import attribute, check_structure, configuration, opened, reading, texts
-from binland.sweep.tasks import BendTask, SolutionTask, Task, all_tasks, from_plain
+from binland.sweep.store.opening import Declared, attribute, check_structure, declared, opened, reading, texts
+from binland.sweep.tasks import Arrays, Outcome, Task, from_plain
+from binland.sweep.words import TRAINING
 
 OLDER = "it is older than this version; `binland merge OLD --out NEW` makes one that can be continued"
 LONGEST_TIME = 1e12  # s
-OF_REPLICAS = {"replica_error", "replica_spread"}  # what only some algorithms give
 
 
 def actual(path: str | Path) -> Path:
@@ -146,7 +144,7 @@ class Snapshot:
         for kind, found in values.items():
             if not allowed(found).all():
                 raise self._damaged(f"{kind}_{what} holds {shown(found[~allowed(found)][0])}")
-        return {task: values[task.kind][self.layout.index(task)] for task in all_tasks(self.layout.spec)}
+        return {task: values[task.kind][self.layout.index(task)] for task in self.layout.tasks()}
 
     def _damaged(self, why: str) -> StoreError:
         return StoreError(f"{self.path}: is damaged ({why}); take it from a copy, or run the sweep anew")
@@ -155,9 +153,41 @@ class Snapshot:
 class Store:
     """A result file of one sweep, for reading. Use `Store.open`."""
 
-    def __init__(self, path: Path, spec: SweepSpec, schema: str):
-        self.path, self.spec, self.schema = path, spec, schema
-        self.layout = Layout(spec)
+    def __init__(self, path: Path, declared: Declared):
+        self.path, self._declared = path, declared
+        self.layout, self.schema = declared.layout, declared.schema
+
+    def __repr__(self) -> str:
+        """What it holds, in a few lines."""
+        layout, counts = self.layout, count_states(self.states())
+        shown_counts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        swept = [f"{axis.name} = {list(axis.values)}" for axis in layout.axes]
+        lines = [
+            f"{self.path}: {self.title or 'untitled sweep'}",
+            f"{shown_counts} of {sum(counts.values())} tasks",
+            "; ".join([*swept, f"{layout.disorder_samples} disorder samples", ", ".join(layout.labels)]),
+            f"measured: {', '.join(kind for kind in layout.kinds if kind != TRAINING)}",
+            f"numbers: bl.load_results({str(self.path)!r}), figures: binland plot {self.path}",
+        ]
+        return "\n".join(one_line(line) for line in lines)
+
+    @property
+    def spec(self) -> SweepSpec:
+        """The sweep, to be run or measured again; raises StoreError if something that it needs is not there.
+
+        Plug-ins that its configuration names are not imported: a stranger may have made the file.
+        """
+        return self._declared.spec(self.path)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The tables of its configuration, in today's words."""
+        return self._declared.settings
+
+    @property
+    def title(self) -> str:
+        """Of the sweep."""
+        return str(self.settings.get("title", ""))
 
     @classmethod
     def open(cls, path: str | Path) -> "Store":
@@ -165,8 +195,7 @@ class Store:
         path = actual(path)
         _check_ordinary(path)
         with opened(path) as file:
-            spec, schema = configuration(path, file)
-        return cls(path, spec, schema)
+            return cls(path, declared(path, file))
 
     @contextmanager
     def snapshot(self, own: JournalReader | None = None) -> Iterator[Snapshot]:
@@ -177,14 +206,15 @@ class Store:
         with ExitStack() as stack:
             journal = self._journal(stack) if own is None else own
             file = stack.enter_context(opened(self.path))
-            spec, schema = configuration(self.path, file)
-            same = spec.canonical() == self.spec.canonical()  # or somebody has extended the file meanwhile
-            layout = self.layout if same else Layout(spec)
-            check_structure(self.path, file, layout, schema)
+            now = declared(self.path, file)
+            if now.text != self._declared.text:  # extended since, and the journal may be the one before
+                yield stack.enter_context(Store.open(self.path).snapshot(own))
+                return
+            check_structure(self.path, file, self.layout, self.schema)
             if journal is not None and own is None:
                 self._check_owner(journal, file)
             try:
-                snapshot = Snapshot(self.path, file, layout, journal)
+                snapshot = Snapshot(self.path, file, self.layout, journal)
             except (ValueError, KeyError, TypeError, OverflowError) as error:
                 raise self._unreadable(error) from None
             yield snapshot
@@ -217,26 +247,32 @@ class Store:
     def states(self) -> dict[Task, int]:
         """LEFT, DONE or FAILED for every task."""
         with self.snapshot() as snapshot:
-            return snapshot.states()
+            return self._known(snapshot, snapshot.states())
 
     def failures(self) -> dict[Task, str]:
         """Tracebacks of the failed tasks."""
         with self.snapshot() as snapshot:
-            return snapshot.failures()
+            return self._known(snapshot, snapshot.failures())
 
     def seconds(self) -> dict[Task, float]:
         """Wall time of every task, NaN if it is neither done nor failed."""
         with self.snapshot() as snapshot:
-            return snapshot.seconds()
+            return self._known(snapshot, snapshot.seconds())
 
     def values(self, task: Task, variable: str) -> NDArray[Any]:
         """What is known of one variable of one task."""
         with self.snapshot() as snapshot:
-            return snapshot.values(task, variable)
+            moved = in_layout(task, self.layout, snapshot.layout)
+            if moved is None:
+                raise StoreError(f"{self.path}: holds another sweep than when it was opened; open it again")
+            return snapshot.values(moved, variable)
 
-    def weights(self, task: SolutionTask, shape: tuple[int, ...]) -> Signs:
-        """Binary weights of a finished solution, of the given shape."""
-        return from_bytes(self.values(task, "weights"), shape)
+    def _known(self, snapshot: Snapshot, found: dict[Task, Any]) -> dict[Task, Any]:
+        """Of tasks that were in the file when it was opened: it may have been extended since, and places moved."""
+        if snapshot.layout is self.layout:
+            return found
+        moved = ((task, in_layout(task, self.layout, snapshot.layout)) for task in self.layout.tasks())
+        return {task: found[there] for task, there in moved if there in found}
 
     def writer(self) -> dict[str, Any] | None:
         """Process, host and start of the writer at work, None if there is none."""
@@ -282,13 +318,14 @@ def checked_task(layout: Layout, facts: Mapping[str, Any]) -> Task:
 
 def _is_there(layout: Layout, task: Task) -> bool:
     """Whether a sweep has a task that may be made of anything; raises KeyError or TypeError on some that it has not."""
-    last = [getattr(task, name) for name in task.__dataclass_fields__ if name != "cell"]
-    if not all(type(value) is int and value >= 0 for value in (task.cell.size, task.cell.disorder, *last)):
+    kind, numbers = layout.kinds[task.kind], (*task.cell.point, task.cell.disorder, *task.solutions, task.repeat)
+    if not all(type(value) is int and value >= 0 for value in numbers):
         return False
-    ends, spec = {need.solution for need in task.needs}, layout.spec
-    if len(ends) < len(task.needs) or max(ends, default=0) >= spec.grid.solutions:
+    if len(task.solutions) != kind.of or max(task.solutions) >= layout.solutions or task.repeat >= kind.repeats:
         return False
-    if isinstance(task, BendTask) and task.midpoint >= spec.measure.midpoints:
+    if kind.across != bool(task.to) or task.to == task.cell.algorithm:
+        return False
+    if len({*task.needs}) < len(task.needs) or len(task.cell.point) != len(layout.axes):
         return False
     return all(k < length for k, length in zip(layout.index(task), layout.shape(task.kind), strict=True))
 
@@ -315,18 +352,20 @@ def _check_arrays(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
             raise ValueError(f"its {variable} has the type {shown(dtype)}, not {known[variable].dtype}")
         if not _fits(layout, task, known[variable].inner, shape):
             raise ValueError(f"its {variable} has the shape {shown(shape)}, which does not fit")
-    missing = known.keys() - listed.keys() - OF_REPLICAS
+    missing = {name for name, variable in known.items() if not variable.optional} - listed.keys()
     if missing and facts["event"] == "end" and "failure" not in facts:
         raise ValueError(f"its {min(missing)} is missing")
 
 
 def _fits(layout: Layout, task: Task, inner: tuple[str, ...], shape: list[int]) -> bool:
     """Whether a variable may have a shape: weights are there in full, others may be padded."""
-    room = layout.lengths(inner)
-    if inner in (("byte",), ("weight",)):
-        count = layout.family.n_weights(layout.spec, task.cell.size)
-        return shape == [-(-count // 8) if inner == ("byte",) else count]
-    return len(shape) == len(room) and all(length <= longest for length, longest in zip(shape, room, strict=True))
+    if len(shape) != len(inner):
+        return False
+    return all(length <= layout.lengths((dim,))[0] for length, dim in zip(shape, inner, strict=True)) and all(
+        length == layout.sizes[dim][layout.place(task.cell.point)]
+        for length, dim in zip(shape, inner, strict=True)
+        if dim in layout.sizes
+    )
 
 
 def _is_state(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -7,28 +7,28 @@ from typing import Any
 import h5py
 import numpy as np
 
-from binland.sweep.execute import Outcome
+from binland.sweep.spec import Point
 from binland.sweep.store.layout import DONE, LEFT, Layout, state_of, storable
 from binland.sweep.store.opening import texts
 from binland.sweep.store.store import Snapshot
-from binland.sweep.tasks import Task
+from binland.sweep.tasks import Arrays, Outcome, Task
 
 SLAB = 2**25  # bytes held at a time
-Place = tuple[int, int, int, int]
+Place = tuple[int, ...]
 Entry = tuple[Place, Any]
 
 
 def write_outcomes(file: h5py.File, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
     """Write outcomes, each at its task's place."""
     for name, entries in _columns(layout, outcomes):
-        _write_entries(file[name], entries)
+        _write_entries(file[name], entries, len(layout.axes))
 
 
 def check_outcomes(file: h5py.File, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
     """Raise ValueError unless a file holds these outcomes, each at its task's place, bit for bit, and no others."""
     written = dict.fromkeys(layout.kinds, 0)
     for name, entries in _columns(layout, outcomes):
-        _check_entries(file[name], entries)
+        _check_entries(file[name], entries, len(layout.axes))
         if name.endswith("_state"):
             written[name.removesuffix("_state")] += len(entries)
     for kind, count in written.items():
@@ -43,27 +43,48 @@ def finished(source: Snapshot) -> Iterator[tuple[Task, Outcome]]:
     known.sort(key=lambda task: (task.kind, layout.index(task)))
     for kind, tasks in groupby(known, key=lambda task: task.kind):
         names = [*layout.variables(kind), *(f"{kind}_{name}" for name in ("seconds", "state", "failure"))]
-        row_bytes = sum(_row_bytes(source.file[name]) for name in names)
+        row_bytes = sum(_row_bytes(source.file[name], len(layout.axes)) for name in names)
         rows = max(1, SLAB // row_bytes)
-        for (n, band), members in groupby(tasks, key=lambda task: (layout.index(task)[0], task.cell.disorder // rows)):
-            block = {name: texts(source.read(name, np.s_[n, band * rows : (band + 1) * rows])) for name in names}
+        for (point, band), members in groupby(tasks, key=lambda task: (task.cell.point, task.cell.disorder // rows)):
+            part = (*point, slice(band * rows, (band + 1) * rows))
+            block = {name: texts(source.read(name, part)) for name in names}
             for task in members:
                 if task in source.records:
                     yield task, source.outcome(task)
                     continue
-                _, disorder, *rest = layout.index(task)
+                disorder, *rest = layout.index(task)[len(point) :]
                 place = (disorder - band * rows, *rest)
                 seconds, state, failure = (block[f"{kind}_{name}"][place] for name in ("seconds", "state", "failure"))
                 arrays = {name: block[name][place] for name in layout.variables(kind)} if state == DONE else {}
                 yield task, Outcome(arrays, float(seconds), failure)
 
 
+def fitting(layout: Layout, task: Task, outcome: Outcome) -> Outcome:
+    """An outcome, or a failure if it is none that the file has room for: whoever declared its sizes says others now."""
+    variables = layout.variables(task.kind)
+    for name, array in outcome.arrays.items():
+        room = layout.lengths(variables[name].inner) if name in variables else ()
+        shape = np.shape(array)
+        if name not in variables or len(shape) != len(room) or any(a > b for a, b in zip(shape, room, strict=True)):
+            text = f"{task.kind}: {name} has the shape {shape}, and the file has room for {room}"
+            return Outcome({}, outcome.seconds, text)
+    missing = [name for name, of in variables.items() if not of.optional and name not in outcome.arrays]
+    if missing and not outcome.failure:
+        return Outcome({}, outcome.seconds, f"{task.kind}: has no {missing[0]}, which is to be stored")
+    return outcome
+
+
+def present(arrays: Arrays) -> Arrays:
+    """Arrays without those that are padding only: what a solution does not have."""
+    return {name: values for name, values in arrays.items() if values.dtype.kind != "f" or not np.all(np.isnan(values))}
+
+
 def _columns(layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[tuple[str, list[Entry]]]:
-    """Outcomes as entries of variables, those of one kind at one size together."""
+    """Outcomes as entries of variables, those of one kind at one point of the grid together."""
     for slab in _slabs(outcomes):
-        blocks: dict[tuple[str, int], list[tuple[Task, Outcome]]] = {}
+        blocks: dict[tuple[str, Point], list[tuple[Task, Outcome]]] = {}
         for task, outcome in slab:
-            blocks.setdefault((task.kind, layout.index(task)[0]), []).append((task, outcome))
+            blocks.setdefault((task.kind, task.cell.point), []).append((task, outcome))
         for (kind, _), members in blocks.items():
             yield from _of_kind(layout, kind, members)
 
@@ -96,27 +117,29 @@ def _of_kind(layout: Layout, kind: str, members: list[tuple[Task, Outcome]]) -> 
             yield name, entries
 
 
-def _write_entries(dataset: h5py.Dataset, entries: list[Entry]) -> None:
-    """Set entries of one size: all rows from the first to the last in one write, unless they are large or sparse."""
-    rows = _rows(dataset, entries)
+def _write_entries(dataset: h5py.Dataset, entries: list[Entry], n_axes: int) -> None:
+    """Set entries of one point: all rows from the first to the last in one write, unless they are large or sparse."""
+    rows = _rows(dataset, entries, n_axes)
     if rows is None:
         for place, value in entries:
             dataset[(*place, *corner(value))] = value
         return
-    n, low, high = rows
-    block = dataset[n, low:high]
-    for (_, disorder, *rest), value in entries:
+    low, part = rows
+    block = dataset[part]
+    for place, value in entries:
+        disorder, *rest = place[n_axes:]
         block[(disorder - low, *rest, *corner(value))] = value
-    dataset[n, low:high] = block
+    dataset[part] = block
 
 
-def _check_entries(dataset: h5py.Dataset, entries: list[Entry]) -> None:
-    """Raise ValueError unless the entries of one size read as they were written."""
-    n, low, high = _rows(dataset, entries) or (0, 0, 0)
-    block = dataset[n, low:high] if low < high else None
+def _check_entries(dataset: h5py.Dataset, entries: list[Entry], n_axes: int) -> None:
+    """Raise ValueError unless the entries of one point read as they were written."""
+    low, part = _rows(dataset, entries, n_axes) or (0, ())
+    block = dataset[part] if part else None
     for place, value in entries:
         inner = corner(value)
-        there = dataset[(*place, *inner)] if block is None else block[(place[1] - low, *place[2:], *inner)]
+        disorder, *rest = place[n_axes:]
+        there = dataset[(*place, *inner)] if block is None else block[(disorder - low, *rest, *inner)]
         if not _same(there, value, dataset.dtype):
             raise ValueError(f"{dataset.name.lstrip('/')} does not read as it was written")
 
@@ -129,12 +152,12 @@ def _same(there: Any, value: Any, dtype: np.dtype[Any]) -> bool:
     return lossless and np.asarray(there).tobytes() == kept.tobytes()
 
 
-def _rows(dataset: h5py.Dataset, entries: list[Entry]) -> tuple[int, int, int] | None:
-    """Size, first row and end of a block that holds some entries of one size; None if it would be large or sparse."""
-    disorders = [place[1] for place, _ in entries]
+def _rows(dataset: h5py.Dataset, entries: list[Entry], n_axes: int) -> tuple[int, tuple[Any, ...]] | None:
+    """First row and place of a block that holds some entries of one point; None if it would be large or sparse."""
+    disorders = [place[n_axes] for place, _ in entries]
     low, high = min(disorders), max(disorders) + 1
-    if _row_bytes(dataset) * (high - low) <= SLAB and high - low <= 10 * len(entries):
-        return entries[0][0][0], low, high
+    if _row_bytes(dataset, n_axes) * (high - low) <= SLAB and high - low <= 10 * len(entries):
+        return low, (*entries[0][0][:n_axes], slice(low, high))
     return None
 
 
@@ -143,6 +166,6 @@ def corner(value: Any) -> tuple[slice, ...]:
     return tuple(slice(0, length) for length in np.shape(value))
 
 
-def _row_bytes(dataset: h5py.Dataset) -> int:
-    """Bytes of everything at one size and disorder sample."""
-    return int(dataset.dtype.itemsize * np.prod(dataset.shape[2:], dtype=np.int64))
+def _row_bytes(dataset: h5py.Dataset, n_axes: int) -> int:
+    """Bytes of everything at one point of the grid and disorder sample."""
+    return int(dataset.dtype.itemsize * np.prod(dataset.shape[n_axes + 1 :], dtype=np.int64))

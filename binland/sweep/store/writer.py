@@ -19,23 +19,23 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from binland.errors import StoreError
 from binland.interrupts import deferred
-from binland.sweep.execute import Arrays, Outcome
-from binland.sweep.provenance import git_state, version
+from binland.stamp import version
+from binland.sweep.provenance import git_state
 from binland.sweep.spec import SweepSpec
-from binland.sweep.store.changes import check_extension, check_ids, check_same
+from binland.sweep.store.changes import check_extension, check_ids, check_layout, check_same, still_valid
+from binland.sweep.store.declared import layout_from
 from binland.sweep.store.journal import Journal, Record
-from binland.sweep.store.layout import SCHEMA, Layout, state_of, storable
+from binland.sweep.store.layout import SCHEMA, Layout, layout_of, state_of, storable
 from binland.sweep.store.lock import Right, sole_writer
 from binland.sweep.store.opening import attribute, attributes, check_structure, opened, reading
 from binland.sweep.store.seal import copy_without_seal, seal
 from binland.sweep.store.steady import SteadyFile
 from binland.sweep.store.store import OLDER, Snapshot, Store, actual, journal_path
-from binland.sweep.store.tables import check_outcomes, finished, write_outcomes
-from binland.sweep.tasks import Task, to_plain
+from binland.sweep.store.tables import check_outcomes, finished, fitting, present, write_outcomes
+from binland.sweep.tasks import Arrays, Outcome, Task, to_plain
 
 UPDATE_EVERY = 60.0  # seconds of a run after which the file takes in the journal ...
 UPDATE_SHARE = 0.02  # ... as long as that costs no more than this share of the time
@@ -49,9 +49,9 @@ def writing(
 ) -> Iterator["Writer"]:
     """The writer of the file of this very sweep, made if it is missing.
 
-    extend: the spec may have a larger grid than the file, which then gets room for the new tasks. part: (k, n) if this
-    run is about a part of the grid only, which is kept with its name.
-    Raises StoreError rather than touch a file that is foreign, of another configuration, in use or not writable.
+    extend: the spec may have a larger grid or measure more than the file, which then gets room for the new tasks. part:
+    (k, n) if this run is about a part of the grid only, which is kept with its name. Raises StoreError rather than
+    touch a file that is foreign, of another configuration, in use or not writable.
     """
     path = actual(path)
     make_folder(path)
@@ -65,7 +65,7 @@ def writing(
         writer = Writer(checked(path, spec, extend), right, part)
         stack.callback(writer.close)
         writer.begin()
-        if writer.store.spec.canonical() != spec.canonical():
+        if writer.store.spec.text() != spec.text():  # titles and figures may have changed, too
             writer.extend(spec)
         yield writer
 
@@ -75,7 +75,8 @@ def checked(path: Path, spec: SweepSpec, extend: bool) -> Store:
     store = Store.open(path)
     if store.schema != SCHEMA:
         raise StoreError(f"{path}: has the schema {store.schema}; {OLDER}")
-    (check_extension if extend else check_same)(path, store.spec, spec)
+    (check_extension if extend else check_same)(store, spec)
+    check_layout(store)
     return store
 
 
@@ -108,17 +109,27 @@ def create(
     for taken, advice in ((path, "choose another --out"), (journal_path(path), "move it away, or its file back")):
         if taken.exists():
             raise StoreError(f"{taken}: is there already; {advice}")
-    layout = Layout(spec)
+    layout = readable_layout(path, spec)
     try:
         with deferred(), new_version(path) as part:
             with SteadyFile(part) as target:
-                layout.create(target, {"file_id": uuid.uuid4().hex, **(facts or {})})
+                layout.create(target, spec, {"file_id": uuid.uuid4().hex, **(facts or {})})
                 with h5py.File(target, "r+") as file:
                     write_outcomes(file, layout, outcomes())
             complete(part, layout, outcomes())
             move_to_new(part, path)
     except OSError as error:
         raise StoreError(f"{path}: cannot be created ({reason(error)}); choose another --out") from None
+
+
+def readable_layout(path: Path, spec: SweepSpec) -> Layout:
+    """The layout of a sweep; raises StoreError if that would be refused by whoever reads the file."""
+    layout = layout_of(spec)
+    try:
+        layout_from(json.dumps(layout.plain()))
+    except ValueError as error:
+        raise StoreError(f"{path}: cannot be created ({error}); what a plug-in declares has to change") from None
+    return layout
 
 
 def complete(part: Path, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
@@ -151,7 +162,7 @@ class Writer:
         """Take in what a killed writer left in its journal, and begin a new one."""
         with deferred(), self.store.snapshot() as snapshot:
             self.states = snapshot.states()
-            check_ids(self.path, snapshot)
+            check_ids(self.store, snapshot)
             self._keep_damaged(snapshot)
             for path in (self.path, journal_path(self.path)):
                 for leftover in path.parent.glob(f"{glob.escape(path.name)}.????????.part"):  # of a killed writer
@@ -185,7 +196,9 @@ class Writer:
             self._append({"event": "start", "task": to_plain(task), "time": self._running[task]})
 
     def record(self, task: Task, outcome: Outcome) -> None:
-        """Keep what came of a task; raises StoreError if the disk does not take it."""
+        """Keep what came of a task, as a failure if the file has no room for it; raises StoreError if the disk does not
+        take it."""
+        outcome = fitting(self.store.layout, task, outcome)
         facts: dict[str, Any] = {"event": "end", "task": to_plain(task), "seconds": outcome.seconds}
         if outcome.failure:
             facts["failure"] = storable(outcome.failure)
@@ -199,16 +212,18 @@ class Writer:
         if long or waited > max(UPDATE_EVERY, self._cost / UPDATE_SHARE):
             self.update()
 
-    def array(self, task: Task, variable: str) -> NDArray[Any]:
-        """A variable of a finished task; from the file it comes padded."""
+    def arrays(self, task: Task, variables: Iterable[str]) -> Arrays:
+        """Some variables of a finished task, those that it has; from the file they come padded."""
         if task in self._records:
             assert self._journal is not None
-            return self._journal.arrays(self._records[task])[variable]
+            found = self._journal.arrays(self._records[task])
+            return {name: found[name] for name in variables if name in found}
         if self._file is None:
             self._file = self._opened.enter_context(opened(self.path))
             self._check_owner(self._file)
         with reading(self.path):
-            return np.asarray(self._file[variable][self.store.layout.index(task)])
+            index = self.store.layout.index(task)
+            return present({name: np.asarray(self._file[name][index]) for name in variables})
 
     def update(self) -> None:
         """Bring the HDF5 file up to date and begin a new journal."""
@@ -221,17 +236,17 @@ class Writer:
         self._cost = self._updated - began
 
     def extend(self, spec: SweepSpec) -> None:
-        """Give the file room for the tasks of a larger grid; what is there stays."""
-        new = Layout(spec)
+        """Give the file room for the tasks of a larger sweep; what is there and has the same id in it stays."""
+        new = readable_layout(self.path, spec)
         with deferred(), self._snapshot() as snapshot, self._next_version() as part:
             kept = attributes(self.path, snapshot.file)
-            kept = {key: value for key, value in kept.items() if key not in ("config", "title", "schema")}
+            kept = {key: value for key, value in kept.items() if key not in new.attributes(spec)}
             with SteadyFile(part) as target:
-                new.create(target, kept)
+                new.create(target, spec, kept)
                 with h5py.File(target, "r+") as file:
-                    write_outcomes(file, new, finished(snapshot))
-            complete(part, new, finished(snapshot))
-        self.store = Store(self.path, spec, SCHEMA)
+                    write_outcomes(file, new, still_valid(snapshot, new, spec))
+            complete(part, new, still_valid(snapshot, new, spec))
+        self.store = Store.open(self.path)
         self.states = self.store.states()
 
     def close(self) -> None:
