@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from binland.models import Solution
     from binland.paths import barrier, hamming, optimized_path, shortest_path
     from binland.pattern_file import load_patterns
-    from binland.results import Barrier, BentPath, LocalEnergy, Path
-    from binland.sweep.load import load_results, load_solution
+    from binland.planes import plane
+    from binland.results import Barrier, BentPath, LocalEnergy, Path, Plane
+    from binland.sweep.load import load_problem, load_results, load_solution
+    from binland.sweep.registry import register
     from binland.sweep.run import run_sweep
     from binland.symmetry import Alignment, align
     from binland.training import fit
@@ -28,8 +30,10 @@ _MODULES = {
     "models": ("Solution",),
     "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
     "pattern_file": ("load_patterns",),
-    "results": ("Barrier", "BentPath", "LocalEnergy", "Path"),
-    "sweep.load": ("load_results", "load_solution"),
+    "sweep.load": ("load_problem", "load_results", "load_solution"),
+    "sweep.registry": ("register",),
+    "planes": ("plane",),
+    "results": ("Barrier", "BentPath", "LocalEnergy", "Path", "Plane"),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),
     "training": ("fit",),
@@ -49,6 +53,7 @@ __all__ = [
     "Path",
     "Patterns",
     "Perceptron",
+    "Plane",
     "Solution",
     "Teacher",
     "align",
@@ -57,10 +62,13 @@ __all__ = [
     "hamming",
     "load",
     "load_patterns",
+    "load_problem",
     "load_results",
     "load_solution",
     "local_energy",
     "optimized_path",
+    "plane",
+    "register",
     "run_sweep",
     "shortest_path",
 ]

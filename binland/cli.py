@@ -50,7 +50,7 @@ def sweep(
         str | None, typer.Option(help="Address of a running Dask scheduler, e.g. tcp://host:8786; its workers work.")
     ] = None,
     extend: Annotated[
-        bool, typer.Option("--extend", help="The grid is larger than the file's: add the new tasks.")
+        bool, typer.Option("--extend", help="A larger grid or more measures than the file's: add the new tasks.")
     ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed tasks again.")] = False,
     part: Annotated[
@@ -128,7 +128,7 @@ def _status(file: Path) -> None:
         counts = count_states(states, snapshot.running if writer is not None else ())
     blocked = counts.pop("blocked")
     counts["left"] += blocked
-    say(f"{file}: {store.spec.title or 'untitled sweep'}")
+    say(f"{file}: {store.title or 'untitled sweep'}")
     say(f"{describe(writer)} is writing it" if writer is not None else "nobody is writing it")
     shown = ", ".join(f"{count} {name}" for name, count in counts.items())
     why = f" ({blocked} of them blocked by a failure)" if blocked else ""
@@ -140,17 +140,22 @@ def _status(file: Path) -> None:
     expected = f"about {duration(left)} left on one worker{soon}" if spent else "time left unknown"
     say(f"{duration(spent)} of work done, {expected}")
     for task, failure in failures.items():
-        say(f"failed: {in_words(store.spec, task)}\n{failure}")
+        say(f"failed: {in_words(store.layout.axes, task)}\n{failure}")
 
 
 @app.command()
 def plot(
     file: ResultFile,
     out: Annotated[Path, typer.Option(help="Folder for the figures, made if missing.")] = Path("figures"),
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="Module, or file in this folder, that declares a measure of the file.")
+    ] = None,
 ) -> None:
     """Draw every figure that the file has data for, as PNG and PDF."""
     from binland.plots import plot_results
+    from binland.sweep.plugins import load
 
+    load(plugin or (), Path.cwd())
     with _tidily():
         for path in plot_results(file, out):
             say(str(path))
@@ -172,14 +177,37 @@ def export(
 def merge(
     files: Annotated[list[Path], typer.Argument(help="Result files of one sweep, made apart.")],
     out: Annotated[Path, typer.Option(help="New HDF5 result file.")],
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="Module, or file in this folder, with which they were made.")
+    ] = None,
 ) -> None:
     """Put result files of one sweep together. Where they overlap they must agree."""
+    from binland.sweep.plugins import load
     from binland.sweep.store.merge import merge as merged
     from binland.sweep.store.store import count_states
 
+    load(plugin or (), Path.cwd())
     with _tidily():
         counts = count_states(merged(files, out).states())
     say(f"{out}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
+
+
+@app.command()
+def info(
+    file: ResultFile,
+    toml: Annotated[bool, typer.Option("--toml", help="Only the configuration.")] = False,
+) -> None:
+    """Show how a file was made, and its configuration as TOML.
+
+    Redirected into a file, it runs the sweep again.
+    """
+    from binland.sweep.info import configuration_text, facts
+
+    if not toml:
+        for name, value in facts(file).items():
+            say(f"# {name}: {value}")
+        say("")
+    say(configuration_text(file))
 
 
 def _dry_run(
@@ -192,29 +220,33 @@ def _dry_run(
     workers: int,
 ) -> None:
     from binland.checks import positive_int
+    from binland.sweep.config import load_spec
     from binland.sweep.estimate import estimate
     from binland.sweep.progress import duration
-    from binland.sweep.run import wanted_tasks
-    from binland.sweep.spec import load_spec
+    from binland.sweep.run import check_ready, wanted_tasks
     from binland.sweep.store.layout import DONE, FAILED
     from binland.sweep.store.writer import checked
     from binland.sweep.tasks import group
 
     spec = load_spec(config, profile)
-    spec.family.check_ready(spec)
+    check_ready(spec)
     positive_int("workers", workers)
     tasks = wanted_tasks(spec, part)
     states = checked(out, spec, extend).states() if out is not None and out.exists() else {}
     finished = (DONE,) if retry else (DONE, FAILED)
     left = [task for task in tasks if states.get(task) not in finished]
     expected = estimate(spec)
-    table = Table("kind", spec.family.symbol, "algorithm", "tasks", "left", "s per task", box=None, header_style="")
+    symbols = [axis.symbol for axis in spec.axes]
+    table = Table("kind", *symbols, "algorithm", "tasks", "left", "s per task", box=None, header_style="")
     counts = [Counter(map(group, some)) for some in (tasks, left)]
     for key, seconds in expected.seconds.items():
-        kind, size, label = key
-        table.add_row(kind, str(size), escape(label), *(str(count[key]) for count in counts), f"{seconds:.2g}")
+        kind, point, label = key
+        values = [str(value) for value in spec.values(point).values()]
+        table.add_row(kind, *values, escape(label), *(str(count[key]) for count in counts), f"{seconds:.2g}")
     output.print(table)
     work = expected.work(left)
+    if spec.family.latents and not spec.latents:
+        say("latent weights are not kept: store.latents = true keeps them for measures that are added later")
     say(f"{len(left)} of {len(tasks)} tasks to do: {duration(work)} of work on one idle core like this")
     say(f"about {duration(work / workers)} on {workers} worker(s), if each has a core to itself")
     say(f"the whole file takes {_size(expected.bytes)}")

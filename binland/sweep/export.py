@@ -6,40 +6,38 @@ from pathlib import Path
 from binland.checks import checked_path
 from binland.errors import StoreError
 from binland.sweep.load import load_results
-from binland.sweep.spec import SweepSpec
-from binland.sweep.store.layout import LARGE, VARIABLES
+from binland.sweep.store.layout import Kind, Layout
 from binland.sweep.store.store import Store
 from binland.sweep.store.writer import move_to_new, new_version, reason
-
-INSIDE = ("symmetry", "fraction", "realization", "order", "position", "epoch", "replica")
-RENAMED = {"bend_start": "start", "bend_end": "end", "bend_midpoint": "midpoint"}
-BEND, PLANE = ("midpoint", "leg"), ("plane_row", "plane_column", "corner", "component")
 
 
 def export_csv(path: str | Path, out: str | Path) -> int:
     """Write every measurement of a result file to a new CSV file; returns the number of rows.
 
-    Columns: quantity, then where it was measured (N, N / D, or another size and number of parameters; disorder,
-    algorithm; solution, or start and end of a pair), then symmetry, fraction, realization, order, position, epoch,
-    replica, for bends midpoint and leg, for planes row, column, corner, component (empty where they do not apply), and
-    value (fractions, with all digits).
-    Raises StoreError if the file cannot be read or `out` exists or cannot be written.
+    Columns: quantity, then where it was measured (what is swept, N / D and other coordinates; disorder, algorithm;
+    solution, or start and end of a pair, also of an optimised path, and the number of its midpoint), then the inner
+    dimensions of all quantities, such as symmetry, fraction or order (empty where they do not apply), and value (with
+    all digits). Raises StoreError if the file cannot be read or `out` exists or cannot be written.
     """
-    out, spec = checked_path("out", out), Store.open(path).spec
-    data, axis = load_results(path), spec.family.axis
+    out, layout = checked_path("out", out), Store.open(path).layout
+    data = load_results(path)
     if os.path.exists(out):
         raise StoreError(f"{out}: is there already; choose another --csv")
-    rows, columns = 0, _columns(spec)
+    rows, columns = 0, _columns(layout)
+    slabs = [{axis.name: [value]} for axis in layout.axes[:1] for value in data[axis.name].values] or [{}]
     try:
         with new_version(out) as part:
             with part.open("w", encoding="utf-8", newline="") as file:
                 file.write(",".join(columns) + "\n")
-                for name in (n for variables in VARIABLES.values() for n in variables if n not in LARGE and n in data):
-                    for size in data[axis].values:  # one at a time: long tables need memory
-                        table = data[name].sel({axis: [size]}).to_dataframe().dropna(subset=[name]).reset_index()
-                        table = table.rename(columns={name: "value", **RENAMED}).assign(quantity=name)
-                        table.reindex(columns=columns).to_csv(file, header=False, index=False)
-                        rows += len(table)
+                for kind in layout.kinds.values():
+                    for name in (name for name in kind.variables if name in data):
+                        for where in slabs:  # one value at a time: long tables need memory
+                            table = data[name].sel(where).to_dataframe().dropna(subset=[name]).reset_index()
+                            table = table.rename(columns={name: "value", **_renamed(layout, kind)}).assign(
+                                quantity=name
+                            )
+                            table.reindex(columns=columns).to_csv(file, header=False, index=False)
+                            rows += len(table)
             move_to_new(part, out)
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else error
@@ -47,8 +45,16 @@ def export_csv(path: str | Path, out: str | Path) -> int:
     return rows
 
 
-def _columns(spec: SweepSpec) -> list[str]:
-    family, measure = spec.family, spec.measure
-    where = (family.axis, *family.exported, "disorder", "algorithm", "solution", "start", "end")
-    more = (*(BEND if measure.midpoints else ()), *(PLANE if measure.plane_points else ()))
-    return ["quantity", *where, *INSIDE, *more, "value"]
+def _renamed(layout: Layout, kind: Kind) -> dict[str, str]:
+    """Coordinates along a kind by one name each, whatever the kind."""
+    return {name: name.removeprefix(f"{kind.dim}_") for name in layout.along(kind)}
+
+
+def _columns(layout: Layout) -> list[str]:
+    axes = [axis.name for axis in layout.axes]
+    along = [new for kind in layout.kinds.values() for new in _renamed(layout, kind).values()]
+    inner = [
+        dim for kind in layout.kinds.values() for of in kind.variables.values() if not of.large for dim in of.inner
+    ]
+    where = [*axes, *layout.extras, "disorder", "algorithm", "solution", *along]
+    return list(dict.fromkeys(["quantity", *where, *inner, "value"]))

@@ -36,6 +36,14 @@ class Graph:
         """A task that was taken out is to be run after all."""
         heapq.heappush(self._ready, (self._order[task], task))
 
+    def followers(self, task: Task) -> list[Task]:
+        """The tasks that wait for one alone."""
+        return [waiting for waiting in self._waiting.get(task, ()) if waiting.needs == (task,)]
+
+    def take_followers(self, task: Task) -> None:
+        """These are run right after it: take them out. If it fails, they are not run at all."""
+        self._waiting[task] = [waiting for waiting in self._waiting.get(task, ()) if waiting.needs != (task,)]
+
     def done(self, task: Task) -> None:
         """A task is finished: those that waited for it alone are ready. After a failure, do not call this."""
         for waiting in self._waiting.pop(task, ()):

@@ -1,51 +1,56 @@
-"""Reading results: an xarray Dataset with named dimensions, and solutions as they were found."""
+"""Reading results: an xarray Dataset with named dimensions, and solutions and their problems as they were."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
 import xarray as xr
 from numpy.typing import NDArray
 
-from binland.bits import from_bytes
 from binland.checks import is_integer
 from binland.errors import InvalidInputError, StoreError, shown
-from binland.sweep.spec import SweepSpec
-from binland.sweep.store.layout import ALONG, DONE, LARGE, Stored, state_of
+from binland.sweep import execute
+from binland.sweep.spec import Axis, Point
+from binland.sweep.store.layout import DONE, Layout, Stored, state_of
 from binland.sweep.store.opening import attributes
 from binland.sweep.store.store import Snapshot, Store
-from binland.sweep.store.tables import corner
-from binland.sweep.tasks import Cell, SolutionTask, in_words
+from binland.sweep.store.tables import corner, present
+from binland.sweep.tasks import Cell, Task, in_words
+from binland.sweep.words import TRAINING
 
 
 def load_results(path: str | Path) -> xr.Dataset:
     """All samples of a sweep, finished or not, running or not, in memory; NaN where a task is not done.
 
-    Dimensions: n_inputs (or what else is swept), disorder, algorithm, then solution (with fraction, realization, epoch,
-    replica), pair (with symmetry "raw" / "aligned", order, position), bend (an optimised path; also with leg) or plane
-    (with plane_row, plane_column, corner). Extra coordinates: n_weights, of shallow machines overparameterization N / D
-    and constraint_density alpha = P / N; start, end: the solutions of a pair; bend_start, bend_end, bend_midpoint.
+    Dimensions: what is swept (n_inputs, or anything else), disorder, algorithm, then what the measures look at and
+    store: solution (with fraction, realization, epoch, replica), pair (with symmetry "raw" / "aligned", order,
+    position), or dimensions of their own; across, a pair of solutions of two algorithms, without algorithm. Extra
+    coordinates: n_weights, overparameterization N / D, constraint_density alpha = P / N where they have a meaning;
+    start, end: the solutions of a pair; the same of other dimensions with their name in front, such as across_start.
     Errors, energies and distances are fractions in [0, 1]. Attributes: configuration and provenance. Weights:
-    `load_solution`.
-    Raises StoreError on a missing, foreign or damaged file.
+    `load_solution`. Raises StoreError on a missing, foreign or damaged file.
     """
     store = Store.open(path)
     with store.snapshot() as snapshot:
         data = _dataset(snapshot)
         _lay_over(data, snapshot)
-    return _with_physics(data, snapshot.layout.spec)
+    return _with_physics(data, snapshot.layout)
 
 
 def _dataset(snapshot: Snapshot) -> xr.Dataset:
     """Every measurement and coordinate; nothing that the configuration does not name is read."""
     layout = snapshot.layout
     texts_of_tasks = [f"{kind}_{name}" for kind in layout.kinds for name in ("failure", "id")]
-    wanted = {name: of for name, of in layout.datasets().items() if name not in (*LARGE, *texts_of_tasks)}
+    wanted = {
+        name: of
+        for name, of in layout.datasets().items()
+        if name not in texts_of_tasks and not (of.variable and of.variable.large)
+    }
     _check_memory(snapshot, wanted)
-    labels = layout.labels()
+    labels = layout.labels_of()
     variables = {
         name: (stored.dims, _plain(labels[name]) if name in labels else snapshot.read(name), _meaning(stored))
         for name, stored in wanted.items()
@@ -85,62 +90,99 @@ def _lay_over(data: xr.Dataset, snapshot: Snapshot) -> None:
                 data[name].values[place] = values
 
 
-def _with_physics(data: xr.Dataset, spec: SweepSpec) -> xr.Dataset:
+def _with_physics(data: xr.Dataset, layout: Layout) -> xr.Dataset:
     """Coordinates that physicists plot against."""
-    family = spec.family
-    coordinates = family.coordinates(spec)
-    data = data.assign_coords({name: (family.axis, values) for name, (values, _) in coordinates.items()})
-    for name, meaning in {
-        family.axis: family.meaning,
-        **{name: meaning for name, (_, meaning) in coordinates.items()},
-        "fraction": "fraction of the weights that are flipped",
-        "position": "fraction of the path's flips that are done",
-    }.items():
+    data = data.assign_coords({name: (extra.dims, _numbers(extra.values)) for name, extra in layout.extras.items()})
+    meanings = {axis.name: axis.meaning for axis in layout.axes}
+    meanings |= {name: extra.meaning for name, extra in layout.extras.items()}
+    meanings |= {name: of.meaning for name, of in layout.inner.items() if of.meaning}
+    for name, meaning in meanings.items():
         data[name].attrs |= {"long_name": meaning, "units": "1"}
-    return data.set_coords([name for names in ALONG.values() for name in names if name in data])
+    along = (name for kind in layout.kinds.values() for name in layout.along(kind))
+    return data.set_coords([name for name in along if name in data])
+
+
+def _numbers(values: NDArray[np.float64]) -> NDArray[Any]:
+    """Whole numbers as integers."""
+    return values.astype(np.int64) if np.all(np.abs(values) < 2**53) and np.all(values == np.round(values)) else values
+
+
+class Problem(NamedTuple):
+    """What a solution of a sweep was trained for: the machine, and its train and test patterns."""
+
+    machine: Any
+    train: Any
+    test: Any
+
+
+def load_problem(path: str | Path, disorder: int = 0, **where: float) -> Problem:
+    """Machine, training and test patterns of a point of a sweep's grid, drawn anew as they were for the sweep.
+
+    path: a result file. disorder: number of the disorder sample. where: a value of every swept setting, such as
+    n_inputs=1001. With `load_solution` a stored solution can be measured again.
+    Raises InvalidInputError if the grid has no such point, StoreError on a bad file and where something that the sweep
+    was made with (a plug-in) is not there.
+
+    >>> machine, train, test = bl.load_problem("fig6.h5", n_inputs=1001)
+    >>> bl.load_solution("fig6.h5", n_inputs=1001, algorithm="RSGD").error(test)
+    """
+    store = Store.open(path)
+    point = _point(path, store.layout.axes, where)
+    disorder = _known(path, "disorder", disorder, range(store.layout.disorder_samples))
+    drawn = execute.draw(store.spec, point, disorder)
+    return Problem(drawn.model, drawn.train, drawn.test)
 
 
 def load_solution(
     path: str | Path,
-    size: int | None = None,
+    size: float | None = None,
     algorithm: str | None = None,
     disorder: int = 0,
     solution: int = 0,
-    **named: int,
+    **where: float,
 ) -> Any:
-    """One solution of a sweep: binary weights, train-error history, and latents if the sweep keeps them.
+    """One solution of a sweep: weights, train-error history, and latents if the sweep keeps them.
 
-    The size is given by its place or by its name in the file: `load_solution("x.h5", n_inputs=1001, algorithm="SGD")`.
+    where: a value of every swept setting, by its name in the file: `load_solution("x.h5", n_inputs=1001,
+    algorithm="ADV")`; size: the same without the name, if one setting is swept.
     Raises InvalidInputError if the grid has no such point or the solution is not done, StoreError on a bad file.
     """
     store = Store.open(path)
-    spec, family = store.spec, store.spec.family
-    if len(named) + (size is not None) != 1 or not {*named} <= {family.axis} or algorithm is None:
-        raise InvalidInputError(f"{path}: name one solution: load_solution(path, {family.axis}=..., algorithm=...)")
-    size = _known(path, family.axis, named.get(family.axis, size), spec.sizes)
-    disorder = _known(path, "disorder", disorder, range(spec.grid.disorder_samples))
-    solution = _known(path, "solution", solution, range(spec.grid.solutions))
-    if not isinstance(algorithm, str) or algorithm not in spec.algorithms:
-        labels = ", ".join(map(repr, spec.algorithms))
+    layout = store.layout
+    if size is not None and len(layout.axes) == 1 and not where:
+        where = {layout.axes[0].name: size}
+    if algorithm is None:
+        names = ", ".join(f"{axis.name}=..." for axis in layout.axes)
+        raise InvalidInputError(f"{path}: name one solution: load_solution(path, {names}, algorithm=...)")
+    point = _point(path, layout.axes, where)
+    disorder = _known(path, "disorder", disorder, range(layout.disorder_samples))
+    solution = _known(path, "solution", solution, range(layout.solutions))
+    if not isinstance(algorithm, str) or algorithm not in layout.labels:
+        labels = ", ".join(map(repr, layout.labels))
         raise InvalidInputError(f"{path}: algorithm={shown(algorithm)} is not one of its labels {labels}")
-    task = SolutionTask(Cell(size, disorder, algorithm), solution)
+    task = Task(TRAINING, Cell(point, disorder, algorithm), (solution,))
     if store.states().get(task) != DONE:
         raise InvalidInputError(
-            f"{path}: {in_words(spec, task)} is not among its finished solutions; see `binland status`"
+            f"{path}: {in_words(layout.axes, task)} is not among its finished solutions; see `binland status`"
         )
-    history, count = store.values(task, "history"), family.n_weights(spec, size)
-    return family.rebuild(
-        family.machine(spec, size, disorder),
-        from_bytes(store.values(task, "weights"), (count,)),
-        store.values(task, "latents")[:count] if spec.store.latents else None,
-        history[~np.isnan(history)],
-        spec.algorithm(algorithm),
-    )
+    spec = store.spec
+    names_needed = [*spec.family.rebuilt_from, *(spec.family.latents if spec.latents else ()), "history"]
+    return execute.decode(spec, task, 0, present({name: store.values(task, name) for name in names_needed}))
 
 
-def _known(path: object, name: str, value: object, allowed: Sequence[int]) -> int:
-    """A whole number that is one of those of the file; raises InvalidInputError with all of them otherwise."""
-    if is_integer(value) and value in allowed:
-        return int(value)
+def _point(path: object, axes: Sequence[Axis], where: dict[str, Any]) -> Point:
+    """The point of the grid with these values; raises InvalidInputError if there is none."""
+    if {*where} != {axis.name for axis in axes}:
+        names = ", ".join(f"{axis.name}=..." for axis in axes)
+        raise InvalidInputError(f"{path}: name one point of its grid: {names} (not {', '.join(where) or 'nothing'})")
+    values = (_known(path, axis.name, where[axis.name], axis.values) for axis in axes)
+    return tuple(axis.values.index(value) for axis, value in zip(axes, values, strict=True))
+
+
+def _known(path: object, name: str, value: object, allowed: Sequence[float]) -> Any:
+    """A number that is one of those of the file; raises InvalidInputError with all of them otherwise."""
+    fractions = isinstance(value, float) and any(isinstance(one, float) for one in allowed)
+    if (is_integer(value) or fractions) and value in allowed:
+        return allowed[allowed.index(value)]
     there = f"{allowed[0]} ... {allowed[-1]}" if isinstance(allowed, range) else ", ".join(map(str, allowed))
     raise InvalidInputError(f"{path}: {name}={shown(value)} is not in the file, which has {there}")

@@ -1,14 +1,13 @@
 """Where a result comes from: versions, host, git state."""
 
-import hashlib
 import platform
 import subprocess
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata
 from pathlib import Path
+
+from binland.stamp import code_stamp, version
 
 LIBRARIES = ("binland", "numpy", "numba", "scipy", "h5py", "h5netcdf", "xarray", "distributed")
 
@@ -26,29 +25,6 @@ def provenance(libraries: Iterable[str] = (), stamp: str = "") -> dict[str, str]
         "code": code_stamp(stamp),
         **{f"version_{name}": version(name) for name in (*LIBRARIES, *libraries)},
     }
-
-
-@cache
-def code_stamp(stamp: str = "") -> str:
-    """Hash of the package's source, of the libraries that numbers come from and of a family's stamp.
-
-    Equal stamps, equal numbers.
-    """
-    digest = hashlib.sha256(" ".join(version(name) for name in ("numpy", "numba", "scipy")).encode())
-    package = Path(__file__).resolve().parents[1]
-    for source in sorted(package.rglob("*.py")):
-        digest.update(f"{source.relative_to(package).as_posix()}\n".encode())
-        digest.update(source.read_bytes())
-    digest.update(stamp.encode())
-    return digest.hexdigest()[:16]
-
-
-def version(name: str) -> str:
-    """Installed version of a distribution, or "unknown"."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def git_state() -> str:

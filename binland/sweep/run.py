@@ -10,14 +10,16 @@ from typing import Any
 from binland.checks import checked_path, positive_int, true_or_false
 from binland.errors import InvalidInputError, shown
 from binland.interrupts import watched
-from binland.sweep.execute import Job
+from binland.sweep.blame import blamed
+from binland.sweep.config import load_spec, spec_of
+from binland.sweep.execute import needed
 from binland.sweep.graph import Graph
 from binland.sweep.progress import Progress, Reporter, Tally
-from binland.sweep.spec import SweepSpec, load_spec, spec_of
-from binland.sweep.store.layout import DONE, FAILED, LEFT
+from binland.sweep.spec import SweepSpec
+from binland.sweep.store.layout import DONE, FAILED, LEFT, layout_of
 from binland.sweep.store.store import Store
 from binland.sweep.store.writer import Writer, writing
-from binland.sweep.tasks import Task, all_tasks
+from binland.sweep.tasks import Job, Task
 from binland.sweep.workers import Cluster, Outcomes, Workers, in_this_process
 
 Report = Callable[[Progress], None]
@@ -42,10 +44,11 @@ def run_sweep(
     continued if it holds this very sweep, and refused otherwise. workers: processes, one thread each; 1 runs in this
     process (more need the usual `if __name__ == "__main__":` guard in a script). profile: apply the table of that name,
     "smoke" or "cpu"; smoke=True is the former. report: called after every task, instead of the progress bar (off a
-    terminal: a log line a minute).
-    scheduler: address of a running Dask scheduler, whose workers then do the work instead. extend: add the tasks of a
-    grid that is larger than the file's. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n parts of
-    the grid only, k from 1; a part is a set of sizes and disorder samples, so that n files hold the whole sweep.
+    terminal: a log line a minute). scheduler: address of a running Dask scheduler, whose workers then do the work
+    instead. extend: add the tasks of a grid that is larger than the file's, and measures that it has not: nothing is
+    trained for these. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n parts of the grid only, k
+    from 1; a part is a set of grid points and disorder samples, so that n files hold the whole sweep.
+    Returns the file: print it to see what it holds; `bl.load_results` reads its numbers.
     A task that fails is recorded with its traceback and the sweep goes on; what is recorded as done is never repeated.
     Raises InvalidInputError on a bad configuration, DataError if data files are missing, StoreError on a file that is
     foreign, of another configuration, in use or not writable, ClusterError if the workers are lost. On
@@ -62,7 +65,8 @@ def run_sweep(
     part = None if part is None else _checked(part)
     wanted = wanted_tasks(spec, part)
     if scheduler is None:
-        spec.family.check_ready(spec)
+        with blamed():
+            check_ready(spec)
     reporter = Reporter() if report is None else nullcontext(report)
     with watched() as signals, writing(out, spec, extend, part) as writer, reporter as tell:
         repeated = (LEFT, FAILED) if retry_failed else (LEFT,)
@@ -95,15 +99,23 @@ def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -
     def take() -> Job:
         task = graph.pop()
         writer.start([task])
-        wanted = ("weights", "latents") if spec.store.latents and task.kind in ("bend", "plane") else ("weights",)
-        return Job(task, *(tuple(writer.array(need, name) for need in task.needs) for name in wanted))
+        names = needed(spec, task)
+        return Job(task, tuple(writer.arrays(need, names) for need in task.needs))
 
     with closing(outcomes_of(spec, graph, take)) as outcomes:
         for task, outcome in outcomes:
             writer.record(task, outcome)
-            if not outcome.failure:
+            if writer.states[task] == DONE:
                 graph.done(task)
             yield task, outcome
+
+
+def check_ready(spec: SweepSpec) -> None:
+    """Raise now what every task would raise."""
+    setups = [spec.at(point) for point in spec.points]
+    spec.family.check_ready(setups[0].model, spec.compute)  # libraries, before data are looked for
+    for data in dict.fromkeys(setup.data.model_dump_json() for setup in setups):
+        spec.problem.check_ready(spec.problem.Settings.model_validate_json(data))
 
 
 def chosen_profile(smoke: bool, profile: str | None) -> str | None:
@@ -116,22 +128,22 @@ def chosen_profile(smoke: bool, profile: str | None) -> str | None:
 
 def wanted_tasks(spec: SweepSpec, part: tuple[int, int] | None) -> list[Task]:
     """What a run is to do; warns if that is nothing."""
-    wanted = of_part(all_tasks(spec), part)
+    wanted = of_part(layout_of(spec).tasks(), part)
     if part is not None and not wanted:
-        samples = len(spec.sizes) * spec.grid.disorder_samples
-        message = f"part = {part[0]}/{part[1]} has no tasks: sizes and disorder samples make {samples} parts at most"
+        samples = len(spec.points) * spec.disorder_samples
+        message = f"part = {part[0]}/{part[1]} has no tasks: points and disorder samples make {samples} parts at most"
         warnings.warn(message, stacklevel=3)
     return wanted
 
 
 def of_part(tasks: list[Task], part: tuple[int, int] | None) -> list[Task]:
-    """The tasks of every n-th size and disorder sample."""
+    """The tasks of every n-th point of the grid and disorder sample."""
     if part is None:
         return tasks
     k, n = _checked(part)
-    samples = list(dict.fromkeys((task.cell.disorder, task.cell.size) for task in tasks))
+    samples = list(dict.fromkeys((task.cell.disorder, task.cell.point) for task in tasks))
     chosen = set(samples[k - 1 :: n])
-    return [task for task in tasks if (task.cell.disorder, task.cell.size) in chosen]
+    return [task for task in tasks if (task.cell.disorder, task.cell.point) in chosen]
 
 
 def of_runs(tasks: list[Task], runs: object) -> tuple[list[Task], str]:

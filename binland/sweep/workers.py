@@ -5,7 +5,6 @@ handed out. So a worker that dies takes nothing along but what it was doing, not
 again, and this process holds the results in flight only, however large the sweep.
 """
 
-import json
 import time
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack
@@ -13,13 +12,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from binland.console import errors
-from binland.errors import ClusterError
-from binland.sweep.execute import Job, Outcome, execute
-from binland.sweep.family import find_family
+from binland.errors import ClusterError, InvalidInputError
+from binland.stamp import code_stamp, version
+from binland.sweep import shared
+from binland.sweep.blame import blamed
+from binland.sweep.config import from_text
+from binland.sweep.contracts.family import Family
+from binland.sweep.execute import execute, execute_all
 from binland.sweep.graph import Graph
-from binland.sweep.provenance import code_stamp, version
 from binland.sweep.spec import SweepSpec
-from binland.sweep.tasks import Group, Task, group
+from binland.sweep.tasks import Group, Job, Outcome, Task, group
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -36,7 +38,7 @@ Workers = Callable[[SweepSpec, Graph, Take], Outcomes]
 
 def in_this_process(spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
     """One task after the other."""
-    text = spec.canonical()
+    text = spec.text()
     with spec.family.one_thread():
         while graph:
             job = take()
@@ -64,7 +66,8 @@ class Cluster:
 
         if self.scheduler is not None:
             return client_of(self.scheduler)
-        spec.family.warm_up()
+        with blamed():
+            spec.family.warm_up()
         return local_client(self.count)
 
 
@@ -75,12 +78,13 @@ class _Batches:
         from distributed import as_completed
 
         self._client, self._graph, self._take = client, graph, take
-        self._text, self._stamp = spec.canonical(), code_stamp(spec.family.stamp())
+        self._text, self._stamp = spec.text(), code_stamp(spec.family.stamp())
+        self._declared = shared.pack()
         self._finished = as_completed(loop=client.loop, with_results=True, raise_errors=False)
         self._in_flight: dict[Future[Any], list[Job]] = {}
         self._seconds: dict[Group, float] = {}  # of the latest task of a group
         self._threads, self._counted = 0, 0.0
-        self._suspects: list[Job] = []  # lost with several workers, perhaps by the fault of a neighbour
+        self._suspects: list[list[Job]] = []  # lost with several workers, perhaps by the fault of a neighbour
 
     def run(self) -> Outcomes:
         alone = False
@@ -91,29 +95,43 @@ class _Batches:
                 if not self._suspects:
                     return
                 alone = True
-                self._submit([self._suspects.pop(0)])
+                self._submit(self._suspects.pop(0))
             future, results = next(self._finished)
             jobs = self._in_flight.pop(future)
             if future.status == "finished":
                 for job, outcome in zip(jobs, results, strict=True):
-                    self._seconds[group(job.task)] = outcome.seconds
-                    yield job.task, outcome
+                    if outcome is not None:  # its training has failed
+                        self._seconds[group(job.task)] = outcome.seconds
+                        yield job.task, outcome
             else:
                 yield from self._after_trouble(future, jobs, results, alone)
             future.release()
             alone = False
 
     def _next_batch(self) -> list[Job]:
-        jobs, expected = [self._take()], 0.0
-        while self._graph:
-            expected += self._seconds.get(group(jobs[-1].task), BATCH_SECONDS)
-            if expected >= BATCH_SECONDS:
-                break
-            jobs.append(self._take())
+        jobs: list[Job] = []
+        expected = 0.0
+        while not jobs or (self._graph and expected < BATCH_SECONDS):
+            job = self._take()
+            more = self._after(job.task)
+            jobs += [job, *more]
+            expected += sum(self._expected(one.task) for one in (job, *more))
         return jobs
 
+    def _expected(self, task: Task) -> float:
+        """Seconds of a task, from the latest of its group."""
+        return self._seconds.get(group(task), BATCH_SECONDS)
+
+    def _after(self, task: Task) -> list[Job]:
+        """What is measured of this solution alone, if all is so short that it may be lost with the training."""
+        followers = self._graph.followers(task)
+        if not followers or sum(map(self._expected, (task, *followers))) >= BATCH_SECONDS:
+            return []
+        self._graph.take_followers(task)
+        return [Job(follower, None) for follower in followers]
+
     def _submit(self, jobs: list[Job]) -> None:
-        future = self._client.submit(run_batch, self._stamp, self._text, jobs, pure=False)
+        future = self._client.submit(run_batch, self._stamp, self._text, self._declared, jobs, pure=False)
         self._in_flight[future] = jobs
         self._finished.add(future)
 
@@ -129,7 +147,7 @@ class _Batches:
             if alone:
                 yield jobs[0].task, Outcome({}, float("nan"), f"every worker that tried this task died: {error}")
             else:
-                self._suspects += jobs
+                self._suspects += _apart(jobs)
         elif isinstance(error, ClusterError):
             raise error
         elif future.status == "error":
@@ -159,22 +177,38 @@ class _Batches:
         return self._threads
 
 
-def run_batch(stamp: str, text: str, jobs: list[Job]) -> list[Outcome]:
-    """What a worker does; `stamp` names the code that the results are to come from."""
-    kind = json.loads(text)["model"]["kind"]
-    mine = code_stamp(find_family(kind).stamp())
+def _apart(jobs: list[Job]) -> list[list[Job]]:
+    """Each job by itself, a training with what comes right after it."""
+    groups: list[list[Job]] = []
+    for job in jobs:
+        if job.solutions is None:
+            groups[-1].append(job)
+        else:
+            groups.append([job])
+    return groups
+
+
+def run_batch(stamp: str, text: str, declared: bytes, jobs: list[Job]) -> list[Outcome | None]:
+    """What a worker does; `stamp` names the code that the results are to come from, `declared` what the user has
+    registered."""
+    try:
+        shared.unpack(declared)
+        spec = from_text(text)
+    except InvalidInputError as error:
+        raise ClusterError(f"a worker cannot run this sweep: {error}") from None
+    mine = code_stamp(spec.family.stamp())
     if stamp != mine:
         raise ClusterError(
             f"a worker runs other code (binland {version('binland')}, stamp {mine}) than this process (stamp"
             f" {stamp}); install the same version on both sides"
         )
-    _one_thread(kind)
-    return [execute(text, job) for job in jobs]
+    _one_thread(spec.family)
+    return execute_all(text, jobs)
 
 
 @cache
-def _one_thread(kind: str) -> ExitStack:
+def _one_thread(family: Family[Any]) -> ExitStack:
     """A worker takes one core, for good: the stack that would undo it is kept and never closed."""
     stack = ExitStack()
-    stack.enter_context(find_family(kind).one_thread())
+    stack.enter_context(family.one_thread())
     return stack

@@ -1,0 +1,41 @@
+"""How a result file was made, and its configuration as a TOML file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from binland.sweep import registry
+from binland.sweep.store.layout import SCHEMA
+from binland.sweep.store.opening import attributes, opened
+from binland.sweep.store.store import Store
+
+NOT_SHOWN = ("config", "layout", "file_id")
+FIRST = ("title", "schema", "created", "git", "command", "host", "python")
+
+
+def facts(path: str | Path) -> dict[str, str]:
+    """Provenance of a result file: attributes by name, the telling ones first. Raises StoreError on a bad file."""
+    store = Store.open(path)
+    with opened(store.path) as file:
+        found = attributes(store.path, file)
+    order = [*(name for name in FIRST if name in found), *sorted(found.keys() - {*FIRST})]
+    return {name: found[name] for name in order if name not in NOT_SHOWN}
+
+
+def configuration_text(path: str | Path) -> str:
+    """The configuration of a result file as TOML, every setting with its value; the same sweep comes of it again."""
+    store = Store.open(path)
+    settings = dict(store.settings)
+    measured = settings.get("measure")
+    if isinstance(measured, Mapping) and store.schema == SCHEMA:  # older ones name only some
+        off = {name: False for name, measure in registry.measures().items() if measure.by_default}
+        settings["measure"] = off | dict(measured)
+    return tomli_w.dumps(_without_none(settings))
+
+
+def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
+    """TOML has no word for nothing: what is not set is left out, and so are empty tables."""
+    kept = {key: _without_none(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+    return {key: value for key, value in kept.items() if value is not None}
