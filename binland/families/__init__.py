@@ -1,0 +1,1 @@
+"""Families of models of sweeps, one file each."""

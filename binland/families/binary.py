@@ -1,0 +1,74 @@
+"""What families of binary weights share: how a solution becomes arrays, eight weights to a byte."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.bits import from_bytes, to_bytes
+from binland.sweep.contracts.algorithm import Algorithm
+from binland.sweep.contracts.family import Arrays, Family
+from binland.sweep.contracts.problem import Inputs
+from binland.sweep.contracts.section import ModelSection
+from binland.sweep.contracts.variable import Coordinate, Variable
+
+M = TypeVar("M", bound=ModelSection)
+
+
+class BinaryFamily(Family[M]):
+    """Binary weights with latents, and replicas where an algorithm has some."""
+
+    states = ("raw", "aligned")
+    distance_label = "Hamming distance (fraction of weights)"
+    perturbation_label = "flipped weights (%)"
+    rebuilt_from = ("weights",)
+    latents = ("latents",)
+
+    def weights(self, solution: Any) -> NDArray[np.int8]:
+        """(n_weights,) int8, all -1 or +1."""
+        raise NotImplementedError
+
+    def latent_weights(self, solution: Any) -> NDArray[np.float32] | None:
+        """(n_weights,) float32, or None if it has none."""
+        raise NotImplementedError
+
+    def variables(self) -> dict[str, Variable]:
+        """Weights, latents and replicas."""
+        spread = "mean Hamming distance between two replicas, fraction of weights"
+        packed = "binary weights, eight to a byte, lowest bit first, 1 is +1"
+        return {
+            "replica_error": Variable(("replica",), "f8", "1", "train error of each replica of RSGD", optional=True),
+            "replica_spread": Variable((), "f8", "1", spread, optional=True),
+            "weights": Variable(("byte",), "u1", "1", packed, large=True),
+            "latents": Variable(("weight",), "f4", "1", "continuous weights of BinaryNet, row-major", True, True),
+        }
+
+    def lengths(self, settings: M, inputs: Inputs, algorithm: Algorithm) -> dict[str, Coordinate]:
+        """Replicas, bytes and weights."""
+        count = self.n_weights(settings, inputs)
+        return {
+            "replica": Coordinate(getattr(algorithm, "replicas", 1)),
+            "byte": Coordinate(-(-count // 8), labelled=False),
+            "weight": Coordinate(count, labelled=False),
+        }
+
+    def encode(self, solution: Any) -> dict[str, NDArray[Any]]:
+        """What it has of these variables."""
+        arrays: dict[str, NDArray[Any]] = {"weights": to_bytes(self.weights(solution))}
+        if solution.replicas is not None:
+            arrays["replica_error"] = solution.replicas.errors
+            arrays["replica_spread"] = np.array(solution.replicas.spread)
+        latents = self.latent_weights(solution)
+        return arrays if latents is None else arrays | {"latents": latents}
+
+    @staticmethod
+    def unpacked(arrays: Arrays, count: int) -> tuple[NDArray[np.int8], NDArray[np.float32] | None]:
+        """Weights and latents without the padding to the largest model."""
+        latents = arrays.get("latents")
+        return from_bytes(arrays["weights"], (count,)), None if latents is None else latents[:count]
+
+    @staticmethod
+    def history(arrays: Arrays) -> NDArray[np.float64] | None:
+        """The history, if it is known, without padding."""
+        history = arrays.get("history")
+        return None if history is None else history[~np.isnan(history)]

@@ -1,0 +1,69 @@
+"""The plane through three points of a space of weights: coordinates in it, and a grid."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.checks import positive
+from binland.errors import InvalidInputError
+
+FLAT = 1e-6  # height of a triangle of float32 numbers, over the length of a side, that may be rounding
+
+
+class Grid(NamedTuple):
+    """Evenly spaced places in the plane through three points of a space of n weights.
+
+    origin: (n,) the first point. axes: (2, n) orthonormal directions. corners: (3, 2) coordinates of the three points.
+    x, y: (points,) coordinates of columns and rows. All float64.
+    """
+
+    origin: NDArray[np.float64]
+    axes: NDArray[np.float64]
+    corners: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+    def at(self, x: float, y: float) -> NDArray[np.float64]:
+        """(n,) the point of these coordinates; the same to the last bit with every library of linear algebra."""
+        return self.origin + x * self.axes[0] + y * self.axes[1]
+
+
+def grid(three: Sequence[NDArray[np.floating]], points: int, margin: float) -> Grid:
+    """A grid of points x points in the plane through three points (n,) (paper, section 4.2).
+
+    The origin is the first, the x axis points to the second, and the third has y > 0. margin: how far the grid goes
+    beyond them, as a fraction of their extent. Raises InvalidInputError if they lie on one line, or on a bad margin.
+    """
+    beyond = positive("margin", margin, zero=True)
+    origin, second, third = (point.astype(np.float64) for point in three)
+    corners, axes = gram_schmidt(second - origin, third - origin)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    pad = beyond * (high - low)
+    x, y = (np.linspace(low[k] - pad[k], high[k] + pad[k], points) for k in (0, 1))
+    return Grid(origin, axes, corners, x, y)
+
+
+def gram_schmidt(
+    second: NDArray[np.float64], third: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Corners (3, 2) and orthonormal axes (2, n) of the plane of two vectors from the first corner.
+
+    Raises InvalidInputError if the three corners lie on one line.
+    """
+    length = float(np.linalg.norm(second))
+    e1 = second / length if length > 0 else second
+    along = float(third @ e1)
+    rest = third - along * e1
+    height = float(np.linalg.norm(rest))
+    if length == 0 or height <= FLAT * np.linalg.norm(third):
+        raise InvalidInputError("the three solutions lie on one line and span no plane; take three different ones")
+    return np.array([[0.0, 0.0], [length, 0.0], [along, height]]), np.stack([e1, rest / height])
+
+
+def barycentric(corners: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(T, 3) shares of the corners in each place; they add up to 1."""
+    frame = (corners[1:] - corners[0]).T
+    shares = np.linalg.solve(frame, (places - corners[0]).T).T
+    return np.concatenate([1 - shares.sum(axis=1, keepdims=True), shares], axis=1)

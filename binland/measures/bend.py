@@ -1,0 +1,153 @@
+"""Paths with one bend: two shortest paths through a midpoint that is trained again, `[measure.bend]` (paper, appendix
+B).
+
+Verbs: those of `pair`, and midpoint(start, end, train, algorithm, seed, compute) -> solution.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from binland.errors import shown
+from binland.measures.pair import PathSettings, draw_along, draw_paths, path_limits, position, thinned
+from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
+from binland.sweep.contracts.section import Text
+from binland.sweep.contracts.variable import Coordinate, Variable
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEGS = ("first", "second")
+
+
+class BendSettings(PathSettings):
+    """midpoints: of each pair and symmetry state. midpoint_algorithm: label of the algorithm that trains them, by
+    default the first of kind SGD."""
+
+    midpoints: Annotated[int, Field(ge=1, le=10_000)] = 3
+    midpoint_algorithm: Text | None = None
+
+
+class Bend(Measure[BendSettings]):
+    """Distances and barriers along optimised paths."""
+
+    name, of, repeat, latents = "bend", 2, "midpoint", "used"
+    Settings = BendSettings
+
+    def needs(self, settings: BendSettings) -> tuple[str, ...]:
+        """What paths need, and the training of a midpoint."""
+        return ("distance", "shortest_paths", "midpoint")
+
+    def completed(self, settings: BendSettings, described: Described) -> BendSettings:
+        """The algorithm by name: another SGD in front of it is another sweep."""
+        label = settings.midpoint_algorithm
+        if label is not None and label not in described:
+            raise ValueError(f"midpoint_algorithm = {shown(label)} is not one of the algorithms {', '.join(described)}")
+        if label is None:
+            label = next((name for name in described if described[name]["kind"] == "SGD"), None)
+        if label is None:
+            raise ValueError("needs an algorithm: add one of kind SGD, or name one in midpoint_algorithm")
+        return settings.model_copy(update={"midpoint_algorithm": label})
+
+    def repeats(self, settings: BendSettings) -> int:
+        """Midpoints of each pair."""
+        return settings.midpoints
+
+    def variables(self, settings: BendSettings) -> dict[str, Variable]:
+        """Per state: lengths, barriers and curves of both legs, error of the midpoint."""
+        return {
+            "bend_distance": Variable(
+                ("symmetry", "leg"), "f8", "1", "Hamming length of a leg, fraction of the weights"
+            ),
+            "bend_barrier": Variable(("symmetry", "order"), "f8", "1", "highest train error on an optimised path"),
+            "bend_error": Variable(
+                ("symmetry", "leg", "position"), "f8", "1", "train error along a leg, mean over orders"
+            ),
+            "midpoint_error": Variable(("symmetry",), "f8", "1", "train error of the optimised midpoint"),
+        }
+
+    def coordinates(self, settings: BendSettings) -> dict[str, Coordinate]:
+        """Legs, orders, and places along a leg."""
+        return {"leg": Coordinate(LEGS), "order": Coordinate(settings.orders), "position": position(settings)}
+
+    def streams(self, settings: BendSettings, states: Sequence[str], described: Described) -> dict[str, dict[str, Any]]:
+        """The midpoint, and the orders of the steps of each leg, in every state."""
+        trained = {"midpoint_algorithm": described[settings.midpoint_algorithm or ""]}
+        streams = {}
+        for state in states:
+            streams[f"{state} midpoint"] = {"purpose": "midpoint", "symmetry": state, **trained}
+            for leg in LEGS:
+                streams[f"{state} {leg}"] = {"purpose": "bend", "symmetry": state, "leg": leg, **trained}
+        return streams
+
+    def key(self, settings: BendSettings) -> dict[str, Any]:
+        """What is counted and kept of a path."""
+        return settings.path_key()
+
+    def limits(self, settings: BendSettings) -> list[tuple[float, str, str]]:
+        """Points of a path."""
+        return path_limits(settings, "bend")
+
+    def trainings(self, settings: BendSettings, states: Sequence[str]) -> dict[str, int]:
+        """A midpoint in every state."""
+        return {settings.midpoint_algorithm or "": len(states)}
+
+    def run(self, settings: BendSettings, case: Case) -> Arrays:
+        """Train the midpoint and follow both legs, in every state."""
+        family, algorithm = case.family, case.algorithms[settings.midpoint_algorithm or ""]
+        columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
+        for state, (start, end) in case.views():
+            middle = family.midpoint(start, end, case.train, algorithm, case.seeds[f"{state} midpoint"], case.compute)
+            ends = ((start, middle), (middle, end))
+            legs = [
+                family.shortest_paths(
+                    *leg, case.train, settings.orders, case.seeds[f"{state} {name}"], settings.points, case.compute
+                )
+                for name, leg in zip(LEGS, ends, strict=True)
+            ]
+            columns["bend_distance"].append([family.distance(*leg) for leg in ends])
+            columns["bend_barrier"].append(np.maximum(*(leg.samples for leg in legs)))
+            columns["bend_error"].append([thinned(settings, leg.profile) for leg in legs])
+            columns["midpoint_error"].append(middle.error(case.train))
+        return {name: np.array(values) for name, values in columns.items()}
+
+    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+        """The figure of the shortest paths, with the optimised ones in an inset."""
+        for ending, point in results.named_points():
+            if results.any_done("bend", results.data.sel(point)):
+                figure = draw_paths(results, point, draw_optimised, room=2.1)
+                if figure is not None:
+                    yield f"_paths{ending}", figure
+
+
+def draw_optimised(axes: "Axes", results: Any, at: "xr.Dataset") -> None:
+    """An inset of paths with one bend."""
+    inset = axes.inset_axes((0.12, 0.61, 0.86, 0.33))
+    draw_along(inset, results, at, _optimised)
+    inset.set_ylim(bottom=0)
+    inset.set_title("optimised paths, one bend", fontsize=7)
+    inset.set_xlabel(f"{results.layout.words['distance'].split(' (')[0]} along the path", fontsize=6, labelpad=1)
+    inset.set_ylabel("train error (%)", fontsize=6, labelpad=1)
+    inset.tick_params(labelsize=6)
+
+
+def _optimised(at: "xr.Dataset") -> tuple[NDArray[np.float64], ...]:
+    """Distance from the start, mean train error and its error bar along both legs."""
+    from binland.plots.style import mean_and_error
+
+    begin, curves = 0.0, []
+    position = str(at["bend_error"].dims[-1])
+    for leg in at["leg"].values:
+        length = float(at["bend_distance"].sel(leg=leg).mean())
+        x = begin + length * at[position].to_numpy()
+        curves.append((x, *mean_and_error(at["bend_error"].sel(leg=leg), position)))
+        begin += length
+    return tuple(np.concatenate(column) for column in zip(*curves, strict=True))
+
+
+BEND = Bend()

@@ -1,0 +1,1 @@
+"""Learning problems of sweeps, one file each."""

@@ -1,0 +1,250 @@
+"""The user's own arrays, `[data] kind = "arrays"`: inputs and labels of a .npz, HDF5 or .npy file.
+
+What they hold is part of what the sweep is: the SHA-256 of the training arrays names its disorder samples. Where a file
+lies is not.
+"""
+
+import os
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from binland.checks import checked_memory
+from binland.errors import BinlandError, DataError
+from binland.pattern_file import read_arrays
+from binland.problems.sizes import PatternSettings
+from binland.sweep.contracts.problem import Inputs, Problem, SeedFor
+from binland.sweep.contracts.section import FILE, FILES_MAY_BE_READ, Positive
+from binland.sweep.identity import identify
+
+LARGEST_CLASS = 10_000
+FOUND = ("shape", "n_classes", "values", "n_all", "n_all_test")  # settings that the file gives
+
+
+class Arrays(NamedTuple):
+    """inputs (P, ...) and labels (P,) as they stand in a file."""
+
+    inputs: NDArray[Any]
+    labels: NDArray[Any]
+
+
+class ArraySettings(PatternSettings):
+    """file: .npz or HDF5 with the arrays named by inputs and labels, and test_inputs and test_labels if it has some; or
+    .npy with the inputs, and labels_file with the labels. n_patterns, or alpha: P / N instead: a random choice of so
+    many for each disorder sample, all if it is not given. n_test: so many of the test arrays, or of the patterns that
+    were not chosen if there are none; by default all.
+
+    sha256, shape, n_classes, values, n_all, n_all_test say what was found in the file.
+    """
+
+    silent = ("file", "labels_file", "n_all", "n_all_test")
+
+    file: Annotated[str, FILE]
+    labels_file: Annotated[str | None, FILE] = None
+    inputs: str = "inputs"
+    labels: str = "labels"
+    test_inputs: str = "test_inputs"
+    test_labels: str = "test_labels"
+    n_test: Positive | None = Field(None, title="P test", description="number of test patterns")
+    sha256: str | None = None
+    shape: list[Positive] | None = None
+    n_classes: Annotated[int, Field(ge=2, le=LARGEST_CLASS)] | None = None
+    values: str | None = None
+    n_all: Positive | None = None
+    n_all_test: int | None = None
+
+    @model_validator(mode="after")
+    def _look(self) -> "ArraySettings":
+        if self.sha256 is None:
+            given = [name for name in FOUND if name in self.model_fields_set and getattr(self, name) is not None]
+            if given:
+                raise ValueError(f"{given[0]} is found in the file; remove it")
+            if not FILES_MAY_BE_READ.get():
+                raise ValueError("sha256 is missing")
+            for name, value in _found(self).items():
+                object.__setattr__(self, name, value)
+        self._count()
+        return self
+
+    def _count(self) -> None:
+        """Numbers of patterns that are possible."""
+        width, there = int(np.prod(self.shape or [1])), self.n_all or 0
+        if self.alpha is not None and self.n_patterns not in (None, max(1, round(self.alpha * width))):
+            raise ValueError("alpha and n_patterns are two ways to say one thing; give one of them")
+        if self.alpha is not None:
+            object.__setattr__(self, "n_patterns", max(1, round(self.alpha * width)))
+        if (self.n_patterns or 0) > there:
+            raise ValueError(f"n_patterns = {self.n_patterns} are more than the {there} of {self.file}; take less")
+        left = self.n_all_test or there - (self.n_patterns or there)
+        if left < (self.n_test or 1):
+            raise ValueError(
+                f"{self.file}: {left} patterns are left for tests (n_test = {self.n_test}); add arrays"
+                f" {self.test_inputs} and {self.test_labels} to it, or train with fewer (n_patterns)"
+            )
+
+
+class OwnArrays(Problem[ArraySettings]):
+    """Patterns of a file; a disorder sample is a random choice of them."""
+
+    name = "arrays"
+    Settings = ArraySettings
+
+    def inputs(self, settings: ArraySettings) -> Inputs:
+        """As they stand in the file."""
+        return Inputs(tuple(settings.shape or ()), settings.n_classes or 2, settings.values or "reals")
+
+    def train(self, settings: ArraySettings, seed: SeedFor) -> Arrays:
+        """All patterns, or a choice."""
+        found, _ = _read(settings)
+        return found if settings.n_patterns is None else _part(found, _order(settings, seed)[: settings.n_patterns])
+
+    def test(self, settings: ArraySettings, seed: SeedFor) -> Arrays:
+        """The test arrays, or patterns that were not chosen."""
+        found, tests = _read(settings)
+        if tests is not None:
+            return (
+                tests
+                if settings.n_test is None
+                else Arrays(tests.inputs[: settings.n_test], tests.labels[: settings.n_test])
+            )
+        rest = _order(settings, seed)[settings.n_patterns :]
+        return _part(found, rest if settings.n_test is None else rest[: settings.n_test])
+
+    def key(self, settings: ArraySettings) -> dict[str, Any]:
+        """Content, and how many."""
+        return {"kind": self.name, "sha256": settings.sha256, "n_patterns": settings.n_patterns}
+
+    def test_key(self, settings: ArraySettings) -> dict[str, Any]:
+        """How many test patterns."""
+        return {"n_test": settings.n_test}
+
+    def coordinates(self, settings: ArraySettings) -> dict[str, tuple[float, str]]:
+        """P / N."""
+        count = settings.n_patterns or settings.n_all or 0
+        return {"constraint_density": (count / int(np.prod(settings.shape or [1])), "P / N")}
+
+    def check_samples(self, settings: ArraySettings, disorder_samples: int) -> None:
+        """Disorder samples are random choices."""
+        if disorder_samples > 1 and settings.n_patterns is None:
+            raise ValueError(
+                f"grid.disorder_samples = {disorder_samples} are random choices of the patterns, but all are used; set"
+                " data.n_patterns, or grid.disorder_samples = 1"
+            )
+
+    def check_ready(self, settings: ArraySettings) -> None:
+        """The file is there, and what it was."""
+        _read(settings)
+
+    def summary(self, settings: ArraySettings) -> str:
+        """How many patterns."""
+        return f"own arrays, P = {settings.n_patterns or settings.n_all}"
+
+
+def _order(settings: ArraySettings, seed: SeedFor) -> NDArray[np.int64]:
+    """All patterns in a random order: the first ones are learned."""
+    return np.random.default_rng(seed("choice")).permutation(settings.n_all or 0)
+
+
+def _part(found: Arrays, chosen: NDArray[np.int64]) -> Arrays:
+    return Arrays(found.inputs[chosen], found.labels[chosen])
+
+
+def _read(settings: ArraySettings) -> tuple[Arrays, Arrays | None]:
+    """Training and test arrays; raises DataError unless they are those that the sweep began with."""
+    given = (settings.file, settings.labels_file, settings.inputs, settings.labels)
+    found, tests, checksum = _arrays(_states(*given[:2]), *given, settings.test_inputs, settings.test_labels)
+    if settings.sha256 not in (None, checksum):
+        raise DataError(f"{settings.file}: holds other patterns than when the sweep was made; take the file of then")
+    return found, tests
+
+
+def _states(*files: str | None) -> tuple[Any, ...]:
+    """What tells whether files are still those that were read."""
+    try:
+        stats = [os.stat(file) for file in files if file is not None]
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"{files[0]}: cannot be read ({why}); give the path of a .npz, .npy or HDF5 file") from None
+    return tuple((stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for stat in stats)
+
+
+@lru_cache(maxsize=2)
+def _arrays(
+    states: tuple[Any, ...],
+    file: str,
+    labels_file: str | None,
+    inputs: str,
+    labels: str,
+    test_inputs: str,
+    test_labels: str,
+) -> tuple[Arrays, Arrays | None, str]:
+    """Training arrays, test arrays if there are some, and the SHA-256 of both."""
+    found = read_arrays(file, (inputs, labels), labels_file)
+    tests = None if labels_file is not None else read_arrays(file, (test_inputs, test_labels), None, optional=True)
+    assert found is not None  # it is not optional
+    pairs = [Arrays(*found)] + ([Arrays(*tests)] if tests else [])
+    for pair in pairs:
+        _check(file, pair)
+    if tests and pairs[1].inputs.shape[1:] != pairs[0].inputs.shape[1:]:
+        raise DataError(
+            f"{file}: test inputs have the shape {pairs[1].inputs.shape}, and inputs {pairs[0].inputs.shape}"
+        )
+    content = {f"{k}": [str(array.shape), _hash(array)] for k, array in enumerate(sum(pairs, ()))}
+    return pairs[0], pairs[1] if tests else None, identify(content).id
+
+
+def _hash(array: NDArray[Any]) -> str:
+    """Of values, whatever type of numbers they have."""
+    import hashlib
+
+    checked_memory("a copy of the arrays as floats", 8 * array.size)
+    return hashlib.sha256(np.ascontiguousarray(array, np.float64).data).hexdigest()
+
+
+def _check(file: str, found: Arrays) -> None:
+    """Raise DataError unless there is one label for each of some inputs, and all are numbers."""
+    inputs, labels = found
+    if inputs.ndim < 2 or labels.shape != inputs.shape[:1] or not inputs.size:
+        raise DataError(
+            f"{file}: inputs of shape {inputs.shape} and labels of shape {labels.shape} are not (P, ...) and (P,)"
+        )
+    if not np.isfinite(inputs).all() or not np.isfinite(labels).all():
+        raise DataError(f"{file}: some inputs or labels are no numbers; mend them")
+
+
+def _found(settings: ArraySettings) -> dict[str, Any]:
+    """What the file holds, as settings."""
+    try:
+        given = (settings.file, settings.labels_file, settings.inputs, settings.labels)
+        found, tests, checksum = _arrays(_states(*given[:2]), *given, settings.test_inputs, settings.test_labels)
+        both = [found, tests] if tests else [found]
+        return {
+            "sha256": checksum,
+            "shape": list(found.inputs.shape[1:]),
+            "n_classes": _classes(settings.file, np.concatenate([one.labels for one in both])),
+            "values": "signs" if all(_signs(one.inputs) for one in both) else "reals",
+            "n_all": len(found.inputs),
+            "n_all_test": len(tests.inputs) if tests else 0,
+        }
+    except BinlandError as error:
+        raise ValueError(str(error)) from None
+
+
+def _signs(values: NDArray[Any]) -> bool:
+    return bool(np.all((values == 1) | (values == -1)))
+
+
+def _classes(file: str, labels: NDArray[Any]) -> int:
+    """2 for labels -1 and +1, else one more than the largest of 0, 1, ..."""
+    if _signs(labels):
+        return 2
+    largest = labels.max()
+    if labels.min() < 0 or np.any(labels != np.floor(labels)) or largest >= LARGEST_CLASS or largest < 2:
+        raise DataError(f"{file}: labels are neither -1 and +1 nor 0, 1, 2, ... below {LARGEST_CLASS}; convert them")
+    return int(largest) + 1
+
+
+OWN_ARRAYS = OwnArrays()

@@ -1,0 +1,83 @@
+"""The Hidden Manifold Model, `[data] kind = "hidden-manifold"` (paper, section 5.1)."""
+
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from binland.data import HiddenManifold, Patterns
+from binland.problems.sizes import LARGEST_DATA, PatternSettings, SignProblem, n_patterns
+from binland.sweep.contracts.problem import Limit, SeedFor
+from binland.sweep.contracts.section import Positive
+
+DEFAULT = 1503  # patterns, as in the paper
+
+
+class ManifoldSettings(PatternSettings):
+    """n_inputs: N. latent_dim: D. n_patterns: P, or alpha: P / N instead. n_test: number of test patterns.
+    teacher_kind, feature_kind: of the manifold."""
+
+    n_inputs: Positive = Field(title="N", description="number of inputs N")
+    latent_dim: Positive = Field(501, title="D", description="latent dimension D")
+    n_test: Positive = Field(10_000, title="P test", description="number of test patterns")
+    teacher_kind: Literal["binary", "gaussian"] = "binary"
+    feature_kind: Literal["gaussian", "binary"] = "gaussian"
+
+    @model_validator(mode="after")
+    def _one_number(self) -> "ManifoldSettings":
+        return n_patterns(self, DEFAULT)
+
+
+class HiddenManifolds(SignProblem[ManifoldSettings]):
+    """Hidden Manifold data; features and teacher are drawn for each disorder sample."""
+
+    name = "hidden-manifold"
+    Settings = ManifoldSettings
+
+    def train(self, settings: ManifoldSettings, seed: SeedFor) -> Patterns:
+        """P patterns of the disorder sample's manifold."""
+        return _manifold(settings, seed).sample(settings.n_patterns or DEFAULT, seed("train"))
+
+    def test(self, settings: ManifoldSettings, seed: SeedFor) -> Patterns:
+        """Others of the same manifold."""
+        return _manifold(settings, seed).sample(settings.n_test, seed("test"))
+
+    def key(self, settings: ManifoldSettings) -> dict[str, Any]:
+        """Sizes and kinds."""
+        return settings.model_dump(exclude={"n_test", "alpha"})
+
+    def coordinates(self, settings: ManifoldSettings) -> dict[str, tuple[float, str]]:
+        """N / D and P / N."""
+        n = settings.n_inputs
+        return {"overparameterization": (n / settings.latent_dim, "N / D"), **super().coordinates(settings)}
+
+    def limits(self, settings: ManifoldSettings) -> list[Limit]:
+        """Inputs that fit into memory."""
+        inputs = settings.n_inputs * max(settings.n_patterns or 0, settings.n_test)
+        return [(inputs, "inputs", "grid.n_inputs and data", LARGEST_DATA)]
+
+    def check_ready(self, settings: ManifoldSettings) -> None:
+        """Manifold, train and test patterns fit into this machine's memory."""
+        count = (settings.n_patterns or 0) + settings.n_test
+        HiddenManifold.check_room(settings.n_inputs, settings.latent_dim, count)
+
+    def summary(self, settings: ManifoldSettings) -> str:
+        """D and P."""
+        return f"D = {settings.latent_dim}, P = {settings.n_patterns}"
+
+
+def _manifold(settings: ManifoldSettings, seed: SeedFor) -> HiddenManifold:
+    sequence = seed("manifold")
+    return _drawn(
+        settings.n_inputs, settings.latent_dim, sequence.entropy, settings.teacher_kind, settings.feature_kind
+    )
+
+
+@lru_cache(maxsize=2)
+def _drawn(n_inputs: int, latent_dim: int, entropy: Any, teacher: Any, features: Any) -> HiddenManifold:
+    """Kept, since train and test patterns share it."""
+    return HiddenManifold(n_inputs, latent_dim, np.random.SeedSequence(entropy), teacher, features)
+
+
+HIDDEN_MANIFOLD = HiddenManifolds()
