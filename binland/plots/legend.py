@@ -9,7 +9,8 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from binland.plots.style import LIGHT, Results, any_letters, plain, style
+from binland.plots.results import Results
+from binland.plots.style import any_letters, opacity, plain, style
 
 SIZE = 8  # points
 COLUMN_GAP = 2.0  # in units of SIZE
@@ -36,11 +37,11 @@ def _size(drawn: Legend | Text, figure: Figure) -> tuple[float, float]:
 
 
 def algorithm_entries(results: Results, labels: dict[str, str]) -> list[tuple[Line2D, str]]:
-    """A line for every algorithm, then what is light and what is dark where both are drawn."""
-    found = [(_sample(**style(results.spec, name)), plain(labels[name])) for name in results.labels]
-    if results.spec.pairs() and len(results.symmetries) > 1:
-        found += [(_sample(color="black", alpha=LIGHT), "raw"), (_sample(color="black"), "aligned")]
-    return found
+    """A line for every algorithm, then what is light and what is dark where several symmetry states are drawn."""
+    entries = [(_sample(**style(results, name)), plain(labels[name])) for name in results.labels]
+    if len(results.states) > 1:
+        entries += [(_sample(color="black", alpha=opacity(results, state)), plain(state)) for state in results.states]
+    return entries
 
 
 def _sample(**look: Any) -> Line2D:

@@ -1,11 +1,11 @@
-"""What all figures share: what they read, colours, error bars, headlines, files."""
+"""What all figures share: colours, error bars, headlines, files."""
 
 import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -15,12 +15,9 @@ from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
 from binland.checks import checked_path
-from binland.errors import InvalidInputError, StoreError, one_line
-from binland.sweep.load import load_results
-from binland.sweep.spec import SweepSpec
+from binland.errors import InvalidInputError, one_line
+from binland.plots.results import Results
 from binland.sweep.store.layout import DONE
-from binland.sweep.store.store import Store
-from binland.sweep.tasks import KINDS
 
 # First the paper's green, blue and red in shades that stay apart for colour-blind readers, and the paper's markers. The
 # variants of a kind go through its colours, its markers and all lines at once: 84 of them until two look the same.
@@ -35,43 +32,7 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 2))
 
 LIGHT = 0.4  # opacity of raw curves beside aligned ones
 LONGEST_TITLE, LONGEST_LABEL = 300, 70  # letters in a figure
-MOST = 50  # algorithms in a figure
 FILLED = 0.9  # of the width that a text may take: its lines are not all of average width
-
-
-class Results(NamedTuple):
-    """A sweep to be drawn."""
-
-    path: Path
-    spec: SweepSpec
-    data: xr.Dataset
-
-    @property
-    def symmetries(self) -> tuple[str, ...]:
-        """What is shown of pairs: raw only where there is no symmetry."""
-        return ("raw", "aligned") if self.spec.family.symmetric(self.spec) else ("raw",)
-
-    @property
-    def sizes(self) -> list[int]:
-        """In increasing order."""
-        return sorted(self.spec.sizes)
-
-    @property
-    def labels(self) -> list[str]:
-        """The algorithms that are drawn."""
-        return list(self.spec.algorithms)[:MOST]
-
-
-def read(path: str | Path) -> Results:
-    """What there is to draw.
-
-    Raises StoreError if the file is missing, foreign or holds no finished task yet.
-    """
-    path = checked_path("path", path)
-    spec, data = Store.open(path).spec, load_results(path)
-    if not bool((data["solution_state"] == DONE).any()):
-        raise StoreError(f"{path}: no finished task yet; run `binland sweep` first")
-    return Results(path, spec, data)
 
 
 def saved(figure: Figure, results: Results, out: str | Path, suffix: str = "") -> list[Path]:
@@ -97,6 +58,9 @@ def any_letters() -> Iterator[None]:
         yield
 
 
+RUNS = ("solution", "pair", "across")  # dimensions of tasks; those of other kinds have a coordinate that says so
+
+
 def mean_and_error(values: xr.DataArray, keep: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean over everything but `keep`, and its error bar.
 
@@ -104,9 +68,9 @@ def mean_and_error(values: xr.DataArray, keep: str) -> tuple[NDArray[np.float64]
     With one: standard deviation over solutions, pairs or bends (averaged over orders and realisations first), which
     says nothing about other disorder samples.
     """
-    inner = [dim for dim in values.dims if dim not in (keep, "disorder", *KINDS)]
+    runs = [dim for dim in values.dims if dim in RUNS or f"{dim}_start" in values.coords]
+    inner = [dim for dim in values.dims if dim not in (keep, "disorder", *runs)]
     per_run = values.mean(inner)
-    runs = [dim for dim in per_run.dims if dim in KINDS]
     per_sample = per_run.mean(runs)
     mean = per_sample.mean("disorder")
     if values.sizes["disorder"] > 1:
@@ -127,14 +91,19 @@ def error_bar_text(data: xr.Dataset, what: str = "error bars") -> str:
 
 def headline(results: Results, *parts: str, inches: float, size: int = 9) -> str:
     """Title of the sweep; what it is about and the given parts; whether it is finished; in lines that fit the width."""
-    spec, data = results.spec, results.data
-    states = [data[f"{kind}_state"] for kind in KINDS if f"{kind}_state" in data]
+    layout, data = results.layout, results.data
+    states = [data[f"{kind}_state"] for kind in layout.kinds if f"{kind}_state" in data]
     unfinished = ["UNFINISHED SWEEP."] if any(bool((state != DONE).any()) for state in states) else []
-    left_out = len(spec.algorithms) - len(results.labels)
+    left_out = len(layout.labels) - len(results.labels)
     some = [f"Without the last {left_out} algorithms."] if left_out else []
-    facts = " ".join([f"{spec.family.summary(spec)};", *parts, *some, *unfinished])
-    title = one_line(spec.title, LONGEST_TITLE) or spec.model.kind
+    facts = " ".join(filter(None, [f"{layout.words.get('summary', '')};", *parts, *some, *unfinished]))
+    title = one_line(str(results.settings.get("title") or ""), LONGEST_TITLE) or _kind(results)
     return plain("\n".join(wrapped(text, inches, size) for text in (title, facts)))
+
+
+def _kind(results: Results) -> str:
+    model = results.settings.get("model")
+    return one_line(str(model.get("kind", "")) if isinstance(model, dict) else "", LONGEST_TITLE) or "sweep"
 
 
 def wrapped(text: str, inches: float, size: int) -> str:
@@ -156,9 +125,10 @@ def short(label: str) -> str:
     return line if len(line) <= LONGEST_LABEL else f"{line[:half]}...{line[-half + 1 :]}"
 
 
-def style(spec: SweepSpec, label: str) -> dict[str, Any]:
+def style(results: Results, label: str) -> dict[str, Any]:
     """Colour and marker of the algorithm's kind; variants of a kind differ in shade, marker and line."""
-    kinds = {name: str(settings["kind"]) for name, settings in spec.described.items()}
+    tables = results.settings.get("algorithms", {})
+    kinds = {name: str(tables.get(name, {}).get("kind", name)) for name in results.layout.labels}
     kind = kinds[label]
     same = [name for name in kinds if kinds[name] == kind or not {kind, kinds[name]} & {*COLOURS}]
     colours, markers = (COLOURS[kind], MARKERS[kind]) if kind in COLOURS else OTHERS
@@ -170,22 +140,16 @@ def style(spec: SweepSpec, label: str) -> dict[str, Any]:
     }
 
 
+def opacity(results: Results, state: str) -> float:
+    """Of a symmetry state: the last one dark, the first one light."""
+    states = results.states
+    if len(states) < 2 or state == states[-1]:
+        return 1.0
+    return LIGHT + (1 - LIGHT) * states.index(state) / (len(states) - 1)
+
+
 def errorbar(
     axes: Axes, x: NDArray[np.float64], mean: NDArray[np.float64], error: NDArray[np.float64], **style: object
 ) -> None:
     """A curve with error bars."""
     axes.errorbar(x, mean, error, markersize=5, capsize=2.5, linewidth=1.3, **style)  # type: ignore[arg-type]
-
-
-def local_energies(axes: Axes, results: Results, size: int) -> None:
-    """Local energies against the fraction of flips at one size, a curve for every algorithm."""
-    spec, data = results.spec, results.data
-    x = 100 * data["fraction"].to_numpy()
-    order = np.argsort(x)
-    for algorithm in results.labels:
-        values = data["local_energy"].sel({"algorithm": algorithm, spec.family.axis: size})
-        mean, error = mean_and_error(values, "fraction")
-        curve = (x[order], 100 * mean[order], 100 * error[order])
-        errorbar(axes, *curve, label=algorithm, **style(spec, algorithm))
-    axes.set_xlabel("flipped weights (%)")
-    axes.set_ylabel(f"local energy (train error, %) at {spec.family.symbol} = {size}")

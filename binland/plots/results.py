@@ -1,0 +1,120 @@
+"""A sweep to be drawn: what figures read."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from binland.checks import checked_path
+from binland.errors import StoreError
+from binland.sweep.load import load_results
+from binland.sweep.spec import Axis
+from binland.sweep.store.layout import DONE, STATES, Layout
+from binland.sweep.store.store import Store
+from binland.sweep.words import TRAINING
+
+MOST = 50  # algorithms in a figure
+
+
+class Results(NamedTuple):
+    """A sweep to be drawn, or the part of it where all axes but one have a value.
+
+    settings: tables of its configuration. fixed: names and values of the axes that are no dimension of `data` any more.
+    """
+
+    path: Path
+    layout: Layout
+    settings: Mapping[str, Any]
+    data: xr.Dataset
+    fixed: dict[str, float]
+
+    @property
+    def axes(self) -> list[Axis]:
+        """The axes that are dimensions of the data."""
+        return [axis for axis in self.layout.axes if axis.name not in self.fixed]
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The symmetry states that are drawn: the first only where there is no symmetry."""
+        if STATES not in self.layout.inner:
+            return ()
+        return tuple(map(str, self.layout.inner[STATES].values))[: self.layout.states_shown]  # type: ignore[arg-type]
+
+    @property
+    def labels(self) -> list[str]:
+        """The algorithms that are drawn."""
+        return list(self.layout.labels)[:MOST]
+
+    @property
+    def figure(self) -> Mapping[str, Any]:
+        """[figure] of the configuration."""
+        table = self.settings.get("figure")
+        return table if isinstance(table, Mapping) else {}
+
+    def slices(self) -> "Iterator[tuple[str, Results]]":
+        """The parts with one axis each, x, and the endings of their file names: all there is, unless two are swept."""
+        if len(self.axes) < 2:
+            yield "", self
+            return
+        x = max(self.axes, key=lambda axis: len(axis.values))
+        other = next(axis for axis in self.axes if axis is not x)
+        for value in sorted(other.values):
+            part = self._replace(data=self.data.sel({other.name: value}), fixed={**self.fixed, other.name: value})
+            yield f"_{other.name}_{shown_number(value)}", part
+
+    def points(self) -> list[dict[str, float]]:
+        """Every point of the axes that are left, in increasing order."""
+        points: list[dict[str, float]] = [{}]
+        for axis in self.axes:
+            points = [{**point, axis.name: value} for point in points for value in sorted(axis.values)]
+        return points
+
+    def named_points(self) -> Iterator[tuple[str, dict[str, float]]]:
+        """The same, with the endings of file names."""
+        for point in self.points():
+            yield "".join(f"_{name}_{shown_number(value)}" for name, value in (self.fixed | point).items()), point
+
+    def words_of(self, point: Mapping[str, float]) -> str:
+        """A point in words: "N = 1001;", empty if nothing is swept."""
+        words = ", ".join(
+            f"{self._symbol(name)} = {shown_number(value)}" for name, value in (self.fixed | {**point}).items()
+        )
+        return f"{words};" if words else ""
+
+    def at(self, point: Mapping[str, float]) -> str:
+        """A point in words behind others: " at N = 1001"."""
+        words = self.words_of(point).rstrip(";")
+        return f" at {words}" if words else ""
+
+    def _symbol(self, name: str) -> str:
+        return next(axis.symbol for axis in self.layout.axes if axis.name == name)
+
+    def done(self, kind: str, data: xr.Dataset) -> NDArray[np.bool_]:
+        """Which tasks of a kind are done; those of files in which trainings were measured at once, with these."""
+        name = f"{kind}_state" if f"{kind}_state" in data else f"{TRAINING}_state"
+        return (data[name] == DONE).to_numpy()
+
+    def any_done(self, kind: str, data: xr.Dataset) -> bool:
+        """Whether the sweep has a measure, and one task of it is done."""
+        known = kind in self.layout.kinds or kind in self.data
+        return known and bool(self.done(kind, data).any())
+
+
+def shown_number(value: float) -> str:
+    """Whole numbers with all digits, others with six."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
+
+
+def read(path: str | Path) -> Results:
+    """What there is to draw.
+
+    Raises StoreError if the file is missing, foreign or holds no finished task yet.
+    """
+    path = checked_path("path", path)
+    store, data = Store.open(path), load_results(path)
+    if not bool((data[f"{TRAINING}_state"] == DONE).any()):
+        raise StoreError(f"{path}: no finished task yet; run `binland sweep` first")
+    return Results(path, store.layout, store.settings, data, {})
