@@ -22,12 +22,12 @@ def load(path: str | Path) -> Solution:
     path = checked_path("path", path)
     found = read(path)
     try:
-        return Solution(**found | {"algorithm": _algorithm(path, found["algorithm"])})
+        return Solution(**found | {"algorithm": known_algorithm(path, found["algorithm"])})
     except (InvalidInputError, TypeError) as error:
         raise StoreError(f"{path}: is damaged ({error}); take it from a copy") from None
 
 
-def _algorithm(path: Path, origin: Any) -> Algorithm | None:
+def known_algorithm(path: Path, origin: Any) -> Algorithm | None:
     """The algorithm of that kind, package and settings; None, with a warning, if it cannot be made here."""
     if origin is None:
         return None

@@ -1,5 +1,6 @@
 """Arguments, checked where they enter: whole numbers, words, paths, arrays, and the memory that they would take."""
 
+import math
 import numbers
 import os
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from binland.errors import InvalidInputError, shown
 Number = TypeVar("Number", bound=np.generic)
 
 LARGEST = 2**31 - 1
+SMALLEST_FLOAT, LARGEST_FLOAT = 1e-12, 1e12
 NO_NUMBERS = (bool, np.timedelta64)  # though Python and NumPy count them among the integers
 LONGEST_PATH = 4096  # letters
 
@@ -28,6 +30,19 @@ def positive_int(name: str, value: object, minimum: int = 1) -> int:
 def is_integer(value: object) -> TypeGuard[int]:
     """Whether it is a whole number of any library; truth values and spans of time are none."""
     return isinstance(value, numbers.Integral) and not isinstance(value, NO_NUMBERS)
+
+
+def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:
+    """`value` as a float if it is in [1e-12, 1e12] (or zero, or infinite, if allowed); else InvalidInputError.
+
+    The bounds keep float32 latents and their updates finite.
+    """
+    number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
+    # Compared as it is: an integer may be too large for a float.
+    if SMALLEST_FLOAT <= number <= LARGEST_FLOAT or (zero and number == 0) or (infinite and number == math.inf):
+        return float(number)
+    also = " or 0" if zero else " or inf" if infinite else ""
+    raise InvalidInputError(f"{name}={shown(value)} is not a number from {SMALLEST_FLOAT:g} to {LARGEST_FLOAT:g}{also}")
 
 
 def true_or_false(name: str, value: object) -> bool:
@@ -77,7 +92,7 @@ def real_array(name: str, values: object) -> NDArray[Any]:
         text = any(isinstance(value, (str, bytes)) for value in array.flat)  # NumPy would read numbers from it
         try:
             array = None if text else array.astype(np.float64)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # whatever a stranger's class raises
             array = None
     if array is None or array.dtype.kind not in "iuf":
         raise InvalidInputError(f"{name}={shown(values)} is not an array of numbers")

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from binland.bits import Signs
+from binland.bits import Signs, random_signs
 from binland.checks import checked_memory, positive_int
-from binland.data import checked_signs, random_signs
+from binland.data import checked_signs
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed, generator
 

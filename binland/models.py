@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.algorithms import SGD, Algorithm
-from binland.bits import Signs, Words, as_signs, pack, random_signs
-from binland.checks import checked_memory, finite_float32, positive_int, real_array
+from binland.bits import Signs, Words, as_signs, pack
+from binland.checks import checked_memory, checked_path, finite_float32, read_only, shaped_floats
 from binland.data import Patterns, checked_signs
 from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import outputs_into, preactivations_into
@@ -27,6 +26,7 @@ __all__ = [
     "Symmetry",
     "check_fit",
     "check_machine",
+    "check_same",
     "check_solutions",
     "count_words",
     "outputs",
@@ -161,6 +161,15 @@ def check_solutions(*solutions: Solution) -> None:
         if not isinstance(solution, Solution):
             kind = type(solution).__name__
             raise InvalidInputError(f"{kind} given where a Solution is needed: Solution(machine, weights)")
+
+
+def check_same(a: Solution, b: Solution) -> None:
+    """Raise InvalidInputError unless both are solutions of one machine."""
+    check_solutions(a, b)
+    if a.machine != b.machine:
+        raise InvalidInputError(
+            f"solutions of different machines, {shown(a.machine)} and {shown(b.machine)}; `align` one to the other"
+        )
 
 
 def count_words(machine: Machine, words: Words, patterns: Patterns) -> int:

@@ -7,8 +7,8 @@ from binland.algorithms import SGD, Algorithm, check_algorithm, positive
 from binland.bits import Signs
 from binland.checks import checked_memory, positive_int
 from binland.data import Patterns
-from binland.errors import InvalidInputError, shown
-from binland.models import Machine, Solution, check_solutions
+from binland.errors import InvalidInputError
+from binland.models import Solution, check_same
 from binland.results import Barrier, BentPath, Path
 from binland.rng import Seed, generator
 from binland.training import Latents, fit
@@ -20,6 +20,7 @@ __all__ = [
     "Path",
     "barrier",
     "hamming",
+    "init_bound",
     "midpoint_latents",
     "midpoint_signs",
     "optimized_midpoint",
@@ -30,116 +31,10 @@ __all__ = [
 STREAM = 1000  # bytes of a random generator
 
 
-@dataclass(frozen=True, eq=False)
-class Path:
-    """A walk from one solution to another, one sign flip at a time.
-
-    error_counts: (T,) int64 train errors of the start and along the path, exact: after every flip, T = d + 1, or after
-    some of them. n_patterns: P. flipped: (d,) int64, index into the flattened weights of each flip, in order. steps:
-    (T,) int64, flips that are done at each error count; None stands for every flip.
-    """
-
-    error_counts: NDArray[np.int64]
-    n_patterns: int
-    flipped: NDArray[np.int64]
-    steps: NDArray[np.int64] | None = None
-
-    @property
-    def errors(self) -> NDArray[np.float64]:
-        """(T,) train errors, fractions in [0, 1]."""
-        return self.error_counts / self.n_patterns
-
-    @property
-    def barrier(self) -> float:
-        """The highest of the errors on the path, ends included (paper, section 4.2; not minus the ends)."""
-        return float(self.error_counts.max()) / self.n_patterns
-
-    @property
-    def length(self) -> int:
-        """Number of flips d."""
-        return len(self.flipped)
-
-    @property
-    def n_points(self) -> int:
-        """Number of points T whose errors were counted, both ends included."""
-        return len(self.error_counts)
-
-
-@dataclass(frozen=True, eq=False)
-class Barrier:
-    """Barriers over several random orders of the flips between the same two solutions.
-
-    samples: (orders,) barrier of each path, the highest of its T errors. profile: (T,) train error along the path, mean
-    over the orders: after every flip, T = d + 1, or at evenly spaced ones.
-    """
-
-    samples: NDArray[np.float64]
-    profile: NDArray[np.float64]
-
-    @classmethod
-    def over(cls, paths: Sequence[Path]) -> "Barrier":
-        """Of paths with errors at the same places."""
-        profile = np.sum([path.error_counts for path in paths], axis=0) / (len(paths) * paths[0].n_patterns)
-        return cls(np.array([path.barrier for path in paths]), profile)
-
-    @property
-    def mean(self) -> float:
-        """Mean of the maxima: the paper's barrier."""
-        return float(self.samples.mean())
-
-    @property
-    def std(self) -> float:
-        """Standard deviation of the maxima over the orders (ddof = 1); nan for one order."""
-        return float(self.samples.std(ddof=1)) if len(self.samples) > 1 else float("nan")
-
-    @property
-    def max_of_mean(self) -> float:
-        """Maximum of the mean profile: never above `mean`."""
-        return float(self.profile.max())
-
-    @property
-    def n_points(self) -> int:
-        """Number of points T of each path whose errors were counted, both ends included; more of them find more."""
-        return len(self.profile)
-
-
-@dataclass(frozen=True, eq=False)
-class BentPath:
-    """Two random shortest paths through an optimised midpoint (paper, appendix B)."""
-
-    first: Path
-    second: Path
-    midpoint: Any  # a solution of the package that the two ends are from
-
-    @cached_property
-    def errors(self) -> NDArray[np.float64]:
-        """(T_1 + T_2 - 1,) train errors along both legs, the midpoint once, fractions in [0, 1]."""
-        return np.concatenate([self.first.errors, self.second.errors[1:]])
-
-    @property
-    def barrier(self) -> float:
-        """The highest train error on both legs."""
-        return max(self.first.barrier, self.second.barrier)
-
-    @property
-    def length(self) -> int:
-        """Number of flips of both legs."""
-        return self.first.length + self.second.length
-
-
 def hamming(a: Solution, b: Solution) -> float:
     """Fraction of differing weights, in [0, 1] (section 3.1.3); raises InvalidInputError if the machines differ."""
     check_same(a, b)
     return int(np.count_nonzero(a.weights != b.weights)) / a.machine.n_weights
-
-
-def check_same(a: Solution, b: Solution) -> None:
-    """Raise InvalidInputError unless both are solutions of one machine."""
-    check_solutions(a, b)
-    if a.machine != b.machine:
-        raise InvalidInputError(
-            f"solutions of different machines, {shown(a.machine)} and {shown(b.machine)}; `align` one to the other"
-        )
 
 
 def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed) -> Path:
@@ -219,11 +114,11 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
     machine = start.machine
     signs = midpoint_signs(start.weights.reshape(-1), end.weights.reshape(-1), seed)
     known = [np.abs(ending.latents).mean() for ending in (start, end) if ending.latents is not None]
-    size = np.mean(known) if known else _init_bound(algorithm, machine) / 2
+    size = np.mean(known) if known else init_bound(algorithm, machine.n_inputs, machine.n_hidden) / 2
     return (signs * np.float32(size)).astype(np.float32).reshape(machine.weight_shape)
 
 
-def _init_bound(algorithm: Algorithm, machine: Machine) -> float:
+def init_bound(algorithm: Algorithm, n_inputs: int, n_units: int) -> float:
     """b of an algorithm that begins uniformly in [-b, b]; raises InvalidInputError if it says none."""
     find = getattr(algorithm, "init_bound", None)
     if find is None:
@@ -231,7 +126,7 @@ def _init_bound(algorithm: Algorithm, machine: Machine) -> float:
             f"{type(algorithm).__name__} has no init_bound(n_inputs, n_hidden), the size of a midpoint's latents"
             " between solutions without: give solutions with latents, or SGD(), RSGD() or ADV()"
         )
-    return positive("init_bound", find(machine.n_inputs, machine.n_hidden))
+    return positive("init_bound", find(n_inputs, n_units))
 
 
 def midpoint_signs(start: Signs, end: Signs, seed: Seed) -> Signs:

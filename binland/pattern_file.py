@@ -37,16 +37,49 @@ def load_patterns(path: str | Path, inputs: str = "inputs", labels: str | Path =
     and types, and beyond this machine's memory.
     """
     path = checked_path("path", path)
-    kind = _kind(path)
-    read = _npz if kind == "npz" else _hdf5
-    if kind == "npy":
-        found = (_npy(path), _npy(checked_path("labels", labels)))
+    if _kind(path) == "npy":
+        found = read_arrays(path, ("", ""), labels)
     else:
-        found = (read(path, _name("inputs", inputs)), read(path, _name("labels", labels)))
+        found = read_arrays(path, (_name("inputs", inputs), _name("labels", labels)))
+    assert found is not None
     try:
         return Patterns(*found)
     except InvalidInputError as error:
         raise InvalidInputError(f"{path}: {error}") from None
+
+
+def read_arrays(
+    path: str | Path, names: tuple[str, str], second: str | Path | None = None, optional: bool = False
+) -> tuple[Array, Array] | None:
+    """Two arrays of numbers as they stand in a .npz or HDF5 file, by their names; or in two .npy files.
+
+    second: path of the other .npy file. optional: None where a file has none of these names, instead of an error.
+    Raises as `load_patterns`, on values apart.
+    """
+    path = checked_path("path", path)
+    kind = _kind(path)
+    if kind == "npy":
+        if optional:
+            return None
+        if second is None:
+            raise InvalidInputError(f"{path}: is one array; name the file of the labels, too")
+        return _npy(path), _npy(checked_path("labels", second))
+    if optional and not {*names} & {*_names(path, kind)}:
+        return None
+    read = _npz if kind == "npz" else _hdf5
+    return read(path, names[0]), read(path, names[1])
+
+
+def _names(path: Path, kind: str) -> list[str]:
+    """Names of the arrays in a file."""
+    try:
+        if kind == "npz":
+            with zipfile.ZipFile(path) as archive:
+                return [entry.removesuffix(".npy") for entry in archive.namelist()]
+        with h5py.File(path, "r") as file:
+            return list(file)
+    except DAMAGE as error:
+        raise _damaged(path, error) from None
 
 
 def _kind(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What measures give, of machines and deep networks alike: paths, barriers, local energies, replicas."""
+"""What measures give, of machines and deep networks alike: paths, barriers, local energies, planes, replicas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Path:
 
     @property
     def barrier(self) -> float:
-        """The highest train error on the path, ends included (paper, section 4.2; not minus the ends)."""
+        """The highest of the errors on the path, ends included (paper, section 4.2; not minus the ends)."""
         return float(self.error_counts.max()) / self.n_patterns
 
     @property
@@ -55,13 +55,18 @@ class Path:
         """Number of flips d."""
         return len(self.flipped)
 
+    @property
+    def n_points(self) -> int:
+        """Number of points T whose errors were counted, both ends included."""
+        return len(self.error_counts)
+
 
 @dataclass(frozen=True, eq=False)
 class Barrier:
     """Barriers over several random orders of the flips between the same two solutions.
 
-    samples: (orders,) barrier of each path. profile: (T,) train error along the path, mean over the orders: after every
-    flip, T = d + 1, or at evenly spaced ones.
+    samples: (orders,) barrier of each path, the highest of its T errors. profile: (T,) train error along the path, mean
+    over the orders: after every flip, T = d + 1, or at evenly spaced ones.
     """
 
     samples: NDArray[np.float64]
@@ -87,6 +92,11 @@ class Barrier:
     def max_of_mean(self) -> float:
         """Maximum of the mean profile: never above `mean`."""
         return float(self.profile.max())
+
+    @property
+    def n_points(self) -> int:
+        """Number of points T of each path whose errors were counted, both ends included; more of them find more."""
+        return len(self.profile)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,3 +145,18 @@ class LocalEnergy:
         if self.samples.shape[1] < 2:
             return np.full(len(self.samples), np.nan)
         return self.samples.std(axis=1, ddof=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Train errors on a grid in the plane of the latents of three solutions.
+
+    errors: (points, points) in [0, 1], errors[j, i] at (x[i], y[j]). x, y: (points,) coordinates along the two
+    orthonormal directions, in units of the latents. corners: (3, 2) coordinates of the solutions. corner_errors: (3,).
+    """
+
+    errors: NDArray[np.float64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    corners: NDArray[np.float64]
+    corner_errors: NDArray[np.float64]

@@ -5,10 +5,10 @@ A SHA-256 of arrays and texts is among the texts, since safetensors knows no dam
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ TYPES = {"weights": "I8", "latents": "F32", "history": "F64"} | {
 }
 NUMPY = {"I8": "i1", "F32": "<f4", "F64": "<f8"}
 Arrays = dict[str, NDArray[Any]]
+Made = TypeVar("Made")
 
 
 def write(path: Path, solution: Mapping[str, Any]) -> None:
@@ -38,10 +39,7 @@ def write(path: Path, solution: Mapping[str, Any]) -> None:
     Raises InvalidInputError if the settings of its algorithm are not plain, StoreError if the file cannot be written or
     its name is taken.
     """
-    arrays = dict(_arrays(solution))
-    machine, algorithm = _described(solution["machine"]), _origin(solution["algorithm"])
-    texts = {"format": FORMAT, "machine": json.dumps(machine), "algorithm": algorithm}
-    write_new(path, save(arrays, texts | {"sha256": _digest(arrays, texts)}))
+    store(path, FORMAT, _described(solution["machine"]), solution["algorithm"], dict(_arrays(solution)))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -49,12 +47,29 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
     """
+    return restore(path, FORMAT, TYPES.get, _solution)
+
+
+def store(path: Path, form: str, model: Mapping[str, Any], algorithm: Algorithm | None, arrays: Arrays) -> None:
+    """Write arrays, a model in plain words and the algorithm to a new file of a format; raises as `write`."""
+    texts = {"format": form, "machine": json.dumps(model), "algorithm": _origin(algorithm)}
+    write_new(path, save(arrays, texts | {"sha256": _digest(arrays, texts)}))
+
+
+def restore(
+    path: Path, form: str, type_of: Callable[[str], str | None], made: Callable[[Arrays, Any, Any], Made]
+) -> Made:
+    """What is made of the arrays, the model and the origin of the algorithm in a file of a format.
+
+    type_of: safetensors' name of the type of each array, None for arrays that do not belong there. Raises as `read`,
+    also if they cannot be made into anything.
+    """
     content = read_whole(path)
-    arrays, texts = _parsed(path, content)
+    arrays, texts = _parsed(path, content, form, type_of)
     try:
         if texts["sha256"] != _digest(arrays, {name: texts[name] for name in TEXTS}):
             raise ValueError("its checksum is wrong")
-        return _solution(arrays, texts)
+        return made(arrays, json.loads(texts["machine"]), json.loads(texts["algorithm"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(f"{path}: is damaged ({reason(error)}); take it from a copy") from None
 
@@ -102,8 +117,10 @@ def _digest(arrays: Arrays, texts: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def _parsed(path: Path, content: bytes) -> tuple[Arrays, dict[str, str]]:
-    """Arrays and texts of a safetensors file of this format; raises StoreError on any other file."""
+def _parsed(
+    path: Path, content: bytes, form: str, type_of: Callable[[str], str | None]
+) -> tuple[Arrays, dict[str, str]]:
+    """Arrays and texts of a safetensors file of a format; raises StoreError on any other file."""
     try:
         found = deserialize(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
@@ -112,26 +129,26 @@ def _parsed(path: Path, content: bytes) -> tuple[Arrays, dict[str, str]]:
             f"{path}: is no solution, or a damaged one ({reason(error)}); give a file made by Solution.save"
         ) from None
     texts = header.get("__metadata__") or {}
-    if texts.get("format") != FORMAT:
+    if texts.get("format") != form:
         raise StoreError(
-            f"{path}: is no solution of the format {FORMAT} (it says {shown(texts.get('format'))}); give a file made by"
+            f"{path}: is no solution of the format {form} (it says {shown(texts.get('format'))}); give a file made by"
             " Solution.save, or update binland"
         )
-    return {name: _array(path, name, of) for name, of in found}, texts
+    return {name: _array(path, name, of, type_of(name)) for name, of in found}, texts
 
 
-def _array(path: Path, name: str, of: Mapping[str, Any]) -> NDArray[Any]:
-    if TYPES.get(name) != of["dtype"]:
+def _array(path: Path, name: str, of: Mapping[str, Any], kind: str | None) -> NDArray[Any]:
+    if kind != of["dtype"]:
         raise StoreError(
             f"{path}: is damaged (it holds {shown(name)} of type {shown(of['dtype'])}); take it from a copy"
         )
     return np.frombuffer(of["data"], NUMPY[of["dtype"]]).reshape(of["shape"])
 
 
-def _solution(arrays: Arrays, texts: Mapping[str, str]) -> dict[str, Any]:
-    machine, replicas = json.loads(texts["machine"]), None
+def _solution(arrays: Arrays, machine: Any, algorithm: Any) -> dict[str, Any]:
+    replicas = None
     if any(name.startswith("replicas.") for name in arrays):
         found: dict[str, Any] = {name: arrays.pop(f"replicas.{name}") for name in OF_REPLICAS}
         replicas = Replicas(**found)
     made = MACHINES[machine.pop("kind")](**machine)
-    return {"machine": made, "replicas": replicas, "algorithm": json.loads(texts["algorithm"]), **arrays}
+    return {"machine": made, "replicas": replicas, "algorithm": algorithm, **arrays}

@@ -5,18 +5,15 @@ output scale, form and schedule of the replica coupling, early stop.
 """
 
 import math
-import numbers
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from binland.checks import NO_NUMBERS, one_of, positive_int, true_or_false
+from binland.checks import one_of, positive, positive_int, true_or_false
 from binland.errors import InvalidInputError, shown
 from binland.sweep.contracts.algorithm import Algorithm
 
 if TYPE_CHECKING:
     from binland.rng import Seed
-
-SMALLEST, LARGEST = 1e-12, 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,16 +155,3 @@ def check_algorithm(algorithm: Algorithm) -> None:
             f"algorithm is a {kind.__module__}.{kind.__qualname__}; what a subclass adds to binland's SGD, RSGD and ADV"
             " would not be trained: give one of these three, or define fit(machine, data, seed, start) in the subclass"
         )
-
-
-def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:
-    """`value` as a float if it is in [1e-12, 1e12] (or zero, or infinite, if allowed); else InvalidInputError.
-
-    The bounds keep float32 latents and their updates finite.
-    """
-    number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
-    # Compared as it is: an integer may be too large for a float.
-    if SMALLEST <= number <= LARGEST or (zero and number == 0) or (infinite and number == math.inf):
-        return float(number)
-    also = " or 0" if zero else " or inf" if infinite else ""
-    raise InvalidInputError(f"{name}={shown(value)} is not a number from {SMALLEST:g} to {LARGEST:g}{also}")
