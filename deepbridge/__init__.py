@@ -6,6 +6,7 @@ from binland.lazy import lazy
 
 if TYPE_CHECKING:
     from deepbridge.binary.algorithms import ADV, RSGD, SGD
+    from deepbridge.binary.archive import load_solution
     from deepbridge.binary.flatness import local_energy
     from deepbridge.binary.networks import BinaryConvNet, BinaryMLP
     from deepbridge.binary.paths import barrier, hamming, optimized_midpoint, optimized_path, shortest_path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "binary.algorithms": ("ADV", "RSGD", "SGD"),
+    "binary.archive": ("load_solution",),
     "binary.flatness": ("local_energy",),
     "binary.networks": ("BinaryConvNet", "BinaryMLP"),
     "binary.paths": ("barrier", "hamming", "optimized_midpoint", "optimized_path", "shortest_path"),
@@ -43,6 +45,7 @@ __all__ = [
     "fit_many",
     "hamming",
     "load",
+    "load_solution",
     "local_energy",
     "optimized_midpoint",
     "optimized_path",

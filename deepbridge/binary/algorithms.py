@@ -7,12 +7,15 @@ counts in other units for the committee machine: there the logit is a sum, here 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 from binland import algorithms as shallow
 from binland.algorithms import positive
 from binland.checks import positive_int
 from binland.errors import InvalidInputError, shown
+
+if TYPE_CHECKING:
+    from binland.rng import Seed
 
 Optimizer = Literal["sgd", "adam"]
 Steps = tuple[tuple[int, float], ...]
@@ -27,6 +30,8 @@ class SGD(shallow.SGD):
     the train error. output_scale: logit in units of w . x / sqrt(N) of the output layer. The rest as in binland.SGD.
     Raises InvalidInputError on values out of range.
     """
+
+    families = ("mlp", "convnet")
 
     learning_rate: float = 10.0
     epochs: int = 1000
@@ -46,6 +51,13 @@ class SGD(shallow.SGD):
             if epoch >= start:
                 rate *= factor
         return rate
+
+    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
+        """As `deepbridge.fit`, which says what the arguments are; machine: a network."""
+        from deepbridge.binary.training import train_many  # torch takes seconds, settings none
+
+        as_deep(self)
+        return train_many(machine, data, self, [seed], start)[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,18 +105,31 @@ class ADV(shallow.ADV, SGD):
 Algorithm = SGD | RSGD | ADV
 
 
-def as_deep(algorithm: shallow.Algorithm) -> Algorithm:
-    """The algorithm of this package with the same settings; raises InvalidInputError on others, subclasses too."""
-    kinds: dict[type[shallow.Algorithm], type[SGD]] = {shallow.SGD: SGD, shallow.RSGD: RSGD, shallow.ADV: ADV}
+KINDS: dict[type[shallow.Algorithm], type[SGD]] = {shallow.SGD: SGD, shallow.RSGD: RSGD, shallow.ADV: ADV}
+
+
+def as_deep(algorithm: shallow.Algorithm) -> shallow.Algorithm:
+    """The algorithm itself, or this package's with the same settings for one of binland's three.
+
+    Raises InvalidInputError on what is no algorithm, and on a subclass of the three that does not define `fit`: what it
+    adds would not be trained.
+    """
     kind = type(algorithm)
-    if isinstance(algorithm, (SGD, RSGD, ADV)) and kind in kinds.values():
-        return algorithm
-    if kind not in kinds:
+    if kind in KINDS:
+        return KINDS[kind](**vars(algorithm))
+    if not isinstance(algorithm, shallow.Algorithm):
+        raise InvalidInputError(f"algorithm={shown(algorithm)} is not an SGD, RSGD or ADV, nor another Algorithm")
+    if isinstance(algorithm, shallow.SGD) and not is_built_in(algorithm) and kind.fit in (shallow.SGD.fit, SGD.fit):
         raise InvalidInputError(
-            f"algorithm={shown(algorithm)} is not an SGD, RSGD or ADV of binland or deepbridge, by which networks are"
-            " trained; what a subclass adds would not be trained: give one of these"
+            f"algorithm is a {kind.__module__}.{kind.__qualname__}; what a subclass adds to SGD, RSGD and ADV would not"
+            " be trained: give one of these three, or define fit(network, data, seed, start) in the subclass"
         )
-    return kinds[kind](**vars(algorithm))
+    return algorithm
+
+
+def is_built_in(algorithm: shallow.Algorithm) -> TypeGuard[Algorithm]:
+    """Whether it is one of this package's three, and none of their subclasses."""
+    return type(algorithm) in KINDS.values()
 
 
 def check_optimizer(name: str, value: object) -> None:

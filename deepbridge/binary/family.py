@@ -1,31 +1,31 @@
-"""Deep networks as a family of sweeps: what their configuration says, and how the engine trains and measures them.
+"""Deep binary networks as a family of sweeps, `[model] kind = "mlp"` or `"convnet"`.
 
 torch is imported when something is computed: checking a configuration and reading results do without it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 import deepbridge as db
-from binland import algorithms as shallow
 from binland.errors import InvalidInputError
+from binland.families.binary import BinaryFamily
 from binland.interrupts import deferred
 from binland.lazy import installing
-from binland.paths import Barrier
+from binland.results import Barrier
 from binland.rng import Seed
-from binland.sweep.family import Family, Limit
-from binland.sweep.identity import canonical_json, identify
-from binland.sweep.spec import GridSpec, ModelSpec, Positive, Section, Sizes, SweepSpec, distinct
-from deepbridge.binary.algorithms import ADV, RSGD, SGD
+from binland.sweep.contracts.algorithm import Algorithm
+from binland.sweep.contracts.family import Arrays
+from binland.sweep.contracts.problem import Inputs, Limit
+from binland.sweep.contracts.section import ModelSection, Positive, Section
+from deepbridge.binary.algorithms import ADV, RSGD, SGD, is_built_in
 from deepbridge.binary.networks import BinaryConvNet, BinaryMLP, Network
-from deepbridge.common.data import SHAPES, WITH_PARITY, Dataset, load
+from deepbridge.common.data import Dataset
 from deepbridge.common.stamp import stamp
 
 if TYPE_CHECKING:
@@ -36,212 +36,118 @@ WALKS = 1  # how random walks are drawn; another way gets another number, and wi
 LARGEST_NETWORK = 10**9  # weights, of all replicas
 
 
-class ImageSpec(Section):
-    """Images: their name, the task, how many of each class (all by default), batches of CIFAR-10.
-
-    A disorder sample is a draw of the images, the same for every width.
-    """
-
-    name: Literal["mnist", "fashion-mnist", "cifar10", "digits"]
-    task: Literal["classes", "parity"] = "classes"
-    per_class: Positive | None = None
-    test_per_class: Positive | None = None
-    batches: Annotated[list[Annotated[int, Field(ge=1, le=5)]], Field(min_length=1)] = [1, 2, 3, 4, 5]  # noqa: RUF012
-
-    @model_validator(mode="after")
-    def _task_fits(self) -> "ImageSpec":
-        if self.task == "parity" and self.name not in WITH_PARITY:
-            raise ValueError(f'task = "parity" is for mnist and digits, not {self.name}')
-        if len(set(self.batches)) < len(self.batches):
-            raise ValueError(f"batches = {self.batches}: each may occur once")
-        _only(self, self.name == "cifar10", "cifar10", "batches")
-        return self
-
-
-class DeepModel(ModelSpec):
-    """The network: fully connected layers of grid.width units, after convolutions if it is a convnet."""
+class DeepModel(ModelSection):
+    """Fully connected layers of `width` units, after convolutions if it is a convnet."""
 
     kind: Literal["mlp", "convnet"]
-    n_hidden_layers: Annotated[int, Field(ge=0, le=100)] = 3
+    width: Positive = Field(title="H", description="units of a fully connected hidden layer")
+    n_hidden_layers: Annotated[int, Field(ge=0, le=100, title="L", description="fully connected hidden layers")] = 3
     filters: Annotated[list[Positive], Field(min_length=1)] = [20, 50]  # noqa: RUF012
-    filter_size: Positive = 5
-    pool: Positive = 2
+    filter_size: Positive = Field(5, description="side of a filter")
+    pool: Positive = Field(2, description="side of a pool")
 
     @model_validator(mode="after")
     def _convolutions_fit(self) -> "DeepModel":
-        _only(self, self.kind == "convnet", 'kind = "convnet"', "filters", "filter_size", "pool")
+        for key in ("filters", "filter_size", "pool"):
+            if self.kind != "convnet" and getattr(self, key) != DeepModel.model_fields[key].default:
+                raise ValueError(f'{key} = {getattr(self, key)} is for kind = "convnet" only; remove it')
         return self
 
 
-class DeepGrid(GridSpec):
-    """What is repeated: widths of the fully connected layers, draws of the images, solutions per algorithm."""
-
-    width: Annotated[Sizes, distinct("width")]
-
-
-class ComputeSpec(Section):
+class DeepCompute(Section):
     """Where training and errors are computed, and in which type; errors are the same everywhere, training is not."""
 
     device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     dtype: Literal["float32", "float64"] = "float32"
 
 
-class DeepSpec(SweepSpec):
-    """A sweep over the width of deep networks."""
+class Deep(BinaryFamily[DeepModel]):
+    """Multi-layer perceptrons and convolutional networks."""
 
-    kinds: ClassVar[Mapping[str, type[shallow.SGD]]] = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}
+    kinds = ("mlp", "convnet")
+    Settings = DeepModel
+    Compute = DeepCompute
+    problem = "images"
+    algorithms = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}  # noqa: RUF012
+    default_algorithms = ("RSGD", "SGD", "ADV")
+    in_disorder = ("width",)
+    libraries = ("torch",)
 
-    data: ImageSpec
-    model: DeepModel
-    grid: DeepGrid
-    compute: ComputeSpec = ComputeSpec()
-
-    @model_validator(mode="after")
-    def _problem_is_possible(self) -> "DeepSpec":
-        if self.grid.disorder_samples > 1 and self.data.per_class is None:
+    def takes(self, settings: DeepModel, inputs: Inputs) -> None:
+        """Whatever its layers fit: (N,), or (channels, height, width)."""
+        if len(inputs.shape) not in (1, 3):
             raise ValueError(
-                f"grid.disorder_samples = {self.grid.disorder_samples} are draws of the images, but all images are"
-                " used; set data.per_class, or grid.disorder_samples = 1"
+                f"model.kind = {settings.kind!r} takes inputs of shape (N,) or (channels, height, width), not"
+                f" {inputs.shape}; reshape them"
             )
-        for width in self.grid.width:
-            _network(self, width)
-        return self
+        network(settings, inputs)
 
+    def build(self, settings: DeepModel, inputs: Inputs, seed: Callable[..., np.random.SeedSequence]) -> Network:
+        """The network."""
+        return network(settings, inputs)
 
-class Deep(Family[DeepSpec]):
-    """Multi-layer perceptrons and convolutional networks on images."""
+    def data(self, patterns: Any, inputs: Inputs) -> Dataset:
+        """Images as they are, inputs of -1 and +1 as integers, other numbers on a grid."""
+        if isinstance(patterns, Dataset):
+            return patterns
+        if inputs.values == "signs":
+            return Dataset(np.asarray(patterns.inputs, np.int16), np.asarray(patterns.labels), inputs.n_classes)
+        return Dataset.from_real(patterns.inputs, patterns.labels, inputs.n_classes)
 
-    axis, symbol, meaning = "width", "H", "units of a fully connected hidden layer"
-    spec = DeepSpec
-    libraries = ("torch", "scikit-learn")
+    def fit(self, model: Network, data: Dataset, algorithm: Algorithm, seed: Seed, compute: DeepCompute) -> "Solution":
+        """`db.fit`; an own algorithm computes where it likes."""
+        where = compute.model_dump() if is_built_in(algorithm) else {}
+        return db.fit(model, data, algorithm, seed, **where, progress=False)
 
-    def machine(self, spec: DeepSpec, size: int, disorder: int) -> Network:
-        """The network of one width."""
-        return _network(spec, size)
-
-    def train(self, spec: DeepSpec, size: int, disorder: int) -> Dataset:
-        """Images of the disorder sample."""
-        return _images(canonical_json(spec.data.model_dump()), self._seed(spec, disorder))[0]
-
-    def test(self, spec: DeepSpec, size: int, disorder: int) -> Dataset:
-        """Its test images."""
-        return _images(canonical_json(spec.data.model_dump()), self._seed(spec, disorder))[1]
-
-    def _seed(self, spec: DeepSpec, disorder: int) -> str:
-        key = self.disorder_key(spec, 0, disorder)
-        del key["width"]
-        return identify(key | {"purpose": "images"}).id
-
-    def n_weights(self, spec: DeepSpec, size: int) -> int:
+    def n_weights(self, settings: DeepModel, inputs: Inputs) -> int:
         """Of all layers."""
-        return _network(spec, size).n_weights
-
-    def fit(self, spec: DeepSpec, machine: Network, train: Dataset, algorithm: shallow.SGD, seed: Seed) -> "Solution":
-        """`db.fit`"""
-        compute = spec.compute.model_dump()
-        return db.fit(machine, train, algorithm, seed, **compute, progress=False)
-
-    def local_energy(self, spec: DeepSpec, solution: "Solution", train: Dataset, seed: Seed) -> NDArray[np.float64]:
-        """Samples of `db.local_energy`"""
-        measure, device = spec.measure, spec.compute.device
-        drawn = (measure.fractions, measure.realizations, seed)
-        return db.local_energy(solution, train, *drawn, device=device).samples
-
-    def align(self, solution: "Solution", to: "Solution") -> "Solution":
-        """Solution of `db.align`"""
-        return db.align(solution, to).solution
-
-    def hamming(self, a: "Solution", b: "Solution") -> float:
-        """`db.hamming`"""
-        return db.hamming(a, b)
-
-    def barrier(self, spec: DeepSpec, start: "Solution", end: "Solution", train: Dataset, seed: Seed) -> Barrier:
-        """`db.barrier`"""
-        measure, device = spec.measure, spec.compute.device
-        return db.barrier(start, end, train, measure.orders, seed, measure.profile_points, device=device)
-
-    def midpoint(
-        self, spec: DeepSpec, start: "Solution", end: "Solution", train: Dataset, algorithm: shallow.SGD, seed: Seed
-    ) -> "Solution":
-        """`db.optimized_midpoint`"""
-        device = spec.compute.device
-        return db.optimized_midpoint(start, end, train, algorithm, seed, device=device, progress=False)
-
-    def plane(self, spec: DeepSpec, solutions: Sequence["Solution"], train: Dataset, points: int) -> "Plane":
-        """`db.plane`"""
-        a, b, c = solutions
-        return db.plane(a, b, c, train, points, device=spec.compute.device)
+        return network(settings, inputs).n_weights
 
     def weights(self, solution: "Solution") -> NDArray[np.int8]:
         """Layer by layer, row-major."""
         return solution.flat
 
-    def latents(self, solution: "Solution") -> NDArray[np.float32]:
+    def latent_weights(self, solution: "Solution") -> NDArray[np.float32] | None:
         """Layer by layer, row-major."""
-        assert solution.latents is not None
+        if solution.latents is None:
+            return None
         return np.concatenate([layer.reshape(-1) for layer in solution.latents])
 
-    def rebuild(
-        self,
-        machine: Network,
-        weights: NDArray[np.int8],
-        latents: NDArray[np.float32] | None = None,
-        history: NDArray[np.float64] | None = None,
-        algorithm: shallow.SGD | None = None,
-    ) -> "Solution":
+    def decode(self, model: Network, arrays: Arrays, algorithm: Algorithm | None = None) -> "Solution":
         """A solution from its flat arrays, with all ties +1 as `fit` gives it."""
-        layers = None if latents is None else machine.split(latents)
-        return db.Solution(machine, machine.split(weights), layers, (), history, None, algorithm)
+        weights, latents = self.unpacked(arrays, model.n_weights)
+        layers = None if latents is None else model.split(latents)
+        return db.Solution(model, model.split(weights), layers, (), self.history(arrays), None, algorithm)
 
-    def disorder_key(self, spec: DeepSpec, size: int, disorder: int) -> dict[str, Any]:
-        """What a disorder sample is; the images do not depend on the width."""
-        data = spec.data.model_dump(exclude={"test_per_class"})
-        return {"seed": spec.seed, "width": size, "disorder": disorder, **data}
-
-    def model_key(self, spec: DeepSpec) -> dict[str, Any]:
-        """Kind and layers."""
-        return spec.model.model_dump()
-
-    def stream_key(self, spec: DeepSpec, purpose: str) -> dict[str, Any]:
+    def stream_key(self, purpose: str, measure: Any, compute: DeepCompute) -> dict[str, Any]:
         """How walks are drawn; for training, where it is done and in which type."""
-        if purpose in ("fit", "midpoint"):
-            return spec.compute.model_dump()
-        return {"draws": WALKS}
+        return compute.model_dump() if purpose in ("fit", "midpoint") else {"draws": WALKS}
 
-    def task_key(self, spec: DeepSpec, kind: str) -> dict[str, Any]:
-        """Of solutions also the number of test images."""
-        own = {"test_per_class": spec.data.test_per_class} if kind == "solution" else {}
-        return super().task_key(spec, kind) | own
-
-    def limits(self, spec: DeepSpec) -> list[Limit]:
+    def limits(self, settings: DeepModel, inputs: Inputs, algorithms: Sequence[Algorithm]) -> list[Limit]:
         """Weights that fit into memory."""
-        replicas = max(getattr(spec.algorithm(label), "replicas", 1) for label in spec.algorithms)
-        weights = replicas * self.n_weights(spec, max(spec.sizes))
+        replicas = max(getattr(algorithm, "replicas", 1) for algorithm in algorithms)
+        weights = replicas * self.n_weights(settings, inputs)
         return [(weights, "weights", "grid.width, model and replicas", LARGEST_NETWORK)]
 
-    def summary(self, spec: DeepSpec) -> str:
-        """Data and layers."""
-        data, model = spec.data, spec.model
-        images = "all images" if data.per_class is None else f"{data.per_class} images per class"
-        convolutions = f", filters {'-'.join(map(str, model.filters))}" if model.kind == "convnet" else ""
-        task = " parity" if data.task == "parity" else ""
-        return f"{data.name}{task}, {images}{convolutions}, {model.n_hidden_layers} hidden layers"
+    def summary(self, settings: DeepModel) -> str:
+        """Layers."""
+        filters = f"filters {'-'.join(map(str, settings.filters))}, " if settings.kind == "convnet" else ""
+        return f"{filters}{settings.n_hidden_layers} hidden layers"
 
-    def check_ready(self, spec: DeepSpec) -> None:
-        """torch, the images and the device are there."""
+    def check_ready(self, settings: DeepModel, compute: DeepCompute) -> None:
+        """torch and the device are there."""
         try:
             with deferred():
                 import_module("torch")
         except ImportError:
             raise InvalidInputError(f"deep networks need torch: {installing('deep')}") from None
-        import_module("deepbridge.common.devices").as_device(spec.compute.device)
-        self.train(spec, spec.sizes[0], 0)
+        import_module("deepbridge.common.devices").as_device(compute.device)
 
     def warm_up(self) -> None:
         """Compile every kernel of a sweep once (or load it), so that workers only load."""
-        for network in (BinaryMLP(9, (3,), 3), BinaryConvNet((1, 6, 6), (2, 2), (2,), 3, 2, 1)):
-            data = Dataset(np.ones((2, *network.input_shape), np.int16), np.array([0, 2]), 3)
-            solution = db.fit(network, data, SGD(epochs=1, learning_rate=1.0), 0)
+        for one in (BinaryMLP(9, (3,), 3), BinaryConvNet((1, 6, 6), (2, 2), (2,), 3, 2, 1)):
+            data = Dataset(np.ones((2, *one.input_shape), np.int16), np.array([0, 2]), 3)
+            solution = db.fit(one, data, SGD(epochs=1, learning_rate=1.0), 0)
             db.local_energy(solution, data, [0.5], 1)
         perceptron = BinaryMLP(3, ())
         data = Dataset(np.ones((2, 3), np.int16), np.array([1, -1]), 2)
@@ -264,35 +170,67 @@ class Deep(Family[DeepSpec]):
         """Hash of this package's sources, and the version of torch."""
         return stamp()
 
+    # Verbs
 
-FAMILY = Deep()
+    def align(self, solution: "Solution", to: "Solution") -> "Solution":
+        """Solution of `db.align`"""
+        return db.align(solution, to).solution
+
+    def distance(self, a: "Solution", b: "Solution") -> float:
+        """`db.hamming`"""
+        return db.hamming(a, b)
+
+    def local_energy(
+        self,
+        solution: "Solution",
+        train: Dataset,
+        fractions: Sequence[float],
+        realizations: int,
+        seed: Seed,
+        compute: DeepCompute,
+    ) -> NDArray[np.float64]:
+        """Samples of `db.local_energy`"""
+        return db.local_energy(solution, train, fractions, realizations, seed, device=compute.device).samples
+
+    def shortest_paths(
+        self,
+        start: "Solution",
+        end: "Solution",
+        train: Dataset,
+        orders: int,
+        seed: Seed,
+        points: Any,
+        compute: DeepCompute,
+    ) -> Barrier:
+        """`db.barrier`"""
+        return db.barrier(start, end, train, orders, seed, points, device=compute.device)
+
+    def midpoint(
+        self,
+        start: "Solution",
+        end: "Solution",
+        train: Dataset,
+        algorithm: Algorithm,
+        seed: Seed,
+        compute: DeepCompute,
+    ) -> "Solution":
+        """`db.optimized_midpoint`"""
+        return db.optimized_midpoint(start, end, train, algorithm, seed, device=compute.device, progress=False)
+
+    def plane(self, solutions: Sequence["Solution"], train: Dataset, points: int, compute: DeepCompute) -> "Plane":
+        """`db.plane`"""
+        a, b, c = solutions
+        return db.plane(a, b, c, train, points, device=compute.device)
 
 
-def _only(section: Section, here: bool, where: str, *keys: str) -> None:
-    """Raise ValueError if keys that do nothing here are set to other values than their defaults."""
-    for key in keys:
-        if not here and getattr(section, key) != type(section).model_fields[key].default:
-            raise ValueError(f"{key} = {getattr(section, key)} is for {where} only; remove it")
+DEEP = Deep()
 
 
-def _network(spec: DeepSpec, width: int) -> Network:
-    model, data = spec.model, spec.data
-    hidden, outputs = (width,) * model.n_hidden_layers, 1 if data.task == "parity" else 10
-    shape = SHAPES[data.name]
-    if model.kind == "mlp":
-        return BinaryMLP(int(np.prod(shape)), hidden, outputs)
-    return BinaryConvNet(shape, tuple(model.filters), hidden, outputs, model.filter_size, model.pool)
-
-
-@lru_cache(maxsize=2)
-def _images(settings: str, drawn: str) -> tuple[Dataset, Dataset]:
-    """Kept, since all widths share them."""
-    data = ImageSpec.model_validate_json(settings)
-    return load(
-        data.name,
-        per_class=data.per_class,
-        test_per_class=data.test_per_class,
-        task=data.task,
-        seed=np.random.SeedSequence(int(drawn, 16)),
-        batches=tuple(data.batches),
-    )
+def network(settings: DeepModel, inputs: Inputs) -> Network:
+    """The network of some settings for some inputs."""
+    hidden, outputs = (settings.width,) * settings.n_hidden_layers, 1 if inputs.n_classes == 2 else inputs.n_classes
+    if settings.kind == "mlp":
+        return BinaryMLP(int(np.prod(inputs.shape)), hidden, outputs)
+    if len(inputs.shape) != 3:
+        raise ValueError(f'model.kind = "convnet" takes images, not inputs of shape {inputs.shape}')
+    return BinaryConvNet(inputs.shape, tuple(settings.filters), hidden, outputs, settings.filter_size, settings.pool)

@@ -14,10 +14,10 @@ from binland.bits import Signs
 from binland.checks import checked_memory, is_integer
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
-from binland.paths import STREAM, Barrier, BentPath, Path, midpoint_signs
+from binland.paths import STREAM, Barrier, BentPath, Path, init_bound, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order
-from deepbridge.binary.algorithms import SGD, as_deep
+from deepbridge.binary.algorithms import SGD, as_deep, is_built_in
 from deepbridge.binary.counting import Walk
 from deepbridge.binary.evaluation import error_counts
 from deepbridge.binary.networks import check_fit
@@ -128,22 +128,23 @@ def optimized_midpoint(
     run = SGD() if algorithm is None else as_deep(algorithm)
     middle_rng, fit_rng = generator(seed, "optimized_midpoint").spawn(2)
     latents = midpoint_latents(start, end, run, middle_rng)
-    return fit(start.network, data, run, fit_rng, latents, device=device, progress=progress)
+    where: Device = device if is_built_in(run) else "cpu"  # any other algorithm computes where it likes
+    return fit(start.network, data, run, fit_rng, latents, device=where, progress=progress)
 
 
-def midpoint_latents(start: Solution, end: Solution, algorithm: SGD, seed: Seed) -> Latents:
+def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed: Seed) -> Latents:
     """Latents of the bend: `start` with a random half of the differing signs taken from `end` (half rounded down).
 
     Their size is one for every layer: the mean |latent| of the two ends there; of ends given without latents, half the
-    width of the algorithm's random initialisation, which is its mean size.
+    width of the algorithm's random initialisation, which is its mean size. Raises InvalidInputError if it has none.
     """
     network = start.network
     signs = midpoint_signs(start.flat, end.flat, seed)
     layers = []
     for k, (layer, part) in enumerate(zip(network.free_layers, network.split(signs), strict=True)):
         known = [np.abs(ending.latents[k]).mean() for ending in (start, end) if ending.latents is not None]
-        drawn = algorithm.init_bound(layer.fan_in, layer.fan_out) / 2
-        layers.append((part * np.float32(np.mean(known) if known else drawn)).astype(np.float32))
+        size = np.mean(known) if known else init_bound(algorithm, layer.fan_in, layer.fan_out) / 2
+        layers.append((part * np.float32(size)).astype(np.float32))
     return tuple(layers)
 
 

@@ -1,36 +1,21 @@
 """The error in the plane through three solutions (paper, section 4.2, appendix B, Figs. 8 and 20 to 23)."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.algorithms import positive
 from binland.bits import Signs, as_signs
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
+from binland.geometry import barycentric, grid
+from binland.results import Plane
 from deepbridge.binary.counting import Walk
 from deepbridge.binary.evaluation import error_counts
 from deepbridge.binary.networks import check_fit
 from deepbridge.binary.solutions import Solution, check_same
 from deepbridge.common.data import Dataset, limited
 from deepbridge.common.devices import Device
-from deepbridge.common.geometry import barycentric, gram_schmidt
 
-
-@dataclass(frozen=True, eq=False)
-class Plane:
-    """Train errors on a grid in the plane of the latents of three solutions.
-
-    errors: (points, points) in [0, 1], errors[j, i] at (x[i], y[j]). x, y: (points,) coordinates along the two
-    orthonormal directions, in units of the latents. corners: (3, 2) coordinates of the solutions. corner_errors: (3,).
-    """
-
-    errors: NDArray[np.float64]
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    corners: NDArray[np.float64]
-    corner_errors: NDArray[np.float64]
+__all__ = ["Plane", "plane"]
 
 
 def plane(
@@ -56,21 +41,18 @@ def plane(
         check_same(first, other)
     dataset = check_fit(first.network, data)
     points = limited("points", points, 10_000, minimum=2)
-    margin = positive("margin", margin, zero=True)
-    origin, *vectors = (_latents(solution) for solution in solutions)
-    corners, axes = gram_schmidt(*(vector - origin for vector in vectors))
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    pad = margin * (high - low)
-    x, y = (np.linspace(low[k] - pad[k], high[k] + pad[k], points) for k in (0, 1))
+    places = grid([_latents(solution) for solution in solutions], points, margin)
+    corners = places.corners
     at_corners = Walk.through([solution.flat for solution in solutions], _ties(solutions, corners, corners))
     corner_counts = error_counts(first.network, dataset, at_corners, device)
     counts = []
-    for height in y:  # a walk for every row: all of them at once would need memory
-        places = np.stack([x, np.full(points, height)], axis=1)
-        weights = (as_signs(origin + place @ axes) for place in places)
-        walk = Walk.through(weights, _ties(solutions, corners, places))
+    for y in places.y:  # a walk for every row: all of them at once would need memory
+        row = np.stack([places.x, np.full(points, y)], axis=1)
+        weights = (as_signs(places.at(*place)) for place in row)
+        walk = Walk.through(weights, _ties(solutions, corners, row))
         counts.append(error_counts(first.network, dataset, walk, device))
-    return Plane(np.array(counts) / dataset.n_patterns, x, y, corners, corner_counts / dataset.n_patterns)
+    p = dataset.n_patterns
+    return Plane(np.array(counts) / p, places.x, places.y, corners, corner_counts / p)
 
 
 def _ties(
@@ -82,7 +64,8 @@ def _ties(
     return tuple(as_signs(np.round(shares @ np.stack(layer), 9)) for layer in layers)
 
 
-def _latents(solution: Solution) -> NDArray[np.float64]:
+def _latents(solution: Solution) -> NDArray[np.float32]:
+    """Flat, layer by layer, row-major."""
     if solution.latents is None:
         raise InvalidInputError(f"{shown(solution)} has no latents, which span the plane; keep those of `fit`")
-    return np.concatenate([layer.reshape(-1) for layer in solution.latents]).astype(np.float64)
+    return np.concatenate([layer.reshape(-1) for layer in solution.latents])

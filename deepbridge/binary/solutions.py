@@ -1,22 +1,25 @@
 """Solutions: +-1 weights of a deep binary network, their errors and predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.algorithms import SGD, Algorithm
+from binland.algorithms import Algorithm
 from binland.bits import Signs, as_signs
+from binland.checks import checked_path
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.models import CommitteeMachine, Perceptron, Replicas
 from binland.models import Solution as ShallowSolution
 from deepbridge.binary.counting import Walk, error_counts, no_ties, predicted_classes
 from deepbridge.binary.networks import BinaryMLP, Network, check_fit, check_network
+from deepbridge.binary.solution_file import write
 from deepbridge.common.data import Dataset, as_array, as_dataset, named
 
 Latents = tuple[NDArray[np.float32], ...]
@@ -63,8 +66,10 @@ class Solution:
         """Raise InvalidInputError unless history, replicas and algorithm are such, or None."""
         if self.history is not None and as_array("history", self.history).ndim != 1:
             raise InvalidInputError(f"history={shown(self.history)} is not an array (epochs,)")
-        if self.algorithm is not None and not isinstance(self.algorithm, SGD):
-            raise InvalidInputError(f"algorithm={shown(self.algorithm)} is not an SGD, RSGD or ADV")
+        if self.algorithm is not None and not isinstance(self.algorithm, Algorithm):
+            raise InvalidInputError(
+                f"algorithm={shown(self.algorithm)} is not an SGD, RSGD or ADV, nor another Algorithm"
+            )
         if self.replicas is None:
             return
         if not isinstance(self.replicas, Replicas):
@@ -126,6 +131,15 @@ class Solution:
         dataset = check_fit(self.network, Dataset(images, labels, 2 if binary else self.network.n_outputs))
         classes = predicted_classes(self.network, dataset, Walk.standing(self.flat, self.ties))[0]
         return 2 * classes - 1 if binary else classes
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to a new safetensors file, from which `load_solution` gives it back to the last bit.
+
+        Weights, latents, ties, history, replicas, network and algorithm; nothing is replaced, and the file is there
+        whole or not at all. Raises StoreError if the name is taken or cannot be written, InvalidInputError if the
+        algorithm has settings that are not plain.
+        """
+        write(checked_path("path", path), {field.name: getattr(self, field.name) for field in fields(self)})
 
     def __repr__(self) -> str:
         made = "given weights" if self.algorithm is None else type(self.algorithm).__name__

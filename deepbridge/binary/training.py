@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.models import Replicas
 from binland.rng import Seed, generator
-from binland.sweep.provenance import code_stamp
+from binland.stamp import code_stamp
 from binland.training import mean_distance
-from deepbridge.binary.algorithms import ADV, RSGD, Algorithm, as_deep
+from deepbridge.binary.algorithms import ADV, RSGD, Algorithm, as_deep, is_built_in
 from deepbridge.binary.counting import Walk, no_ties
 from deepbridge.binary.descent import Descent
 from deepbridge.binary.evaluation import error_counts
@@ -53,7 +54,10 @@ def fit(
     checkpoint_seconds: float = 300.0,
     progress: bool = True,
 ) -> Solution:
-    """Train a network with BinaryNet (paper, section 3.2 and appendix B); see `fit_many` for the arguments."""
+    """Train a network with BinaryNet (paper, section 3.2 and appendix B) or any other `Algorithm`, by its own `fit`.
+
+    See `fit_many` for the arguments.
+    """
     return fit_many(
         network, data, algorithm, [seed], start,
         device=device, dtype=dtype, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, progress=progress,
@@ -83,20 +87,72 @@ def fit_many(
     Numbers are the same for the same seeds, device (a CPU, or a GPU of the same model, whichever it is of several),
     dtype, number of threads of a CPU and torch: with any other one a checkpoint is refused. Runs in one batch differ
     from single ones by rounding only. A run that has not reached zero error is returned all the same.
-    Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, and on a
-    checkpoint of another run, and beyond 10^9 weights, 10^8 epochs or 10 000 networks, of all runs and replicas
-    together, StoreError on a damaged checkpoint and where none can be written; if that happens later, it warns and goes
-    on.
+    Any other `Algorithm` trains by its own fit(network, dataset, seed, start), once for every seed; device, dtype and
+    checkpoint are how SGD, RSGD and ADV are computed, and not to be given with it.
+    Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, on a
+    checkpoint of another run, if an algorithm gives no solution of the network, and beyond 10^9 weights, 10^8 epochs or
+    10 000 networks, of all runs and replicas together, StoreError on a damaged checkpoint and where none can be
+    written; if that happens later, it warns and goes on.
     """
     dataset = check_fit(network, data)
     deep = as_deep(algorithm)
+    if is_built_in(deep):
+        return train_many(
+            network, dataset, deep, seeds, start,
+            device=device, dtype=dtype, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, progress=progress,
+        )  # fmt: skip
+    _check_default(deep, "device", device, as_device(device).type == "cpu")
+    _check_default(deep, "dtype", dtype, isinstance(dtype, str) and dtype == "float32")
+    _check_default(deep, "checkpoint", checkpoint, checkpoint is None)
+    listed = _checked_seeds(seeds, MOST_RUNS)
+    for seed in listed:
+        generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
+    begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float32)
+    return [_made_by(deep, network, deep.fit(network, dataset, seed, begun)) for seed in listed]
+
+
+def _check_default(algorithm: shallow.Algorithm, name: str, value: object, default: bool) -> None:
+    """Raise InvalidInputError unless an argument has its default: an algorithm's own `fit` would not know of it."""
+    if not default:
+        kind = type(algorithm).__name__
+        raise InvalidInputError(
+            f"{name}={shown(value)} is for SGD, RSGD and ADV, but {kind} trains by its own fit; leave {name} out, or"
+            f" make it a setting of {kind}"
+        )
+
+
+def _made_by(algorithm: shallow.Algorithm, network: Network, found: object) -> Solution:
+    """What an algorithm gave, signed by it; raises InvalidInputError unless it is a solution of the network."""
+    if not isinstance(found, Solution) or found.network != network:
+        raise InvalidInputError(
+            f"{type(algorithm).__name__}.fit gave {shown(found)}, not a solution of {shown(network)}; return"
+            " Solution(network, weights)"
+        )
+    return found if found.algorithm is algorithm else replace(found, algorithm=algorithm)
+
+
+def train_many(
+    network: Network,
+    data: Dataset | Patterns,
+    algorithm: Algorithm,
+    seeds: Sequence[Seed],
+    start: Latents | None = None,
+    *,
+    device: Device = "cpu",
+    dtype: str = "float32",
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 300.0,
+    progress: bool = True,
+) -> list[Solution]:
+    """`fit_many` for SGD, RSGD and ADV of this package, and for what a subclass with a `fit` of its own leaves them."""
+    dataset = check_fit(network, data)
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise InvalidInputError(f"dtype={shown(dtype)} is not one of {', '.join(DTYPES)}")
     if not isinstance(progress, bool):
         raise InvalidInputError(f"progress={shown(progress)} is not true or false")
     positive("checkpoint_seconds", checkpoint_seconds, zero=True)
-    n_replicas = deep.replicas if isinstance(deep, RSGD) else 1
-    seeds = _checked_seeds(seeds, _most_runs(network, deep, n_replicas))
+    n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
+    seeds = _checked_seeds(seeds, _most_runs(network, algorithm, n_replicas))
     streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
     place = as_device(device)
     begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float64)
@@ -105,8 +161,8 @@ def fit_many(
         settings = {"device": model(place), "dtype": dtype}
         if place.type == "cpu":
             settings["threads"] = str(torch.get_num_threads())
-        identity = _identity(network, dataset, deep, streams, begun, settings)
-    runs = _Runs(network, dataset, deep, streams, begun, place, DTYPES[dtype])
+        identity = _identity(network, dataset, algorithm, streams, begun, settings)
+    runs = _Runs(network, dataset, algorithm, streams, begun, place, DTYPES[dtype])
     saved = Checkpoint(checkpoint, checkpoint_seconds, identity)
     saved.restore(runs.restore, place)
     with (

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.algorithms import positive
 from binland.bits import random_signs
-from binland.checks import positive_int
+from binland.checks import positive, positive_int
 from binland.errors import DataError, InvalidInputError, shown
 from binland.rng import Seed, generator
 from deepbridge.common.files import Raw, read_cifar10, read_idx

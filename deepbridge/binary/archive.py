@@ -1,0 +1,24 @@
+"""`load_solution`: a single solution of a network from its file, with the algorithm that made it."""
+
+from pathlib import Path
+
+from binland.archive import known_algorithm
+from binland.checks import checked_path
+from binland.errors import InvalidInputError, StoreError
+from deepbridge.binary.solution_file import read
+from deepbridge.binary.solutions import Solution
+
+
+def load_solution(path: str | Path) -> Solution:
+    """The solution that `Solution.save` wrote, to the last bit; of a sweep's file: `binland.load_solution`.
+
+    An algorithm that is not defined here gives a warning, and .algorithm is None: nothing in a file is executed, no
+    module is imported for it. Import the package that defines it before.
+    Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
+    """
+    path = checked_path("path", path)
+    found = read(path)
+    try:
+        return Solution(**found | {"algorithm": known_algorithm(path, found["algorithm"])})
+    except (InvalidInputError, TypeError) as error:
+        raise StoreError(f"{path}: is damaged ({error}); take it from a copy") from None
