@@ -29,11 +29,11 @@ def config(tmp_path):
 def test_sweep_status_and_plot(config, tmp_path):
     done = call("sweep", config.name, "--out", "out.h5", "--workers", 2, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "32 of 32 tasks done, 0 failed" in done.stdout
+    assert "64 of 64 tasks done, 0 failed" in done.stdout
     again = call("sweep", config.name, "--out", "out.h5", cwd=tmp_path)
     assert (again.returncode, again.stdout) == (0, "out.h5: nothing left to do\n")
     status = call("status", "out.h5", cwd=tmp_path)
-    assert "32 done, 0 running, 0 failed, 0 left, of 32 tasks" in status.stdout
+    assert "64 done, 0 running, 0 failed, 0 left, of 64 tasks" in status.stdout
     plot = call("plot", "out.h5", cwd=tmp_path)
     assert plot.returncode == 0
     assert (tmp_path / "figures" / "out.png").exists()
@@ -44,7 +44,7 @@ def test_sweep_status_and_plot(config, tmp_path):
     ("arguments", "message"),
     [
         (("sweep", "none.toml", "--out", "x.h5"), "error: none.toml: cannot read it"),
-        (("sweep", "bad.toml", "--out", "x.h5"), "error: bad.toml: grid.n_inputs.0 = 0"),
+        (("sweep", "bad.toml", "--out", "x.h5"), "error: bad.toml: grid.data.n_inputs = 0"),
         (("sweep", "small.toml", "--out", "x.h5", "--workers", "0"), "error: workers=0 is not an integer"),
         (("sweep", "small.toml", "--out", "small.toml"), "error: small.toml: cannot be read as HDF5"),
         (("status", "none.h5"), "error: none.h5: no such file"),
@@ -63,7 +63,7 @@ def test_sweep_status_and_plot(config, tmp_path):
         ),
         (("sweep", "huge.toml", "--dry-run"), "error: 9990050 patterns of 10001 inputs and"),
         (("sweep", "huge.toml", "--out", "x.h5"), "error: 9990050 patterns of 10001 inputs and"),
-        (("sweep", "bad.toml", "--dry-run"), "error: bad.toml: grid.n_inputs.0 = 0"),
+        (("sweep", "bad.toml", "--dry-run"), "error: bad.toml: grid.data.n_inputs = 0"),
         (("sweep", "small.toml", "--dry-run", "--workers", "0"), "error: workers=0 is not an integer"),
         (("sweep", "small.toml", "--dry-run", "--out", "small.toml"), "error: small.toml: cannot be read as HDF5"),
     ],
@@ -83,11 +83,11 @@ def test_bad_input_is_one_line_and_exit_code_2(config, tmp_path, arguments, mess
 def test_a_dry_run_writes_nothing_and_says_what_is_to_do(config, tmp_path):
     found = call("sweep", config.name, "--dry-run", "--workers", 3, cwd=tmp_path)
     assert (found.returncode, found.stderr) == (0, "")
-    assert "32 of 32 tasks to do" in found.stdout
+    assert "64 of 64 tasks to do" in found.stdout
     assert re.search(r"on 3 worker\(s\), .*\nthe whole file takes [0-9.]+ kB", found.stdout)
     assert [p.name for p in tmp_path.iterdir()] == ["small.toml"]
     call("sweep", config.name, "--out", "out.h5", "--workers", 1, "--part", "1/2", cwd=tmp_path)
-    assert "16 of 32 tasks to do" in call("sweep", config.name, "--out", "out.h5", "--dry-run", cwd=tmp_path).stdout
+    assert "32 of 64 tasks to do" in call("sweep", config.name, "--out", "out.h5", "--dry-run", cwd=tmp_path).stdout
 
 
 def test_extend_export_and_merge(config, tmp_path):
@@ -95,12 +95,12 @@ def test_extend_export_and_merge(config, tmp_path):
     assert first.returncode == 0
     refused = call("sweep", config.name, "--out", "out.h5", "--workers", 1, cwd=tmp_path)
     assert refused.returncode == 2
-    assert "grid.n_inputs: [21] -> [21, 31]" in refused.stderr
+    assert "grid.data.n_inputs: [21] -> [21, 31]" in refused.stderr
     assert "add --extend" in refused.stderr
     extended = call("sweep", config.name, "--out", "out.h5", "--workers", 1, "--extend", cwd=tmp_path)
-    assert "32 of 32 tasks done, 0 failed" in extended.stdout
+    assert "64 of 64 tasks done, 0 failed" in extended.stdout
     merged = call("merge", "out.h5", "out.h5", "--out", "same.h5", cwd=tmp_path)
-    assert merged.stdout == "same.h5: 32 done, 0 running, 0 failed, 0 blocked, 0 left\n"
+    assert merged.stdout == "same.h5: 64 done, 0 running, 0 failed, 0 blocked, 0 left\n"
     exported = call("export", "same.h5", "--csv", "same.csv", cwd=tmp_path)
     assert exported.stdout == f"same.csv: {len((tmp_path / 'same.csv').read_text().splitlines()) - 1} rows\n"
 
@@ -111,10 +111,10 @@ def test_the_status_of_parts_counts_their_tasks(config, tmp_path):
     found = call("status", "part1.h5", "part2.h5", cwd=tmp_path)
     assert found.returncode == 0
     for k in (1, 2):
-        counts = "16 done, 0 running, 0 failed, 0 left, of 16 tasks (the whole grid has 32)"
+        counts = "32 done, 0 running, 0 failed, 0 left, of 32 tasks (the whole grid has 64)"
         assert f"part{k}.h5: small\nnobody is writing it\npart {k}/2: {counts}\n" in found.stdout
     call("merge", "part1.h5", "part2.h5", "--out", "all.h5", cwd=tmp_path)
-    assert "\n32 done, 0 running, 0 failed, 0 left, of 32 tasks\n" in call("status", "all.h5", cwd=tmp_path).stdout
+    assert "\n64 done, 0 running, 0 failed, 0 left, of 64 tasks\n" in call("status", "all.h5", cwd=tmp_path).stdout
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
@@ -161,16 +161,16 @@ def test_failures_are_exit_code_1_until_they_are_retried(config, tmp_path, monke
     out = tmp_path / "out.h5"
     command = ("sweep", config, "--out", out, "--workers", 1, "--smoke")
     with monkeypatch.context() as patch:
-        patch.setattr("binland.sweep.shallow.fit", failing)
+        patch.setattr("binland.families.shallow.fit", failing)
         code, _, stderr = run(*command)
     assert code == 1
     assert f"8 task(s) failed; `binland status {out}` shows why, --retry-failed tries them again" in stderr
     code, stdout, _ = run("status", out)
-    assert "0 done, 0 running, 8 failed, 8 left (8 of them blocked by a failure), of 16 tasks" in stdout
+    assert "0 done, 0 running, 8 failed, 24 left (24 of them blocked by a failure), of 32 tasks" in stdout
     assert stdout.count("ArithmeticError: planted") == 8
     assert run(*command)[0] == 1
     assert run(*command, "--retry-failed")[0] == 0
-    assert "16 done, 0 running, 0 failed, 0 left, of 16 tasks" in run("status", out)[1]
+    assert "32 done, 0 running, 0 failed, 0 left, of 32 tasks" in run("status", out)[1]
 
 
 def test_even_sizes_are_a_warning_on_one_line(config, tmp_path):

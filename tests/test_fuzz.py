@@ -30,6 +30,7 @@ import binland as bl
 from binland.errors import DataError, InvalidInputError, StoreError
 from binland.plots import plot_overview, plot_results
 from binland.sweep.export import export_csv
+from binland.sweep.load import load_problem
 from binland.sweep.store.merge import merge
 from binland.sweep.store.store import Store
 from binland.sweep.workers import in_this_process
@@ -45,10 +46,12 @@ MANIFOLD = bl.HiddenManifold(N, 5, seed=0)
 MACHINE = bl.CommitteeMachine(N, H)
 SETTINGS = {"epochs": 1, "batch_size": 5, "learning_rate": 1.0, "ste_window": 1.0, "clip": 1.0, "init_width": 0.25}
 SGD = bl.SGD(**SETTINGS)
-ONE, TWO = (bl.fit(MACHINE, PATTERNS, bl.RSGD(**SETTINGS, replicas=2), seed) for seed in (0, 1))
+ONE, TWO, THREE = (bl.fit(MACHINE, PATTERNS, bl.RSGD(**SETTINGS, replicas=2), seed) for seed in (0, 1, 2))
 TINY = small.settings(
-    grid={"n_inputs": [5], "disorder_samples": 1, "solutions": 1}, algorithms={"SGD": {"epochs": 1}}, title="tiny"
-)
+    grid={"n_inputs": [5], "data.n_patterns": [9], "disorder_samples": 1, "solutions": 1},
+    algorithms={"SGD": {"epochs": 1}}, title="tiny", plugins=[], compute={}, figure={"local_energy": {}},
+    measure={"errors": True, "local_energy": {"realizations": 3}, "pair": {"pairs": "within"}},
+)  # fmt: skip
 
 
 class Whole(int):
@@ -220,6 +223,8 @@ def pure_calls():
     yield bl.shortest_path, {**ends, "seed": 0}
     yield bl.barrier, {**ends, "orders": 2, "seed": 0}
     yield bl.optimized_path, {**ends, "algorithm": SGD, "seed": 0}
+    three = {"first": ONE, "second": TWO, "third": THREE}
+    yield bl.plane, {**three, "patterns": PATTERNS, "points": 3, "margin": 0.1}
 
 
 KEPT = ("weights", "latents", "history", "replicas", "algorithm")
@@ -243,6 +248,8 @@ def file_calls(finished):
     yield bl.load_results, {"path": finished}
     place = {"size": 21, "algorithm": "SGD", "disorder": 0, "solution": 0}
     yield bl.load_solution, {"path": finished, **place}
+    yield bl.load_solution, {"path": finished, "n_inputs": 21, "algorithm": "SGD"}
+    yield load_problem, {"path": finished, "disorder": 1, "n_inputs": 31}
     yield ONE.save, {"path": "one"}
     yield bl.load, {"path": saved}
     yield bl.load_patterns, {"path": data, "inputs": "inputs", "labels": "labels"}
@@ -269,7 +276,10 @@ def changed(rng, arguments):
         if name == "config" and rng.random() < 0.7:
             section = rng.choice(sorted(TINY))
             inner = TINY[section]
-            value = {**TINY, section: {**inner, rng.choice(sorted(inner)): value} if isinstance(inner, dict) else value}
+            value = {
+                **TINY,
+                section: {**inner, rng.choice(sorted(inner)): value} if inner and isinstance(inner, dict) else value,
+            }
         found[name] = value
     return found
 

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,14 +10,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import binland as bl
 from binland.errors import InvalidInputError, StoreError
-from binland.plots import mean_and_error, plot_overview, plot_results
+from binland.families.shallow import Shallow
+from binland.measures.bend import BEND
+from binland.measures.errors import ERRORS
+from binland.measures.pair import PAIR
+from binland.measures.plane import PLANE
+from binland.plots import mean_and_error, measures_of, plot_overview, plot_results
 from binland.plots.overview import draw_overview
-from binland.plots.paths import draw_paths
-from binland.plots.planes import draw_planes
-from binland.plots.style import LONGEST_LABEL, any_letters, read, short, style
+from binland.plots.results import read
+from binland.plots.style import LONGEST_LABEL, any_letters, opacity, short, style
+from binland.sweep.config import check_settings
+from binland.sweep.store.layout import layout_of
 from binland.sweep.store.writer import writing
-from tests.sweep import toy
-from tests.sweep.small import spec
+from tests.sweep.small import settings, spec
 
 SMALLEST_PANEL = {"overview": (3.5, 2.3), "paths": (3.5, 3.0), "planes": (1.8, 1.2)}  # inches
 
@@ -47,21 +53,24 @@ def test_the_overview_is_drawn_as_png_and_pdf(tmp_path, disorder_samples):
 
 
 def test_the_curves_are_the_means_of_the_samples(tmp_path, monkeypatch):
-    path, drawn = tmp_path / "small.h5", {}
+    path, drawn = tmp_path / "small.h5", []
     bl.run_sweep(spec(title="costs $5 and $\\foo"), path)
 
-    def errorbar(axes, x, mean, error, **style):
-        drawn[axes.get_ylabel(), style.get("label")] = (x, mean)
+    def errorbar(axes, x, mean, error, **look):
+        drawn.append((axes, x, mean, look))
 
-    monkeypatch.setattr("binland.plots.overview.errorbar", errorbar)
+    monkeypatch.setattr("binland.plots.curves.errorbar", errorbar)
     plot_overview(path, tmp_path)
-    data = bl.load_results(path)
+    data, results = bl.load_results(path), read(path)
+    assert all(x.tolist() == [105, 155] for _, x, _, _ in drawn)
     mean = ["disorder", "pair", "order"]
-    curves = [values for (_, label), values in drawn.items() if label == "SGD, aligned"]
-    expected = 100 * data["barrier"].sel(algorithm="SGD", symmetry="aligned").mean(mean)
-    assert any(np.allclose(curve, expected) for _, curve in curves)
+    for state in ("raw", "aligned"):
+        look = style(results, "SGD") | {"alpha": opacity(results, state)}
+        curves = [y for axes, _, y, at in drawn if axes.get_ylabel().startswith("barrier") and at == look]
+        expected = 100 * data["barrier"].sel(algorithm="SGD", symmetry=state).mean(mean)
+        assert len(curves) == 1
+        assert np.allclose(curves[0], expected)
     assert not np.allclose(expected, 100 * data["barrier"].sel(algorithm="SGD", symmetry="raw").mean(mean))
-    assert all(x.tolist() == [105, 155] for x, _ in curves)
 
 
 def test_an_empty_sweep_is_not_drawn(tmp_path):
@@ -75,14 +84,15 @@ def test_the_curves_of_paths_end_where_the_distances_do(tmp_path, monkeypatch):
     path, drawn = tmp_path / "small.h5", {}
     bl.run_sweep(spec(measure={"midpoints": 1, "profile_points": 4}), path)
 
-    def plot(axes, x, y, **style):
-        drawn.setdefault(style["label"], []).append((x, y))
+    def plot(axes, x, y, **look):
+        drawn.setdefault((look["color"], look["alpha"]), []).append((x, y))
 
     monkeypatch.setattr("binland.plots.style.errorbar", lambda *_, **__: None)
     monkeypatch.setattr("matplotlib.axes.Axes.plot", plot)
-    draw_paths(read(path), 31)
+    assert [ending for ending, _ in BEND.figures(read(path))] == ["_paths_n_inputs_21", "_paths_n_inputs_31"]
     at = bl.load_results(path).sel(n_inputs=31, algorithm="RSGD", symmetry="aligned")
-    (x, y), (bent_x, bent_y) = drawn["RSGD, aligned"]
+    curves = drawn[style(read(path), "RSGD")["color"], 1.0]
+    (x, y), (bent_x, bent_y) = curves[2:]
     assert np.allclose(x, float(at["distance"].mean()) * np.array([0, 1 / 3, 2 / 3, 1]))
     assert np.allclose(y, 100 * at["path_error"].mean(["disorder", "pair"]))
     assert bent_x[-1] == pytest.approx(float(at["bend_distance"].mean(["disorder", "bend"]).sum()))
@@ -95,6 +105,82 @@ def test_without_pairs_there_are_no_paths(tmp_path):
     assert [p.name for p in plot_results(path, tmp_path)] == ["small.png", "small.pdf"]
 
 
+def names_of(path, out):
+    """Of the figures of a file, without its own name and the ending."""
+    drawn = plot_results(path, out)
+    assert all(one.stat().st_size > 0 for one in drawn)
+    return [one.stem.removeprefix(path.stem) for one in drawn[::2]]
+
+
+def test_of_two_axes_the_longer_one_is_drawn_along(tmp_path):
+    """An overview for each value of the other one, and figures of paths for each point."""
+    small = spec(grid={"n_inputs": [31, 21], "model.n_hidden": [3, 5, 7], "disorder_samples": 1})
+    bl.run_sweep(small, tmp_path / "x.h5")
+    names = names_of(tmp_path / "x.h5", tmp_path)
+    assert names[:2] == ["_n_inputs_21", "_n_inputs_31"]
+    assert sorted(names[2:]) == [f"_paths_n_inputs_{n}_n_hidden_{h}" for n in (21, 31) for h in (3, 5, 7)]
+    for ending, part in read(tmp_path / "x.h5").slices():
+        assert part.data.sizes["n_hidden"] == 3
+        assert f"N = {ending[-2:]}" in " ".join(draw_overview(part, measures_of(part)).get_suptitle().split())
+
+
+def test_how_often_training_succeeds_is_drawn_against_the_constraint_density(tmp_path):
+    tables = settings(grid={"n_inputs": [21, 31], "data.alpha": [2.0, 0.1, 0.5]}, measure={"pair": False})
+    del tables["data"]["n_patterns"]
+    bl.run_sweep(check_settings(tables, "x"), tmp_path / "x.h5")
+    assert names_of(tmp_path / "x.h5", tmp_path) == ["_n_inputs_21", "_n_inputs_31", "_success"]
+    results, (_, figure) = read(tmp_path / "x.h5"), next(ERRORS.figures(read(tmp_path / "x.h5")))
+    left = figure.axes[0]
+    assert left.get_xlabel() == "constraint density P / N"
+    rates = (results.data["train_error"] == 0).mean(["disorder", "solution"]).sortby("alpha")
+    curves = [np.asarray(line[0].get_ydata()) for line in left.containers]
+    for n_inputs in (21, 31):
+        for label in ("SGD", "RSGD"):
+            expected = rates.sel(n_inputs=n_inputs, algorithm=label).values
+            assert any(np.allclose(curve, expected) for curve in curves)
+
+
+def test_barriers_between_two_algorithms_are_drawn(tmp_path):
+    bl.run_sweep(spec(measure={"pair": {"pairs": "all"}}, algorithms=variants(3, 20)), tmp_path / "x.h5")
+    assert names_of(tmp_path / "x.h5", tmp_path)[-1] == "_across"
+    results = read(tmp_path / "x.h5")
+    figure = dict(PAIR.figures(results))["_across"]
+    data, (a, b) = results.data, results.labels[:2]
+    ends = {(a, b), (b, a)}
+    chosen = [
+        two in ends for two in zip(data["across_algorithm"].values, data["across_to_algorithm"].values, strict=True)
+    ]
+    expected = data["across_distance"].sel(symmetry="aligned")[..., chosen].mean(["disorder", "across"])
+    curves = [np.asarray(line[0].get_ydata()) for line in figure.axes[0].containers]
+    assert len(curves) == 2 * 3
+    assert any(np.allclose(curve, expected) for curve in curves)
+
+
+def test_across_two_axes_there_is_a_figure_for_each_value_of_one(tmp_path):
+    grid = {"n_inputs": [21, 31], "model.n_hidden": [3, 5, 7], "disorder_samples": 1, "solutions": 2}
+    bl.run_sweep(spec(grid=grid, measure={"pair": {"pairs": "all"}}), tmp_path / "x.h5")
+    across = [name for name in names_of(tmp_path / "x.h5", tmp_path) if "across" in name]
+    assert across == ["_across_n_inputs_21", "_across_n_inputs_31"]
+
+
+def test_a_sweep_of_one_point_is_drawn(tmp_path):
+    bl.run_sweep(spec(grid={"n_inputs": "5 * model.n_hidden"}, measure={"pair": {"pairs": "all"}}), tmp_path / "x.h5")
+    assert names_of(tmp_path / "x.h5", tmp_path) == ["", "_paths", "_across"]
+
+
+@pytest.mark.parametrize(
+    "off", [("local_energy",), ("errors",), ("pair",), ("errors", "local_energy", "pair")], ids=str
+)
+def test_without_a_measure_there_are_no_panels_of_it(tmp_path, off):
+    bl.run_sweep(spec(measure=dict.fromkeys(off, False)), tmp_path / "x.h5")
+    results = read(tmp_path / "x.h5")
+    panels = {"errors": 1, "local_energy": 1, "pair": 2}
+    figure = draw_overview(results, measures_of(results))
+    drawn = [panel for panel in figure.axes if panel.axison and panel.get_ylabel()]
+    assert len(drawn) == sum(count for name, count in panels.items() if name not in off)
+    assert ("_paths_n_inputs_21" in names_of(tmp_path / "x.h5", tmp_path)) == ("pair" not in off)
+
+
 ODD = "_a $x^2$ \\frac{1}{2 & <b>% 漢字 🦊 \u2028" + "x" * 30
 
 
@@ -105,21 +191,27 @@ def variants(count, length):
     return {name: {"kind": kinds[k % 2], "epochs": 1, "learning_rate": k + 1.0} for k, name in enumerate(names)}
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    toy.install(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        yield
+class Flat:
+    """A plane with some numbers in it."""
+
+    def __init__(self, points):
+        self.x, self.y = np.linspace(0, 1, points), np.linspace(0, 1, points)
+        self.errors = np.outer(self.y, self.x) / 4
+        self.corners = np.array([[0, 0], [1, 0], [0.5, 1]])
 
 
 @pytest.mark.parametrize(("count", "length"), [(1, 20), (4, 20), (3, 60), (25, 60), (2, 1000)])
-def test_legends_cover_nothing_and_panels_keep_their_size(installed, tmp_path, count, length):
-    shape = {"measure": {"midpoints": 1, "plane_points": 2}, "grid": {"width": [15], "disorder_samples": 1}}
-    bl.run_sweep(toy.spec(algorithms=variants(count, length), **shape), tmp_path / "x.h5")
+def test_legends_cover_nothing_and_panels_keep_their_size(tmp_path, monkeypatch, count, length):
+    monkeypatch.setattr(Shallow, "plane", lambda *_: Flat(2), raising=False)
+    measure = {"midpoints": 1, "plane_points": 2, "fractions": [0.1], "realizations": 2, "orders": 2}
+    grid = {"n_inputs": [15], "disorder_samples": 1, "solutions": 3}
+    bl.run_sweep(spec(algorithms=variants(count, length), measure=measure, grid=grid), tmp_path / "x.h5")
     results = read(tmp_path / "x.h5")
-    drawn = {"overview": draw_overview(results), "paths": draw_paths(results, 15), "planes": draw_planes(results, 15)}
+    drawn = {
+        "overview": draw_overview(results, measures_of(results)),
+        "paths": dict(BEND.figures(results))["_paths_n_inputs_15"],
+        "planes": dict(PLANE.figures(results))["_plane_n_inputs_15"],
+    }
     for name, figure in drawn.items():
         canvas = FigureCanvasAgg(figure)
         with any_letters():
@@ -138,7 +230,8 @@ def test_legends_cover_nothing_and_panels_keep_their_size(installed, tmp_path, c
 
 def test_every_variant_of_an_algorithm_looks_different():
     algorithms = {f"{kind} {k}": {"kind": kind, "epochs": k + 1} for kind in ("SGD", "RSGD", "ADV") for k in range(25)}
-    found = spec(algorithms=algorithms)
+    small = spec(algorithms=algorithms)
+    found = SimpleNamespace(settings=small.resolved(), layout=layout_of(small))
     assert len({tuple(style(found, label).values()) for label in algorithms}) == 75
 
 
@@ -150,8 +243,9 @@ def test_a_label_is_shortened_in_the_middle(length):
 
 
 def test_long_texts_of_a_file_are_drawn_in_short(tmp_path):
-    bl.run_sweep(spec(title="long " * 200_000, grid={"n_inputs": [21]}), tmp_path / "x.h5")
-    figure = draw_overview(read(tmp_path / "x.h5"))
+    bl.run_sweep(spec(title="long " * 1900, grid={"n_inputs": [21]}), tmp_path / "x.h5")
+    results = read(tmp_path / "x.h5")
+    figure = draw_overview(results, measures_of(results))
     assert len(figure.get_suptitle()) < 1000
 
 

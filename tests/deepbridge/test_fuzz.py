@@ -59,6 +59,8 @@ def objects():
 
 def valid_calls(o, folder):
     """Name -> callable and arguments that it takes."""
+    if not (folder / "kept").exists():
+        o["replicated"].save(folder / "kept")
     a, b, c = o["solutions"]
     network, data, algorithm = o["network"], o["data"], o["algorithm"]
     ways = {"seed": 0, "device": "cpu"}
@@ -91,6 +93,8 @@ def valid_calls(o, folder):
         "error": (a.error, {"data": data}),
         "error_count": (a.error_count, {"data": data}),
         "predict": (a.predict, {"inputs": data.inputs}),
+        "save": (o["replicated"].save, {"path": folder / "run.pt.solution"}),
+        "load_solution": (db.load_solution, {"path": folder / "kept"}),
         "fit": (db.fit, train | {"seed": 0}),
         "fit images": (db.fit, images | {"seed": 0}),
         "fit_many": (db.fit_many, train | {"seeds": [0, 1]}),

@@ -52,6 +52,26 @@ def expected_errors_independent(weights, outputs, inputs, labels, probability):
     return total
 
 
+def plane(latents, outputs, inputs, labels, points, margin):
+    """Errors (points, points) of the signs in the plane through three latents (H, N), -1 where a sign is rounding;
+    coordinates of columns, rows and corners."""
+    first, second, third = (np.array(one, float) for one in latents)
+    across = (second - first) / np.sqrt(np.sum((second - first) ** 2))
+    along = np.sum((third - first) * across)
+    up = third - first - along * across
+    up /= np.sqrt(np.sum(up**2))
+    corners = np.array([[np.sum((one - first) * axis) for axis in (across, up)] for one in (first, second, third)])
+    steps = [-margin + (1 + 2 * margin) * k / (points - 1) for k in range(points)]
+    x, y = ([min(side) + step * (max(side) - min(side)) for step in steps] for side in corners.T)
+    errors = np.full((points, points), -1)
+    for j in range(points):
+        for i in range(points):
+            here = first + x[i] * across + y[j] * up
+            if np.all(np.abs(here) > 1e-9):
+                errors[j, i] = count_errors(sign(here), outputs, inputs, labels)
+    return errors, x, y, corners
+
+
 def smallest_distance(moving, moving_outputs, target, target_outputs):
     """Smallest number of differing weights over permutations and signs that bring the output weights into place.
 

@@ -16,18 +16,27 @@ import sys
 import time
 from pathlib import Path
 
+from binland.families.shallow import SHALLOW
 from binland.sweep import workers
+from binland.sweep.config import check_settings
+from binland.sweep.registry import register
 from binland.sweep.run import run_sweep
-from binland.sweep.shallow import SHALLOW
 from binland.sweep.store import writer
 from binland.sweep.store.layout import DONE
 from binland.sweep.store.store import Store
 from binland.sweep.tasks import to_plain
-from tests.sweep import toy
-from tests.sweep.small import spec
+from tests.sweep import coarse
+from tests.sweep.small import settings, spec
+from tests.toys.coarse import COARSE
 
 LONGEST, GROWTH = 0.25, 1.03  # seconds of the longest life at first, and how that grows: a busy machine gets on too
-SMALL = {"grid": {"n_inputs": [21], "disorder_samples": 1}, "algorithms": {"SGD": {"epochs": 1}}}
+MEASURE = {"errors": False, "local_energy": False, "pair": {"orders": 2}}  # few tasks, and one that needs others
+
+
+def small():
+    """A sweep of four tasks."""
+    few = settings(grid={"n_inputs": [21], "disorder_samples": 1}, algorithms={"SGD": {"epochs": 1}})
+    return check_settings(few | {"measure": MEASURE}, "few")
 
 
 def die():
@@ -133,20 +142,18 @@ def main():
     path = Path(folder) / "killed.h5"
     log_executed_tasks(path.with_suffix(".log"))
     if how == "toy":
-        sys.path.insert(0, folder)
-        toy.install(Path(folder))
-        print(json.dumps(lives(path, toy.spec(), random_moments(argument))))
+        register(COARSE)
+        print(json.dumps(lives(path, coarse.spec(grid={"disorder_samples": 1}), random_moments(argument))))
         return
     if how == "random":
-        small = spec(grid={"disorder_samples": 60})
-        print(json.dumps(lives(path, small, random_moments(argument))))
+        print(json.dumps(lives(path, spec(grid={"disorder_samples": 30}), random_moments(argument))))
         return
     found = []
     for k in range(1, 1000):
         for leftover in Path(folder).iterdir():
             leftover.unlink()
         arms = [Point(k, argument), lambda _: None]
-        found.append(lives(path, spec(**SMALL), arms))
+        found.append(lives(path, small(), arms))
         if not found[-1]["killed"]:
             break
     print(json.dumps(found))

@@ -4,6 +4,7 @@
 Changed files get a right seal, so that it protects nobody here.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +21,8 @@ from binland.sweep.store.store import journal_path
 from tests.sweep.small import changed
 
 TOKEN = "the secret of another user"
+MEASURES = ("errors", "local_energy", "pair")
+PLUGIN, TRACE = "mine_to_import", "it_was_imported"
 ESCAPE = "\x1b]0;owned\x07\x9b31m\u202e"
 KINDS = {}
 
@@ -338,16 +341,398 @@ def _with_config(change):
     return spoil
 
 
-KINDS["config_of_other_sizes"] = _with_config(lambda settings: settings["grid"].update(n_inputs=[29, 31]))
+KINDS["config_of_other_sizes"] = _with_config(lambda settings: settings["grid"].update({"data.n_inputs": [29, 31]}))
 KINDS["config_of_millions"] = _with_config(lambda settings: settings["grid"].update(disorder_samples=10**6))
-KINDS["config_of_other_fractions"] = _with_config(lambda settings: settings["measure"].update(fractions=[0.1, 0.2]))
+KINDS["config_of_other_fractions"] = _with_config(
+    lambda settings: settings["measure"]["local_energy"].update(fractions=[0.1, 0.2])
+)
 KINDS["config_of_many_weights"] = _with_config(lambda settings: settings["model"].update(n_hidden=10**7))
-KINDS["config_of_many_numbers"] = _with_config(lambda settings: settings["measure"].update(realizations=5 * 10**6))
+KINDS["config_of_many_numbers"] = _with_config(
+    lambda settings: settings["measure"]["local_energy"].update(realizations=5 * 10**6)
+)
 KINDS["config_of_a_long_title"] = _with_config(lambda settings: settings.update(title="x" * 10**6))
 KINDS["config_of_a_long_label"] = _with_config(
     lambda settings: settings["algorithms"].update({"x" * 10**6: {"kind": "SGD", "epochs": 7}})
 )
 KINDS["config_of_another_seed"] = _with_config(lambda settings: settings.update(seed=4))
+KINDS["config_of_the_old_words"] = _with_config(lambda settings: settings.update(measure={"fractions": [0.1, 0.2]}))
+KINDS["config_of_no_measures"] = _with_config(lambda settings: settings.update(measure=dict.fromkeys(MEASURES, False)))
+KINDS["config_of_measures_that_are_not_here"] = _with_config(lambda settings: settings["measure"].update(mine={"x": 1}))
+KINDS["config_of_figures_that_are_not_here"] = _with_config(
+    lambda settings: settings.update(figure={ESCAPE: {"x": []}})
+)
+KINDS["config_of_a_figure_that_is_none"] = _with_config(lambda settings: settings.update(figure=[ESCAPE]))
+KINDS["config_of_a_nested_grid"] = _with_config(lambda settings: settings.update(grid=_nested(300)))
+KINDS["config_of_many_points"] = _with_config(
+    lambda settings: settings["grid"].update({"data.n_inputs": list(range(11, 400_011, 2))})
+)
+
+
+def _nested(depth):
+    return {"x": _nested(depth - 1)} if depth else 1
+
+
+def _lists(depth):
+    return [_lists(depth - 1)] if depth else 1
+
+
+# Plug-ins: code that a file names, and that lies beside it or is installed
+
+
+def _plugin(**of):
+    """PLUGIN is the name of a module in the folder of the commands, which leaves TRACE there if it is imported."""
+    for name, entry in of.items():
+
+        def spoil(path, secret, entry=entry):
+            source = path.parent / f"{PLUGIN}.py"
+            source.write_text(f"import pathlib\npathlib.Path({str(path.parent / TRACE)!r}).write_text('imported')\n")
+            given = entry(source) if callable(entry) else entry
+            _with_config(lambda settings: settings.update(plugins=given))(path, secret)
+
+        KINDS[f"plugins_{name}"] = spoil
+
+
+def _checksum(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+_plugin(
+    beside=[PLUGIN],
+    with_its_checksum=lambda file: [{"name": PLUGIN, "file": str(file), "checksum": _checksum(file)}],
+    without_a_file=[{"name": PLUGIN, "file": "", "checksum": ""}],
+    relative=lambda file: [{"name": PLUGIN, "file": file.name, "checksum": _checksum(file)}],
+    installed=["this"],
+    dotted=[f"{PLUGIN}.mine"],
+    path=["../../x"],
+    escape=[{"name": ESCAPE, "file": ESCAPE, "checksum": ESCAPE}],
+    number=5,
+    text=PLUGIN,
+    table={"name": PLUGIN},
+    many=[PLUGIN] * 10**5,
+    nested=[[[[PLUGIN]]]],
+)
+
+
+# The layout
+
+
+@each(
+    "layout",
+    missing=None,
+    no_json="{",
+    empty="",
+    a_list="[]",
+    a_number="1",
+    a_text='"x"',
+    nothing="null",
+    endless="NaN",
+    an_empty_table="{}",
+    nested="[" * 10**5,
+    nested_tables='{"x":' * 10**5,
+    escape=json.dumps({ESCAPE: 1}),
+    long='{"x": "' + "x" * 10**7 + '"}',
+    long_number='{"solutions": ' + "9" * 10**6 + "}",
+    huge='{"x": [' + "1," * 10**7 + "1]}",
+    array=np.arange(5),
+    numeric=5,
+    not_utf8=np.bytes_(b"\xff\xfe"),
+)
+def layouts_that_are_none(file, value):
+    del file.attrs["layout"]
+    if value is not None:
+        _long_attribute(file, value) if isinstance(value, str) else file.attrs.__setitem__("layout", value)
+
+
+def _long_attribute(file, text):
+    """Of any length: HDF5 keeps texts of variable length apart."""
+    file.attrs.create("layout", text, dtype=h5py.string_dtype())
+
+
+def _layout(**of):
+    """Layouts that are whole but for one change: a function, or a path into the layout with a new value there."""
+    for name, change in of.items():
+
+        def spoil(path, secret, change=change):
+            with changed(path) as file:
+                layout = json.loads(file.attrs["layout"])
+                if callable(change):
+                    change(layout)
+                else:
+                    *place, key, value = change
+                    _at(layout, place)[key] = value
+                del file.attrs["layout"]
+                _long_attribute(file, json.dumps(layout))
+
+        KINDS[f"layout_with_{name}"] = spoil
+
+
+def _at(layout, place):
+    for key in place:
+        layout = layout[key]
+    return layout
+
+
+def _more_kinds(count, **change):
+    def spoil(layout):
+        kind = layout["kinds"][1] | {"variables": {}} | change
+        layout["kinds"] += [kind | {"name": f"kind{k}", "dim": f"dim{k}"} for k in range(count)]
+
+    return spoil
+
+
+def _more_variables(count):
+    def spoil(layout):
+        like = layout["kinds"][1]["variables"]["train_error"]
+        layout["kinds"][1]["variables"] |= {f"x{k}": like for k in range(count)}
+
+    return spoil
+
+
+def _renamed(new):
+    def spoil(layout):
+        variables = layout["kinds"][1]["variables"]
+        variables[new] = variables.pop("train_error")
+
+    return spoil
+
+
+_layout(
+    # numbers
+    negative_samples=("disorder_samples", -1),
+    no_samples=("disorder_samples", 0),
+    more_samples=("disorder_samples", 3),
+    fewer_samples=("disorder_samples", 1),
+    millions_of_samples=("disorder_samples", 10**7),
+    samples_beyond_all_numbers=("disorder_samples", 10**400),
+    samples_that_are_true=("disorder_samples", True),
+    samples_that_are_text=("disorder_samples", "2"),
+    samples_that_are_floats=("disorder_samples", 2.0),
+    negative_solutions=("solutions", -3),
+    more_solutions=("solutions", 3),
+    one_solution=("solutions", 1),
+    millions_of_solutions=("solutions", 10**7),
+    thousands_of_solutions=("solutions", 5000),
+    negative_states=("states_shown", -1),
+    many_states=("states_shown", 99),
+    three_states=("states_shown", 3),
+    # axes
+    no_axes=("axes", []),
+    axes_that_are_a_table=("axes", {}),
+    many_axes=lambda layout: layout.update(axes=[layout["axes"][0] | {"name": f"x{k}"} for k in range(1000)]),
+    ten_axes=lambda layout: layout.update(axes=[layout["axes"][0] | {"name": f"x{k}"} for k in range(10)]),
+    two_axes_of_one_name=lambda layout: layout["axes"].append(layout["axes"][0]),
+    no_values=("axes", 0, "values", []),
+    other_values=("axes", 0, "values", [21, 33]),
+    turned_values=("axes", 0, "values", [31, 21]),
+    one_value_twice=("axes", 0, "values", [21, 21]),
+    values_that_are_text=("axes", 0, "values", ["21", "31"]),
+    values_that_are_true=("axes", 0, "values", [True, False]),
+    values_that_are_lists=("axes", 0, "values", [[21], [31]]),
+    values_that_are_none=("axes", 0, "values", [float("nan"), float("inf")]),
+    values_beyond_all_numbers=("axes", 0, "values", [10**400, 31]),
+    floats_for_values=("axes", 0, "values", [21.0, 31.0]),
+    thousands_of_values=("axes", 0, "values", list(range(100_000))),
+    millions_of_values=("axes", 0, "values", list(range(10**6))),
+    another_axis=("axes", 0, "name", "width"),
+    a_path_for_an_axis=("axes", 0, "name", "../../x"),
+    a_root_for_an_axis=("axes", 0, "name", "/"),
+    an_empty_axis=("axes", 0, "name", ""),
+    an_axis_that_is_disorder=("axes", 0, "name", "disorder"),
+    an_axis_that_is_a_variable=("axes", 0, "name", "train_error"),
+    control_characters_for_an_axis=("axes", 0, "name", ESCAPE),
+    a_nul_for_an_axis=("axes", 0, "name", "a\0b"),
+    a_long_axis=("axes", 0, "name", "x" * 10**6),
+    a_symbol_of_mathematics=("axes", 0, "symbol", "$" + "\\frac{" * 1000),
+    a_long_symbol=("axes", 0, "symbol", "x" * 10**6),
+    a_symbol_that_writes_to_the_terminal=("axes", 0, "symbol", ESCAPE),
+    a_meaning_that_writes_to_the_terminal=("axes", 0, "meaning", ESCAPE),
+    a_key_that_writes_to_the_terminal=("axes", 0, "key", ESCAPE),
+    another_key=("axes", 0, "key", "data.alpha"),
+    an_axis_without_a_name=lambda layout: layout["axes"][0].pop("name"),
+    # labels
+    no_labels=("labels", []),
+    one_label=("labels", ["SGD"]),
+    turned_labels=("labels", ["RSGD", "SGD"]),
+    one_label_twice=("labels", ["SGD", "SGD"]),
+    numbers_for_labels=("labels", [1, 2]),
+    labels_that_write_to_the_terminal=("labels", ["SGD", ESCAPE]),
+    a_label_of_nul=("labels", ["SGD", "a\0b"]),
+    a_label_of_half_a_letter=("labels", ["SGD", "\ud800"]),
+    thousands_of_labels=("labels", [f"x{k}" for k in range(10**5)]),
+    a_long_label=("labels", ["SGD", "x" * 10**6]),
+    # kinds
+    no_kinds=("kinds", []),
+    no_trainings=lambda layout: layout["kinds"].pop(0),
+    no_errors=lambda layout: layout["kinds"].pop(1),
+    no_pairs=lambda layout: layout["kinds"].pop(3),
+    one_kind_twice=lambda layout: layout["kinds"].append(layout["kinds"][1]),
+    a_kind_more=_more_kinds(1),
+    hundreds_of_kinds=_more_kinds(300),
+    a_million_kinds=_more_kinds(10**5),
+    kinds_of_many_tasks=_more_kinds(900, repeats=2 * 10**6),
+    many_repetitions=("kinds", 3, "repeats", 10**7),
+    repetitions_without_a_name=("kinds", 3, "repeats", 2),
+    negative_repetitions=("kinds", 3, "repeats", -1),
+    a_repetition_that_is_a_path=("kinds", 3, "repeat", "../x"),
+    a_repetition_that_is_a_variable=("kinds", 3, "repeat", "barrier"),
+    a_repetition_that_is_start=("kinds", 3, "repeat", "start"),
+    a_kind_of_no_solutions=("kinds", 3, "of", 0),
+    a_kind_of_three_solutions=("kinds", 3, "of", 3),
+    a_kind_of_a_thousand_solutions=("kinds", 3, "of", 1000),
+    trainings_of_two=("kinds", 0, "of", 2),
+    trainings_with_repetitions=("kinds", 0, "repeats", 3),
+    trainings_across=("kinds", 0, "across", True),
+    errors_across=("kinds", 1, "across", True),
+    pairs_across=("kinds", 3, "across", True),
+    across_that_is_a_number=("kinds", 3, "across", 1),
+    a_kind_that_is_a_path=("kinds", 1, "name", "../../x"),
+    a_kind_of_control_characters=("kinds", 1, "name", ESCAPE),
+    a_kind_of_nothing=("kinds", 1, "name", ""),
+    a_kind_of_another_name=("kinds", 1, "name", "mine"),
+    a_kind_across_of_nothing=("kinds", 1, "name", "across_"),
+    a_kind_that_is_a_dimension=("kinds", 1, "name", "disorder"),
+    a_dimension_that_is_a_path=("kinds", 3, "dim", "/pair"),
+    a_dimension_of_control_characters=("kinds", 3, "dim", ESCAPE),
+    a_dimension_of_two_kinds=("kinds", 3, "dim", "solution"),
+    a_dimension_that_is_an_axis=("kinds", 3, "dim", "n_inputs"),
+    a_dimension_that_is_inner=("kinds", 3, "dim", "epoch"),
+    a_dimension_that_is_disorder=("kinds", 1, "dim", "disorder"),
+    a_dimension_that_is_a_variable=("kinds", 3, "dim", "barrier"),
+    kinds_that_are_lists=("kinds", [[]]),
+    # variables
+    another_variable=_renamed("mine"),
+    a_variable_that_is_a_path=_renamed("../../x"),
+    a_variable_that_is_a_root=_renamed("/"),
+    a_variable_of_control_characters=_renamed(ESCAPE),
+    a_variable_of_nothing=_renamed(""),
+    a_long_variable=_renamed("x" * 10**6),
+    a_variable_of_another_kind=_renamed("barrier"),
+    a_variable_that_is_a_state=_renamed("solution_state"),
+    a_variable_that_is_an_id=_renamed("pair_id"),
+    a_variable_that_is_a_coordinate=_renamed("fraction"),
+    a_variable_that_is_an_extra=_renamed("n_weights"),
+    a_variable_that_is_the_start=_renamed("start"),
+    thousands_of_variables=_more_variables(10**5),
+    no_variables=("kinds", 1, "variables", {}),
+    no_weights=lambda layout: layout["kinds"][0]["variables"].pop("weights"),
+    objects=("kinds", 1, "variables", "train_error", "dtype", "O"),
+    texts=("kinds", 1, "variables", "train_error", "dtype", "text"),
+    bytes_of_any_length=("kinds", 1, "variables", "train_error", "dtype", "V1000000000"),
+    a_type_of_many=("kinds", 1, "variables", "train_error", "dtype", "(1000000,1000000)f8"),
+    a_type_of_python=("kinds", 1, "variables", "train_error", "dtype", "datetime64[s]"),
+    another_type=("kinds", 1, "variables", "train_error", "dtype", "f4"),
+    a_type_that_is_a_list=("kinds", 1, "variables", "train_error", "dtype", [["a", "f8"]]),
+    dimensions_that_are_not_there=("kinds", 1, "variables", "train_error", "inner", ["nowhere"]),
+    dimensions_of_other_kinds=("kinds", 1, "variables", "train_error", "inner", ["pair"]),
+    dimensions_of_paths=("kinds", 1, "variables", "train_error", "inner", ["../x"]),
+    a_thousand_dimensions=("kinds", 1, "variables", "train_error", "inner", ["epoch"] * 1000),
+    one_dimension_twice=("kinds", 3, "variables", "barrier", "inner", ["symmetry", "symmetry"]),
+    turned_dimensions=("kinds", 3, "variables", "barrier", "inner", ["order", "symmetry"]),
+    dimensions_that_are_text=("kinds", 1, "variables", "train_error", "inner", "epoch"),
+    large_errors=("kinds", 1, "variables", "train_error", "large", True),
+    small_weights=("kinds", 0, "variables", "weights", "large", False),
+    optional_weights=("kinds", 0, "variables", "weights", "optional", True),
+    a_unit_that_writes_to_the_terminal=("kinds", 1, "variables", "train_error", "units", ESCAPE),
+    a_variable_that_writes_to_the_terminal=("kinds", 1, "variables", "train_error", "meaning", ESCAPE),
+    another_meaning=("kinds", 1, "variables", "train_error", "meaning", "something else"),
+    # inner dimensions
+    no_inner_dimensions=("inner", {}),
+    an_inner_dimension_more=lambda layout: layout["inner"].update(mine={"values": 3, "meaning": "", "labelled": True}),
+    an_endless_dimension=("inner", "epoch", "values", 2**40),
+    an_endless_unused_dimension=lambda layout: layout["inner"].update(
+        mine={"values": 2**40, "meaning": "", "labelled": True}
+    ),
+    an_endless_dimension_without_labels=lambda layout: layout["inner"].update(
+        mine={"values": 2**40, "meaning": "", "labelled": False}
+    ),
+    a_dimension_beyond_all_numbers=("inner", "epoch", "values", 10**400),
+    a_negative_dimension=("inner", "epoch", "values", -4),
+    an_empty_dimension=("inner", "epoch", "values", 0),
+    a_longer_dimension=("inner", "epoch", "values", 5),
+    a_shorter_dimension=("inner", "epoch", "values", 3),
+    a_dimension_that_is_true=("inner", "epoch", "values", True),
+    a_dimension_of_many_numbers=("inner", "fraction", "values", [0.1] * 10**6),
+    a_dimension_of_no_numbers=("inner", "fraction", "values", []),
+    a_dimension_of_other_numbers=("inner", "fraction", "values", [0.1, 0.2]),
+    a_dimension_of_nan=("inner", "fraction", "values", [float("nan"), 0.1]),
+    a_dimension_beyond_all_floats=("inner", "fraction", "values", [10**400, 0.1]),
+    a_dimension_of_texts=("inner", "fraction", "values", ["a", "b"]),
+    a_dimension_of_control_characters_inside=("inner", "symmetry", "values", ["raw", ESCAPE]),
+    a_dimension_of_half_a_letter=("inner", "symmetry", "values", ["raw", "\ud800"]),
+    a_dimension_of_mixed_labels=("inner", "symmetry", "values", ["raw", 1]),
+    a_dimension_without_labels=("inner", "fraction", "labelled", False),
+    other_states=("inner", "symmetry", "values", ["raw", "turned"]),
+    an_inner_path=lambda layout: layout["inner"].update({"../x": {"values": 3, "meaning": "", "labelled": True}}),
+    an_inner_start=lambda layout: layout["inner"].update(start={"values": 2, "meaning": "", "labelled": True}),
+    an_inner_axis=lambda layout: layout["inner"].update(n_inputs={"values": 2, "meaning": "", "labelled": True}),
+    thousands_of_inner_dimensions=lambda layout: layout["inner"].update(
+        {f"x{k}": {"values": 1, "meaning": "", "labelled": True} for k in range(10**5)}
+    ),
+    # sizes
+    no_sizes=("sizes", {}),
+    sizes_of_nothing=("sizes", "nowhere", [1, 2]),
+    sizes_of_too_few_points=lambda layout: layout["sizes"].update({name: [1] for name in layout["sizes"]}),
+    sizes_beyond_the_file=lambda layout: layout["sizes"].update({name: [10**9] * 2 for name in layout["sizes"]}),
+    negative_sizes=lambda layout: layout["sizes"].update({name: [-1, -1] for name in layout["sizes"]}),
+    sizes_of_nought=lambda layout: layout["sizes"].update({name: [0, 0] for name in layout["sizes"]}),
+    sizes_that_are_text=lambda layout: layout["sizes"].update({name: ["1", "2"] for name in layout["sizes"]}),
+    # extras
+    no_extras=("extras", {}),
+    extras_that_are_text=("extras", "n_weights", "values", ["a", "b"]),
+    extras_that_are_none=("extras", "n_weights", "values", [None, None]),
+    extras_that_are_tables=("extras", "n_weights", "values", [{}, {}]),
+    extras_of_another_shape=("extras", "n_weights", "values", [[1, 2], [3, 4]]),
+    extras_that_are_ragged=("extras", "n_weights", "values", [[1], [2, 3]]),
+    extras_of_nested_lists=("extras", "n_weights", "values", _lists(200)),
+    extras_that_are_endless=("extras", "n_weights", "values", [float("inf"), float("nan")]),
+    extras_beyond_all_floats=("extras", "n_weights", "values", [10**400, 1]),
+    extras_along_nothing=("extras", "n_weights", "dims", ["nowhere"]),
+    extras_along_one_axis_twice=("extras", "n_weights", "dims", ["n_inputs", "n_inputs"]),
+    extras_along_no_axis=("extras", "n_weights", "dims", []),
+    extras_that_are_an_axis=lambda layout: layout["extras"].update(n_inputs=layout["extras"]["n_weights"]),
+    extras_that_are_a_variable=lambda layout: layout["extras"].update(train_error=layout["extras"]["n_weights"]),
+    extras_that_are_disorder=lambda layout: layout["extras"].update(disorder=layout["extras"]["n_weights"]),
+    extras_that_are_a_path=lambda layout: layout["extras"].update({"../x": layout["extras"]["n_weights"]}),
+    extras_of_control_characters=lambda layout: layout["extras"].update({ESCAPE: layout["extras"]["n_weights"]}),
+    thousands_of_extras=lambda layout: layout["extras"].update(
+        {f"x{k}": layout["extras"]["n_weights"] for k in range(10**5)}
+    ),
+    extras_that_write_to_the_terminal=("extras", "n_weights", "meaning", ESCAPE),
+    # words
+    no_words=("words", {}),
+    words_that_are_numbers=("words", "distance", 5),
+    words_of_mathematics=("words", "distance", "$" + "\\frac{" * 1000),
+    words_that_write_to_the_terminal=("words", "summary", ESCAPE),
+    long_words=("words", "summary", "x" * 10**6),
+    # the rest
+    something_else=("mine", 1),
+    nothing_of_a_part=lambda layout: layout.pop("words"),
+)
+
+
+@each("axis", width=("width", [21, 31]), fractions=("alpha", [0.5, 1.5]))
+def another_axis_of_one_mind(file, value):
+    """Layout and datasets agree, the configuration does not."""
+    name, values = value
+    layout = json.loads(file.attrs["layout"])
+    layout["axes"][0] |= {"name": name, "values": values, "key": f"data.{name}"}
+    layout["extras"] = {}
+    file.attrs["layout"] = json.dumps(layout)
+    del file["n_inputs"]
+    file[name] = np.array(values)
+
+
+@inside
+def another_measure_of_one_mind(file, secret):
+    """Layout and datasets agree on a measure that nobody knows."""
+    layout = json.loads(file.attrs["layout"])
+    kind = layout["kinds"][1]
+    kind["name"], kind["variables"] = "mine", {"my_error": kind["variables"]["train_error"]}
+    file.attrs["layout"] = json.dumps(layout)
+    file.move("train_error", "my_error")
+    del file["test_error"]
+    for name in ("state", "seconds", "failure", "id"):
+        file.move(f"errors_{name}", f"mine_{name}")
 
 
 @each("schema", missing=None, number=3, unknown="binland-sweep-99", escape=ESCAPE, old="binland-sweep-1")
@@ -465,7 +850,7 @@ def journal(path, *records, owner=True):
     journal_path(path).write_bytes(octets)
 
 
-TASK = ["solution", 21, 0, "SGD", 0]
+TASK = ["solution", [0], 0, "SGD", [0], 0, ""]
 END = {"event": "end", "task": TASK, "seconds": 1.0}
 
 
@@ -483,20 +868,55 @@ _facts(
     task_number=END | {"task": 5},
     task_text=END | {"task": "solution"},
     task_empty=END | {"task": []},
-    task_unknown=END | {"task": ["nothing", 21, 0, "SGD", 0]},
-    task_disorder=END | {"task": ["solution", 21, 99, "SGD", 0]},
-    task_negative=END | {"task": ["solution", 21, -1, "SGD", 0]},
-    task_true=END | {"task": ["solution", 21, True, "SGD", 0]},
-    task_float=END | {"task": ["solution", 21.0, 0, "SGD", 0]},
-    task_size=END | {"task": ["solution", 23, 0, "SGD", 0]},
-    task_label=END | {"task": ["solution", 21, 0, ESCAPE, 0]},
-    task_list=END | {"task": ["solution", [21], 0, "SGD", 0]},
-    task_solution=END | {"task": ["solution", 21, 0, "SGD", 2]},
-    task_pair=END | {"task": ["pair", 21, 0, "SGD", 0, 0]},
-    task_pair_outside=END | {"task": ["pair", 21, 0, "SGD", 0, 5]},
-    task_bend=END | {"task": ["bend", 21, 0, "SGD", 0, 1, 0]},
-    task_plane=END | {"task": ["plane", 21, 0, "SGD"]},
+    task_table=END | {"task": {"kind": "solution"}},
+    task_of_old=END | {"task": ["solution", 21, 0, "SGD", 0]},
+    task_unknown=END | {"task": ["nothing", [0], 0, "SGD", [0], 0, ""]},
+    task_kind_list=END | {"task": [["solution"], [0], 0, "SGD", [0], 0, ""]},
+    task_kind_escape=END | {"task": [ESCAPE, [0], 0, "SGD", [0], 0, ""]},
+    task_kind_attribute=END | {"task": ["__class__", [0], 0, "SGD", [0], 0, ""]},
+    task_disorder=END | {"task": ["solution", [0], 99, "SGD", [0], 0, ""]},
+    task_negative=END | {"task": ["solution", [0], -1, "SGD", [0], 0, ""]},
+    task_true=END | {"task": ["solution", [0], True, "SGD", [0], 0, ""]},
+    task_float=END | {"task": ["solution", [0], 0.0, "SGD", [0], 0, ""]},
+    task_huge=END | {"task": ["solution", [0], 10**400, "SGD", [0], 0, ""]},
+    task_point=END | {"task": ["solution", [2], 0, "SGD", [0], 0, ""]},
+    task_point_negative=END | {"task": ["solution", [-1], 0, "SGD", [0], 0, ""]},
+    task_point_true=END | {"task": ["solution", [True], 0, "SGD", [0], 0, ""]},
+    task_point_float=END | {"task": ["solution", [0.0], 0, "SGD", [0], 0, ""]},
+    task_point_text=END | {"task": ["solution", "0", 0, "SGD", [0], 0, ""]},
+    task_point_number=END | {"task": ["solution", 0, 0, "SGD", [0], 0, ""]},
+    task_point_nested=END | {"task": ["solution", [[0]], 0, "SGD", [0], 0, ""]},
+    task_point_empty=END | {"task": ["solution", [], 0, "SGD", [0], 0, ""]},
+    task_point_long=END | {"task": ["solution", [0, 0], 0, "SGD", [0], 0, ""]},
+    task_point_very_long=END | {"task": ["solution", [0] * 10**5, 0, "SGD", [0], 0, ""]},
+    task_point_huge=END | {"task": ["solution", [10**400], 0, "SGD", [0], 0, ""]},
+    task_point_value=END | {"task": ["solution", [21], 0, "SGD", [0], 0, ""]},
+    task_label=END | {"task": ["solution", [0], 0, ESCAPE, [0], 0, ""]},
+    task_label_list=END | {"task": ["solution", [0], 0, ["SGD"], [0], 0, ""]},
+    task_label_number=END | {"task": ["solution", [0], 0, 0, [0], 0, ""]},
+    task_solution=END | {"task": ["solution", [0], 0, "SGD", [2], 0, ""]},
+    task_solution_negative=END | {"task": ["solution", [0], 0, "SGD", [-1], 0, ""]},
+    task_solution_number=END | {"task": ["solution", [0], 0, "SGD", 0, 0, ""]},
+    task_solution_empty=END | {"task": ["solution", [0], 0, "SGD", [], 0, ""]},
+    task_solutions=END | {"task": ["solution", [0], 0, "SGD", [0, 1], 0, ""]},
+    task_solutions_many=END | {"task": ["solution", [0], 0, "SGD", [0] * 10**5, 0, ""]},
+    task_repeat=END | {"task": ["solution", [0], 0, "SGD", [0], 1, ""]},
+    task_repeat_negative=END | {"task": ["solution", [0], 0, "SGD", [0], -1, ""]},
+    task_repeat_text=END | {"task": ["solution", [0], 0, "SGD", [0], "", ""]},
+    task_across=END | {"task": ["solution", [0], 0, "SGD", [0], 0, "RSGD"]},
+    task_across_itself=END | {"task": ["pair", [0], 0, "SGD", [0, 1], 0, "SGD"]},
+    task_across_nothing=END | {"task": ["across_pair", [0], 0, "SGD", [0, 1], 0, "RSGD"]},
+    task_across_list=END | {"task": ["pair", [0], 0, "SGD", [0, 1], 0, ["RSGD"]]},
+    task_across_none=END | {"task": ["pair", [0], 0, "SGD", [0, 1], 0, None]},
+    task_across_false=END | {"task": ["solution", [0], 0, "SGD", [0], 0, 0]},
+    task_pair=END | {"task": ["pair", [0], 0, "SGD", [0, 0], 0, ""]},
+    task_pair_outside=END | {"task": ["pair", [0], 0, "SGD", [0, 5], 0, ""]},
+    task_pair_of_one=END | {"task": ["pair", [0], 0, "SGD", [0], 0, ""]},
+    task_errors_outside=END | {"task": ["errors", [0], 0, "SGD", [2], 0, ""]},
+    task_bend=END | {"task": ["bend", [0], 0, "SGD", [0, 1], 0, ""]},
+    task_plane=END | {"task": ["plane", [0], 0, "SGD", [0, 1, 2], 0, ""]},
     task_long=END | {"task": [*TASK, *range(1000)]},
+    task_short=END | {"task": TASK[:-1]},
     event_unknown=END | {"event": "explosion"},
     event_missing={"task": TASK, "seconds": 1.0},
     seconds_missing={"event": "end", "task": TASK},
@@ -533,23 +953,22 @@ _facts(
 
 
 WHOLE = {
-    "train_error": ["<f8", []],
-    "test_error": ["<f8", []],
-    "local_energy": ["<f8", [2, 3]],
-    "history": ["<f8", [4]],
-    "weights": ["|u1", [14]],
+    "solution": {"history": ["<f8", [4]], "weights": ["|u1", [14]]},
+    "errors": {"train_error": ["<f8", []], "test_error": ["<f8", []]},
+    "local_energy": {"local_energy": ["<f8", [2, 3]]},
 }
 
 
-def _arrays(**of):
+def _arrays(kind, /, **of):
     """Records that are whole but for one array, which has another type or shape, or is missing."""
     for name, change in of.items():
-        arrays = {key: entry for key, entry in (WHOLE | change).items() if entry}
+        arrays = {key: entry for key, entry in (WHOLE[kind] | change).items() if entry}
         rest = bytes(sum(np.dtype(dtype).itemsize * int(np.prod(shape)) for dtype, shape in arrays.values()))
-        _facts(**{f"whole_{name}": (END | {"arrays": arrays}, rest)})
+        _facts(**{f"whole_{name}": (END | {"task": [kind, *TASK[1:]], "arrays": arrays}, rest)})
 
 
 _arrays(
+    "solution",
     weights_f8={"weights": ["<f8", [14]]},
     weights_i8={"weights": ["<i8", [14]]},
     weights_bool={"weights": ["|b1", [14]]},
@@ -557,12 +976,26 @@ _arrays(
     weights_none={"weights": ["|u1", [0]]},
     weights_long={"weights": ["|u1", [20]]},
     weights_missing={"weights": None},
+    error_of_a_training={"train_error": ["<f8", []]},
+    history_int={"history": ["<i4", [4]]},
+    history_long={"history": ["<f8", [5]]},
+    history_missing={"history": None},
+)
+_arrays(
+    "errors",
     error_bool={"train_error": ["|b1", []]},
     error_f2={"train_error": ["<f2", []]},
     error_f16={"train_error": ["<f16", []]},
     error_turned={"train_error": [">f8", []]},
     error_missing={"test_error": None},
-    history_int={"history": ["<i4", [4]]},
+    error_of_two={"train_error": ["<f8", [2]]},
+    weights_of_errors={"weights": ["|u1", [14]]},
+)
+_arrays(
+    "local_energy",
+    energies_turned={"local_energy": ["<f8", [3, 2]]},
+    energies_flat={"local_energy": ["<f8", [6]]},
+    energies_long={"local_energy": ["<f8", [2, 4]]},
 )
 
 

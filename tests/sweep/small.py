@@ -9,11 +9,11 @@ import numpy as np
 import xarray as xr
 
 import binland as bl
-from binland.sweep.execute import Outcome
-from binland.sweep.spec import check_settings
+from binland.sweep.config import check_settings
+from binland.sweep.store.layout import layout_of
 from binland.sweep.store.seal import LENGTH, check_seal, seal
 from binland.sweep.store.store import Store
-from binland.sweep.tasks import SolutionTask, all_tasks
+from binland.sweep.tasks import Cell, Outcome, Task
 
 TEXT = """
 title = "small"
@@ -57,14 +57,39 @@ def spec(**changes):
     return check_settings(settings(**changes), "small")
 
 
+def tasks(small):
+    """Every task of a sweep."""
+    return layout_of(small).tasks()
+
+
+def cell(n_inputs=21, disorder=0, algorithm="SGD"):
+    """A cell of the small sweep."""
+    return Cell(((21, 31).index(n_inputs),), disorder, algorithm)
+
+
+def training(cell, solution):
+    """The task that trains a solution."""
+    return Task("solution", cell, (solution,))
+
+
+def errors(cell, solution):
+    """The task that measures the errors of a solution."""
+    return Task("errors", cell, (solution,))
+
+
+def pair(cell, start, end):
+    """The task that measures a pair."""
+    return Task("pair", cell, (start, end))
+
+
 def assert_same_numbers(path, other, small=None):
     """Two result files hold the same, times and provenance apart."""
     a, b = (bl.load_results(p) for p in (path, other))
     a, b = (data.drop_vars([name for name in data if name.endswith("_seconds")]) for data in (a, b))
     xr.testing.assert_identical(a.drop_attrs(), b.drop_attrs())
     with Store.open(path).snapshot() as one, Store.open(other).snapshot() as two:
-        for task in all_tasks(small or spec()):
-            if isinstance(task, SolutionTask):
+        for task in tasks(small or spec()):
+            if task.kind == "solution":
                 assert np.array_equal(one.values(task, "weights"), two.values(task, "weights"))
 
 
@@ -74,7 +99,8 @@ def outcome_of(path, task, **changes):
     with Store.open(path).snapshot() as snapshot:
         arrays, seconds, _ = snapshot.outcome(task)
     if "weights" in arrays:
-        arrays["weights"] = arrays["weights"][: -(-small.family.n_weights(small, task.cell.size) // 8)]
+        setup = small.at(task.cell.point)
+        arrays["weights"] = arrays["weights"][: -(-small.family.n_weights(setup.model, setup.inputs) // 8)]
     return Outcome(arrays | changes, seconds)
 
 

@@ -6,29 +6,36 @@ import numpy as np
 import pytest
 
 import binland as bl
+from binland.families.shallow import SHALLOW
 from binland.paths import optimized_midpoint
 from binland.plots import plot_results
-from binland.sweep.execute import draw_problem
-from binland.sweep.shallow import SHALLOW
+from binland.sweep import older
+from binland.sweep.execute import draw
+from binland.sweep.naming import streams, task_identity
 from binland.sweep.store.merge import merge
-from binland.sweep.tasks import BendTask, Cell, PairTask, SolutionTask, all_tasks, streams, task_identity
-from tests.sweep.small import assert_same_numbers, spec
+from binland.sweep.tasks import Cell, Task
+from tests.sweep.small import assert_same_numbers, cell, pair, spec, tasks
 
 MIDPOINTS = {"midpoints": 2, "profile_points": 5}
+
+
+def bend(cell, start, end, midpoint=0):
+    """The task that measures an optimised path."""
+    return Task("bend", cell, (start, end), midpoint)
 
 
 @pytest.mark.parametrize("latents", [False, True])
 def test_bends_are_optimised_paths_by_hand(tmp_path, latents):
     """With latents the midpoint starts at their size, without at that of the initialisation."""
     small = spec(measure=MIDPOINTS, store={"latents": latents})
-    path, cell = tmp_path / "out.h5", Cell(21, 1, "RSGD")
+    path = tmp_path / "out.h5"
     bl.run_sweep(small, path)
     data = bl.load_results(path)
     assert data.sizes["bend"] == 4
-    train = draw_problem(small.canonical(), 21, 1)[1]
+    train = draw(small, (0,), 1).train
     start, end = (bl.load_solution(path, 21, "RSGD", 1, k) for k in (1, 0))
     assert (start.latents is not None) == latents
-    seeds = {name: stream.seed for name, stream in streams(small, BendTask(cell, 1, 0, 1)).items()}
+    seeds = {name: stream.seed for name, stream in streams(small, bend(cell(21, 1, "RSGD"), 1, 0, 1)).items()}
     point = data.sel(n_inputs=21, disorder=1, algorithm="RSGD", bend=3)
     assert [int(point[f"bend_{name}"]) for name in ("start", "end", "midpoint")] == [1, 0, 1]
     for symmetry, moved in (("raw", end), ("aligned", bl.align(end, to=start).solution)):
@@ -69,15 +76,24 @@ def test_bends_change_no_other_number(finished, tmp_path):
 
 
 def test_a_bend_depends_on_what_it_starts_from():
-    task, small = BendTask(Cell(21, 0, "SGD"), 0, 1, 0), spec(measure={"midpoints": 1})
+    task, small = bend(cell(), 0, 1), spec(measure={"midpoints": 1})
     stored = spec(measure={"midpoints": 1}, store={"latents": True})
     assert task_identity(stored, task).id != task_identity(small, task).id
     renamed = spec(
         measure={"midpoints": 1},
         algorithms={"mine": {"kind": "SGD", "epochs": 4}, "RSGD": {"epochs": 3, "replicas": 2}},
     )
-    other = BendTask(Cell(21, 0, "mine"), 0, 1, 0)
+    other = bend(cell(algorithm="mine"), 0, 1)
     assert task_identity(renamed, other).id == task_identity(small, task).id
+
+
+def older_tasks(small):
+    """The tasks of an older file, in the order in which they were run: whole cells, solutions before pairs."""
+    layout = older.layout(small)
+    for disorder in range(small.disorder_samples):
+        for point in sorted(small.points, reverse=True):
+            for label in small.labels:
+                yield from layout.cell_tasks(Cell(point, disorder, label))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +106,7 @@ def test_a_bend_depends_on_what_it_starts_from():
 def test_ids_stay_what_they_were_before_there_were_families(changes, digest):
     """All of them; files that hold them are continued, extended and merged."""
     small = spec(**changes)
-    ids = "".join(task_identity(small, task).id for task in all_tasks(small))
+    ids = "".join(older.task_id(small, task) for task in older_tasks(small))
     assert hashlib.sha256(ids.encode()).hexdigest().startswith(digest)
 
 
@@ -110,18 +126,43 @@ def test_parts_with_bends_are_merged(tmp_path):
 
 
 def test_bends_come_after_their_solutions_and_wait_for_nothing_else():
-    tasks = all_tasks(spec(measure=MIDPOINTS))
-    assert len(tasks) == len(set(tasks)) == 8 * (2 + 2 + 4)
-    for place, task in enumerate(tasks):
-        assert all(tasks.index(need) < place for need in task.needs)
-        assert all(isinstance(need, SolutionTask) for need in task.needs)
-        if isinstance(task, BendTask):
-            assert task.needs == PairTask(task.cell, task.start, task.end).needs
+    found = tasks(spec(measure=MIDPOINTS))
+    assert len(found) == len(set(found)) == 8 * (2 + 2 + 2 + 2 + 4)
+    for place, task in enumerate(found):
+        assert all(found.index(need) < place for need in task.needs)
+        assert all(need.kind == "solution" for need in task.needs)
+        if task.kind == "bend":
+            assert task.needs == pair(task.cell, *task.solutions).needs
 
 
-def test_solutions_survive_being_flat():
+def test_solutions_survive_being_arrays():
     machine = bl.CommitteeMachine(5, 3)
     solution = bl.fit(machine, bl.Patterns.random(9, 5, 0), bl.SGD(epochs=1), 0)
-    again = SHALLOW.rebuild(machine, SHALLOW.weights(solution), SHALLOW.latents(solution))
+    again = SHALLOW.decode(machine, SHALLOW.encode(solution))
     assert np.array_equal(again.weights, solution.weights)
     assert np.array_equal(again.latents, solution.latents)
+
+
+def test_optimised_paths_between_two_algorithms(tmp_path):
+    """Of all pairs, aligned to their start; their numbers are those of the solutions that are stored."""
+    small = spec(
+        grid={"n_inputs": [21], "disorder_samples": 1},
+        measure={"bend": {"midpoints": 2, "pairs": "all", "orders": 2}, "pair": False},
+        store={"latents": True},
+    )
+    path = tmp_path / "out.h5"
+    bl.run_sweep(small, path)
+    data = bl.load_results(path)
+    assert data.sizes["bend"] == 2 * 2
+    assert data.sizes["across_bend"] == 2 * 4 * 2
+    names = ("algorithm", "to_algorithm", "start", "end", "midpoint")
+    where = [tuple(data[f"across_bend_{name}"].values[k].item() for name in names) for k in range(16)]
+    place = where.index(("RSGD", "SGD", 1, 0, 1))
+    task = Task("across_bend", cell(algorithm="RSGD"), (1, 0), 1, to="SGD")
+    assert tasks(small).index(task) > 0
+    start, end = bl.load_solution(path, 21, "RSGD", 0, 1), bl.load_solution(path, 21, "SGD", 0, 0)
+    train, seed = draw(small, (0,), 0).train, streams(small, task)["aligned midpoint"].seed
+    middle = optimized_midpoint(start, bl.align(end, to=start).solution, train, bl.SGD(epochs=4), seed)
+    found = data.isel(n_inputs=0, disorder=0, across_bend=place).sel(symmetry="aligned")
+    assert float(found["across_midpoint_error"]) == middle.error(train)
+    assert float(found["across_bend_distance"].sel(leg="first")) == bl.hamming(start, middle)

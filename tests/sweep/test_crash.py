@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import binland as bl
-from tests.sweep import crashing, toy
+from tests.sweep import coarse, crashing
 from tests.sweep.small import assert_same_numbers, spec
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills forked children")
@@ -25,7 +25,7 @@ def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path):
     assert found["killed"] >= 20
     assert found["half_made"] >= 1  # some of them while the file was being replaced
     assert found["repeated"] == []
-    small = spec(grid={"disorder_samples": 60})
+    small = spec(grid={"disorder_samples": 30})
     bl.run_sweep(small, tmp_path / "whole.h5")
     assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", small)
     assert sorted(p.suffix for p in tmp_path.glob("killed*")) == [".h5", ".lock", ".log"]
@@ -35,9 +35,9 @@ def test_bends_and_planes_survive_kills_too(tmp_path, monkeypatch):
     found = crashes("toy", tmp_path, 1)
     assert found["killed"] >= 3
     assert found["repeated"] == []
-    monkeypatch.syspath_prepend(tmp_path)
-    bl.run_sweep(toy.spec(), tmp_path / "whole.h5")
-    assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", toy.spec())
+    coarse.installed(tmp_path, monkeypatch)
+    bl.run_sweep(coarse.spec(grid={"disorder_samples": 1}), tmp_path / "whole.h5")
+    assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", coarse.spec(grid={"disorder_samples": 1}))
 
 
 @pytest.mark.parametrize("when", ["half-way", "after"])
@@ -48,6 +48,6 @@ def test_a_sweep_killed_at_any_change_of_the_disk_ends_as_if_it_had_not_been(tmp
     assert [life["killed"] for life in found] == [1] * (len(found) - 1) + [0]
     assert all(life["repeated"] == [] for life in found)
     assert sum(life["half_made"] for life in found) >= 10
-    small = spec(**crashing.SMALL)
+    small = crashing.small()
     bl.run_sweep(small, tmp_path / "whole.h5")
     assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", small)

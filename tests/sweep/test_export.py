@@ -4,7 +4,9 @@ import pytest
 
 import binland as bl
 from binland.errors import InvalidInputError, StoreError
+from binland.sweep.config import check_settings
 from binland.sweep.export import export_csv
+from tests.sweep.small import settings, spec
 
 
 def test_every_measurement_is_a_row(finished, tmp_path):
@@ -26,6 +28,60 @@ def test_every_measurement_is_a_row(finished, tmp_path):
     assert row["value"].item() == float(data["barrier"].sel(where))
     assert row["overparameterization"].item() == 31 / 11
     assert row["fraction"].isna().all()
+
+
+def test_two_axes_are_two_columns(tmp_path):
+    """In the order of the configuration, with what can be plotted against, whatever it changes with."""
+    tables = settings(grid={"n_inputs": [31, 21], "data.alpha": [1.5, 0.5], "disorder_samples": 1})
+    del tables["data"]["n_patterns"]
+    small = check_settings(tables, "x")
+    bl.run_sweep(small, tmp_path / "x.h5")
+    export_csv(tmp_path / "x.h5", tmp_path / "x.csv")
+    table, data = pd.read_csv(tmp_path / "x.csv"), bl.load_results(tmp_path / "x.h5")
+    first = ["quantity", "n_inputs", "alpha", "n_weights", "overparameterization", "constraint_density", "disorder"]
+    assert list(table.columns)[:7] == first
+    assert list(table.columns).count("alpha") == 1
+    for name in ("train_error", "local_energy", "history", "barrier", "path_error"):
+        assert (table["quantity"] == name).sum() == np.isfinite(data[name]).sum(), name
+    rows = table[(table["quantity"] == "train_error") & (table["n_inputs"] == 31) & (table["alpha"] == 0.5)]
+    assert set(rows["n_weights"]) == {31 * 5}
+    assert set(rows["constraint_density"]) == {16 / 31}
+    row = rows[(rows["algorithm"] == "RSGD") & (rows["solution"] == 1)]
+    where = {"n_inputs": 31, "alpha": 0.5, "disorder": 0, "algorithm": "RSGD", "solution": 1}
+    assert row["value"].item() == float(data["train_error"].sel(where))
+
+
+def test_nothing_swept_is_no_column(tmp_path):
+    small = spec(grid={"n_inputs": "5 * model.n_hidden", "disorder_samples": 1}, measure={"pair": False})
+    bl.run_sweep(small, tmp_path / "x.h5")
+    rows = export_csv(tmp_path / "x.h5", tmp_path / "x.csv")
+    table = pd.read_csv(tmp_path / "x.csv")
+    assert len(table) == rows > 0
+    assert list(table.columns)[:3] == ["quantity", "n_weights", "overparameterization"]
+    assert set(table["n_weights"]) == {125}
+    assert "start" not in table.columns
+
+
+def test_pairs_of_two_algorithms_name_both(tmp_path):
+    small = spec(grid={"n_inputs": [21], "disorder_samples": 1}, measure={"pair": {"pairs": "all"}, "midpoints": 1})
+    bl.run_sweep(small, tmp_path / "x.h5")
+    export_csv(tmp_path / "x.h5", tmp_path / "x.csv")
+    table, data = pd.read_csv(tmp_path / "x.csv"), bl.load_results(tmp_path / "x.h5")
+    rows = table[table["quantity"] == "across_distance"]
+    assert len(rows) == 2 * 4 * 2
+    row = rows[
+        (rows["algorithm"] == "RSGD") & (rows["to_algorithm"] == "SGD") & (rows["start"] == 1) & (rows["end"] == 0)
+        & (rows["symmetry"] == "raw")
+    ]  # fmt: skip
+    start, end = (bl.load_solution(tmp_path / "x.h5", 21, label, 0, k) for label, k in (("RSGD", 1), ("SGD", 0)))
+    assert row["value"].item() == bl.hamming(start, end)
+    assert rows["order"].isna().all()
+    within = table[table["quantity"] == "distance"]
+    assert within["to_algorithm"].isna().all()
+    assert sorted(within["value"]) == sorted(data["distance"].values.ravel())
+    bends = table[table["quantity"] == "midpoint_error"]
+    assert set(bends["midpoint"]) == {0}
+    assert set(zip(bends["start"], bends["end"], strict=True)) == {(0, 1), (1, 0)}
 
 
 def test_an_export_replaces_nothing(finished, tmp_path):

@@ -73,8 +73,20 @@ scalars = st.one_of(
     st.booleans(),
     texts,
 )
+follows = st.sampled_from(["0.5 * data.n_inputs", "1e308 * data.n_inputs", "data.n_inputs / 0", "nan * data.n_inputs"])
+scalars = scalars | follows
 rubbish = st.recursive(scalars, lambda x: st.lists(x, max_size=3) | st.dictionaries(texts, x, max_size=3), max_leaves=8)
-SECTIONS = ["data", "model", "grid", "algorithms", "measure", "store", "smoke", "title", "seed"]
+SECTIONS = [
+    *("data", "model", "grid", "algorithms", "measure", "store", "smoke", "cpu", "title", "seed"),
+    *("plugins", "compute", "figure"),
+]
+KEYS = {
+    "grid": ["data.n_patterns", "data", "n_patterns", "algorithms.*.epochs", "algorithms.SGD.learning_rate"],
+    "data": ["kind", "alpha", "n_inputs"],
+    "measure": ["errors", "local_energy", "pair", "bend", "plane", "pairs", "midpoints", "plane_points"],
+    "figure": ["local_energy", "pair"],
+}
+INNER = ["epochs", "kind", "pairs", "orders", "midpoints", "fractions", "points", "inset_fraction", "n_patterns"]
 
 
 @st.composite
@@ -83,13 +95,12 @@ def changed(draw):
     plain = small.settings()
     for _ in range(draw(st.integers(1, 3))):
         section = draw(st.sampled_from(SECTIONS) | texts)
-        value = plain.get(section)
+        value = plain.get(section, {})
         if isinstance(value, dict) and draw(st.booleans()):
-            key = draw(st.sampled_from([*sorted(value), "x"]) | texts)
-            if isinstance(value.get(key), dict) and draw(st.booleans()):
-                plain[section] = value | {
-                    key: value[key] | {draw(st.sampled_from(["epochs", "kind"]) | texts): draw(rubbish)}
-                }
+            key = draw(st.sampled_from([*sorted(value), *KEYS.get(section, []), "x"]) | texts)
+            inner = value.get(key, {})
+            if isinstance(inner, dict) and draw(st.booleans()):
+                plain[section] = value | {key: inner | {draw(st.sampled_from(INNER) | texts): draw(rubbish)}}
             else:
                 plain[section] = value | {key: draw(rubbish)}
         else:
@@ -115,6 +126,26 @@ def changed(draw):
 @example({"x" * 10**6: 1, **small.settings()})
 @example(small.settings(model={"kind": "comittee"}))
 @example(small.settings(algorithms={"": {"kind": ["SGD"]}}))
+@example(small.settings(grid={"data.n_patterns": list(range(1, 10**5))}))
+@example(small.settings(grid={"data.n_patterns": "1e308 * data.n_inputs"}))
+@example(small.settings(grid={"data.n_patterns": "x" * 10**6}))
+@example(small.settings(grid={"x" * 10**6: [1]}))
+@example(small.settings(grid={"algorithms.SGD." + "x" * 10**6: [1]}))
+@example(small.settings(grid={"algorithms." + "x" * 10**6 + ".epochs": [1]}))
+@example(small.settings(grid={"data.n_patterns": "data." + "x" * 10**6}))
+@example(small.settings(grid={"data.n_patterns": "9" * 10**5 + "* data.n_inputs"}))
+@example(small.settings(grid={"algorithms.SGD.learning_rate": [1e300, 1.0]}))
+@example(small.settings(measure={"x" * 10**6: True}))
+@example(small.settings(measure={"local_energy": False, "errors": "no"}))
+@example(small.settings(measure={"pair": {"pairs": "some"}}))
+@example(small.settings(measure={"bend": {"midpoints": 10**7}}))
+@example(small.settings(measure={"bend": {"midpoint_algorithm": "x" * 10**6}}))
+@example(small.settings(figure={"x" * 10**6: 3}))
+@example(small.settings(figure={"local_energy": {"inset_fraction": 0.3}}))
+@example(small.settings(data={"kind": "x" * 10**6}))
+@example(small.settings(data={"alpha": 1e6, "n_inputs": 10**7}))
+@example(small.settings(plugins=["x" * 10**6]))
+@example(small.settings(plugins=["no.such.module"]))
 def test_a_changed_configuration(plain):
     check("\n".join(f"{toml(key)} = {toml(value)}" for key, value in plain.items()).encode())
 

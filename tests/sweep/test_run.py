@@ -1,6 +1,7 @@
 import json
 import math
 import re
+import shutil
 import tomllib
 
 import numpy as np
@@ -11,14 +12,15 @@ import binland as bl
 from binland.errors import InvalidInputError, StoreError
 from binland.plots import plot_overview
 from binland.sweep import workers
-from binland.sweep.execute import draw_problem, draw_test
+from binland.sweep.execute import draw
 from binland.sweep.identity import identify
-from binland.sweep.shallow import SHALLOW
-from binland.sweep.store.layout import DONE, FAILED
+from binland.sweep.naming import problem_key, streams
+from binland.sweep.store.layout import DONE, FAILED, SCHEMA
 from binland.sweep.store.store import Store, count_states
+from binland.sweep.store.tables import finished as finished_tasks
 from binland.sweep.store.writer import writing
-from binland.sweep.tasks import Cell, PairTask, SolutionTask, all_tasks, streams
-from tests.sweep.small import TEXT, assert_same_numbers, settings, spec
+from binland.sweep.tasks import Task
+from tests.sweep.small import TEXT, assert_same_numbers, cell, pair, settings, spec, tasks, training
 
 
 def test_results_have_named_dimensions_and_every_sample(finished):
@@ -34,7 +36,7 @@ def test_results_have_named_dimensions_and_every_sample(finished):
         assert bool(data[name].notnull().all()), name
     assert bool(data["replica_error"].sel(algorithm="SGD").isnull().all())
     assert bool(data["replica_error"].sel(algorithm="RSGD").notnull().all())
-    assert data.attrs["schema"] == "binland-sweep-3"
+    assert data.attrs["schema"] == SCHEMA
     assert {"config", "git", "host", "version_numba", "created"} <= set(data.attrs)
 
 
@@ -44,8 +46,17 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
     small = spec(data={"teacher_kind": "gaussian", "feature_kind": "binary"}, measure={"flips": flips, "orders": 3})
     path = tmp_path / "out.h5"
     bl.run_sweep(small, path)
-    cell = Cell(31, 1, "RSGD")
-    key = SHALLOW.disorder_key(small, 31, 1)
+    one = cell(31, 1, "RSGD")
+    key = {
+        "disorder": 1,
+        "feature_kind": "binary",
+        "latent_dim": 11,
+        "n_inputs": 31,
+        "n_patterns": 30,
+        "seed": 3,
+        "teacher_kind": "gaussian",
+    }
+    assert problem_key(small, small.at(one.point), 1) == key
 
     def drawn(purpose):
         return identify(key | {"purpose": purpose}).seed
@@ -53,11 +64,11 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
     manifold = bl.HiddenManifold(31, 11, drawn("manifold"), "gaussian", "binary")
     train, test = manifold.sample(30, drawn("train")), manifold.sample(50, drawn("test"))
     machine, algorithm = bl.CommitteeMachine(31, 5), bl.RSGD(epochs=3, replicas=2)
-    solutions = [bl.fit(machine, train, algorithm, streams(small, SolutionTask(cell, k))["fit"].seed) for k in range(2)]
+    solutions = [bl.fit(machine, train, algorithm, streams(small, training(one, k))["fit"].seed) for k in range(2)]
     point = bl.load_results(path).sel(n_inputs=31, disorder=1, algorithm="RSGD")
     for k, solution in enumerate(solutions):
         found = point.sel(solution=k)
-        stream = streams(small, SolutionTask(cell, k))["local_energy"].seed
+        stream = streams(small, Task("local_energy", one, (k,)))["local_energy"].seed
         energy = bl.local_energy(solution, train, [0.05, 0.1], 3, stream, flips)
         assert float(found["train_error"]) == solution.error(train)
         assert float(found["test_error"]) == solution.error(test)
@@ -72,7 +83,7 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
     start, end = solutions
     for symmetry, moved in (("raw", end), ("aligned", bl.align(end, to=start).solution)):
         found = point.sel(pair=0, symmetry=symmetry)
-        stream = streams(small, PairTask(cell, 0, 1))[symmetry].seed
+        stream = streams(small, pair(one, 0, 1))[symmetry].seed
         barrier = bl.barrier(start, moved, train, 3, stream)
         assert float(found["distance"]) == bl.hamming(start, moved)
         assert np.array_equal(found["barrier"], barrier.samples)
@@ -84,12 +95,17 @@ def test_a_sweep_is_what_its_parts_give_by_hand(tmp_path, flips):
 
 
 def test_train_test_and_disorder_samples_are_different_draws():
-    text = spec().canonical()
-    train, test, other = draw_problem(text, 31, 0)[1], draw_test(text, 31, 0), draw_problem(text, 31, 1)[1]
+    small, point = spec(), cell(31).point
+    problems = [draw(small, point, disorder) for disorder in (0, 1)]
+    train, test, other = problems[0].train, problems[0].test, problems[1].train
     rows = [{row.tobytes() for row in patterns.inputs} for patterns in (train, test, other)]
     assert not rows[0] & rows[1]
     assert not rows[0] & rows[2]
-    manifolds = [SHALLOW.manifold(spec(), 31, disorder) for disorder in (0, 1)]
+    keys = [problem_key(small, small.at(point), disorder) | {"purpose": "manifold"} for disorder in (0, 1)]
+    manifolds = [bl.HiddenManifold(31, 11, identify(key).seed, "binary", "gaussian") for key in keys]
+    for manifold, key, problem in zip(manifolds, keys, problems, strict=True):
+        again = manifold.sample(30, identify(key | {"purpose": "train"}).seed)
+        assert np.array_equal(again.inputs, problem.train.inputs)
     assert not np.array_equal(manifolds[0].features, manifolds[1].features)
     assert not np.array_equal(manifolds[0].teacher, manifolds[1].teacher)
 
@@ -126,6 +142,130 @@ def test_a_larger_grid_changes_no_other_number(finished, tmp_path):
         xr.testing.assert_equal(shared[name].drop_attrs(), old[name].drop_attrs())
 
 
+def everything(path):
+    """Every number of a file by task and variable, times apart, without padding."""
+    with Store.open(path).snapshot() as snapshot:
+        axes = [axis.values for axis in snapshot.layout.axes]
+        for task, outcome in finished_tasks(snapshot):
+            values = tuple(values[k] for values, k in zip(axes, task.cell.point, strict=True))
+            name = (task.kind, values, task.cell.disorder, task.cell.algorithm, task.solutions, task.repeat, task.to)
+            yield from (((*name, variable), array) for variable, array in outcome.arrays.items())
+
+
+def executed_in(small, path, patch, **options):
+    """The tasks that a run does."""
+    executed, execute = [], workers.execute
+    with patch.context() as patched:
+        patched.setattr(workers, "execute", lambda text, job: executed.append(job.task) or execute(text, job))
+        bl.run_sweep(small, path, **options)
+    return executed
+
+
+ADDED = {
+    "a measure": ({"bend": {"midpoints": 1, "orders": 2}}, {"bend"}, 16),
+    "two measures": ({"bend": {"midpoints": 2, "orders": 1}, "errors": True}, {"bend"}, 32),
+    "a fraction": ({"fractions": [0.2, 0.05, 0.1]}, {"local_energy"}, 16),
+    "a realisation": ({"realizations": 4}, {"local_energy"}, 16),
+    "an order": ({"pair": {"orders": 4}}, {"pair"}, 16),
+    "pairs of two algorithms": ({"pair": {"orders": 2, "pairs": "all"}}, {"across_pair"}, 32),
+}
+
+
+@pytest.mark.parametrize("what", ADDED)
+def test_an_extension_by_what_is_measured_trains_nothing_and_changes_no_other_number(
+    finished, tmp_path, monkeypatch, what
+):
+    change, kinds, count = ADDED[what]
+    path = tmp_path / "out.h5"
+    shutil.copyfile(finished, path)
+    measure = {"local_energy": {"fractions": [0.05, 0.1], "realizations": 3}, "pair": {"orders": 2}}
+    for name, settings_of in change.items():
+        if name in ("fractions", "realizations"):
+            measure["local_energy"][name] = settings_of
+        else:
+            measure[name] = settings_of
+    more = settings() | {"measure": measure}
+    with pytest.raises(StoreError, match="add --extend to add the new tasks"):
+        bl.run_sweep(more, path)
+    before = dict(everything(path))
+    executed = executed_in(more, path, monkeypatch, extend=True)
+    assert {task.kind for task in executed} == kinds
+    assert len(executed) == count
+    after = dict(everything(path))
+    assert before.keys() <= after.keys()
+    for name, values in before.items():
+        if name[0] not in kinds:
+            assert_same_but_padding(values, after[name])
+    assert set(Store.open(path).states().values()) == {DONE}
+    bl.run_sweep(more, tmp_path / "anew.h5")
+    for name, values in everything(tmp_path / "anew.h5"):
+        assert np.array_equal(values, after[name], equal_nan=values.dtype.kind == "f"), name
+    assert executed_in(more, path, monkeypatch) == []
+
+
+def assert_same_but_padding(before, after):
+    shared = tuple(slice(0, length) for length in before.shape)
+    assert np.array_equal(before, after[shared], equal_nan=before.dtype.kind == "f")
+    padding = np.array(after)
+    padding[shared] = 0
+    assert not np.nan_to_num(padding).any()
+
+
+def test_an_extension_by_a_repetition_does_the_new_ones_only(tmp_path, monkeypatch):
+    path = tmp_path / "out.h5"
+
+    def bent(midpoints, **grid):
+        return settings(grid=grid) | {"measure": {"bend": {"midpoints": midpoints, "orders": 2}, "pair": False}}
+
+    bl.run_sweep(bent(1), path)
+    before = dict(everything(path))
+    executed = executed_in(bent(3), path, monkeypatch, extend=True)
+    assert {(task.kind, task.repeat) for task in executed} == {("bend", 1), ("bend", 2)}
+    after = dict(everything(path))
+    for name, values in before.items():
+        assert np.array_equal(values, after[name], equal_nan=values.dtype.kind == "f"), name
+    executed = executed_in(bent(3, solutions=3), path, monkeypatch, extend=True)
+    assert {task.solutions for task in executed if task.kind == "solution"} == {(2,)}
+    bl.run_sweep(bent(3, solutions=3), tmp_path / "anew.h5")
+    assert_same_numbers(tmp_path / "anew.h5", path, Store.open(path).spec)
+
+
+def test_another_title_or_figure_is_no_other_sweep(finished, tmp_path, monkeypatch):
+    path = tmp_path / "out.h5"
+    shutil.copyfile(finished, path)
+    before = dict(everything(path))
+    other = settings(title="another") | {"figure": {"local_energy": {"inset_fraction": 0.05}}}
+    assert executed_in(other, path, monkeypatch) == []
+    assert Store.open(path).title == bl.load_results(path).attrs["title"] == "another"
+    assert Store.open(path).settings["figure"]["local_energy"]["inset_fraction"] == 0.05
+    for name, values in everything(path):
+        assert np.array_equal(values, before[name], equal_nan=values.dtype.kind == "f"), name
+
+
+def test_what_is_left_out_is_no_extension(finished, tmp_path):
+    path = tmp_path / "out.h5"
+    shutil.copyfile(finished, path)
+    for measure, message in (
+        ({"errors": False}, "remove measure.errors"),
+        ({"fractions": [0.05, 0.2]}, r"change measure.local_energy.fractions from \[0.05, 0.1\] to \[0.05, 0.2\]"),
+        ({"flips": "independent"}, "change measure.local_energy.flips from 'count' to 'independent'"),
+        ({"orders": 1}, "change measure.pair.orders from 2 to 1"),
+    ):
+        with pytest.raises(StoreError, match=message) as caught:
+            bl.run_sweep(spec(measure=measure), path, extend=True)
+        assert "\n" not in str(caught.value)
+        assert path.read_bytes() == finished.read_bytes()
+
+
+def test_latents_that_were_not_kept_are_named_when_a_measure_needs_them(finished, tmp_path):
+    path = tmp_path / "out.h5"
+    shutil.copyfile(finished, path)
+    with pytest.raises(StoreError, match=r"store latent weights.*, which were not kept when the solutions") as caught:
+        bl.run_sweep(spec(store={"latents": True}), path, extend=True)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == finished.read_bytes()
+
+
 class Stop(Exception):
     """Interrupts a run."""
 
@@ -146,14 +286,14 @@ def test_an_interrupted_sweep_goes_on_and_repeats_nothing(finished, tmp_path, mo
         with pytest.raises(Stop):
             bl.run_sweep(spec(), path, report=stop_after(count))
     bl.run_sweep(spec(), path)
-    assert len(executed) == len(set(executed)) == len(all_tasks(spec()))
+    assert len(executed) == len(set(executed)) == len(tasks(spec()))
     assert_same_numbers(finished, path)
     bl.run_sweep(spec(), path)
-    assert len(executed) == len(all_tasks(spec()))
+    assert len(executed) == len(tasks(spec()))
 
 
 def test_a_failed_task_is_recorded_and_the_sweep_goes_on(finished, tmp_path, monkeypatch):
-    path, bad = tmp_path / "failing.h5", SolutionTask(Cell(31, 0, "SGD"), 1)
+    path, bad = tmp_path / "failing.h5", training(cell(31), 1)
     fit = bl.fit
 
     def failing(machine, patterns, algorithm, seed):
@@ -165,14 +305,14 @@ def test_a_failed_task_is_recorded_and_the_sweep_goes_on(finished, tmp_path, mon
 
     failing.left = 2
     with monkeypatch.context() as patch:
-        patch.setattr("binland.sweep.shallow.fit", failing)
+        patch.setattr("binland.families.shallow.fit", failing)
         store = bl.run_sweep(spec(), path)
     states = store.states()
     assert states[bad] == FAILED
-    skipped = [task for task in states if isinstance(task, PairTask) and bad in task.needs]
+    skipped = [task for task in states if bad in task.needs]
     assert all(state == DONE for task, state in states.items() if task not in [bad, *skipped])
     assert "ArithmeticError: planted" in store.failures()[bad]
-    assert count_states(states) == {"done": 29, "running": 0, "failed": 1, "blocked": 2, "left": 0}
+    assert count_states(states) == {"done": 59, "running": 0, "failed": 1, "blocked": 4, "left": 0}
     bl.run_sweep(spec(), path)
     assert store.states() == states
     bl.run_sweep(spec(), path, retry_failed=True)
@@ -247,7 +387,7 @@ def test_wrong_arguments_are_one_line_before_anything_is_written(tmp_path, wrong
 
 
 def test_a_part_without_tasks_is_a_warning(tmp_path):
-    with pytest.warns(UserWarning, match="part = 7/7 has no tasks: sizes and disorder samples make 4 parts at most"):
+    with pytest.warns(UserWarning, match="part = 7/7 has no tasks: points and disorder samples make 4 parts at most"):
         bl.run_sweep(spec(), tmp_path / "out.h5", part=(7, 7))
 
 
@@ -266,7 +406,7 @@ def test_data_beyond_the_memory_of_this_machine_are_refused_before_anything_is_w
 
 
 def test_a_task_that_is_refused_fails_with_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr("binland.sweep.shallow.Shallow.check_ready", lambda *_: None)  # as on a cluster's client
+    monkeypatch.setattr("binland.sweep.run.check_ready", lambda _: None)  # as on a cluster's client
     monkeypatch.setattr("binland.checks.memory", lambda: 1000)
     store = bl.run_sweep(spec(), tmp_path / "out.h5")
     failures = set(store.failures().values())

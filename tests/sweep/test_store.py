@@ -15,22 +15,40 @@ import xarray as xr
 
 import binland as bl
 from binland.errors import StoreError
-from binland.sweep.execute import Outcome
-from binland.sweep.spec import check_settings
+from binland.sweep import older
+from binland.sweep.config import check_settings
 from binland.sweep.store import journal as journals
 from binland.sweep.store import writer as writers
 from binland.sweep.store.journal import JournalReader
-from binland.sweep.store.layout import DONE, FAILED, LEFT, READABLE
+from binland.sweep.store.layout import DONE, FAILED, LEFT, SCHEMA, in_layout
 from binland.sweep.store.lock import lock_path
+from binland.sweep.store.opening import READABLE
 from binland.sweep.store.store import Store, count_states, journal_path
 from binland.sweep.store.tables import check_outcomes
 from binland.sweep.store.tables import finished as finished_tasks
 from binland.sweep.store.writer import writing
-from binland.sweep.tasks import Cell, SolutionTask, all_tasks
-from tests.sweep.small import TEXT, assert_same_numbers, changed, outcome_of, spec
+from binland.sweep.tasks import TRAINING, Outcome
+from tests.sweep.small import (
+    TEXT,
+    assert_same_numbers,
+    cell,
+    changed,
+    errors,
+    outcome_of,
+    settings,
+    spec,
+    tasks,
+    training,
+)
 
 ROOT = Path(__file__).parents[2]
-TASK = SolutionTask(Cell(21, 0, "SGD"), 0)
+TASK = training(cell(), 0)
+KINDS = {
+    "solution": ("history", "replica_error"),
+    "errors": ("train_error", "test_error"),
+    "local_energy": ("local_energy",),
+    "pair": ("barrier", "path_error"),
+}
 
 
 @pytest.fixture
@@ -74,7 +92,9 @@ def refused(path, message, small=None, **options):
 
 def test_another_configuration_is_refused_with_all_that_differs(copy):
     changed = spec(seed=4, data={"n_test": 60}, measure={"orders": 3})
-    refused(copy, r"\(data.n_test: 50 -> 60, measure.orders: 2 -> 3, seed: 3 -> 4\); choose another --out", changed)
+    refused(
+        copy, r"\(data.n_test: 50 -> 60, measure.pair.orders: 2 -> 3, seed: 3 -> 4\); choose another --out", changed
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"not HDF5", b"\x89HDF\r\n\x1a\n truncated"])
@@ -174,7 +194,7 @@ def test_a_larger_grid_is_added_only_when_asked(finished, copy):
     refused(copy, r"grid.disorder_samples: 2 -> 3.*; add --extend to add the new tasks", larger)
     executed = []
     bl.run_sweep(larger, copy, extend=True, report=executed.append)
-    assert len(executed) == len(all_tasks(larger)) - len(all_tasks(spec()))
+    assert len(executed) == len(tasks(larger)) - len(tasks(spec()))
     assert set(Store.open(copy).states().values()) == {DONE}
     anew = copy.with_name("anew.h5")
     bl.run_sweep(larger, anew)
@@ -189,7 +209,7 @@ def test_a_larger_grid_is_added_only_when_asked(finished, copy):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"grid": {"n_inputs": [21, 41]}}, r"remove grid.n_inputs = \[31\]"),
+        ({"grid": {"n_inputs": [21, 41]}}, r"remove data.n_inputs = \[31\]"),
         ({"grid": {"disorder_samples": 1}}, "lower grid.disorder_samples from 2 to 1"),
         ({"algorithms": {"SGD": {"epochs": 4}}}, "remove algorithms.RSGD"),
         ({"algorithms": {"SGD": {"epochs": 5}, "RSGD": {"epochs": 3, "replicas": 2}}}, "change algorithms.SGD"),
@@ -205,18 +225,18 @@ def test_parts_of_a_grid_make_the_whole(finished, tmp_path):
     for k, path in enumerate(paths, 1):
         bl.run_sweep(spec(), path, part=(k, 3))
     counts = [count_states(Store.open(path).states())["done"] for path in paths]
-    assert sum(counts) == len(all_tasks(spec()))
+    assert sum(counts) == len(tasks(spec()))
     for path in paths:  # all algorithms in each
         done = bl.load_results(path)["solution_state"] == DONE
         assert bool((done.sum(["n_inputs", "disorder", "solution"]) > 0).all())
-    assert max(counts) - min(counts) <= 8
+    assert max(counts) - min(counts) <= len(tasks(spec())) / 4
     bl.run_sweep(spec(), paths[0], part=(2, 3))
     assert count_states(Store.open(paths[0]).states())["done"] == counts[0] + counts[1]
     bl.run_sweep(spec(), paths[0])
     assert_same_numbers(finished, paths[0])
 
 
-@pytest.mark.parametrize("kind", ["solution", "pair"])
+@pytest.mark.parametrize("kind", ["solution", "errors", "local_energy", "pair"])
 def test_a_file_whose_tasks_have_other_ids_is_refused(copy, kind):
     with changed(copy) as file:
         file[f"{kind}_id"][...] = "0" * 64
@@ -247,15 +267,17 @@ def test_a_journal_is_read_with_the_file_and_taken_in_by_the_next_run(finished, 
     states = Store.open(path).states()
     assert list(states.values()).count(DONE) == 5
     data = bl.load_results(path)
-    assert int((data["solution_state"] == DONE).sum() + (data["pair_state"] == DONE).sum()) == 5
+    assert sum(int((data[f"{kind}_state"] == DONE).sum()) for kind in KINDS) == 5
     whole = bl.load_results(finished)
-    for name in ("train_error", "local_energy", "history", "barrier", "path_error", "replica_error"):
-        kind = "pair" if "pair" in data[name].dims else "solution"
+    for name, kind in ((name, kind) for kind, names in KINDS.items() for name in names):
         assert bool(data[f"{kind}_seconds"].notnull().equals(data[f"{kind}_state"] == DONE))
         xr.testing.assert_equal(data[name], whole[name].where(data[f"{kind}_state"] == DONE))
     done = next(task for task, state in states.items() if state == DONE)
-    found = bl.load_solution(path, done.cell.size, done.cell.algorithm, done.cell.disorder, done.solution)
-    assert np.array_equal(found.weights, Store.open(finished).weights(done, found.weights.shape))
+    of = {"n_inputs": (21, 31)[done.cell.point[0]], "algorithm": done.cell.algorithm, "solution": done.solutions[0]}
+    found = bl.load_solution(path, disorder=done.cell.disorder, **of)
+    assert np.array_equal(found.weights, bl.load_solution(finished, disorder=done.cell.disorder, **of).weights)
+    packed = spec().family.encode(found)["weights"]
+    assert np.array_equal(packed, Store.open(finished).values(done, "weights")[: len(packed)])
     bl.run_sweep(spec(), path)
     assert not journal_path(path).exists()
     assert_same_numbers(finished, path)
@@ -263,7 +285,7 @@ def test_a_journal_is_read_with_the_file_and_taken_in_by_the_next_run(finished, 
 
 def test_a_running_sweep_can_be_read_at_any_moment(tmp_path, monkeypatch):
     """A reader in a tight loop beside a writer that replaces the file and its journal all the time."""
-    path, count = tmp_path / "out.h5", 12
+    path, count = tmp_path / "out.h5", 6
     script = (
         "import sys; from tests.sweep.small import spec; from binland.sweep.run import run_sweep\n"
         "from binland.sweep.store import writer; writer.UPDATE_EVERY, writer.UPDATE_SHARE = 0.01, 1e9\n"
@@ -274,10 +296,11 @@ def test_a_running_sweep_can_be_read_at_any_moment(tmp_path, monkeypatch):
         while writer.poll() is None:
             if path.exists():
                 data = bl.load_results(path)
-                done = data["solution_state"] == DONE
+                done = data["errors_state"] == DONE
                 assert bool(data["train_error"].notnull().equals(done))
+                assert bool(data["history"].isel(epoch=0).notnull().where(done, True).all())
                 seen.append(int(done.sum()))
-                assert sum(count_states(Store.open(path).states()).values()) == count * 16
+                assert sum(count_states(Store.open(path).states()).values()) == count * 32
     assert writer.returncode == 0
     assert seen == sorted(seen)
     assert len(set(seen)) > 5
@@ -296,7 +319,7 @@ def test_a_failure_in_the_journal_is_known(tmp_path):
 
 def test_a_task_whose_workers_died_has_no_time_and_one_that_is_done_has(finished, tmp_path):
     """Also while others have taken time, from which the pace comes."""
-    path, other = tmp_path / "out.h5", SolutionTask(Cell(21, 0, "SGD"), 1)
+    path, other = tmp_path / "out.h5", training(cell(), 1)
     with writing(path, spec()) as writer:
         writer.start([TASK, other])
         writer.record(other, outcome_of(finished, other))
@@ -347,34 +370,35 @@ def test_a_long_journal_is_taken_in_at_once(tmp_path, monkeypatch):
 
     def look(progress):
         with h5py.File(tmp_path / "out.h5") as file:
-            seen.append(int((file["solution_state"][...] == DONE).sum() + (file["pair_state"][...] == DONE).sum()))
+            seen.append(sum(int((file[f"{kind}_state"][...] == DONE).sum()) for kind in KINDS))
 
     bl.run_sweep(spec(), tmp_path / "out.h5", report=look)
-    assert seen == list(range(1, 33))
+    assert seen == list(range(1, 65))
 
 
 def test_weights_are_found_before_and_after_an_update(finished, copy):
-    tasks = [task for task in all_tasks(spec()) if isinstance(task, SolutionTask)]
-    expected = {task: Store.open(finished).values(task, "weights") for task in tasks}
+    trainings = [task for task in tasks(spec()) if task.kind == TRAINING]
+    expected = {task: Store.open(finished).values(task, "weights") for task in trainings}
     with writing(copy, spec()) as writer:
-        for task in tasks:
-            assert np.array_equal(writer.array(task, "weights"), expected[task])
+        for task in trainings:
+            assert np.array_equal(writer.arrays(task, ["weights"])["weights"], expected[task])
             changed = ~outcome_of(finished, task).arrays["weights"]
             writer.record(task, outcome_of(finished, task, weights=changed))
-            assert np.array_equal(writer.array(task, "weights"), changed)
+            assert np.array_equal(writer.arrays(task, ["weights"])["weights"], changed)
             writer.update()
             padded = np.append(changed, np.zeros(len(expected[task]) - len(changed), np.uint8))
-            assert np.array_equal(writer.array(task, "weights"), padded)
+            assert np.array_equal(writer.arrays(task, ["weights"])["weights"], padded)
 
 
 def test_numbers_of_another_type_are_kept_as_the_file_keeps_them(finished, tmp_path):
-    path = tmp_path / "out.h5"
+    path, measured = tmp_path / "out.h5", errors(cell(), 0)
     with writing(path, spec()) as writer:
-        writer.record(TASK, outcome_of(finished, TASK, train_error=np.array(0), history=np.ones(4, np.float32)))
+        writer.record(measured, outcome_of(finished, measured, train_error=np.array(0)))
+        writer.record(TASK, outcome_of(finished, TASK, history=np.ones(4, np.float32)))
         with pytest.raises(TypeError, match="Cannot cast"):
             writer.record(TASK, outcome_of(finished, TASK, weights=np.ones(14)))
-        assert Store.open(path).values(TASK, "train_error").dtype == np.float64
-    assert Store.open(path).values(TASK, "train_error") == 0
+        assert Store.open(path).values(measured, "train_error").dtype == np.float64
+    assert Store.open(path).values(measured, "train_error") == 0
     assert Store.open(path).values(TASK, "history").tolist() == [1] * 4
 
 
@@ -389,9 +413,37 @@ def test_a_number_that_the_file_cannot_keep_does_not_read_as_it_was_written(fini
 
 
 def test_a_store_opened_before_an_extension_gives_the_same_numbers_after_it(finished, copy):
-    before = Store.open(copy)
-    bl.run_sweep(spec(grid={"n_inputs": [11, 21, 31]}), copy, extend=True)
-    assert before.values(TASK, "train_error") == Store.open(finished).values(TASK, "train_error")
+    before, expected = Store.open(copy), Store.open(finished)
+    measured = errors(cell(), 0)
+    larger = spec(grid={"n_inputs": [11, 21, 31]}, algorithms={"ADV": {"epochs": 6}, **settings()["algorithms"]})
+    bl.run_sweep(larger, copy, extend=True)
+    for task, name in ((measured, "train_error"), (TASK, "history"), (TASK, "weights")):
+        there, was = before.values(task, name), expected.values(task, name)
+        assert np.array_equal(there[: len(was)] if was.ndim else there, was), name
+    assert (before.states(), before.seconds()) == (expected.states(), expected.seconds())
+
+
+def test_a_journal_that_is_read_before_an_extension_and_a_file_after_it_are_not_mixed(finished, tmp_path, monkeypatch):
+    """The places of the tasks of that journal are others in this file."""
+    path = tmp_path / "out.h5"
+    run_some(path, 20)
+    store, read = Store.open(path), Store._journal
+
+    def late(self, stack):
+        journal = read(self, stack)
+        if self is store:
+            bl.run_sweep(spec(grid={"n_inputs": [11, 21, 31]}), path, extend=True)
+        return journal
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "_journal", late)
+        assert set(store.states().values()) == {DONE}
+    with store.snapshot() as new, Store.open(finished).snapshot() as old:
+        for task in tasks(spec()):
+            moved = in_layout(task, old.layout, new.layout)
+            for name in old.layout.variables(task.kind):
+                there, expected = new.values(moved, name), old.values(task, name)
+                assert np.array_equal(there, expected, equal_nan=expected.dtype.kind == "f")
 
 
 def test_what_a_killed_writer_left_is_removed_and_what_is_in_the_way_does_not_matter(copy):
@@ -407,7 +459,7 @@ def test_what_a_killed_writer_left_is_removed_and_what_is_in_the_way_does_not_ma
 def test_a_file_keeps_its_permissions(copy):
     copy.chmod(0o600)
     with writing(copy, spec()) as writer:
-        writer.record(TASK, outcome_of(copy, TASK, train_error=np.array(0.25)))
+        writer.record(errors(cell(), 0), outcome_of(copy, errors(cell(), 0), train_error=np.array(0.25)))
     assert copy.stat().st_mode & 0o777 == 0o600
 
 
@@ -435,7 +487,7 @@ def test_an_impossible_name_is_one_clear_error(tmp_path, name):
 # A full disk
 
 
-@pytest.mark.parametrize("room", [1_000, 30_000, 60_000, 80_000])
+@pytest.mark.parametrize("room", [1_000, 40_000, 75_000, 100_000])
 def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(finished, tmp_path, room):
     """Files may grow to `room` bytes: too few for an empty file, for the journal, for the file with what is done."""
     path = tmp_path / "out.h5"
@@ -452,11 +504,11 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(finished, tmp_path, 
     assert found.returncode == 2
     assert re.fullmatch(r"error: out.h5: cannot be (created|written) \(File too large\); .*\n", found.stderr)
     done = [task for task, state in states.items() if state == DONE]
-    assert bool(done) == (room > 50_000)
+    assert bool(done) == (room > 60_000)
     assert not list(tmp_path.glob("*.part"))
     repeated = []
     bl.run_sweep(spec(), path, report=repeated.append)
-    assert len(repeated) == len(all_tasks(spec())) - len(done)
+    assert len(repeated) == len(tasks(spec())) - len(done)
     assert_same_numbers(finished, path)
 
 
@@ -466,6 +518,8 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(finished, tmp_path, 
 @pytest.mark.parametrize("schema", READABLE)
 def test_a_file_of_every_schema_can_be_read_for_ever(schema):
     path = ROOT / "tests" / "golden" / f"{schema}.h5"
+    if schema == SCHEMA and not path.exists():
+        pytest.skip("its file is made when it is released")
     expected = json.loads((ROOT / "tests" / "golden" / "numbers.json").read_text())[schema]
     data = bl.load_results(path)
     assert data.attrs["schema"] == schema
@@ -474,11 +528,12 @@ def test_a_file_of_every_schema_can_be_read_for_ever(schema):
     assert bl.load_solution(path, 21, "RSGD", 0, 1).weights.sum() == 27
 
 
-def test_an_older_file_is_not_continued_but_merged_into_a_new_one(tmp_path):
-    old = ROOT / "tests" / "golden" / "binland-sweep-1.h5"
+@pytest.mark.parametrize("schema", older.SCHEMAS)
+def test_an_older_file_is_not_continued_but_merged_into_a_new_one(schema):
+    old = ROOT / "tests" / "golden" / f"{schema}.h5"
     before = old.read_bytes()
     small = Store.open(old).spec
-    refused_with = r"has the schema binland-sweep-1; it is older than this version; `binland merge OLD --out NEW`"
+    refused_with = rf"has the schema {schema}; it is older than this version; `binland merge OLD --out NEW`"
     with pytest.raises(StoreError, match=refused_with):
         bl.run_sweep(small, old)
     assert old.read_bytes() == before
@@ -514,10 +569,10 @@ def test_plain_xarray_and_h5py_open_the_file(finished):
 
 
 def test_failed_states_are_counted():
-    tasks = all_tasks(spec(grid={"n_inputs": [21], "disorder_samples": 1}, algorithms={"SGD": {"epochs": 1}}))
-    states = dict.fromkeys(tasks, LEFT) | {tasks[0]: FAILED}
-    assert count_states(states) == {"done": 0, "running": 0, "failed": 1, "blocked": 2, "left": 1}
-    assert count_states(states, tasks[:1]) == {"done": 0, "running": 1, "failed": 0, "blocked": 0, "left": 3}
+    few = tasks(spec(grid={"n_inputs": [21], "disorder_samples": 1}, algorithms={"SGD": {"epochs": 1}}))
+    states = dict.fromkeys(few, LEFT) | {few[0]: FAILED}
+    assert count_states(states) == {"done": 0, "running": 0, "failed": 1, "blocked": 4, "left": 3}
+    assert count_states(states, few[:1]) == {"done": 0, "running": 1, "failed": 0, "blocked": 0, "left": 7}
 
 
 # What others do to the journal
@@ -546,7 +601,7 @@ def _continue(journal):
 
 
 @pytest.mark.parametrize("harm", [_remove, _cut, _empty, _replace, _continue], ids=lambda harm: harm.__name__)
-@pytest.mark.parametrize("moment", [1, 5, 32])
+@pytest.mark.parametrize("moment", [1, 5, 64])
 def test_a_journal_that_is_harmed_while_a_sweep_runs_is_noticed(finished, tmp_path, harm, moment):
     path = tmp_path / "out.h5"
 
@@ -554,7 +609,7 @@ def test_a_journal_that_is_harmed_while_a_sweep_runs_is_noticed(finished, tmp_pa
         if progress.finished == moment:
             harm(journal_path(path))
 
-    if moment == 32 and harm in (_remove, _replace, _continue):  # all is still known
+    if moment == 64 and harm in (_remove, _replace, _continue):  # all is still known
         bl.run_sweep(spec(), path, report=report)
     else:
         with pytest.raises(StoreError, match=r"out.h5.journal: (was|has lost)"):
@@ -576,7 +631,7 @@ def last_of(journal, kind):
     return ends[-1].offset
 
 
-@pytest.mark.parametrize("kind", ["writer", "solution", "pair"])
+@pytest.mark.parametrize("kind", ["writer", *KINDS])
 @pytest.mark.parametrize("update", [False, True], ids=["at the end", "while it runs"])
 def test_a_journal_that_is_damaged_in_place_costs_what_is_damaged_and_is_kept(
     finished, tmp_path, monkeypatch, kind, update
@@ -584,7 +639,7 @@ def test_a_journal_that_is_damaged_in_place_costs_what_is_damaged_and_is_kept(
     path = tmp_path / "out.h5"
 
     def report(progress):
-        if progress.finished == 30:
+        if progress.finished == 62:
             journal = journal_path(path)
             with journal.open("r+b") as file:
                 file.seek(0 if kind == "writer" else last_of(journal, kind))
@@ -599,7 +654,7 @@ def test_a_journal_that_is_damaged_in_place_costs_what_is_damaged_and_is_kept(
     (kept,) = tmp_path.glob("*.damaged-*")
     assert b"0123456789" in kept.read_bytes()
     assert not journal_path(path).exists()
-    assert list(Store.open(path).states().values()).count(DONE) >= (32 if kind == "writer" else 29)
+    assert list(Store.open(path).states().values()).count(DONE) >= (64 if kind == "writer" else 61)
     bl.run_sweep(spec(), path)
     assert_same_numbers(finished, path)
 
@@ -663,12 +718,12 @@ def test_a_lock_that_is_removed_while_a_sweep_runs_is_noticed(finished, tmp_path
 
     with pytest.raises(StoreError, match=r"out.h5.lock: was removed or replaced by another program"):
         bl.run_sweep(spec(), path, report=report)
-    assert list(Store.open(path).states().values()).count(DONE) == 32
+    assert list(Store.open(path).states().values()).count(DONE) == 64
     bl.run_sweep(spec(), path)
     assert_same_numbers(finished, path)
 
 
-@pytest.mark.parametrize("moment", [3, 32])
+@pytest.mark.parametrize("moment", [3, 64])
 def test_another_file_in_the_place_of_a_running_sweeps_is_left_alone(finished, tmp_path, moment):
     path, other = tmp_path / "out.h5", tmp_path / "other.h5"
     bl.run_sweep(spec(seed=9), other)

@@ -12,12 +12,15 @@ from distributed import Client, WorkerPlugin
 
 import binland as bl
 from binland.errors import ClusterError
+from binland.stamp import code_stamp
 from binland.sweep import connect, workers
-from binland.sweep.execute import Job
-from binland.sweep.provenance import code_stamp
+from binland.sweep.execute import execute_all
+from binland.sweep.graph import Graph
 from binland.sweep.store.layout import DONE, FAILED
-from binland.sweep.tasks import Cell, SolutionTask, all_tasks
-from tests.sweep.small import TEXT, assert_same_numbers, spec
+from binland.sweep.store.store import Store
+from binland.sweep.tasks import Cell, Job, Task
+from binland.sweep.words import TRAINING
+from tests.sweep.small import TEXT, assert_same_numbers, cell, errors, spec, tasks, training
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,7 +77,7 @@ def test_only_a_few_tasks_are_handed_out_at_a_time(finished, tmp_path, monkeypat
     monkeypatch.setattr(workers._Batches, "_submit", counted)
     monkeypatch.setattr(workers, "BATCH_SECONDS", 0.0)
     bl.run_sweep(spec(), tmp_path / "out.h5", workers=2)
-    assert len(most) == len(all_tasks(spec()))
+    assert len(most) == len(tasks(spec()))
     assert max(most) == 2 * workers.IN_LINE
     assert_same_numbers(finished, tmp_path / "out.h5")
 
@@ -109,18 +112,18 @@ class Poison(WorkerPlugin):
     """Every worker dies of one task."""
 
     def setup(self, worker):
-        execute = workers.execute
+        execute_all = workers.execute_all
 
-        def deadly(text, job):
-            if job.task == SolutionTask(Cell(21, 0, "SGD"), 1):
+        def deadly(text, jobs):
+            if any(job.task == training(cell(), 1) for job in jobs):
                 os._exit(1)
-            return execute(text, job)
+            return execute_all(text, jobs)
 
-        workers.execute = deadly
+        workers.execute_all = deadly
 
 
 def test_a_task_that_kills_every_worker_fails_and_the_others_are_done(finished, tmp_path):
-    bad = SolutionTask(Cell(21, 0, "SGD"), 1)
+    bad = training(cell(), 1)
     with cluster(2) as (address, _):
         with Client(address) as client:
             client.register_plugin(Poison())
@@ -157,10 +160,12 @@ def test_a_scheduler_that_does_not_answer_is_one_clear_error(tmp_path, monkeypat
 
 def test_workers_with_other_code_are_refused():
     with pytest.raises(ClusterError, match="runs other code"):
-        workers.run_batch("other", spec().canonical(), [])
-    job = Job(SolutionTask(Cell(21, 0, "SGD"), 0))
-    (outcome,) = workers.run_batch(code_stamp(), spec().canonical(), [job])
-    assert np.isfinite(outcome.arrays["test_error"])
+        workers.run_batch("other", spec().text(), b"", [])
+    stamp = code_stamp(spec().family.stamp())
+    (trained,) = workers.run_batch(stamp, spec().text(), b"", [Job(training(cell(), 0))])
+    assert np.isfinite(trained.arrays["history"]).all()
+    (measured,) = workers.run_batch(stamp, spec().text(), b"", [Job(errors(cell(), 0), (trained.arrays,))])
+    assert np.isfinite(measured.arrays["test_error"])
 
 
 def test_short_tasks_travel_together_and_long_ones_alone():
@@ -172,13 +177,12 @@ def test_short_tasks_travel_together_and_long_ones_alone():
 
     from binland.sweep.graph import Graph
 
-    tasks = [task for task in all_tasks(spec()) if isinstance(task, SolutionTask)]
-    graph = Graph(tasks)
+    graph = Graph([task for task in tasks(spec()) if task.kind == TRAINING])
     batches = workers._Batches(FakeClient(), spec(), graph, lambda: Job(graph.pop()))
     assert len(batches._next_batch()) == 1
     for label in ("SGD", "RSGD"):
         for n_inputs in (21, 31):
-            batches._seconds["solution", n_inputs, label] = workers.BATCH_SECONDS / 3.5
+            batches._seconds["solution", cell(n_inputs).point, label] = workers.BATCH_SECONDS / 3.5
     assert len(batches._next_batch()) == 4
 
 
@@ -216,3 +220,33 @@ def test_the_slurm_example_works_with_a_stand_in_for_slurm(finished, tmp_path):
     assert "--nthreads 1" in job
     assert "--nworkers 2" in job
     assert_same_numbers(finished, tmp_path / "out.h5")
+
+
+def test_what_is_measured_of_a_short_training_goes_with_it(finished, tmp_path):
+    """In one message: the worker takes the solution from the training; a training that fails takes nothing along."""
+    small = spec()
+    jobs = [Job(training(cell(), 1)), *(Job(Task(kind, cell(), (1,)), None) for kind in ("errors", "local_energy"))]
+    outcomes = execute_all(small.text(), jobs)
+    with Store.open(finished).snapshot() as snapshot:
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            for name, values in outcome.arrays.items():
+                whole = snapshot.values(job.task, name)
+                part = whole[tuple(slice(0, length) for length in values.shape)]
+                assert np.array_equal(part, values, equal_nan=True), name
+    broken = [Job(Task("solution", Cell((7,), 0, "SGD"), (0,))), Job(Task("errors", Cell((7,), 0, "SGD"), (0,)), None)]
+    failed, nothing = execute_all(small.text(), broken)
+    assert failed.failure
+    assert nothing is None
+
+
+def test_followers_leave_a_graph_with_their_training():
+    small = spec()
+    first = training(cell(), 0)
+    graph = Graph(tasks(small))
+    followers = graph.followers(first)
+    assert {task.kind for task in followers} == {"errors", "local_energy"}
+    graph.take_followers(first)
+    assert graph.followers(first) == []
+    before = len(graph)
+    graph.done(first)
+    assert len(graph) == before  # its pairs wait for others, too
