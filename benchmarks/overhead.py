@@ -17,15 +17,16 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from binland.sweep.config import check_settings
 from binland.sweep.run import run_sweep
-from binland.sweep.spec import SweepSpec, check_settings
+from binland.sweep.spec import SweepSpec
 from binland.sweep.store.store import Store
 
-PER_CELL = 4  # two solutions, two pairs
+PER_CELL = 8  # two solutions, two pairs, errors and local energies of both solutions
 
 
 def short_tasks(count: int, epochs: int) -> SweepSpec:
-    """About `count` tasks, half solutions and half pairs."""
+    """About `count` tasks: a quarter trainings, a quarter pairs, half measures of single solutions."""
     return check_settings(
         {
             "title": "overhead",
