@@ -60,9 +60,12 @@ def writing(
         if not os.access(path, os.W_OK):
             raise StoreError(f"{path}: is read-only; make it writable to go on, or choose another --out")
     with sole_writer(path) as right, ExitStack() as stack:
-        if not path.exists():
+        if path.exists():
+            store = checked(path, spec, extend)
+        else:
             create(path, spec)
-        writer = Writer(checked(path, spec, extend), right, part)
+            store = Store.open(path)
+        writer = Writer(store, right, part)
         stack.callback(writer.close)
         writer.begin()
         if writer.store.spec.text() != spec.text():  # titles and figures may have changed, too
