@@ -102,7 +102,7 @@ def test_other_files_are_refused_in_one_line(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for name in ("text", "empty", "zip", "hdf", "npy", "pipe", "missing", ".", "inputs.npy", "a\0b"):
         with pytest.raises(DataError) as caught:
-            bl.load_patterns(tmp_path / name, labels=tmp_path / "nowhere")
+            bl.load_patterns(tmp_path / name, labels=str(tmp_path / "nowhere"))
         assert len(str(caught.value).splitlines()) == 1
     for arguments in ({"path": 3}, {"path": tmp_path / "inputs.npy", "labels": 3}):
         with pytest.raises(InvalidInputError, match="is not a path"):

@@ -16,7 +16,8 @@ from binland.sweep.store.layout import OF_TASKS, Extra, Kind, Layout
 from binland.sweep.words import ACROSS, TRAINING
 
 MOST_TASKS = 5_000_000
-MOST_NUMBERS = 2**40  # of a dimension
+MOST_NUMBERS = 2**40  # of a dimension ...
+MOST_LABELS = 10_000_000  # ... and of one whose numbers are listed in the file
 NAME = re.compile(r"^[^\W\d][\w .,*=+-]{0,200}$")
 
 Number = Annotated[float, Field(allow_inf_nan=False)] | Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -125,8 +126,10 @@ def _kind(one: _Kind) -> Kind:
 
 
 def _coordinate(one: _Coordinate) -> Coordinate:
-    values = one.values if isinstance(one.values, int) else tuple(one.values)
-    return Coordinate(values, one.meaning, one.labelled)
+    coordinate = Coordinate(one.values if isinstance(one.values, int) else tuple(one.values), one.meaning, one.labelled)
+    if coordinate.labelled and coordinate.length > MOST_LABELS:
+        raise ValueError(f"its layout has a dimension with {coordinate.length} labels; at most {MOST_LABELS}")
+    return coordinate
 
 
 def _extra(layout: Layout, name: str, one: _Extra) -> Extra:
