@@ -1,15 +1,17 @@
 """`load`: a single solution from its file, with the algorithm that made it, if that is known here."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from binland.algorithms import Algorithm
 from binland.checks import checked_path
 from binland.errors import InvalidInputError, StoreError, shown
 from binland.models import Solution
 from binland.solution_file import read
+
+Made = TypeVar("Made")
 
 
 def load(path: str | Path) -> Solution:
@@ -19,15 +21,20 @@ def load(path: str | Path) -> Solution:
     module is imported for it. Import the package that defines it before.
     Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
     """
+    return loaded(path, read, Solution)
+
+
+def loaded(path: str | Path, read: Callable[[Path], dict[str, Any]], make: Callable[..., Made]) -> Made:
+    """What `make` makes of what `read` finds in a file, with the algorithm that is known here."""
     path = checked_path("path", path)
     found = read(path)
     try:
-        return Solution(**found | {"algorithm": known_algorithm(path, found["algorithm"])})
+        return make(**found | {"algorithm": _known_algorithm(path, found["algorithm"])})
     except (InvalidInputError, TypeError) as error:
         raise StoreError(f"{path}: is damaged ({error}); take it from a copy") from None
 
 
-def known_algorithm(path: Path, origin: Any) -> Algorithm | None:
+def _known_algorithm(path: Path, origin: Any) -> Algorithm | None:
     """The algorithm of that kind, package and settings; None, with a warning, if it cannot be made here."""
     if origin is None:
         return None
@@ -35,7 +42,7 @@ def known_algorithm(path: Path, origin: Any) -> Algorithm | None:
         return _kind(origin["kind"], origin["module"])(**_plain(origin["settings"]))
     except Exception:  # constructors may raise anything
         what = f"{path}: the algorithm {shown(origin)} is unknown here, so .algorithm is None"
-        warnings.warn(f"{what}; import what defines it, and load again", stacklevel=3)
+        warnings.warn(f"{what}; import what defines it, and load again", stacklevel=4)
         return None
 
 

@@ -4,6 +4,8 @@ import errno
 import os
 import stat
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from binland.checks import checked_memory
@@ -13,12 +15,9 @@ from binland.errors import InvalidInputError, StoreError
 def write_new(path: Path, content: bytes) -> None:
     """Write a new file in one step; raises StoreError if the name is taken, or it cannot be written."""
     try:
-        part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
-        try:
+        with new_version(path) as part:
             _write(part, content)
-            _give_name(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+            move_to_new(part, path)
     except FileExistsError:
         raise StoreError(f"{path}: is there already; choose another name") from None
     except (OSError, ValueError) as error:  # a name may hold a NUL
@@ -58,8 +57,19 @@ def _write(part: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _give_name(part: Path, path: Path) -> None:
-    """Unlike a rename, never replaces a file made meanwhile."""
+@contextmanager
+def new_version(path: Path) -> Iterator[Path]:
+    """A name beside a file for its next version, of nobody else's; what is still there at the end is removed."""
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def move_to_new(part: Path, path: Path) -> None:
+    """Give a finished file its name; unlike a rename, never replaces a file made meanwhile."""
     try:
         os.link(part, path)
     except FileExistsError:

@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 
 from binland.checks import checked_path
+from binland.disk import move_to_new, new_version
 from binland.errors import StoreError
 from binland.sweep.load import load_results
 from binland.sweep.store.layout import Kind, Layout
 from binland.sweep.store.store import Store
-from binland.sweep.store.writer import move_to_new, new_version, reason
+from binland.sweep.store.writer import reason
 
 
 def export_csv(path: str | Path, out: str | Path) -> int:

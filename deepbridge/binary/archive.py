@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from binland.archive import known_algorithm
-from binland.checks import checked_path
-from binland.errors import InvalidInputError, StoreError
+from binland.archive import loaded
 from deepbridge.binary.solution_file import read
 from deepbridge.binary.solutions import Solution
 
@@ -16,9 +14,4 @@ def load_solution(path: str | Path) -> Solution:
     module is imported for it. Import the package that defines it before.
     Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
     """
-    path = checked_path("path", path)
-    found = read(path)
-    try:
-        return Solution(**found | {"algorithm": known_algorithm(path, found["algorithm"])})
-    except (InvalidInputError, TypeError) as error:
-        raise StoreError(f"{path}: is damaged ({error}); take it from a copy") from None
+    return loaded(path, read, Solution)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from binland.disk import why
 from binland.errors import InvalidInputError, StoreError, one_line, shown
 
 MAGIC = b"deepbridge checkpoint 1\n"
@@ -65,7 +66,7 @@ class Checkpoint:
                 raise ValueError("is not a file")  # a pipe would be waited for
             return self._path.read_bytes() if self._path.exists() else None
         except (OSError, ValueError) as error:
-            raise self._refused(f"{_reason(error)}; give another file for the checkpoint") from None
+            raise self._refused(f"{why(error)}; give another file for the checkpoint") from None
 
     def _state(self, octets: bytes, device: torch.device) -> dict[str, Any]:
         """What a training kept; raises InvalidInputError if it was another one."""
@@ -98,7 +99,7 @@ class Checkpoint:
                 os.fsync(file.fileno())
             os.replace(self._part, self._path)
         except OSError as error:
-            line = one_line(f"{self._name}: not written ({_reason(error)}); the training goes on without")
+            line = one_line(f"{self._name}: not written ({why(error)}); the training goes on without")
             warnings.warn(line, stacklevel=3)
             with suppress(OSError):
                 self._part.unlink()
@@ -114,10 +115,6 @@ class Checkpoint:
         """The new file while it is written."""
         assert self._path is not None
         return self._path.with_name(f"{self._path.name}.part")
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _change(key: str, old: dict[str, Any], new: dict[str, str]) -> str:

@@ -62,7 +62,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
 
         make_folder(path)
         with sole_writer(path):
-            create(path, spec, outcomes, {"sources": json.dumps(origins)})
+            create(path, spec, outcomes, {"sources": json.dumps(origins)}, layout)
     return Store.open(path)
 
 

@@ -4,7 +4,6 @@ What is finished goes to the journal at once. Now and then, and at the end, a co
 and replaces the file in one step; then a new journal begins. Nothing else ever writes to the file.
 """
 
-import errno
 import glob
 import json
 import os
@@ -20,6 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from binland.disk import move_to_new, new_version
 from binland.errors import StoreError
 from binland.interrupts import deferred
 from binland.stamp import version
@@ -103,16 +103,17 @@ def create(
     spec: SweepSpec,
     outcomes: Callable[[], Iterable[tuple[Task, Outcome]]] = tuple,
     facts: dict[str, str] | None = None,
+    layout: Layout | None = None,
 ) -> None:
     """Make a new result file that holds some outcomes; raises StoreError rather than replace anything.
 
     outcomes: gives them anew at each call, to be written and to be compared with what is read back. facts: further
-    attributes.
+    attributes. layout: of the sweep, if it is known.
     """
     for taken, advice in ((path, "choose another --out"), (journal_path(path), "move it away, or its file back")):
         if taken.exists():
             raise StoreError(f"{taken}: is there already; {advice}")
-    layout = readable_layout(path, spec)
+    layout = readable(path, layout or layout_of(spec))
     try:
         with deferred(), new_version(path) as part:
             with SteadyFile(part) as target:
@@ -125,9 +126,8 @@ def create(
         raise StoreError(f"{path}: cannot be created ({reason(error)}); choose another --out") from None
 
 
-def readable_layout(path: Path, spec: SweepSpec) -> Layout:
-    """The layout of a sweep; raises StoreError if that would be refused by whoever reads the file."""
-    layout = layout_of(spec)
+def readable(path: Path, layout: Layout) -> Layout:
+    """The layout; raises StoreError if that would be refused by whoever reads the file."""
     try:
         layout_from(json.dumps(layout.plain()))
     except ValueError as error:
@@ -240,7 +240,7 @@ class Writer:
 
     def extend(self, spec: SweepSpec) -> None:
         """Give the file room for the tasks of a larger sweep; what is there and has the same id in it stays."""
-        new = readable_layout(self.path, spec)
+        new = readable(self.path, layout_of(spec))
         with deferred(), self._snapshot() as snapshot, self._next_version() as part:
             kept = attributes(self.path, snapshot.file)
             kept = {key: value for key, value in kept.items() if key not in new.attributes(spec)}
@@ -380,29 +380,6 @@ class Writer:
 def reason(error: OSError) -> str:
     """Why a file could not be written, in few words."""
     return os.strerror(error.errno) if error.errno else str(error)
-
-
-@contextmanager
-def new_version(path: Path) -> Iterator[Path]:
-    """A name beside a file for its next version, of nobody else's; what is still there at the end is removed."""
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        yield part
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def move_to_new(part: Path, path: Path) -> None:
-    """Give a finished file its name; unlike a rename, never replaces a file made meanwhile."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:  # no hard links here
-        if path.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
-        os.replace(part, path)
 
 
 def sync_folder(path: Path) -> None:
