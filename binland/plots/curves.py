@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from binland.plots.legend import algorithm_entries, framed
-from binland.plots.results import Results
+from binland.plots.legend import algorithm_entries, framed, state_entries
+from binland.plots.results import Results, values_of
 from binland.plots.style import LINES, error_bar_text, errorbar, headline, mean_and_error, opacity, plain, short, style
 
 WIDTH, HEIGHT = 9.6, 4.1  # inches of a figure of two panels, without headline and legend
@@ -126,13 +126,13 @@ def draw_families(results: Results, quantities: Sequence[Quantity]) -> Figure:
     x = max(results.axes, key=lambda axis: len(axis.values))
     others = [axis for axis in results.axes if axis is not x]
     figure = Figure((WIDTH, HEIGHT), layout="constrained")
-    done = results.data.where(results.data["train_error"].notnull())
+    known = results.data["train_error"].notnull()
     for panel, (label, values, scale) in zip(
         np.atleast_1d(figure.subplots(1, len(quantities))), quantities, strict=True
     ):
-        found = values(results.data).where(done["train_error"].notnull())
+        found = values(results.data).where(known)
         for algorithm in results.labels:
-            for k, point in enumerate(_points(others)):
+            for k, point in enumerate(values_of(others)):
                 curve = found.sel({"algorithm": algorithm, **point}).sortby(x.name)
                 mean, error = mean_and_error(curve, x.name)
                 look = style(results, algorithm) | {"linestyle": LINES[k % len(LINES)]}
@@ -142,20 +142,11 @@ def draw_families(results: Results, quantities: Sequence[Quantity]) -> Figure:
     about = headline(
         results, f"{results.data.sizes['solution']} solutions;", f"{error_bar_text(results.data)}.", inches=WIDTH
     )
-    entries = [
-        (entry, text) for entry, text in algorithm_entries(results, {name: short(name) for name in results.labels})
-    ][: len(results.labels)]
-    for k, point in enumerate(_points(others) if others else []):
+    entries = algorithm_entries(results, {name: short(name) for name in results.labels}, with_states=False)
+    for k, point in enumerate(values_of(others) if others else []):
         words = ", ".join(f"{axis.symbol} = {point[axis.name]:g}" for axis in others)
         entries.append((_line("black", LINES[k % len(LINES)]), plain(words)))
     return framed(figure, about, entries)
-
-
-def _points(axes: Sequence[Any]) -> list[dict[str, float]]:
-    points: list[dict[str, float]] = [{}]
-    for axis in axes:
-        points = [{**point, axis.name: value} for point in points for value in sorted(axis.values)]
-    return points
 
 
 def _line(colour: str, line: Any) -> Line2D:
@@ -186,8 +177,7 @@ def draw_between(results: Results) -> Figure:
         _label_x(panel, results)
         panel.set_ylabel(label)
     right.set_ylim(bottom=min(0, right.get_ylim()[0]))
-    if len(results.states) > 1:
-        entries += [(Line2D([], [], color="black", alpha=opacity(results, state)), state) for state in results.states]
+    entries += state_entries(results)
     what = f"pairs of two algorithms; {error_bar_text(results.data)}."
     about = headline(results, results.words_of({}), what, inches=WIDTH)
     return framed(figure, about, entries)

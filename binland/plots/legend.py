@@ -36,12 +36,17 @@ def _size(drawn: Legend | Text, figure: Figure) -> tuple[float, float]:
     return box.width / figure.dpi, box.height / figure.dpi
 
 
-def algorithm_entries(results: Results, labels: dict[str, str]) -> list[tuple[Line2D, str]]:
-    """A line for every algorithm, then what is light and what is dark where several symmetry states are drawn."""
+def algorithm_entries(results: Results, labels: dict[str, str], with_states: bool = True) -> list[tuple[Line2D, str]]:
+    """A line for every algorithm, then those of the symmetry states."""
     entries = [(_sample(**style(results, name)), plain(labels[name])) for name in results.labels]
-    if len(results.states) > 1:
-        entries += [(_sample(color="black", alpha=opacity(results, state)), plain(state)) for state in results.states]
-    return entries
+    return entries + state_entries(results) if with_states else entries
+
+
+def state_entries(results: Results) -> list[tuple[Line2D, str]]:
+    """What is light and what is dark, where several symmetry states are drawn."""
+    if len(results.states) < 2:
+        return []
+    return [(_sample(color="black", alpha=opacity(results, state)), plain(state)) for state in results.states]
 
 
 def _sample(**look: Any) -> Line2D:

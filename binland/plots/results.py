@@ -1,6 +1,6 @@
 """A sweep to be drawn: what figures read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +12,9 @@ from binland.checks import checked_path
 from binland.errors import StoreError
 from binland.sweep.load import load_results
 from binland.sweep.spec import Axis
-from binland.sweep.store.layout import DONE, STATES, Layout
+from binland.sweep.store.layout import DONE, Layout
 from binland.sweep.store.store import Store
-from binland.sweep.words import TRAINING
+from binland.sweep.words import STATES, TRAINING
 
 MOST = 50  # algorithms in a figure
 
@@ -67,10 +67,7 @@ class Results(NamedTuple):
 
     def points(self) -> list[dict[str, float]]:
         """Every point of the axes that are left, in increasing order."""
-        points: list[dict[str, float]] = [{}]
-        for axis in self.axes:
-            points = [{**point, axis.name: value} for point in points for value in sorted(axis.values)]
-        return points
+        return values_of(self.axes)
 
     def named_points(self) -> Iterator[tuple[str, dict[str, float]]]:
         """The same, with the endings of file names."""
@@ -101,6 +98,14 @@ class Results(NamedTuple):
         """Whether the sweep has a measure, and one task of it is done."""
         known = kind in self.layout.kinds or kind in self.data
         return known and bool(self.done(kind, data).any())
+
+
+def values_of(axes: Iterable[Axis]) -> list[dict[str, float]]:
+    """Every point of some axes by its values, in increasing order."""
+    points: list[dict[str, float]] = [{}]
+    for axis in axes:
+        points = [{**point, axis.name: value} for point in points for value in sorted(axis.values)]
+    return points
 
 
 def shown_number(value: float) -> str:

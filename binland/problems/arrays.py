@@ -4,6 +4,7 @@ What they hold is part of what the sweep is: the SHA-256 of the training arrays 
 lies is not.
 """
 
+import hashlib
 import os
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
@@ -154,11 +155,17 @@ def _part(found: Arrays, chosen: NDArray[np.int64]) -> Arrays:
 
 def _read(settings: ArraySettings) -> tuple[Arrays, Arrays | None]:
     """Training and test arrays; raises DataError unless they are those that the sweep began with."""
-    given = (settings.file, settings.labels_file, settings.inputs, settings.labels)
-    found, tests, checksum = _arrays(_states(*given[:2]), *given, settings.test_inputs, settings.test_labels)
+    found, tests, checksum = _contents(settings)
     if settings.sha256 not in (None, checksum):
         raise DataError(f"{settings.file}: holds other patterns than when the sweep was made; take the file of then")
     return found, tests
+
+
+def _contents(settings: ArraySettings) -> tuple[Arrays, Arrays | None, str]:
+    """What the files hold now: training arrays, test arrays if there are some, and the SHA-256 of both."""
+    names = (settings.inputs, settings.labels, settings.test_inputs, settings.test_labels)
+    files = (settings.file, settings.labels_file)
+    return _arrays(_states(*files), *files, *names)
 
 
 def _states(*files: str | None) -> tuple[Any, ...]:
@@ -181,7 +188,7 @@ def _arrays(
     test_inputs: str,
     test_labels: str,
 ) -> tuple[Arrays, Arrays | None, str]:
-    """Training arrays, test arrays if there are some, and the SHA-256 of both."""
+    """Read once for as long as the files are what they were."""
     found = read_arrays(file, (inputs, labels), labels_file)
     tests = None if labels_file is not None else read_arrays(file, (test_inputs, test_labels), None, optional=True)
     assert found is not None  # it is not optional
@@ -198,8 +205,6 @@ def _arrays(
 
 def _hash(array: NDArray[Any]) -> str:
     """Of values, whatever type of numbers they have."""
-    import hashlib
-
     checked_memory("a copy of the arrays as floats", 8 * array.size)
     return hashlib.sha256(np.ascontiguousarray(array, np.float64).data).hexdigest()
 
@@ -218,8 +223,7 @@ def _check(file: str, found: Arrays) -> None:
 def _found(settings: ArraySettings) -> dict[str, Any]:
     """What the file holds, as settings."""
     try:
-        given = (settings.file, settings.labels_file, settings.inputs, settings.labels)
-        found, tests, checksum = _arrays(_states(*given[:2]), *given, settings.test_inputs, settings.test_labels)
+        found, tests, checksum = _contents(settings)
         both = [found, tests] if tests else [found]
         return {
             "sha256": checksum,

@@ -33,9 +33,5 @@ class RandomLabels(SignProblem[StorageSettings]):
         """Others."""
         return Patterns.random(settings.n_test, settings.n_inputs, seed("test"))
 
-    def key(self, settings: StorageSettings) -> dict[str, object]:
-        """N and P."""
-        return {"kind": self.name, **settings.model_dump(exclude={"n_test", "alpha"})}
-
 
 RANDOM_LABELS = RandomLabels()

@@ -42,6 +42,10 @@ class SignProblem(Problem[S]):
         """N of -1 or +1, with labels -1 or +1."""
         return Inputs((settings.n_inputs,))
 
+    def key(self, settings: Any) -> dict[str, Any]:
+        """All but how many test patterns, and P in one way only."""
+        return {"kind": self.name, **settings.model_dump(exclude={"n_test", "alpha"})}
+
     def test_key(self, settings: Any) -> dict[str, Any]:
         """Number of test patterns."""
         return {"n_test": settings.n_test}

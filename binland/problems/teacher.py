@@ -1,6 +1,6 @@
 """Teacher and student with i.i.d. uniform inputs, `[data] kind = "teacher"`."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -35,10 +35,6 @@ class TeacherStudent(SignProblem[TeacherSettings]):
     def test(self, settings: TeacherSettings, seed: SeedFor) -> Patterns:
         """Others of the same teacher."""
         return _teacher(settings, seed).sample(settings.n_test, seed("test"))
-
-    def key(self, settings: TeacherSettings) -> dict[str, Any]:
-        """N, P and the kind of teacher."""
-        return {"kind": self.name, **settings.model_dump(exclude={"n_test", "alpha"})}
 
     def check_ready(self, settings: TeacherSettings) -> None:
         """The patterns fit into this machine's memory."""
