@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -62,11 +61,6 @@ def _is_text(statement: ast.stmt) -> bool:
 
 def _draws(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.FunctionDef) and statement.name.startswith(DRAWING)
-
-
-def versions(names: Iterable[str]) -> str:
-    """Names and versions of distributions, as one text."""
-    return " ".join(f"{name} {version(name)}" for name in names)
 
 
 def version(name: str) -> str:

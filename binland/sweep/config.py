@@ -25,7 +25,7 @@ from binland.sweep.naming import task_identity
 from binland.sweep.spec import SweepSpec, validated
 from binland.sweep.store.layout import layout_of
 from binland.sweep.stored import check_names
-from binland.sweep.tasks import Cell, count_tasks
+from binland.sweep.tasks import count_tasks
 
 PROFILES = ("smoke", "cpu")  # tables that override the rest: seconds, or a small computer
 TABLES = ("title", "seed", "plugins", "data", "model", "compute", "grid", "algorithms", "measure", "store", "figure")
@@ -139,13 +139,9 @@ def _from_text(text: str, version: int) -> SweepSpec:
     return bind(json.loads(text), Path.cwd(), complete=True)
 
 
+@blamed()
 def bind(settings: Mapping[str, Any], folder: Path, imports: bool = True, complete: bool = False) -> SweepSpec:
     """The sweep that settings mean; raises InvalidInputError in one line, also for what a plug-in raises."""
-    with blamed():
-        return _bind(settings, folder, imports, complete)
-
-
-def _bind(settings: Mapping[str, Any], folder: Path, imports: bool, complete: bool) -> SweepSpec:
     tables = older.modern(settings)
     for key in tables:
         if key not in TABLES:
@@ -185,7 +181,7 @@ def _bind(settings: Mapping[str, Any], folder: Path, imports: bool, complete: bo
     _check_size(spec)
     layout = layout_of(spec)
     check_names(layout)
-    for task in {task.kind: task for task in layout.cell_tasks(Cell(spec.points[0], 0, spec.labels[0]))}.values():
+    for task in layout.first_tasks(spec.points[0]):
         task_identity(spec, task)
     return spec
 

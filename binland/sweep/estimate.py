@@ -16,7 +16,7 @@ from binland.sweep.execute import draw, encode, measure
 from binland.sweep.spec import Axis, Point, SweepSpec
 from binland.sweep.store.layout import Layout, layout_of
 from binland.sweep.store.tables import write_outcomes
-from binland.sweep.tasks import Cell, Group, Outcome, Task, group, measure_of
+from binland.sweep.tasks import Group, Outcome, Task, group, measure_of
 from binland.sweep.words import TRAINING
 
 CALIBRATED = 3  # points of the grid that are timed; others lie between them
@@ -57,12 +57,11 @@ def estimate(spec: SweepSpec, clock: Clock = time.process_time) -> Estimate:
     outcomes: list[tuple[Task, Outcome]] = []
     with spec.family.one_thread():
         for point in timed:
-            solutions: dict[str, list[Any]] = {}
-            for task, outcome in _calibrate(spec, layout, point, solutions, clock):
+            for task, outcome in _calibrate(spec, layout, point, clock):
                 seconds[group(task)] = outcome.seconds
                 written[group(task)] = _compressed_size(spec, task, outcome)
                 outcomes.append((task, outcome))
-    every = {group(task): task for point in spec.points for task in _first_tasks(layout, point)}
+    every = {group(task): task for point in spec.points for task in layout.first_tasks(point)}
     known = [sizes[point] for point in timed]
     between = _Between(timed, known, sizes)
     samples = spec.disorder_samples
@@ -82,21 +81,7 @@ def _size(spec: SweepSpec, point: Point) -> float:
     return math.prod(max(abs(value), 1e-12) for value in spec.values(point).values())
 
 
-def _first_tasks(layout: Layout, point: Point) -> list[Task]:
-    """The first task of each kind and algorithm at a point."""
-    first: dict[Group, Task] = {}
-    for label in layout.labels:
-        for task in layout.cell_tasks(Cell(point, 0, label)):
-            first.setdefault(group(task), task)
-    for kind in layout.kinds.values():
-        for task in layout.across_tasks(kind, point, 0) if kind.across else ():
-            first.setdefault(group(task), task)
-    return list(first.values())
-
-
-def _calibrate(
-    spec: SweepSpec, layout: Layout, point: Point, solutions: dict[str, list[Any]], clock: Clock
-) -> Iterable[tuple[Task, Outcome]]:
+def _calibrate(spec: SweepSpec, layout: Layout, point: Point, clock: Clock) -> Iterable[tuple[Task, Outcome]]:
     """One task of each kind and algorithm at a point, with its seconds scaled to the whole of it."""
     problem, algorithms = draw(spec, point, 0), spec.at(point).algorithms
     building, _ = _timed(lambda: (problem.model, problem.train), clock)
@@ -104,7 +89,7 @@ def _calibrate(
     shared = spec.solutions * len(algorithms)  # a worker builds the data of a disorder sample once
     most = max((of.of for of in layout.kinds.values()), default=1)
     trained = {label: _Training(spec, problem, one, max(most, 2), clock) for label, one in algorithms.items()}
-    for task in _first_tasks(layout, point):
+    for task in layout.first_tasks(point):
         label = task.cell.algorithm
         if task.kind == TRAINING:
             yield task, Outcome(trained[label].arrays(), building / shared + trained[label].seconds)

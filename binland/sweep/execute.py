@@ -18,9 +18,9 @@ from binland.sweep.contracts.variable import Coordinate, Variable
 from binland.sweep.identity import identify
 from binland.sweep.naming import model_seed, problem_key, problem_seed, streams
 from binland.sweep.spec import Point, Setup, SweepSpec
-from binland.sweep.store.layout import HISTORY, STATES
+from binland.sweep.store.layout import HISTORY
 from binland.sweep.tasks import Arrays, Job, Outcome, Task, measure_of
-from binland.sweep.words import ACROSS, TRAINING
+from binland.sweep.words import ACROSS, STATES, TRAINING
 
 
 def execute(text: str, job: Job) -> Outcome:

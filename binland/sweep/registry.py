@@ -293,20 +293,13 @@ def home(thing: Thing) -> str:
 
 def _check_free(thing: Thing) -> None:
     """Raise InvalidInputError if binland itself has something of that name."""
-    own = _built_in()
-    taken = {
-        Problem: lambda: isinstance(thing, Problem) and thing.name in own.problems,
-        Family: lambda: isinstance(thing, Family) and {*thing.kinds} & {*own.families},
-        Measure: lambda: isinstance(thing, Measure) and thing.name in own.measures,
-        Algorithm: lambda: inspect.isclass(thing) and {*words(thing)} & {*_words_of_algorithms(own)},
-    }
-    for contract, is_taken in taken.items():
-        if is_taken():
-            raise InvalidInputError(f"{shown(thing)}: binland has {NAMES[contract]} of that name; choose another name")
+    if {*words(thing)} & {word for word, _ in _named(_built_in().all())}:
+        what = next(name for contract, name in NAMES.items() if _is_of(thing, contract))
+        raise InvalidInputError(f"{shown(thing)}: binland has {what} of that name; choose another name")
 
 
-def _words_of_algorithms(declared: Declared) -> Iterator[str]:
-    return (word for one in declared.algorithms for word in words(one))
+def _is_of(thing: Thing, contract: type) -> bool:
+    return inspect.isclass(thing) if contract is Algorithm else isinstance(thing, contract)
 
 
 def _check_trains_others(thing: Thing) -> None:

@@ -114,8 +114,8 @@ def check_ready(spec: SweepSpec) -> None:
     """Raise now what every task would raise."""
     setups = [spec.at(point) for point in spec.points]
     spec.family.check_ready(setups[0].model, spec.compute)  # libraries, before data are looked for
-    for data in dict.fromkeys(setup.data.model_dump_json() for setup in setups):
-        spec.problem.check_ready(spec.problem.Settings.model_validate_json(data))
+    for data in {setup.data.model_dump_json(): setup.data for setup in setups}.values():
+        spec.problem.check_ready(data)
 
 
 def chosen_profile(smoke: bool, profile: str | None) -> str | None:

@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -36,6 +36,11 @@ class Axis(NamedTuple):
     values: tuple[float, ...]
     symbol: str
     meaning: str
+
+
+def points_of(axes: Iterable[Axis]) -> list[Point]:
+    """Every point of some axes, the last one fastest."""
+    return list(itertools.product(*(range(len(axis.values)) for axis in axes)))
 
 
 class Setup(NamedTuple):
@@ -74,7 +79,7 @@ class SweepSpec:
     @cached_property
     def points(self) -> list[Point]:
         """Every point of the grid, in the order of the file."""
-        return list(itertools.product(*(range(len(axis.values)) for axis in self.axes)))
+        return points_of(self.axes)
 
     @property
     def labels(self) -> list[str]:

@@ -9,12 +9,12 @@ from binland.errors import InvalidInputError, reason, shown
 from binland.sweep.contracts.measure import Measure
 from binland.sweep.contracts.variable import TYPES, Coordinate, Variable
 from binland.sweep.spec import Setup, SweepSpec
+from binland.sweep.words import STATES
 
 if TYPE_CHECKING:
     from binland.sweep.store.layout import Layout
 
 NAME = re.compile(r"[^\W\d]\w{0,99}")
-STATES = "symmetry"
 OF_TASKS = ("seconds", "state", "failure", "id")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from binland.errors import StoreError, shown
 from binland.sweep import older
+from binland.sweep.grid import flat
 from binland.sweep.naming import task_identity
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.layout import SCHEMA, Layout, in_layout, layout_of
@@ -46,13 +47,12 @@ def check_same(store: Store, new: SweepSpec) -> None:
 def check_extension(store: Store, new: SweepSpec) -> None:
     """Raise StoreError if the wanted sweep does not hold all of the file's."""
     found = obstacles(store.spec, new)
-    if not found:
-        _warn_of_plugins(store, new)
-    else:
+    if found:
         raise StoreError(
             f"{store.path}: --extend adds values of swept settings, disorder samples, solutions, algorithms and"
             f" measures, and changes nothing else; this would ({'; '.join(found)}); choose another --out"
         )
+    _warn_of_plugins(store, new)
 
 
 def obstacles(old: SweepSpec, new: SweepSpec) -> list[str]:
@@ -165,24 +165,14 @@ def check_ids(store: Store, snapshot: Snapshot) -> None:
     if store.schema in older.OTHER_DRAWS:  # whose numbers are as good, though nobody can draw them again
         return
     id_of = (lambda task: task_identity(spec, task).id) if store.schema == SCHEMA else partial(older.task_id, spec)
-    for kind in layout.kinds:
-        stored = texts(snapshot.read(f"{kind}_id"))
-        for task in _first_tasks(layout, kind):
-            if stored[layout.index(task)] != id_of(task):
-                made_by = attribute(store.path, snapshot.file, "version_binland") or "unknown"
-                raise StoreError(
-                    f"{store.path}: was begun by binland {made_by}, which draws other random numbers for"
-                    f" {in_words(layout.axes, task)} than this version; go on with that one, or choose another --out"
-                )
-
-
-def _first_tasks(layout: Layout, kind: str) -> list[Task]:
-    """One task of a kind for every point and algorithm of the first disorder sample."""
-    first: dict[tuple[Any, str], Task] = {}
-    for task in layout.of_sample(0):
-        if task.kind == kind:
-            first.setdefault((task.cell.point, task.cell.algorithm), task)
-    return list(first.values())
+    stored = {kind: texts(snapshot.read(f"{kind}_id")) for kind in layout.kinds}
+    for task in (task for point in layout.points for task in layout.first_tasks(point)):
+        if stored[task.kind][layout.index(task)] != id_of(task):
+            made_by = attribute(store.path, snapshot.file, "version_binland") or "unknown"
+            raise StoreError(
+                f"{store.path}: was begun by binland {made_by}, which draws other random numbers for"
+                f" {in_words(layout.axes, task)} than this version; go on with that one, or choose another --out"
+            )
 
 
 def differences(old: SweepSpec, new: SweepSpec) -> str:
@@ -191,7 +181,7 @@ def differences(old: SweepSpec, new: SweepSpec) -> str:
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    before, after = _flat(old), _flat(new)
+    before, after = flat(old), flat(new)
     return [
         f"{key}: {_shown(before, key)} -> {_shown(after, key)}"
         for key in sorted(before | after)
@@ -201,10 +191,3 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _shown(settings: Mapping[str, Any], key: str) -> str:
     return repr(settings[key]) if key in settings else "(none)"
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import Any, NamedTuple
 
 import h5netcdf
@@ -22,16 +21,15 @@ from binland.sweep.blame import blamed
 from binland.sweep.contracts.variable import Coordinate, Variable
 from binland.sweep.naming import task_identity
 from binland.sweep.provenance import provenance
-from binland.sweep.spec import Axis, Point, SweepSpec
-from binland.sweep.tasks import Cell, Outcome, Task, across, between_algorithms, groups
-from binland.sweep.words import ACROSS, TRAINING
+from binland.sweep.spec import Axis, Point, SweepSpec, points_of
+from binland.sweep.tasks import Cell, Group, Outcome, Task, across, between_algorithms, group, groups
+from binland.sweep.words import ACROSS, STATES, TRAINING
 
 SCHEMA = "binland-sweep-4"
 LEFT, DONE, FAILED = 0, 1, 2
 CHUNK = 2**17  # bytes
 TEXT = "text"
 HISTORY = Variable(("epoch",), "f8", "1", "train error after each epoch")
-STATES = "symmetry"  # dimension of a family's symmetry states
 OF_TASKS = {  # of every kind, as KIND_seconds, KIND_state
     "seconds": Variable((), "f8", "s", "wall time of the task"),
     "state": Variable((), "i1", "1", "0 left, 1 done, 2 failed"),
@@ -100,7 +98,7 @@ class Layout:
     @cached_property
     def points(self) -> list[Point]:
         """Every point of the grid."""
-        return list(product(*(range(len(axis.values)) for axis in self.axes)))
+        return points_of(self.axes)
 
     def place(self, point: Point) -> int:
         """The place of a point among `points`."""
@@ -153,6 +151,17 @@ class Layout:
         for start, end, pair in across(list(self.labels), self.solutions):
             for repeat in range(kind.repeats):
                 yield Task(kind.name, Cell(point, disorder, start), pair, repeat, end)
+
+    def first_tasks(self, point: Point) -> list[Task]:
+        """The first task of each kind and algorithm at a point of the grid."""
+        first: dict[Group, Task] = {}
+        for label in self.labels:
+            for task in self.cell_tasks(Cell(point, 0, label)):
+                first.setdefault(group(task), task)
+        for kind in self.kinds.values():
+            for task in self.across_tasks(kind, point, 0) if kind.across else ():
+                first.setdefault(group(task), task)
+        return list(first.values())
 
     def count(self, kind: Kind) -> int:
         """Tasks of a kind for each algorithm, or for all together if it is across, at a point and disorder sample."""
@@ -292,7 +301,7 @@ class Layout:
     # As plain data
 
     def plain(self) -> dict[str, Any]:
-        """What `from_plain` makes a layout of."""
+        """What `declared.layout_from` makes a layout of."""
         return {
             "axes": [axis._asdict() for axis in self.axes],
             "disorder_samples": self.disorder_samples,
