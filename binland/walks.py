@@ -56,7 +56,8 @@ class Walker:
 
     def __init__(self, solution: Solution, patterns: Patterns):
         self._weights = np.array(solution.units)
-        self._start = Counters(solution.machine, self._weights, patterns)
+        self._start = start = Counters(solution.machine, self._weights, patterns)
+        self._moving = [aligned_copy(counters) for counters in (start.fields, start.signs, start.votes)]
         self.n_patterns = patterns.n_patterns
 
     def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
@@ -64,7 +65,9 @@ class Walker:
         length = len(flipped)
         errors = np.empty(length + 1, np.int64)
         errors[0] = self._start.error_count
-        self._walk(flipped, np.append(np.arange(STRETCH, length, STRETCH), length), True, errors[1:])
+        ends = np.arange(STRETCH, length + STRETCH, STRETCH)
+        ends[-1:] = length
+        self._walk(flipped, ends, True, errors[1:])
         return errors
 
     def error_counts_after(self, flipped: Indices, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -78,7 +81,8 @@ class Walker:
         start, patterns = self._start, self._start.patterns
         flips = np.empty(len(flipped), np.int64)
         flips_into(flipped, self._weights, start.output_signs, flips)
-        fields, signs, votes = (aligned_copy(counters) for counters in (start.fields, start.signs, start.votes))
+        fields, signs, votes = self._moving
+        fields[...], signs[...], votes[...] = start.fields, start.signs, start.votes
         negative, real = patterns.negative, patterns.real
         walk_errors_into(flips, ends, every, patterns.rows, fields, signs, votes, negative, real, errors)
 
