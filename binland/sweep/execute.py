@@ -193,14 +193,18 @@ class _Problem:
         """What it is tested on."""
         return self._patterns("test", self._spec.problem.test)
 
+    @cached_property
+    def _ids(self) -> dict[str, str]:
+        """Of the patterns; points of the grid that share them have the same."""
+        key = problem_key(self._spec, self._setup, self._disorder)
+        test_key = self._spec.problem.test_key(self._setup.data)
+        return {"train": identify(key).id, "test": identify(key | test_key).id}
+
     def _patterns(self, which: str, make: Callable[..., Any]) -> Any:
         """Drawn once for all points of the grid that share them."""
-        spec, setup = self._spec, self._setup
-        key = problem_key(spec, setup, self._disorder)
-        if which == "test":
-            key |= spec.problem.test_key(setup.data)
-        name = f"{which} {registry.version()} {spec.family.kinds} {identify(key).id}"
-        return _kept[which].get(name, lambda: spec.family.data(self._drawn(make), setup.inputs))
+        family, inputs = self._spec.family, self._setup.inputs
+        name = registry.version(), family.kinds, self._ids[which]
+        return _kept[which].get(name, lambda: family.data(self._drawn(make), inputs))
 
     def _drawn(self, make: Callable[..., Any]) -> Any:
         """What a problem gives; raises ValueError unless it has inputs of the shape that it says, each with a label."""
