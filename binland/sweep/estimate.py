@@ -57,9 +57,10 @@ def estimate(spec: SweepSpec, clock: Clock = time.process_time) -> Estimate:
     outcomes: list[tuple[Task, Outcome]] = []
     with spec.family.one_thread():
         for point in timed:
+            here = _at(spec, point)
             for task, outcome in _calibrate(spec, layout, point, clock):
                 seconds[group(task)] = outcome.seconds
-                written[group(task)] = _compressed_size(spec, task, outcome)
+                written[group(task)] = _compressed_size(here, task, outcome)
                 outcomes.append((task, outcome))
     every = {group(task): task for point in spec.points for task in layout.first_tasks(point)}
     known = [sizes[point] for point in timed]
@@ -160,21 +161,22 @@ def _timed(action: Callable[[], Any], clock: Clock) -> tuple[float, Any]:
     return clock() - began, result
 
 
-def _small(spec: SweepSpec, point: Point | None = None) -> tuple[Layout, io.BytesIO]:
-    """A file in memory of one disorder sample, with all points or one, with nothing done."""
-    axes = spec.axes
-    if point is not None:
-        axes = tuple(Axis(*axis[:2], (axis.values[k],), *axis[3:]) for axis, k in zip(axes, point, strict=True))
-    small = replace(spec, axes=axes, disorder_samples=1)
-    layout, buffer = layout_of(small), io.BytesIO()
-    layout.create(buffer, small, {})
-    return layout, buffer
+def _small(spec: SweepSpec) -> SweepSpec:
+    """One disorder sample of a sweep."""
+    return replace(spec, disorder_samples=1)
+
+
+def _at(spec: SweepSpec, point: Point) -> Layout:
+    """The layout of one disorder sample at one point."""
+    axes = (Axis(*axis[:2], (axis.values[k],), *axis[3:]) for axis, k in zip(spec.axes, point, strict=True))
+    return layout_of(replace(_small(spec), axes=tuple(axes)))
 
 
 def _frame(spec: SweepSpec, outcomes: list[tuple[Task, Outcome]]) -> int:
     """Bytes of the file of one disorder sample beside its numbers: what HDF5 notes of each dataset grows once it has
     some."""
-    layout, buffer = _small(spec)
+    layout, buffer = layout_of(_small(spec)), io.BytesIO()
+    layout.create(buffer, _small(spec), {})
     names = [name for kind in layout.kinds for name in layout.variables(kind)]
     with h5py.File(buffer, "r+") as file:
         write_outcomes(file, layout, outcomes)
@@ -183,22 +185,21 @@ def _frame(spec: SweepSpec, outcomes: list[tuple[Task, Outcome]]) -> int:
     return len(buffer.getvalue()) - numbers
 
 
-def _compressed_size(spec: SweepSpec, task: Task, outcome: Outcome) -> float:
-    """Bytes that a task's numbers take in the file, measured in a file in memory."""
-    layout, buffer = _small(spec, task.cell.point)
-    here = replace(task, cell=replace(task.cell, point=(0,) * len(spec.axes)))
-    packed = {name for name, of in layout.variables(task.kind).items() if of.large and of.dtype == "u1"}
-    with h5py.File(buffer, "r+") as file:
-        before = _stored(file, layout, here, packed)
+def _compressed_size(layout: Layout, task: Task, outcome: Outcome) -> float:
+    """Bytes that a task's numbers take in the file, measured in a file in memory. layout: of the task's point alone."""
+    here = replace(task, cell=replace(task.cell, point=(0,) * len(layout.axes)))
+    kind = layout.kinds[task.kind]
+    packed = {name for name, of in kind.variables.items() if of.large and of.dtype == "u1"}
+    with h5py.File(io.BytesIO(), "w") as file:
+        for name, stored in layout.datasets().items():
+            if stored.variable is not None and (name in kind.variables or name.startswith(f"{task.kind}_")):
+                file.create_dataset(name, layout.lengths(stored.dims), stored.dtype, **layout.storage(stored))
+        file.create_dataset(f"{task.kind}_failure", layout.shape(task.kind), h5py.string_dtype())
         write_outcomes(file, layout, [(here, outcome)])
         file.flush()
+        compressed = [name for name in kind.variables if name not in packed]
         random = sum(outcome.arrays[name].nbytes for name in packed if name in outcome.arrays)  # stays as it is
-        return _stored(file, layout, here, packed) - before + random
-
-
-def _stored(file: h5py.File, layout: Layout, task: Task, packed: set[str]) -> float:
-    compressed = [name for name in layout.variables(task.kind) if name not in packed]
-    return float(sum(file[name].id.get_storage_size() for name in compressed))
+        return float(sum(file[name].id.get_storage_size() for name in compressed) + random)
 
 
 class _Between:

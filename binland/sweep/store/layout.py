@@ -238,6 +238,21 @@ class Layout:
                 found[f"{kind.name}_{name}"] = Stored(places, TEXT)
         return found
 
+    def storage(self, stored: Stored) -> dict[str, Any]:
+        """How HDF5 keeps a variable: floats start as NaN and are compressed; packed weights only where the padding to
+        the largest size compresses."""
+        assert stored.variable is not None
+        shape, n_axes, itemsize = self.lengths(stored.dims), len(self.axes), np.dtype(stored.dtype).itemsize
+        chunks, room = [1] * len(shape), max(1, CHUNK // itemsize)
+        for axis in reversed(range(n_axes, len(shape))):  # the innermost first; one point of the grid to a chunk
+            chunks[axis] = max(1, min(shape[axis], room))
+            room //= chunks[axis]
+        fill = np.nan if stored.dtype.startswith("f") else None
+        options: dict[str, Any] = {"chunks": tuple(chunks), "fletcher32": True, "fillvalue": fill}
+        if not (stored.variable.large and stored.dtype == "u1") or math.prod(shape[:n_axes]) > 1:
+            options |= {"compression": "gzip", "compression_opts": 4, "shuffle": itemsize > 1}
+        return options
+
     def lengths(self, dims: tuple[str, ...]) -> tuple[int, ...]:
         """Lengths of dimensions."""
         return tuple(self.dimensions[dim] for dim in dims)
@@ -259,7 +274,7 @@ class Layout:
                 file.dimensions[name] = length
             for name, stored in self.datasets().items():
                 if stored.variable is not None:
-                    _create_variable(file, name, stored, len(self.axes))
+                    _create_variable(file, name, stored, self.storage(stored))
                     continue
                 dtype = h5py.string_dtype() if stored.dtype == TEXT else stored.dtype
                 created = file.create_variable(name, stored.dims, dtype)
@@ -477,20 +492,8 @@ def storable(text: str) -> str:
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 
-def _create_variable(file: h5netcdf.File, name: str, stored: Stored, n_axes: int) -> None:
-    """Floats start as NaN and are compressed; packed weights only where the padding to the largest size compresses."""
-    variable = stored.variable
-    assert variable is not None
-    shape = [len(file.dimensions[dim]) for dim in stored.dims]
-    itemsize = np.dtype(variable.dtype).itemsize
-    chunks, room = [1] * len(shape), max(1, CHUNK // itemsize)
-    for axis in reversed(range(n_axes, len(shape))):  # the innermost first; one point of the grid to a chunk
-        chunks[axis] = max(1, min(shape[axis], room))
-        room //= chunks[axis]
-    options: dict[str, Any] = {"chunks": tuple(chunks), "fletcher32": True}
-    if not (variable.large and variable.dtype == "u1") or math.prod(shape[:n_axes]) > 1:
-        options |= {"compression": "gzip", "compression_opts": 4, "shuffle": itemsize > 1}
-    fill = np.nan if variable.dtype.startswith("f") else None
-    created = file.create_variable(name, stored.dims, variable.dtype, fillvalue=fill, **options)
-    created.attrs["long_name"] = variable.meaning
-    created.attrs["units"] = variable.units
+def _create_variable(file: h5netcdf.File, name: str, stored: Stored, options: dict[str, Any]) -> None:
+    assert stored.variable is not None
+    created = file.create_variable(name, stored.dims, stored.variable.dtype, **options)
+    created.attrs["long_name"] = stored.variable.meaning
+    created.attrs["units"] = stored.variable.units
