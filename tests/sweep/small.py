@@ -15,6 +15,7 @@ from binland.sweep.store.seal import LENGTH, check_seal, seal
 from binland.sweep.store.store import Store
 from binland.sweep.tasks import Cell, Outcome, Task
 
+WHOLE = bool(os.environ.get("BINLAND_WHOLE_CORPUS"))  # every case of the largest tests, which takes an hour
 TEXT = """
 title = "small"
 seed = 3

@@ -8,7 +8,7 @@ import pytest
 
 import binland as bl
 from tests.sweep import coarse, crashing
-from tests.sweep.small import assert_same_numbers, spec
+from tests.sweep.small import WHOLE, assert_same_numbers, spec
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills forked children")
 
@@ -22,10 +22,10 @@ def crashes(how, folder, argument):
 
 def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path):
     found = crashes("random", tmp_path, 0)
-    assert found["killed"] >= 20
+    assert found["killed"] >= 10
     assert found["half_made"] >= 1  # some of them while the file was being replaced
     assert found["repeated"] == []
-    small = spec(grid={"disorder_samples": 30})
+    small = spec(grid={"disorder_samples": 20})
     bl.run_sweep(small, tmp_path / "whole.h5")
     assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", small)
     assert sorted(p.suffix for p in tmp_path.glob("killed*")) == [".h5", ".lock", ".log"]
@@ -42,12 +42,13 @@ def test_bends_and_planes_survive_kills_too(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("when", ["half-way", "after"])
 def test_a_sweep_killed_at_any_change_of_the_disk_ends_as_if_it_had_not_been(tmp_path, when):
-    """Every call that writes, renames, links, removes or copies in turn; the last run makes all of them."""
+    """Every fourth call that writes, renames, links, removes or copies, or each; the last run makes all of them."""
     found = crashes("points", tmp_path, when)
-    assert len(found) > 30
+    share = 1 if WHOLE else 4
+    assert len(found) > 30 // share
     assert [life["killed"] for life in found] == [1] * (len(found) - 1) + [0]
     assert all(life["repeated"] == [] for life in found)
-    assert sum(life["half_made"] for life in found) >= 10
+    assert sum(life["half_made"] for life in found) >= 10 // share
     small = crashing.small()
     bl.run_sweep(small, tmp_path / "whole.h5")
     assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", small)
