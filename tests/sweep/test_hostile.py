@@ -13,6 +13,7 @@ import pytest
 import binland as bl
 from binland import cli
 from binland.errors import BinlandError, StoreError
+from binland.plots import plot_results
 from binland.sweep.load import load_problem
 from binland.sweep.store import journal as journals
 from binland.sweep.store.store import Store
@@ -90,6 +91,12 @@ def check(name, command, folder):
     assert "Zen of Python" not in text, (name, command, text)
     assert memory < BYTES, (name, command, memory)
     return code
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm(finished, tmp_path_factory):
+    """What the children import is imported here, once."""
+    plot_results(finished, tmp_path_factory.mktemp("figures"))
 
 
 @pytest.fixture
