@@ -68,15 +68,18 @@ def test_sweep_status_and_plot(config, tmp_path):
         (("sweep", "small.toml", "--dry-run", "--out", "small.toml"), "error: small.toml: cannot be read as HDF5"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(config, tmp_path, arguments, message):
+def test_bad_input_is_one_line_and_exit_code_2(config, tmp_path, arguments, message, ctrl_c, monkeypatch, capfd):
     (tmp_path / "bad.toml").write_text(TEXT.replace("n_inputs = [21, 31]", "n_inputs = [0]"))
     huge = TEXT.replace("n_inputs = [21, 31]", "n_inputs = [10_001]").replace("= 11", "= 501")
     (tmp_path / "huge.toml").write_text(huge.replace("n_patterns = 30", "n_patterns = 9_990_000"))
     before = sorted(tmp_path.iterdir())
-    found = call(*arguments, cwd=tmp_path)
-    assert found.returncode == 2
-    assert found.stderr.startswith(message)
-    assert found.stderr.count("\n") == 1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["binland", *arguments])
+    with pytest.raises(SystemExit, match=r"^2$"):
+        cli.run()
+    printed = capfd.readouterr().err
+    assert printed.startswith(message)
+    assert printed.count("\n") == 1
     assert sorted(tmp_path.iterdir()) == before
 
 

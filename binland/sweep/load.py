@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from binland.checks import is_integer
 from binland.errors import InvalidInputError, StoreError, shown
 from binland.sweep import execute
-from binland.sweep.spec import Axis, Point
-from binland.sweep.store.layout import DONE, Layout, Stored, state_of
+from binland.sweep.spec import Axis, Point, SweepSpec
+from binland.sweep.store.layout import DONE, Layout, Stored, layout_of, state_of
 from binland.sweep.store.opening import attributes
 from binland.sweep.store.store import Snapshot, Store
 from binland.sweep.store.tables import corner, present
@@ -129,7 +129,7 @@ def load_problem(path: str | Path, disorder: int = 0, **where: float) -> Problem
     store = Store.open(path)
     point = _point(path, store.layout.axes, where)
     disorder = _known(path, "disorder", disorder, range(store.layout.disorder_samples))
-    drawn = execute.draw(store.spec, point, disorder)
+    drawn = execute.draw(_spec_of(store), point, disorder)
     return Problem(drawn.model, drawn.train, drawn.test)
 
 
@@ -165,9 +165,22 @@ def load_solution(
         raise InvalidInputError(
             f"{path}: {in_words(layout.axes, task)} is not among its finished solutions; see `binland status`"
         )
-    spec = store.spec
+    spec = _spec_of(store)
     names_needed = [*spec.family.rebuilt_from, *(spec.family.latents if spec.latents else ()), "history"]
     return execute.decode(spec, task, 0, present({name: store.values(task, name) for name in names_needed}))
+
+
+def _spec_of(store: Store) -> SweepSpec:
+    """What a file was made from; raises StoreError unless its numbers can be from that."""
+    expected, there = layout_of(store.spec), store.layout
+    for what, one, two in (
+        ("swept values", *([axis[:3] for axis in layout.axes] for layout in (there, expected))),
+        ("algorithms", there.labels, expected.labels),
+        ("sizes", there.sizes, expected.sizes),
+    ):
+        if one != two:
+            raise StoreError(f"{store.path}: its configuration has other {what} than its numbers; take it from a copy")
+    return store.spec
 
 
 def _point(path: object, axes: Sequence[Axis], where: dict[str, Any]) -> Point:

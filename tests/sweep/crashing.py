@@ -146,10 +146,10 @@ def main():
         print(json.dumps(lives(path, coarse.spec(grid={"disorder_samples": 1}), random_moments(argument))))
         return
     if how == "random":
-        print(json.dumps(lives(path, spec(grid={"disorder_samples": 20}), random_moments(argument))))
+        print(json.dumps(lives(path, spec(grid={"disorder_samples": 12}), random_moments(argument))))
         return
     found = []
-    for k in range(1 + (argument == "after"), 1000, 1 if WHOLE else 4):
+    for k in range(1 + (argument == "after"), 1000, 1 if WHOLE else 6):
         for leftover in Path(folder).iterdir():
             leftover.unlink()
         arms = [Point(k, argument), lambda _: None]

@@ -12,7 +12,7 @@ import pytest
 
 import binland as bl
 from binland import cli
-from binland.errors import BinlandError, StoreError
+from binland.errors import BinlandError, InvalidInputError, StoreError
 from binland.plots import plot_results
 from binland.sweep.load import load_problem
 from binland.sweep.store import journal as journals
@@ -29,7 +29,7 @@ COMMANDS = {
     "sweep": ("sweep", "small.toml", "--out", "x.h5", "--workers", "1"),
 }
 READING = ("status", "export", "plot", "merge", "load")
-OTHERS = ("load", "merge", "export", "plot", "dry", "sweep")  # a sweep comes last: it may write
+ALL = (*READING, "dry", "sweep")  # a sweep comes last: it may write
 LOAD = ("load",)
 SECONDS, BYTES = 10, 2**30
 
@@ -109,8 +109,9 @@ def folder(finished, tmp_path):
 
 
 def commands_for(name):
-    """`status` and another in turn, since there are hundreds of kinds; or all."""
-    return "status", *(OTHERS if WHOLE else (OTHERS[[*KINDS].index(name) % len(OTHERS)],))
+    """One in turn, since there are hundreds of kinds, a figure less often than the others; or all."""
+    turns = (*READING, "dry", "sweep", "status", "load", "merge", "export", "sweep")
+    return ALL if WHOLE else (turns[[*KINDS].index(name) % len(turns)],)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -125,6 +126,16 @@ def test_a_hostile_file_is_one_line_of_every_command(folder, name):
         assert {path: path.read_bytes() for path in before if path.suffix != ".lock"} == {
             path: octets for path, octets in before.items() if path.suffix != ".lock"
         }
+
+
+@pytest.mark.parametrize("name", ["config_of_many_weights", "config_of_other_sizes"])
+def test_solutions_are_not_made_of_weights_that_are_not_there(folder, name):
+    KINDS[name](folder / "x.h5", folder.parent / "secret")
+    for n_inputs in (21, 29):
+        for load in (bl.load_solution, load_problem):
+            of = {"algorithm": "SGD"} if load is bl.load_solution else {}
+            with pytest.raises((StoreError, InvalidInputError), match=r"has other s|is not in the file"):
+                load(folder / "x.h5", n_inputs=n_inputs, **of)
 
 
 @pytest.mark.parametrize("name", [name for name in KINDS if name.startswith(("journal_whole_", "journal_task_"))])
@@ -187,4 +198,4 @@ def test_a_file_can_be_read_without_its_plug_ins(folder, name):
 
 
 def test_a_good_file_is_none_of_these(folder):
-    assert {check("good", command, folder) for command in (*READING, "dry", "sweep")} == {0}
+    assert {check("good", command, folder) for command in ALL} == {0}

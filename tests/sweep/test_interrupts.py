@@ -17,7 +17,7 @@ from binland.sweep.store.layout import DONE
 from binland.sweep.store.merge import merge
 from binland.sweep.store.steady import SteadyFile
 from binland.sweep.store.store import Store, journal_path
-from tests.sweep.small import assert_same_numbers, spec
+from tests.sweep.small import WHOLE, assert_same_numbers, spec
 from tests.sweep.test_store import run_some
 
 pytestmark = pytest.mark.usefixtures("ctrl_c")
@@ -84,7 +84,7 @@ def test_ctrl_c_while_a_new_version_is_written(killed, finished, tmp_path):
             shutil.copy(source, tmp_path / name)
         return tmp_path / name / killed.name
 
-    for k in points(lambda: bl.run_sweep(spec(), copy("first")), 30):
+    for k in points(lambda: bl.run_sweep(spec(), copy("first")), 30 if WHOLE else 15):
         path = copy(str(k))
         interrupted(k, lambda path=path: bl.run_sweep(spec(), path))
         assert not list(path.parent.glob("*.part"))
@@ -106,7 +106,7 @@ def test_ctrl_c_while_a_file_is_made_or_joined(finished, tmp_path, work):
             shutil.copy(finished, path)
         bl.run_sweep(larger, path, extend=work != "create")
 
-    for k in points(lambda: do(tmp_path / "first.h5"), 10):
+    for k in points(lambda: do(tmp_path / "first.h5"), 10 if WHOLE else 6):
         path = tmp_path / f"{k}.h5"
         interrupted(k, lambda path=path: do(path))
         if work == "merge" and path.exists():
@@ -121,7 +121,7 @@ def test_a_write_that_is_lost_replaces_nothing(path, finished):
     """Whatever the reason: the new version is compared with what it should hold before the old one goes."""
     before = path.read_bytes(), journal_path(path).read_bytes()
     write, refused = SteadyFile.write, 0
-    for k in range(1, 24, 2):
+    for k in range(1, 24, 2 if WHOLE else 4):
         path.write_bytes(before[0])
         journal_path(path).write_bytes(before[1])
         seen = []
@@ -144,7 +144,7 @@ def test_a_write_that_is_lost_replaces_nothing(path, finished):
         bl.run_sweep(spec(), path)
         assert_same_numbers(finished, path)
         xr.testing.assert_equal(*(xr.load_dataset(p)[["train_error", "barrier"]] for p in (finished, path)))
-    assert refused >= 6
+    assert refused >= (6 if WHOLE else 3)
 
 
 class Swallowing:
