@@ -108,7 +108,7 @@ def changed(draw):
     return plain
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(changed())
 @example(small.settings(grid={"n_inputs": [3], "disorder_samples": 10**7, "solutions": 10**7}))
 @example(small.settings(grid={"n_inputs": list(range(1, 10**5, 2))}))
@@ -150,7 +150,7 @@ def test_a_changed_configuration(plain):
     check("\n".join(f"{toml(key)} = {toml(value)}" for key, value in plain.items()).encode())
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"")
 @example(b"\xff\xfe")
@@ -163,7 +163,7 @@ def test_any_bytes(content):
     check(content)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.integers(0, len(small.TEXT) - 1), st.integers(1, 20), texts)
 def test_a_good_file_with_a_stretch_overwritten(place, length, text):
     check((small.TEXT[:place] + text + small.TEXT[place + length :]).encode())

@@ -136,7 +136,7 @@ def test_the_numbers_of_toys_do_not_depend_on_workers_parts_or_kills(folder):
     assert_same(whole, merged)
     killed, rng = folder / "killed.h5", random.Random(1)
     line = [sys.executable, "-m", "binland", "sweep", str(config), "--out", str(killed), "--workers", "1"]
-    for _ in range(4):
+    for _ in range(2):
         process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(rng.uniform(0.5, 3))
         process.kill()
