@@ -210,9 +210,10 @@ def failures() -> str:
 @cache
 def _built_in() -> Declared:
     declared = Declared()
-    for package in map(import_module, BUILT_IN):
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-            declared.add(things_of(import_module(module.name)))
+    with deferred():  # a library whose import is interrupted fails with an error of its own
+        for package in map(import_module, BUILT_IN):
+            for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+                declared.add(things_of(import_module(module.name)))
     return declared
 
 
@@ -225,7 +226,7 @@ def _installed() -> Declared:
     if not _loaded:
         found: dict[str, list[Thing]] = {}
         for entry in _entries():
-            with deferred():  # a library whose import is interrupted fails with an error of its own
+            with deferred():
                 found[_place(entry)] = _things_of_entry(entry)
         declared = Declared()
         declared.add(_unambiguous(found))

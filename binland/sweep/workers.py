@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from binland.console import errors
 from binland.errors import ClusterError, InvalidInputError
+from binland.interrupts import deferred
 from binland.stamp import code_stamp, version
 from binland.sweep import shared
 from binland.sweep.blame import blamed
@@ -62,7 +63,8 @@ class Cluster:
             yield from _Batches(client, spec, graph, take).run()
 
     def _client(self, spec: SweepSpec) -> AbstractContextManager["Client"]:
-        from binland.sweep.connect import client_of, local_client
+        with deferred():  # a library whose import is interrupted fails with an error of its own
+            from binland.sweep.connect import client_of, local_client
 
         if self.scheduler is not None:
             return client_of(self.scheduler)

@@ -1,5 +1,7 @@
 """Signals at any moment of the writing: nothing is damaged, nothing is swallowed."""
 
+import functools
+import importlib
 import os
 import shutil
 import signal
@@ -13,6 +15,7 @@ import xarray as xr
 import binland as bl
 from binland import interrupts
 from binland.errors import StoreError
+from binland.sweep import registry
 from binland.sweep.store.layout import DONE
 from binland.sweep.store.merge import merge
 from binland.sweep.store.steady import SteadyFile
@@ -183,6 +186,23 @@ def test_signals_wait_and_come_in_their_order():
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+def test_ctrl_c_waits_until_a_module_has_been_imported(monkeypatch):
+    """A library in C whose import it interrupts fails with an ImportError of its own."""
+    imported = []
+
+    def interrupting(name):
+        module = importlib.import_module(name)
+        interrupt()
+        imported.append(name)
+        return module
+
+    monkeypatch.setattr(registry, "import_module", interrupting)
+    monkeypatch.setattr(registry, "_built_in", functools.cache(registry._built_in.__wrapped__))
+    with pytest.raises(KeyboardInterrupt):
+        registry._built_in()
+    assert "binland.families.shallow" in imported
 
 
 def test_the_handlers_come_back_after_an_interruption():
