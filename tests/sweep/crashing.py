@@ -39,6 +39,11 @@ def small():
     return check_settings(few | {"measure": MEASURE}, "few")
 
 
+def toy():
+    """A sweep of every kind of task."""
+    return coarse.spec(grid={"width": [3], "disorder_samples": 1})
+
+
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -143,7 +148,7 @@ def main():
     log_executed_tasks(path.with_suffix(".log"))
     if how == "toy":
         register(COARSE)
-        print(json.dumps(lives(path, coarse.spec(grid={"disorder_samples": 1}), random_moments(argument))))
+        print(json.dumps(lives(path, toy(), random_moments(argument))))
         return
     if how == "random":
         print(json.dumps(lives(path, spec(grid={"disorder_samples": 12}), random_moments(argument))))

@@ -36,8 +36,8 @@ def test_bends_and_planes_survive_kills_too(tmp_path, monkeypatch):
     assert found["killed"] >= 3
     assert found["repeated"] == []
     coarse.installed(tmp_path, monkeypatch)
-    bl.run_sweep(coarse.spec(grid={"disorder_samples": 1}), tmp_path / "whole.h5")
-    assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", coarse.spec(grid={"disorder_samples": 1}))
+    bl.run_sweep(crashing.toy(), tmp_path / "whole.h5")
+    assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", crashing.toy())
 
 
 @pytest.mark.parametrize("when", ["half-way", "after"])

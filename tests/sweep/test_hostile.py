@@ -193,7 +193,8 @@ def test_a_layout_that_is_none_is_refused_by_all_who_read_it(folder, name):
 @pytest.mark.parametrize("name", [name for name in KINDS if name.startswith("plugins_")])
 def test_a_file_can_be_read_without_its_plug_ins(folder, name):
     KINDS[name](folder / "x.h5", None)
-    assert [check(name, command, folder) for command in ("status", "export", "plot")] == [0, 0, 0]
+    plot = ("plot",) * (WHOLE or name == "plugins_beside")  # which draws for seconds
+    assert {check(name, command, folder) for command in ("status", "export", *plot)} == {0}
     assert not (folder / TRACE).exists()
 
 
