@@ -50,7 +50,7 @@ def _dataset(snapshot: Snapshot) -> xr.Dataset:
         if name not in texts_of_tasks and not (of.variable and of.variable.large)
     }
     _check_memory(snapshot, wanted)
-    labels = layout.labels_of()
+    labels = layout.place_labels
     variables = {
         name: (stored.dims, _plain(labels[name]) if name in labels else snapshot.read(name), _meaning(stored))
         for name, stored in wanted.items()

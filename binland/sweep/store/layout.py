@@ -184,7 +184,8 @@ class Layout:
         """What is stored of a kind of task."""
         return self.kinds[kind].variables
 
-    def labels_of(self) -> dict[str, NDArray[Any]]:
+    @cached_property
+    def place_labels(self) -> dict[str, NDArray[Any]]:
         """Every dataset whose values the layout gives: labels of dimensions, what a place along a kind stands for."""
         labels: dict[str, NDArray[Any]] = {axis.name: np.array(axis.values) for axis in self.axes}
         labels["disorder"] = np.arange(self.disorder_samples)
@@ -194,14 +195,19 @@ class Layout:
                 labels[name] = _labels(coordinate)
         for kind in self.kinds.values():
             labels[kind.dim] = np.arange(self.count(kind))
-            labels |= self._along(kind)
+            labels |= self._along[kind.name]
         return labels
 
     def along(self, kind: Kind) -> tuple[str, ...]:
         """Names of the coordinates that say what a place along a kind stands for."""
-        return tuple(self._along(kind))
+        return tuple(self._along[kind.name])
 
-    def _along(self, kind: Kind) -> dict[str, NDArray[Any]]:
+    @cached_property
+    def _along(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """Of every kind, what `along` names: there are millions of places, so this is made once."""
+        return {name: self._along_kind(kind) for name, kind in self.kinds.items()}
+
+    def _along_kind(self, kind: Kind) -> dict[str, NDArray[Any]]:
         """By name: numbers of the solutions, of the repetition, and labels of two algorithms."""
         before = "" if kind.dim == "pair" else f"{kind.dim}_"
         repeats = range(kind.repeats)
@@ -224,10 +230,10 @@ class Layout:
 
     def datasets(self, with_ids: bool = True) -> dict[str, Stored]:
         """Every dataset of the file, in its order; files of the first schema have no ids."""
-        along = {name: kind.dim for kind in self.kinds.values() for name in self._along(kind)}
+        along = {name: kind.dim for kind in self.kinds.values() for name in self.along(kind)}
         found = {
             name: Stored((along.get(name, name),), TEXT if values.dtype == object else values.dtype.str)
-            for name, values in self.labels_of().items()
+            for name, values in self.place_labels.items()
         }
         for kind in self.kinds.values():
             places = self.places(kind)
@@ -267,7 +273,7 @@ class Layout:
 
     def create(self, path: Any, spec: SweepSpec, attributes: dict[str, str]) -> None:
         """Make the file of a sweep with every variable, no task done."""
-        labels = self.labels_of()
+        labels = self.place_labels
         ids = self.ids(spec)
         with h5netcdf.File(path, "w") as file:
             for name, length in self.dimensions.items():

@@ -187,7 +187,7 @@ def check_structure(path: Path, file: h5py.File, layout: Layout, schema: str) ->
             _check_link(file, name)
         for name, stored in layout.datasets(with_ids=schema != READABLE[0]).items():
             _check_dataset(file, name, stored, layout)
-        for name, expected in layout.labels_of().items():
+        for name, expected in layout.place_labels.items():
             if not _equal(texts(file[name][...]), expected):
                 raise ValueError(f"{shown(name)} has other values than its configuration")
 
