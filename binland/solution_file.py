@@ -39,7 +39,7 @@ def write(path: Path, solution: Mapping[str, Any]) -> None:
     Raises InvalidInputError if the settings of its algorithm are not plain, StoreError if the file cannot be written or
     its name is taken.
     """
-    store(path, FORMAT, _described(solution["machine"]), solution["algorithm"], dict(_arrays(solution)))
+    store(path, FORMAT, described(solution["machine"], MACHINES), solution["algorithm"], dict(_arrays(solution)))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -85,9 +85,10 @@ def _arrays(solution: Mapping[str, Any]) -> Iterator[tuple[str, NDArray[Any]]]:
             yield name, np.array(values, NUMPY[TYPES[name]], order="C")
 
 
-def _described(machine: Machine) -> dict[str, Any]:
-    word = next(word for word, kind in MACHINES.items() if isinstance(machine, kind))
-    return {"kind": word, **vars(machine)}
+def described(model: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
+    """A model, which is a dataclass, in plain words: the word of its kind, and its fields."""
+    word = next(word for word, kind in kinds.items() if isinstance(model, kind))
+    return {"kind": word, **{field.name: getattr(model, field.name) for field in fields(model)}}
 
 
 def _origin(algorithm: Algorithm | None) -> str:

@@ -1,7 +1,6 @@
 """One solution of a network as a safetensors file, as binland keeps those of machines, an array for every layer."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from binland.errors import shown
 from binland.results import Replicas
-from binland.solution_file import NUMPY, OF_REPLICAS, Arrays, restore, store
+from binland.solution_file import NUMPY, OF_REPLICAS, Arrays, described, restore, store
 from deepbridge.binary.networks import BinaryConvNet, BinaryMLP, Network
 
 FORMAT = "deepbridge-solution-1"
@@ -30,7 +29,7 @@ def write(path: Path, solution: Mapping[str, Any]) -> None:
     Raises InvalidInputError if the settings of its algorithm are not plain, StoreError if the file cannot be written or
     its name is taken.
     """
-    store(path, FORMAT, _described(solution["network"]), solution["algorithm"], dict(_arrays(solution)))
+    store(path, FORMAT, described(solution["network"], NETWORKS), solution["algorithm"], dict(_arrays(solution)))
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -39,11 +38,6 @@ def read(path: Path) -> dict[str, Any]:
     Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
     """
     return restore(path, FORMAT, _type_of, _solution)
-
-
-def _described(network: Network) -> dict[str, Any]:
-    word = next(word for word, kind in NETWORKS.items() if isinstance(network, kind))
-    return {"kind": word, **{field.name: getattr(network, field.name) for field in fields(network)}}
 
 
 def _arrays(solution: Mapping[str, Any]) -> Iterator[tuple[str, NDArray[Any]]]:
