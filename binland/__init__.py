@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from binland.flatness import local_energy
     from binland.machines import CommitteeMachine, Perceptron
     from binland.models import Solution
+    from binland.orders import Annealed, Guided
     from binland.paths import barrier, hamming, optimized_path, shortest_path
     from binland.pattern_file import load_patterns
     from binland.planes import plane
@@ -28,6 +29,7 @@ _MODULES = {
     "flatness": ("local_energy",),
     "machines": ("CommitteeMachine", "Perceptron"),
     "models": ("Solution",),
+    "orders": ("Annealed", "Guided"),
     "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
     "pattern_file": ("load_patterns",),
     "sweep.load": ("load_problem", "load_results", "load_solution"),
@@ -45,9 +47,11 @@ __all__ = [
     "SGD",
     "Algorithm",
     "Alignment",
+    "Annealed",
     "Barrier",
     "BentPath",
     "CommitteeMachine",
+    "Guided",
     "HiddenManifold",
     "LocalEnergy",
     "Path",

@@ -60,6 +60,13 @@ def turned(values: NDArray[Any], signs: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
+def blended(start: NDArray[np.float32], end: NDArray[np.float32], taken: Signs, t: float) -> NDArray[np.float32]:
+    """Latents with the signs `taken`: where those of the ends differ, of the end that has it; else both, weighed by t."""
+    both = ((1 - t) * start + t * end).astype(np.float32)
+    alike = (as_signs(start) == as_signs(end)) & (as_signs(both) == taken)  # a negative sum may round to 0
+    return np.where(alike, both, np.where(as_signs(start) == taken, start, end))
+
+
 def to_bytes(signs: Signs) -> NDArray[np.uint8]:
     """All entries of a +-1 array in row-major order, eight to a byte, lowest bit first, padded with 0."""
     return np.packbits(signs.reshape(-1) > 0, bitorder="little")

@@ -45,6 +45,14 @@ def positive(name: str, value: object, *, zero: bool = False, infinite: bool = F
     raise InvalidInputError(f"{name}={shown(value)} is not a number from {SMALLEST_FLOAT:g} to {LARGEST_FLOAT:g}{also}")
 
 
+def fraction(name: str, value: object) -> float:
+    """`value` as a float in [0, 1]; raises InvalidInputError otherwise."""
+    number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
+    if 0 <= number <= 1:
+        return float(number)
+    raise InvalidInputError(f"{name}={shown(value)} is not a number from 0 to 1")
+
+
 def true_or_false(name: str, value: object) -> bool:
     """`value` if it is True or False; raises InvalidInputError otherwise."""
     if not isinstance(value, bool):

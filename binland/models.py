@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from binland.bits import Signs, Words, as_signs, pack
+from binland.bits import Signs, Words, as_signs, blended, pack
 from binland.checks import checked_memory, checked_path, finite_float32, read_only, shaped_floats
 from binland.data import Patterns, checked_signs
 from binland.errors import InvalidInputError, shown
@@ -104,6 +104,14 @@ class Solution:
         fields = np.empty((self.machine.n_hidden, patterns.n_patterns), np.int32)
         preactivations_into(self.words, patterns.words, self.machine.n_inputs, fields)
         return fields
+
+    def toward(self, end: "Solution", flipped: NDArray[np.int64], t: float) -> "Solution":
+        """The solution after some flips of a path to `end`; `Path.solution` says what its latents are."""
+        weights = self.weights.copy()
+        weights.reshape(-1)[flipped] *= -1
+        if self.latents is None or end.latents is None:
+            return Solution(self.machine, weights)
+        return Solution(self.machine, weights, blended(self.latents, end.latents, weights, t))
 
     def save(self, path: str | Path) -> None:
         """Write everything to a new safetensors file, from which `binland.load` gives it back to the last bit.

@@ -1,14 +1,16 @@
-"""Hamming distance, random shortest paths with the error after every flip, barriers and paths with one bend."""
+"""Hamming distance, shortest paths with the error after every flip, barriers and paths with one bend."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from binland.algorithms import SGD, Algorithm, check_algorithm, positive
+from binland.annealed import annealed_order, exact_order
 from binland.bits import Signs
-from binland.checks import checked_memory, positive_int
+from binland.checks import checked_memory
 from binland.data import Patterns
 from binland.errors import InvalidInputError
+from binland.guided import shallow_order
 from binland.models import Solution, check_same
+from binland.orders import Annealed, Guided, Order, Places, as_order, n_orders
 from binland.results import Barrier, BentPath, Path
 from binland.rng import Seed, generator
 from binland.training import Latents, fit
@@ -37,38 +39,71 @@ def hamming(a: Solution, b: Solution) -> float:
     return int(np.count_nonzero(a.weights != b.weights)) / a.machine.n_weights
 
 
-def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed) -> Path:
-    """Random shortest path: the differing weights flipped one at a time in a uniformly random order (appendix B).
+def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed = 0, order: Order = "random") -> Path:
+    """A shortest path: the differing weights flipped one at a time, each once (paper, appendix B).
+
+    order: "random", uniformly (the paper's); "guided", along the gradient of a smooth surrogate of the error, so low
+    that most barriers vanish; "annealed", by local moves from a guided order; "exact", the best of all orders, of at
+    most 20 flips. `Guided(...)` and `Annealed(...)` are the second and third with other settings. seed: of what is
+    drawn.
 
     The error after every flip is exact, by incremental update (cost d P for d flips, plus one evaluation).
+    `.solution(0.5)` of the path is the solution in its middle.
     Raises InvalidInputError if the machines or the number of inputs differ, and beyond 2^24 inputs or hidden units.
+
+    >>> import binland as bl
+    >>> train, machine = bl.HiddenManifold(301, 101, seed=0).sample(303, seed=1), bl.CommitteeMachine(301, 21)
+    >>> a, b = (bl.fit(machine, train, bl.SGD(), seed) for seed in (0, 1))
+    >>> bl.shortest_path(a, b, train, order="guided").barrier <= bl.shortest_path(a, b, train).barrier
+    True
     """
     check_same(start, end)
-    return _path(Walker(start, patterns), _differing(start, end), generator(seed, "shortest_path"))
+    chosen = as_order(order)
+    return _path(Walker(start, patterns), start, end, chosen, generator(seed, "shortest_path"))
 
 
-def _path(walker: Walker, differing: NDArray[np.int64], rng: np.random.Generator) -> Path:
-    flipped = random_order(rng, differing)
-    return Path(walker.error_counts(flipped), walker.n_patterns, flipped)
+def _path(walker: Walker, start: Solution, end: Solution, order: Order, rng: np.random.Generator) -> Path:
+    flipped = order_of_flips(start, end, walker.patterns, order, rng)
+    return Path(walker.error_counts(flipped), walker.n_patterns, flipped, None, start, end, order)
 
 
-def _differing(start: Solution, end: Solution) -> NDArray[np.int64]:
+def order_of_flips(
+    start: Solution, end: Solution, patterns: Patterns, order: Order, rng: np.random.Generator
+) -> Places:
+    """(d,) flat indices of the weights that differ, in an order as of `shortest_path`."""
+    if isinstance(order, Guided):
+        return shallow_order(start, end, patterns, order)
+    if isinstance(order, Annealed):
+        return annealed_order(start, end, patterns, order, rng)
+    return random_order(rng, _differing(start, end)) if order == "random" else exact_order(start, end, patterns)
+
+
+def _differing(start: Solution, end: Solution) -> Places:
     """Flat indices of the weights that differ."""
     return np.flatnonzero(start.weights != end.weights)
 
 
-def barrier(start: Solution, end: Solution, patterns: Patterns, orders: int = 5, seed: Seed = 0) -> Barrier:
-    """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair), after every flip.
+def barrier(
+    start: Solution,
+    end: Solution,
+    patterns: Patterns,
+    orders: int | None = None,
+    seed: Seed = 0,
+    order: Order = "random",
+) -> Barrier:
+    """Barriers of independent shortest paths, after every flip; order as in `shortest_path`.
 
-    Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
-    Raises InvalidInputError if the machines or the number of inputs differ, or beyond this machine's memory.
+    orders: how many; by default 5 (appendix B, per directed pair), or 1 of an order that no seed changes, guided or
+    exact. Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
+    Raises InvalidInputError as `shortest_path`, on several of one order, or beyond this machine's memory.
     """
     check_same(start, end)
-    count, differing = positive_int("orders", orders), _differing(start, end)
-    checked_memory(f"{count} orders of {len(differing)} flips", count * (STREAM + 16 * len(differing)))
+    chosen = as_order(order)
+    count, length = n_orders(orders, chosen), len(_differing(start, end))
+    checked_memory(f"{count} orders of {length} flips", count * (STREAM + 16 * length))
     streams = generator(seed, "barrier").spawn(count)
     walker = Walker(start, patterns)
-    return Barrier.over([_path(walker, differing, stream) for stream in streams])
+    return Barrier.over([_path(walker, start, end, chosen, stream) for stream in streams])
 
 
 def optimized_path(

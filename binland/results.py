@@ -8,6 +8,9 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from binland.checks import fraction
+from binland.errors import InvalidInputError
+
 Weights = TypeVar("Weights")
 
 
@@ -32,13 +35,27 @@ class Path:
 
     error_counts: (T,) int64 train errors of the start and along the path, exact: after every flip, T = d + 1, or after
     some of them. n_patterns: P. flipped: (d,) int64, index into the flattened weights of each flip, in order. steps:
-    (T,) int64, flips that are done at each error count; None stands for every flip.
+    (T,) int64, flips that are done at each error count; None stands for every flip. start, end: the two solutions.
+    order: how the order was chosen, a word or the settings.
     """
 
     error_counts: NDArray[np.int64]
     n_patterns: int
     flipped: NDArray[np.int64]
     steps: NDArray[np.int64] | None = None
+    start: Any = None
+    end: Any = None
+    order: Any = "random"
+
+    def solution(self, t: float) -> Any:
+        """The solution after a fraction t of the flips, in [0, 1], rounded to whole flips: 0 is the start, 1 the end.
+
+        Its latents, if both ends have some: where the ends differ those of the end whose sign is taken, else (1 - t)
+        times those of the start plus t times those of the end. Raises InvalidInputError on other t.
+        """
+        if self.start is None or self.end is None:
+            raise InvalidInputError("this path does not know its two solutions: take one that shortest_path gives")
+        return self.start.toward(self.end, self.flipped[: round(fraction("t", t) * self.length)], float(t))
 
     @property
     def errors(self) -> NDArray[np.float64]:
@@ -63,20 +80,22 @@ class Path:
 
 @dataclass(frozen=True, eq=False)
 class Barrier:
-    """Barriers over several random orders of the flips between the same two solutions.
+    """Barriers over several orders of the flips between the same two solutions.
 
     samples: (orders,) barrier of each path, the highest of its T errors. profile: (T,) train error along the path, mean
-    over the orders: after every flip, T = d + 1, or at evenly spaced ones.
+    over the orders: after every flip, T = d + 1, or at evenly spaced ones. order: how the orders were chosen, a word or
+    the settings.
     """
 
     samples: NDArray[np.float64]
     profile: NDArray[np.float64]
+    order: Any = "random"
 
     @classmethod
     def over(cls, paths: Sequence[Path]) -> "Barrier":
         """Of paths with errors at the same places."""
         profile = np.sum([path.error_counts for path in paths], axis=0) / (len(paths) * paths[0].n_patterns)
-        return cls(np.array([path.barrier for path in paths]), profile)
+        return cls(np.array([path.barrier for path in paths]), profile, paths[0].order)
 
     @property
     def mean(self) -> float:

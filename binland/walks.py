@@ -58,7 +58,7 @@ class Walker:
         self._weights = np.array(solution.units)
         self._start = start = Counters(solution.machine, self._weights, patterns)
         self._moving = [aligned_copy(counters) for counters in (start.fields, start.signs, start.votes)]
-        self.n_patterns = patterns.n_patterns
+        self.patterns, self.n_patterns = patterns, patterns.n_patterns
 
     def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
         """(d + 1,) int64 errors of the start and after every flip; flipped (d,): distinct flat indices of weights."""

@@ -1,0 +1,78 @@
+"""A machine on a shortest path: the integers that follow its flips, for choosing the next ones."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.bits import WORD
+from binland.checks import checked_memory
+from binland.data import Patterns
+from binland.kernels.fields import flip_some, follow, votes_into, wrong
+from binland.kernels.walk import flips_into
+from binland.models import Solution, check_fit
+from binland.orders import Places
+
+
+class Fields:
+    """Pre-activations of a solution on patterns, and what follows from them; flips move it towards another solution.
+
+    error_count: where it stands. Places are flat indices of weights that still differ. Raises InvalidInputError if the
+    patterns do not fit, or beyond this machine's memory.
+    """
+
+    def __init__(self, solution: Solution, patterns: Patterns):
+        machine = solution.machine
+        check_fit(machine, patterns)
+        self.machine, self.patterns = machine, patterns
+        h, p = machine.n_hidden, patterns.n_patterns
+        padded = -(-p // WORD) * WORD
+        number: Any = np.int16 if max(machine.n_inputs, h) < 2**14 else np.int32
+        size = padded * (h + 2) * np.dtype(number).itemsize + padded * machine.n_inputs
+        checked_memory(f"pre-activations of {h} units on {p} patterns", 4 * h * p + size + 16 * machine.n_weights)
+        self._codes = np.empty(machine.n_weights, np.int64)
+        flips_into(np.arange(machine.n_weights), solution.units, machine.output_signs, self._codes)
+        self.weights = solution.weights.reshape(-1).copy()
+        outputs = machine.output_signs[:, None]
+        fields = solution.preactivations(patterns)
+        self.fields: NDArray[Any] = np.zeros((h, padded), number)
+        self.fields[:, :p] = np.where(outputs > 0, fields, ~fields)
+        self.fields[:, p:] = np.where(outputs > 0, 0, -1)
+        self.votes: NDArray[Any] = np.zeros(padded, number)
+        self.mask: NDArray[Any] = np.zeros(padded, number)
+        votes_into(self.fields, self.votes)
+        self.mask[:p] = np.where(patterns.labels > 0, 0, -1)
+        self.mask[p:] = np.where(self.votes[p:] < 0, -1, 0)
+        self._inputs = np.zeros((machine.n_inputs, padded), np.int8)
+        self._inputs[:, :p] = patterns.inputs.T
+        self.error_count = int(wrong(self.votes, self.mask))
+
+    def codes(self, places: Places) -> NDArray[np.int64]:
+        """(d,) flips of these weights as the kernels read them."""
+        return self._codes[places]
+
+    def places(self, codes: NDArray[np.int64]) -> Places:
+        """(d,) flat indices of the weights that flips change."""
+        return (codes >> 32) * self.machine.n_inputs + ((codes & 0xFFFFFFFF) >> 1)
+
+    @property
+    def arrays(self) -> tuple[Any, Any, Any, Any]:
+        """inputs, fields, votes and mask, which the kernels follow."""
+        return self._inputs, self.fields, self.votes, self.mask
+
+    def flip(self, places: Places, count: int, limit: int) -> NDArray[np.int64]:
+        """Flip `count` of the places, the first ones but for those that raise the errors above limit.
+
+        Returns (count,) which of them, in order; if too few keep to the limit, others follow in the end.
+        """
+        chosen = np.empty(count, np.int64)
+        errors = flip_some(self.codes(places), count, limit, self.error_count, *self.arrays, chosen)
+        self.error_count = int(errors)
+        self.weights[places[chosen]] *= -1
+        return chosen
+
+    def follow(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(d,) errors after each of these flips."""
+        errors = np.empty(len(codes), np.int64)
+        follow(codes, *self.arrays, errors)
+        return errors

@@ -1,0 +1,125 @@
+"""Guided orders: shortest paths that follow the gradient of a smooth surrogate of the train error.
+
+From the machine where the path stands, every flip that is still to be done has a gain: how much a smooth count of the
+errors would fall. The flips with the largest gains are done, those among them that would raise the error above that of
+the ends are postponed, and gains are computed anew. Every differing weight is flipped once: a path of shortest length.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.bits import WORD
+from binland.checks import real_array
+from binland.data import Patterns
+from binland.errors import InvalidInputError, shown
+from binland.fields import Fields
+from binland.kernels.guide import LEVELS, UNIT, gains_into, rows_into
+from binland.models import Solution
+from binland.orders import Guide, Guided, Places
+
+
+class Standing(Protocol):
+    """Where a guided path stands: what it asks of machines and of deep networks."""
+
+    def gains(self, places: Places) -> NDArray[Any]:
+        """(d,) gain of every flip that is left."""
+
+    def flip(self, places: Places, count: int, limit: int) -> NDArray[np.int64]:
+        """Flip `count` of the places; returns (count,) which, in order."""
+
+
+def guided_order(standing: Standing, places: Places, settings: Guided, limit: int) -> Places:
+    """(d,) the places in the order in which they flip; places (d,) ascending. limit: errors of the worse end."""
+    ends = np.linspace(0, len(places), settings.stages + 1).round().astype(int)
+    order = [places[:0]]
+    for count in np.diff(ends):
+        if count:
+            tried = best(standing.gains(places), min(settings.candidates * count, len(places)))
+            done = tried[standing.flip(places[tried], count, limit)]
+            order.append(places[done])
+            places = np.delete(places, done)
+    return np.concatenate(order)
+
+
+def best(gains: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """(count,) places of the largest gains, the largest first, of equal ones the first; 1 <= count <= len(gains)."""
+    losses = -gains
+    candidates = np.flatnonzero(losses <= np.partition(losses, count - 1)[count - 1])
+    return candidates[np.argsort(losses[candidates], kind="stable")[:count]]
+
+
+def shallow_order(start: Solution, end: Solution, patterns: Patterns, settings: Guided) -> Places:
+    """(d,) flat indices of the weights that differ, in their guided order. Raises as `Fields`."""
+    standing = Asked(start, patterns, settings.guide) if settings.guide else Surrogate(start, patterns, settings)
+    limit = max(standing.error_count, end.error_count(patterns)) if settings.candidates > 1 else patterns.n_patterns
+    return guided_order(standing, np.flatnonzero(start.weights != end.weights), settings, limit)
+
+
+class Asked(Fields):
+    """A path whose gains are another's."""
+
+    def __init__(self, start: Solution, patterns: Patterns, guide: Guide):
+        super().__init__(start, patterns)
+        self._guide = guide
+
+    def gains(self, places: Places) -> NDArray[np.float64]:
+        """(d,) gains as the guide gives them; raises InvalidInputError if they are not d finite numbers."""
+        here = Solution(self.machine, self.weights.reshape(self.machine.weight_shape))
+        return checked_gains(self._guide, self._guide(here, places.copy(), self.patterns), len(places))
+
+
+def checked_gains(guide: Guide, gains: object, count: int) -> NDArray[np.float64]:
+    """Gains as an array; raises InvalidInputError unless they are so many finite numbers."""
+    array = real_array("gains", gains)
+    if array.shape != (count,) or not np.isfinite(array).all():
+        name = getattr(guide, "__name__", type(guide).__name__)
+        raise InvalidInputError(
+            f"the guide {shown(name)} gave {shown(gains)}, not one finite gain for each of {count} places"
+        )
+    return array.astype(np.float64)
+
+
+class Surrogate(Fields):
+    """A path with the gains of the built-in surrogate, in integers."""
+
+    def __init__(self, start: Solution, patterns: Patterns, settings: Guided):
+        super().__init__(start, patterns)
+        n, h = self.machine.n_inputs, self.machine.n_hidden
+        self._sigma, self._closeness = sigma(settings, h), closeness(settings, n)
+        self._zeros = np.where(self.machine.output_signs > 0, n, n + 1)
+        self._labels = patterns.labels.astype(np.int64)
+        self._words = np.where(patterns.labels[:, None] > 0, patterns.words, ~patterns.words)
+
+    def gains(self, places: Places) -> NDArray[np.int64]:
+        """(d,) int64, see `kernels.guide`."""
+        h, p = self.machine.n_hidden, self.patterns.n_patterns
+        urgencies = urgency(self._sigma, self._labels * self.votes[:p] + h)
+        active = np.flatnonzero(LEVELS * urgencies >= UNIT // 2)
+        rows = np.empty((self.machine.n_inputs, -(-len(active) // WORD)), np.uint64)
+        rows_into(self._words, active, rows)
+        codes = self.codes(places)
+        starts = np.searchsorted(codes, np.arange(h + 1) << 32)
+        gains = np.empty(len(places), np.int64)
+        gains_into(self.fields, self._zeros, active, urgencies[active], self._closeness, codes, starts, rows, gains)
+        return gains
+
+
+def sigma(settings: Guided, n_hidden: int) -> NDArray[np.float64]:
+    """(2 H + 1,) sigma(-steepness z / sqrt(H)) of z = -H ... H."""
+    z = np.arange(-n_hidden, n_hidden + 1)
+    return np.exp(-np.logaddexp(0, settings.steepness * z / np.sqrt(n_hidden)))
+
+
+def closeness(settings: Guided, n_inputs: int) -> NDArray[np.int32]:
+    """(2 N + 2,) int32, 0 to LEVELS UNIT: exp(-(Delta / window)^2 / 2) of w . x = -N ... N + 1."""
+    delta = np.arange(-n_inputs, n_inputs + 2) / np.sqrt(n_inputs)
+    return np.rint(LEVELS * UNIT * np.exp(-((delta / settings.window) ** 2) / 2)).astype(np.int32)
+
+
+def urgency(sigma: NDArray[np.float64], votes: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(P,) 0 to UNIT: sigma of the patterns in units of the most urgent one; votes (P,): H + z of each."""
+    lowest = votes.min()
+    table = np.floor(UNIT * (sigma[lowest:] / sigma[lowest]) + 0.5).astype(np.int32)
+    return table[votes - lowest]

@@ -1,0 +1,90 @@
+"""Flips of single weights of a machine that keeps its pre-activations as integers.
+
+fields (H, P) are c_h w_h . x_mu up to the convention of ties: a unit with output weight -1 holds -(w_h . x_mu) - 1, so
+that every unit votes +1 where its field is not negative. votes (P,) are the sums of these votes. Both are int16, or
+int32 where a sum may not fit. P is padded to whole words with patterns whose inputs are 0: their fields never change.
+A pattern is wrong where votes ^ mask is negative, mask (P,) being 0 for the label +1 and -1 for -1; padding is never.
+"""
+
+import numpy as np
+
+from binland.kernels.compiler import kernel
+
+STRETCH = 16384  # patterns whose errors are summed in 16 bits
+
+
+@kernel
+def votes_into(fields, votes):
+    """Sums over the units, from scratch. Cost H P."""
+    H, P = fields.shape
+    votes[:] = -H
+    for h in range(H):
+        field = fields[h]
+        for p in range(P):
+            votes[p] += 2 * (field[p] >= 0)
+
+
+@kernel
+def wrong(votes, mask):
+    """Number of wrong patterns. Cost P."""
+    errors = 0
+    for first in range(0, votes.shape[0], STRETCH):
+        some, target = votes[first : first + STRETCH], mask[first : first + STRETCH]
+        part = np.int16(0)
+        for p in range(some.shape[0]):
+            part = np.int16(part + np.int16((some[p] ^ target[p]) < 0))
+        errors += part
+    return errors
+
+
+@kernel
+def flip(code, inputs, fields, votes):
+    """One weight changes sign. code: unit << 32 | 2 i + 1 where the field goes up with input i, 2 i where it goes down.
+
+    inputs (N, P) int8. Cost P.
+    """
+    number = fields.dtype.type
+    field, row = fields[code >> 32], inputs[(code & 0xFFFFFFFF) >> 1]
+    step = number(2 if code & 1 else -2)
+    for p in range(field.shape[0]):
+        old = field[p]
+        new = number(old + number(step * row[p]))
+        field[p] = new
+        votes[p] = number(votes[p] + number(2 * number(number(new >= 0) - number(old >= 0))))
+
+
+@kernel
+def follow(codes, inputs, fields, votes, mask, errors):
+    """Flips one after the other; errors (d,) int64 <- errors after each. Cost d P."""
+    for t in range(codes.shape[0]):
+        flip(codes[t], inputs, fields, votes)
+        errors[t] = wrong(votes, mask)
+
+
+@kernel
+def flip_some(codes, count, limit, current, inputs, fields, votes, mask, chosen):
+    """Do `count` of the flips, in their order, but postpone those that lead to more errors than both limit and current.
+
+    codes (m,), m >= count; current: errors before. If too few can be done, the first of the postponed follow.
+    Written: chosen (count,) int64, their places in codes. Returns the errors after them. Cost at most 3 m P.
+    """
+    done = np.zeros(codes.shape[0], np.bool_)
+    number = 0
+    for s in range(codes.shape[0]):
+        if number == count:
+            return current
+        flip(codes[s], inputs, fields, votes)
+        errors = wrong(votes, mask)
+        if errors > limit and errors > current:
+            flip(codes[s] ^ 1, inputs, fields, votes)
+        else:
+            current, done[s], chosen[number] = errors, True, s
+            number += 1
+    for s in range(codes.shape[0]):
+        if number == count:
+            break
+        if not done[s]:
+            flip(codes[s], inputs, fields, votes)
+            chosen[number] = s
+            number += 1
+    return wrong(votes, mask)

@@ -1,0 +1,113 @@
+"""The gradient that guides shortest paths, in integers: exact, and the same on every CPU.
+
+For every unit, a pattern has a factor from 0 to 15: how much a better field of this unit would help this pattern. The
+gain of a flip is the sum of the factors of the patterns whose field it moves towards their label, minus the sum over
+the others. Factors are cut into bit planes, so that the first sum is four times the number of bits in common of two
+rows of words. Patterns whose factors are 0 for every unit, most of them where a machine has learnt well, are left out:
+the rows of the others are put together anew at every stage.
+"""
+
+import numpy as np
+
+from binland.kernels.compiler import kernel
+from binland.kernels.forward import popcount
+
+LEVELS = 15
+UNIT = 1 << 10  # of urgencies, and of closeness times LEVELS
+
+
+@kernel
+def transpose(block):
+    """64 x 64 bits in place: bit c of word r becomes bit r of word c. Cost 6 times 32 exchanges of bits."""
+    width, mask = 32, np.uint64(0xFFFFFFFF)
+    while width:
+        shift = np.uint64(width)
+        for first in range(0, 64, 2 * width):
+            for r in range(first, first + width):
+                different = ((block[r] >> shift) ^ block[r + width]) & mask
+                block[r + width] ^= different
+                block[r] ^= different << shift
+        width >>= 1
+        mask ^= mask << np.uint64(max(width, 1))
+
+
+@kernel
+def rows_into(words, active, rows):
+    """Input by input the bits of some patterns: rows (N, ceil(A / 64)) uint64 <- words (P, W) of the A patterns active
+    (A,).
+
+    Beyond the last one bits are 0. Cost A W / 64 transpositions.
+    """
+    N = rows.shape[0]
+    block = np.empty(64, np.uint64)
+    for k in range(rows.shape[1]):
+        here = active[64 * k : 64 * (k + 1)]
+        for w in range(words.shape[1]):
+            for r in range(here.shape[0]):
+                block[r] = words[here[r], w]
+            block[here.shape[0] :] = 0
+            transpose(block)
+            for r in range(min(64, N - 64 * w)):
+                rows[64 * w + r, k] = block[r]
+
+
+@kernel
+def factors_into(field, zero, active, urgency, closeness, factors):
+    """factors (any,) uint8 <- urgency times closeness, rounded, 0 to LEVELS, of the patterns active (A,).
+
+    field (P,) of a unit; urgency (A,) int32, 0 to UNIT; closeness (any,) int32, 0 to LEVELS UNIT, that of a field of 0
+    at place `zero`. Returns their sum. Cost A.
+    """
+    total = 0
+    for a in range(active.shape[0]):
+        factor = (urgency[a] * closeness[zero + field[active[a]]] + (UNIT * UNIT >> 1)) // (UNIT * UNIT)
+        factors[a] = factor
+        total += factor
+    return total
+
+
+@kernel
+def planes_into(octets, planes):
+    """Bit j of numbers below 16 as planes[j] (K,) uint64. octets (8 K,) uint64: eight numbers to a word.
+
+    One multiplication gathers a bit of each of eight bytes into the highest byte.
+    """
+    lowest, gather = np.uint64(0x0101010101010101), np.uint64(0x0102040810204080)
+    for j in range(planes.shape[0]):
+        for k in range(planes.shape[1]):
+            word = np.uint64(0)
+            for q in range(8):
+                bits = (octets[8 * k + q] >> np.uint64(j)) & lowest
+                word |= (bits * gather >> np.uint64(56)) << np.uint64(8 * q)
+            planes[j, k] = word
+
+
+@kernel
+def gains_into(fields, zeros, active, urgency, closeness, codes, starts, rows, gains):
+    """The gain of every flip, gains (d,) int64.
+
+    fields (H, P), zeros (H,) and the rest as in `factors_into`; codes (d,) int64 as in `fields.flip`, of unit h from
+    starts[h] on, starts (H + 1,); rows (N, K) uint64 as in `rows_into`: 1 where an input times the label is +1.
+    Cost H A, and per flip 4 K popcounts.
+    """
+    K = rows.shape[1]
+    factors = np.zeros(64 * K, np.uint8)
+    octets = factors.view(np.uint64)
+    planes = np.empty((4, K), np.uint64)
+    p0, p1, p2, p3 = planes[0], planes[1], planes[2], planes[3]
+    for h in range(fields.shape[0]):
+        if starts[h] == starts[h + 1]:
+            continue
+        total = factors_into(fields[h], zeros[h], active, urgency, closeness, factors)
+        planes_into(octets, planes)
+        for s in range(starts[h], starts[h + 1]):
+            row = rows[(codes[s] & 0xFFFFFFFF) >> 1]
+            c0, c1, c2, c3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
+            for k in range(K):
+                x = row[k]
+                c0 += popcount(p0[k] & x)
+                c1 += popcount(p1[k] & x)
+                c2 += popcount(p2[k] & x)
+                c3 += popcount(p3[k] & x)
+            with_label = np.int64(c0 + 2 * c1 + 4 * c2 + 8 * c3)
+            gains[s] = 2 * with_label - total if codes[s] & 1 else total - 2 * with_label
