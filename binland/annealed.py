@@ -1,73 +1,112 @@
 """Annealed orders: local moves on the order of a shortest path, with exact errors; and the best of all orders."""
 
+import math
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.data import Patterns
 from binland.errors import InvalidInputError
-from binland.fields import Fields
-from binland.guided import shallow_order
-from binland.kernels.annealing import anneal, cost, lowest_into, subset_errors_into
-from binland.models import Solution
-from binland.orders import Annealed, Guided, Places
-from binland.walks import random_order
+from binland.kernels.subsets import lowest_into
+from binland.orders import Annealed, Places
 
 MOVES = 100  # in a window, before the next one is chosen
 MOST_FLIPS = 20  # of a path whose orders are all looked at
 
 
-def annealed_order(
-    start: Solution, end: Solution, patterns: Patterns, settings: Annealed, rng: np.random.Generator
-) -> Places:
-    """(d,) flat indices of the weights that differ, in their annealed order. Raises as `Fields`."""
-    begin_rng, rng = rng.spawn(2)
-    places = np.flatnonzero(start.weights != end.weights)
-    if settings.start == "random":
-        order = random_order(begin_rng, places)
-    else:
-        guided = settings.start if isinstance(settings.start, Guided) else Guided()
-        order = shallow_order(start, end, patterns, guided)
+class Following(Protocol):
+    """Where a path stands: what moves on its order ask of machines and of deep networks."""
+
+    error_count: int
+
+    def follow(self, places: Places) -> NDArray[np.int64]:
+        """(d,) errors after each of these flips; a place that comes again is flipped back."""
+
+
+class Line:
+    """An order of flips, the errors of all its states, and a network that stands at one of them.
+
+    error_counts: (d + 1,). spent: flips that were made. limit: errors of the worse end. The energy is the sum over
+    states of the square of the errors above it.
+    """
+
+    def __init__(self, standing: Following, order: Places):
+        self._standing = standing
+        self.order, self._position, self.spent = order.copy(), 0, 0
+        self.error_counts = np.concatenate([[standing.error_count], self._follow(self.order)])
+        self._position = len(order)
+        self.limit = int(max(self.error_counts[0], self.error_counts[-1]))
+
+    def _follow(self, places: Places) -> NDArray[np.int64]:
+        self.spent += len(places)
+        return self._standing.follow(places)
+
+    def _stand(self, position: int) -> None:
+        """Walk there, forth or back."""
+        forth = self.order[self._position : position]
+        self._follow(forth if position >= self._position else self.order[position : self._position][::-1])
+        self._position = position
+
+    def energy(self, errors: NDArray[np.int64]) -> int:
+        """Of some states."""
+        return int(np.sum(np.maximum(errors - self.limit, 0) ** 2))
+
+    def height(self) -> tuple[int, int]:
+        """What orders are compared by: the highest of the errors, then the energy."""
+        return int(self.error_counts.max()), self.energy(self.error_counts)
+
+    def move(self, i: int, j: int, later: bool, allowance: float) -> None:
+        """Flip i of the order takes place j > i (later), or the other way round; undone if it costs more than
+        allowed."""
+        part = self.order[i : j + 1]
+        new = np.roll(part, -1 if later else 1)
+        before = self.error_counts[i + 1 : j + 1]  # only these states change
+        self._stand(i)
+        after = self._follow(new[:-1])
+        if self.energy(after) <= self.energy(before) + allowance:
+            part[:], before[:] = new, after
+            self._position = j
+        else:
+            self._follow(new[:-1][::-1])
+
+
+def annealed_order(standing: Following, order: Places, settings: Annealed, rng: np.random.Generator) -> Places:
+    """(d,) the best of the orders that moves lead to from a given one; `standing` is at its start."""
     if len(order) < 2:
         return order
-    fields = Fields(start, patterns)
-    codes = fields.codes(order)
-    errors = np.concatenate([[fields.error_count], fields.follow(codes)])
-    limit, position, spent, d = int(max(errors[0], errors[-1])), len(order), len(order), len(order)
-    best, lowest = codes.copy(), _height(errors, limit)
-    while lowest > (limit, 0) and spent < settings.budget:
-        above = np.flatnonzero(errors > limit)
+    line = Line(standing, order)
+    best, lowest, length = line.order.copy(), line.height(), len(order)
+    while line.spent < settings.budget:
+        above = np.flatnonzero(line.error_counts > line.limit)
         if not len(above):
             break
         middle = int(above[rng.integers(len(above))])
-        window = max(middle - settings.reach, 0), middle, min(middle + settings.reach, d)
-        temperature = settings.temperature * max(1 - spent / settings.budget, 0.0)
-        uniforms = rng.random((MOVES, 4))
-        position, made = anneal(codes, errors, position, window, limit, temperature, uniforms, *fields.arrays)
-        spent += made
-        height = _height(errors, limit)
+        first, last = max(middle - settings.reach, 0), min(middle + settings.reach, length)
+        for u, v, side, chance in rng.random((MOVES, 4)):
+            temperature = settings.temperature * max(1 - line.spent / settings.budget, 0)
+            i, j = first + int(u * (middle - first)), middle + int(v * (last - middle))
+            line.move(i, j, side < 0.5, -temperature * math.log(1 - chance))
+        height = line.height()
         if height < lowest:
-            best, lowest = codes.copy(), height
-    return fields.places(best)
+            best, lowest = line.order.copy(), height
+    return best
 
 
-def _height(errors: NDArray[np.int64], limit: int) -> tuple[int, int]:
-    """What orders are compared by: the highest of the errors, then the energy."""
-    return int(errors.max()), int(cost(errors, limit))
-
-
-def exact_order(start: Solution, end: Solution, patterns: Patterns) -> Places:
+def exact_order(standing: Following, places: Places) -> Places:
     """(d,) an order with the lowest barrier of all, by dynamic programming over the 2^d subsets of the flips.
 
-    Raises InvalidInputError if more than MOST_FLIPS weights differ, and as `Fields`.
+    Raises InvalidInputError if they are more than MOST_FLIPS.
     """
-    places = np.flatnonzero(start.weights != end.weights)
-    if len(places) > MOST_FLIPS:
+    d = len(places)
+    if d > MOST_FLIPS:
         raise InvalidInputError(
-            f'order="exact" looks at all sets of at most {MOST_FLIPS} flips; these solutions differ in'
-            f' {len(places)} weights: take "annealed", or solutions that are closer'
+            f'order="exact" looks at all sets of at most {MOST_FLIPS} flips; these solutions differ in {d} weights:'
+            ' take "annealed", or solutions that are closer'
         )
-    fields = Fields(start, patterns)
-    errors, order = np.empty(1 << len(places), np.int64), np.empty(len(places), np.int64)
-    subset_errors_into(fields.codes(places), *fields.arrays, errors)
+    steps = np.arange(1, 1 << d)
+    subsets = steps ^ (steps >> 1)  # Gray's code: every subset differs in one flip from the one before
+    errors, order = np.empty(1 << d, np.int64), np.empty(d, np.int64)
+    errors[0] = standing.error_count
+    errors[subsets] = standing.follow(places[np.log2(steps & -steps).astype(int)] if d else places)
     lowest_into(errors, order)
     return places[order]

@@ -61,7 +61,7 @@ def turned(values: NDArray[Any], signs: NDArray[Any]) -> NDArray[Any]:
 
 
 def blended(start: NDArray[np.float32], end: NDArray[np.float32], taken: Signs, t: float) -> NDArray[np.float32]:
-    """Latents with the signs `taken`: where those of the ends differ, of the end that has it; else both, weighed by t."""
+    """Latents with the signs `taken`: where those of the ends differ, of the one that has it; else both, weighed."""
     both = ((1 - t) * start + t * end).astype(np.float32)
     alike = (as_signs(start) == as_signs(end)) & (as_signs(both) == taken)  # a negative sum may round to 0
     return np.where(alike, both, np.where(as_signs(start) == taken, start, end))

@@ -9,7 +9,6 @@ from binland.bits import WORD
 from binland.checks import checked_memory
 from binland.data import Patterns
 from binland.kernels.fields import flip_some, follow, votes_into, wrong
-from binland.kernels.walk import flips_into
 from binland.models import Solution, check_fit
 from binland.orders import Places
 
@@ -29,9 +28,7 @@ class Fields:
         padded = -(-p // WORD) * WORD
         number: Any = np.int16 if max(machine.n_inputs, h) < 2**14 else np.int32
         size = padded * (h + 2) * np.dtype(number).itemsize + padded * machine.n_inputs
-        checked_memory(f"pre-activations of {h} units on {p} patterns", 4 * h * p + size + 16 * machine.n_weights)
-        self._codes = np.empty(machine.n_weights, np.int64)
-        flips_into(np.arange(machine.n_weights), solution.units, machine.output_signs, self._codes)
+        checked_memory(f"pre-activations of {h} units on {p} patterns", 4 * h * p + size + machine.n_weights)
         self.weights = solution.weights.reshape(-1).copy()
         outputs = machine.output_signs[:, None]
         fields = solution.preactivations(patterns)
@@ -47,18 +44,10 @@ class Fields:
         self._inputs[:, :p] = patterns.inputs.T
         self.error_count = int(wrong(self.votes, self.mask))
 
-    def codes(self, places: Places) -> NDArray[np.int64]:
-        """(d,) flips of these weights as the kernels read them."""
-        return self._codes[places]
-
-    def places(self, codes: NDArray[np.int64]) -> Places:
-        """(d,) flat indices of the weights that flips change."""
-        return (codes >> 32) * self.machine.n_inputs + ((codes & 0xFFFFFFFF) >> 1)
-
     @property
-    def arrays(self) -> tuple[Any, Any, Any, Any]:
-        """inputs, fields, votes and mask, which the kernels follow."""
-        return self._inputs, self.fields, self.votes, self.mask
+    def arrays(self) -> tuple[Any, Any, Any, Any, Any, Any]:
+        """inputs, outputs, weights, fields, votes and mask, which the kernels follow."""
+        return self._inputs, self.machine.output_signs, self.weights, self.fields, self.votes, self.mask
 
     def flip(self, places: Places, count: int, limit: int) -> NDArray[np.int64]:
         """Flip `count` of the places, the first ones but for those that raise the errors above limit.
@@ -66,13 +55,12 @@ class Fields:
         Returns (count,) which of them, in order; if too few keep to the limit, others follow in the end.
         """
         chosen = np.empty(count, np.int64)
-        errors = flip_some(self.codes(places), count, limit, self.error_count, *self.arrays, chosen)
-        self.error_count = int(errors)
-        self.weights[places[chosen]] *= -1
+        self.error_count = int(flip_some(places, count, limit, self.error_count, *self.arrays, chosen))
         return chosen
 
-    def follow(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(d,) errors after each of these flips."""
-        errors = np.empty(len(codes), np.int64)
-        follow(codes, *self.arrays, errors)
+    def follow(self, places: Places) -> NDArray[np.int64]:
+        """(d,) errors after each of these flips; a place that comes again is flipped back."""
+        errors = np.empty(len(places), np.int64)
+        follow(places, *self.arrays, errors)
+        self.error_count = int(errors[-1]) if len(errors) else self.error_count
         return errors

@@ -21,26 +21,37 @@ from binland.orders import Guide, Guided, Places
 
 
 class Standing(Protocol):
-    """Where a guided path stands: what it asks of machines and of deep networks."""
-
-    def gains(self, places: Places) -> NDArray[Any]:
-        """(d,) gain of every flip that is left."""
+    """Where a guided path stands, a machine or a deep network."""
 
     def flip(self, places: Places, count: int, limit: int) -> NDArray[np.int64]:
         """Flip `count` of the places; returns (count,) which, in order."""
 
 
-def guided_order(standing: Standing, places: Places, settings: Guided, limit: int) -> Places:
-    """(d,) the places in the order in which they flip; places (d,) ascending. limit: errors of the worse end."""
-    ends = np.linspace(0, len(places), settings.stages + 1).round().astype(int)
-    order = [places[:0]]
-    for count in np.diff(ends):
-        if count:
-            tried = best(standing.gains(places), min(settings.candidates * count, len(places)))
-            done = tried[standing.flip(places[tried], count, limit)]
-            order.append(places[done])
-            places = np.delete(places, done)
-    return np.concatenate(order)
+class Stages:
+    """A guided path in the making. left (d,): places that are to be flipped, ascending. limit: errors of the worse
+    end."""
+
+    def __init__(self, standing: Standing, places: Places, settings: Guided, limit: int):
+        self._standing, self._settings, self._limit = standing, settings, limit
+        self.left, self._done = places, [places[:0]]
+        self._counts = np.diff(np.linspace(0, len(places), settings.stages + 1).round().astype(int))
+
+    def step(self, stage: int, gains: NDArray[Any]) -> Places:
+        """Do a stage, 0 to stages - 1, with the gains of `left`; returns the places that were flipped, in order."""
+        count = int(self._counts[stage])
+        if count == 0:
+            return self.left[:0]
+        tried = best(gains, min(self._settings.candidates * count, len(self.left)))
+        chosen = tried[self._standing.flip(self.left[tried], count, self._limit)]
+        flips = self.left[chosen]
+        self._done.append(flips)
+        self.left = np.delete(self.left, chosen)
+        return flips
+
+    @property
+    def order(self) -> Places:
+        """(d,) places in the order in which they flip, so far."""
+        return np.concatenate(self._done)
 
 
 def best(gains: NDArray[Any], count: int) -> NDArray[np.int64]:
@@ -54,7 +65,11 @@ def shallow_order(start: Solution, end: Solution, patterns: Patterns, settings: 
     """(d,) flat indices of the weights that differ, in their guided order. Raises as `Fields`."""
     standing = Asked(start, patterns, settings.guide) if settings.guide else Surrogate(start, patterns, settings)
     limit = max(standing.error_count, end.error_count(patterns)) if settings.candidates > 1 else patterns.n_patterns
-    return guided_order(standing, np.flatnonzero(start.weights != end.weights), settings, limit)
+    path = Stages(standing, np.flatnonzero(start.weights != end.weights), settings, limit)
+    for stage in range(settings.stages):
+        if len(path.left):
+            path.step(stage, standing.gains(path.left))
+    return path.order
 
 
 class Asked(Fields):
@@ -99,10 +114,10 @@ class Surrogate(Fields):
         active = np.flatnonzero(LEVELS * urgencies >= UNIT // 2)
         rows = np.empty((self.machine.n_inputs, -(-len(active) // WORD)), np.uint64)
         rows_into(self._words, active, rows)
-        codes = self.codes(places)
-        starts = np.searchsorted(codes, np.arange(h + 1) << 32)
+        starts = np.searchsorted(places, np.arange(h + 1) * self.machine.n_inputs)
         gains = np.empty(len(places), np.int64)
-        gains_into(self.fields, self._zeros, active, urgencies[active], self._closeness, codes, starts, rows, gains)
+        state = self.fields, self._zeros, self.machine.output_signs, self.weights
+        gains_into(*state, active, urgencies[active], self._closeness, places, starts, rows, gains)
         return gains
 
 
@@ -113,8 +128,12 @@ def sigma(settings: Guided, n_hidden: int) -> NDArray[np.float64]:
 
 
 def closeness(settings: Guided, n_inputs: int) -> NDArray[np.int32]:
-    """(2 N + 2,) int32, 0 to LEVELS UNIT: exp(-(Delta / window)^2 / 2) of w . x = -N ... N + 1."""
-    delta = np.arange(-n_inputs, n_inputs + 2) / np.sqrt(n_inputs)
+    """(2 N + 2,) int32, 0 to LEVELS UNIT, of w . x = -N ... N + 1."""
+    return closeness_of(settings, np.arange(-n_inputs, n_inputs + 2) / np.sqrt(n_inputs))
+
+
+def closeness_of(settings: Guided, delta: NDArray[np.float64]) -> NDArray[np.int32]:
+    """exp(-(Delta / window)^2 / 2), in units of 1 / (LEVELS UNIT)."""
     return np.rint(LEVELS * UNIT * np.exp(-((delta / settings.window) ** 2) / 2)).astype(np.int32)
 
 

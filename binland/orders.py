@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.checks import one_of, positive, positive_int
+from binland.checks import LARGEST, one_of, positive, positive_int
 from binland.errors import InvalidInputError, shown
 
 Places = NDArray[np.int64]
@@ -98,7 +98,7 @@ def is_drawn(order: Order) -> bool:
     return order == "random" or isinstance(order, Annealed)
 
 
-def n_orders(orders: object, order: Order) -> int:
+def n_orders(orders: object, order: Order, most: int = LARGEST) -> int:
     """The number of orders of a barrier, by default 5 of those that are drawn and 1 of the others.
 
     Raises InvalidInputError if it is no number, or several of one that no seed changes.
@@ -106,6 +106,8 @@ def n_orders(orders: object, order: Order) -> int:
     if orders is None:
         return 5 if is_drawn(order) else 1
     count = positive_int("orders", orders)
+    if count > most:
+        raise InvalidInputError(f"orders={count} is more than {most}; choose less")
     if count > 1 and not is_drawn(order):
         kind = "guided" if isinstance(order, Guided) else order
         raise InvalidInputError(f"orders={count}, but a path has one {kind} order, whatever the seed: leave orders out")

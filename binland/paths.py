@@ -8,6 +8,7 @@ from binland.bits import Signs
 from binland.checks import checked_memory
 from binland.data import Patterns
 from binland.errors import InvalidInputError
+from binland.fields import Fields
 from binland.guided import shallow_order
 from binland.models import Solution, check_same
 from binland.orders import Annealed, Guided, Order, Places, as_order, n_orders
@@ -71,11 +72,17 @@ def order_of_flips(
     start: Solution, end: Solution, patterns: Patterns, order: Order, rng: np.random.Generator
 ) -> Places:
     """(d,) flat indices of the weights that differ, in an order as of `shortest_path`."""
+    places = _differing(start, end)
+    if order == "random":
+        return random_order(rng, places)
+    if order == "exact":
+        return exact_order(Fields(start, patterns), places)
     if isinstance(order, Guided):
         return shallow_order(start, end, patterns, order)
-    if isinstance(order, Annealed):
-        return annealed_order(start, end, patterns, order, rng)
-    return random_order(rng, _differing(start, end)) if order == "random" else exact_order(start, end, patterns)
+    assert isinstance(order, Annealed)
+    begin_rng, rng = rng.spawn(2)
+    begin = order_of_flips(start, end, patterns, as_order(order.start), begin_rng)
+    return annealed_order(Fields(start, patterns), begin, order, rng)
 
 
 def _differing(start: Solution, end: Solution) -> Places:

@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from deepbridge.binary.archive import load_solution
     from deepbridge.binary.flatness import local_energy
     from deepbridge.binary.networks import BinaryConvNet, BinaryMLP
-    from deepbridge.binary.paths import barrier, hamming, optimized_midpoint, optimized_path, shortest_path
+    from deepbridge.binary.orders import Guided
+    from deepbridge.binary.paths import (
+        barrier,
+        hamming,
+        optimized_midpoint,
+        optimized_path,
+        shortest_path,
+        shortest_paths,
+    )
     from deepbridge.binary.planes import Plane, plane
     from deepbridge.binary.solutions import Solution
     from deepbridge.binary.symmetry import Alignment, align
@@ -21,7 +29,15 @@ _MODULES = {
     "binary.archive": ("load_solution",),
     "binary.flatness": ("local_energy",),
     "binary.networks": ("BinaryConvNet", "BinaryMLP"),
-    "binary.paths": ("barrier", "hamming", "optimized_midpoint", "optimized_path", "shortest_path"),
+    "binary.orders": ("Guided",),
+    "binary.paths": (
+        "barrier",
+        "hamming",
+        "optimized_midpoint",
+        "optimized_path",
+        "shortest_path",
+        "shortest_paths",
+    ),
     "binary.planes": ("Plane", "plane"),
     "binary.solutions": ("Solution",),
     "binary.symmetry": ("Alignment", "align"),
@@ -37,6 +53,7 @@ __all__ = [
     "BinaryConvNet",
     "BinaryMLP",
     "Dataset",
+    "Guided",
     "Plane",
     "Solution",
     "align",
@@ -51,6 +68,7 @@ __all__ = [
     "optimized_path",
     "plane",
     "shortest_path",
+    "shortest_paths",
 ]
 
 __getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import binland as bl
 from binland.fields import Fields
-from binland.guided import Surrogate, best, guided_order, shallow_order
+from binland.guided import Stages, Surrogate, best, shallow_order
 from binland.kernels.guide import transpose
 from binland.orders import as_order
 from binland.walks import random_order
@@ -75,7 +75,7 @@ def test_wide_machines_count_in_32_bits():
         assert path.solution(t / path.length).error_count(patterns) == path.error_counts[t]
     fields = Fields(start, patterns)
     assert fields.fields.dtype == np.int32
-    assert fields.follow(fields.codes(path.flipped)).tolist() == path.error_counts[1:].tolist()
+    assert fields.follow(path.flipped).tolist() == path.error_counts[1:].tolist()
 
 
 @given(problems(max_inputs=150, max_patterns=150), st.integers(0, 2**32))
@@ -84,10 +84,8 @@ def test_fields_follow_flips_forth_and_back(problem, seed):
     path = bl.shortest_path(start, end, patterns, seed)
     fields = Fields(start, patterns)
     before = [array.copy() for array in fields.arrays]
-    codes = fields.codes(path.flipped)
-    assert fields.places(codes).tolist() == path.flipped.tolist()
-    assert fields.follow(codes).tolist() == path.error_counts[1:].tolist()
-    fields.follow(codes[::-1] ^ 1)
+    assert fields.follow(path.flipped).tolist() == path.error_counts[1:].tolist()
+    fields.follow(path.flipped[::-1])
     assert all(np.array_equal(a, b) for a, b in zip(before, fields.arrays, strict=True))
 
 
@@ -346,21 +344,20 @@ def test_postponed_flips_keep_the_order_of_their_gains():
     assert np.array_equal(fields.weights, end.weights)
 
 
-def test_guided_orders_of_any_standing():
-    """What deep networks share: stages of equal size, until nothing is left."""
+def test_stages_are_of_equal_size():
+    """What machines and deep networks share."""
 
     class Counting:
         sizes = []  # noqa: RUF012
-
-        def gains(self, places):
-            return np.zeros(len(places))
 
         def flip(self, places, count, limit):
             self.sizes.append(count)
             return np.arange(count)
 
-    order = guided_order(Counting(), np.arange(10), bl.Guided(stages=4), 0)
-    assert order.tolist() == list(range(10))
+    path = Stages(Counting(), np.arange(10), bl.Guided(stages=4), 0)
+    for stage in range(4):
+        path.step(stage, np.zeros(len(path.left)))
+    assert path.order.tolist() == list(range(10))
     assert Counting.sizes == [2, 3, 3, 2]
 
 

@@ -1,6 +1,6 @@
 """Perceptrons and committee machines, `[model] kind = "perceptron"` or `"committee"`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,8 @@ from binland.data import HiddenManifold, Patterns
 from binland.families.binary import BinaryFamily
 from binland.flatness import local_energy
 from binland.models import CommitteeMachine, Machine, Perceptron, Solution
-from binland.paths import Barrier, barrier, hamming, optimized_midpoint, shortest_path
+from binland.orders import Guide, Guided
+from binland.paths import Barrier, Path, barrier, hamming, optimized_midpoint, shortest_path
 from binland.planes import plane
 from binland.results import Plane
 from binland.rng import Seed
@@ -24,6 +25,7 @@ from binland.symmetry import align
 from binland.training import fit
 
 WALKS = 2  # how random walks are drawn; another way gets another number, and with it other tasks
+GUIDES = 1  # how gains are computed and flips postponed
 LARGEST_MACHINE = 10**9  # weights, of all replicas
 
 
@@ -103,6 +105,8 @@ class Shallow(BinaryFamily[ShallowModel]):
 
     def stream_key(self, purpose: str, measure: Any, compute: Any) -> dict[str, Any]:
         """How walks are drawn, and the convention of the flips."""
+        if purpose == "guided":
+            return {"draws": WALKS, "guided": self.guided_defaults()}
         flips = {"flips": measure.flips} if purpose == "local_energy" else {}
         return {"draws": WALKS, **flips} if purpose in ("local_energy", "path", "bend") else {}
 
@@ -133,7 +137,7 @@ class Shallow(BinaryFamily[ShallowModel]):
         patterns = HiddenManifold(3, 2, seed=0).sample(4, seed=0)
         solutions = [fit(CommitteeMachine(3, 3), patterns, RSGD(epochs=1, replicas=2), seed) for seed in (0, 1)]
         local_energy(solutions[0], patterns, [0.5], 1)
-        shortest_path(solutions[0], solutions[1], patterns, seed=0)
+        shortest_path(solutions[0], solutions[1], patterns, order="guided")
 
     # Verbs
 
@@ -181,6 +185,23 @@ class Shallow(BinaryFamily[ShallowModel]):
     ) -> Barrier:
         """`bl.barrier`: after every flip, whatever the points are."""
         return barrier(start, end, train, orders, seed)
+
+    def guided_defaults(self) -> dict[str, Any]:
+        """`bl.Guided()`, and the number of its code; another one gets another number, and with it other tasks"""
+        return {"code": GUIDES, **{key: value for key, value in vars(Guided()).items() if key != "guide"}}
+
+    def guided_path(
+        self,
+        start: Solution,
+        end: Solution,
+        train: Patterns,
+        options: Mapping[str, Any],
+        guide: Guide | None,
+        points: int,
+        compute: Any,
+    ) -> Path:
+        """`bl.shortest_path` in a guided order: after every flip, whatever the points are."""
+        return shortest_path(start, end, train, order=Guided(**options, guide=guide))
 
     def midpoint(
         self, start: Solution, end: Solution, train: Patterns, algorithm: Algorithm, seed: Seed, compute: Any

@@ -38,14 +38,16 @@ def wrong(votes, mask):
 
 
 @kernel
-def flip(code, inputs, fields, votes):
-    """One weight changes sign. code: unit << 32 | 2 i + 1 where the field goes up with input i, 2 i where it goes down.
+def flip(place, inputs, outputs, weights, fields, votes):
+    """One weight, by its flat index, changes its sign. Cost P.
 
-    inputs (N, P) int8. Cost P.
+    inputs (N, P), outputs (H,), weights (H N,), all int8.
     """
     number = fields.dtype.type
-    field, row = fields[code >> 32], inputs[(code & 0xFFFFFFFF) >> 1]
-    step = number(2 if code & 1 else -2)
+    unit = place // inputs.shape[0]
+    field, row = fields[unit], inputs[place - unit * inputs.shape[0]]
+    weights[place] = -weights[place]
+    step = number(2 * weights[place] * outputs[unit])
     for p in range(field.shape[0]):
         old = field[p]
         new = number(old + number(step * row[p]))
@@ -54,37 +56,37 @@ def flip(code, inputs, fields, votes):
 
 
 @kernel
-def follow(codes, inputs, fields, votes, mask, errors):
+def follow(places, inputs, outputs, weights, fields, votes, mask, errors):
     """Flips one after the other; errors (d,) int64 <- errors after each. Cost d P."""
-    for t in range(codes.shape[0]):
-        flip(codes[t], inputs, fields, votes)
+    for t in range(places.shape[0]):
+        flip(places[t], inputs, outputs, weights, fields, votes)
         errors[t] = wrong(votes, mask)
 
 
 @kernel
-def flip_some(codes, count, limit, current, inputs, fields, votes, mask, chosen):
+def flip_some(places, count, limit, current, inputs, outputs, weights, fields, votes, mask, chosen):
     """Do `count` of the flips, in their order, but postpone those that lead to more errors than both limit and current.
 
-    codes (m,), m >= count; current: errors before. If too few can be done, the first of the postponed follow.
-    Written: chosen (count,) int64, their places in codes. Returns the errors after them. Cost at most 3 m P.
+    places (m,), m >= count; current: errors before. If too few can be done, the first of the postponed follow.
+    Written: chosen (count,) int64, which of the places. Returns the errors after them. Cost at most 3 m P.
     """
-    done = np.zeros(codes.shape[0], np.bool_)
+    done = np.zeros(places.shape[0], np.bool_)
     number = 0
-    for s in range(codes.shape[0]):
+    for s in range(places.shape[0]):
         if number == count:
             return current
-        flip(codes[s], inputs, fields, votes)
+        flip(places[s], inputs, outputs, weights, fields, votes)
         errors = wrong(votes, mask)
         if errors > limit and errors > current:
-            flip(codes[s] ^ 1, inputs, fields, votes)
+            flip(places[s], inputs, outputs, weights, fields, votes)
         else:
             current, done[s], chosen[number] = errors, True, s
             number += 1
-    for s in range(codes.shape[0]):
+    for s in range(places.shape[0]):
         if number == count:
             break
         if not done[s]:
-            flip(codes[s], inputs, fields, votes)
+            flip(places[s], inputs, outputs, weights, fields, votes)
             chosen[number] = s
             number += 1
     return wrong(votes, mask)

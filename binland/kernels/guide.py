@@ -83,14 +83,14 @@ def planes_into(octets, planes):
 
 
 @kernel
-def gains_into(fields, zeros, active, urgency, closeness, codes, starts, rows, gains):
+def gains_into(fields, zeros, outputs, weights, active, urgency, closeness, places, starts, rows, gains):
     """The gain of every flip, gains (d,) int64.
 
-    fields (H, P), zeros (H,) and the rest as in `factors_into`; codes (d,) int64 as in `fields.flip`, of unit h from
-    starts[h] on, starts (H + 1,); rows (N, K) uint64 as in `rows_into`: 1 where an input times the label is +1.
-    Cost H A, and per flip 4 K popcounts.
+    fields (H, P), zeros (H,) and the rest as in `factors_into`; outputs (H,), weights (H N,) int8; places (d,) int64,
+    flat indices of weights, of unit h from starts[h] on, starts (H + 1,); rows (N, K) uint64 as in `rows_into`: 1
+    where an input times the label is +1. Cost H A, and per flip 4 K popcounts.
     """
-    K = rows.shape[1]
+    N, K = rows.shape
     factors = np.zeros(64 * K, np.uint8)
     octets = factors.view(np.uint64)
     planes = np.empty((4, K), np.uint64)
@@ -101,7 +101,7 @@ def gains_into(fields, zeros, active, urgency, closeness, codes, starts, rows, g
         total = factors_into(fields[h], zeros[h], active, urgency, closeness, factors)
         planes_into(octets, planes)
         for s in range(starts[h], starts[h + 1]):
-            row = rows[(codes[s] & 0xFFFFFFFF) >> 1]
+            row = rows[places[s] - h * N]
             c0, c1, c2, c3 = np.uint64(0), np.uint64(0), np.uint64(0), np.uint64(0)
             for k in range(K):
                 x = row[k]
@@ -110,4 +110,4 @@ def gains_into(fields, zeros, active, urgency, closeness, codes, starts, rows, g
                 c2 += popcount(p2[k] & x)
                 c3 += popcount(p3[k] & x)
             with_label = np.int64(c0 + 2 * c1 + 4 * c2 + 8 * c3)
-            gains[s] = 2 * with_label - total if codes[s] & 1 else total - 2 * with_label
+            gains[s] = outputs[h] * weights[places[s]] * (total - 2 * with_label)

@@ -3,7 +3,7 @@
 torch is imported when something is computed: checking a configuration and reading results do without it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -17,7 +17,8 @@ from binland.errors import InvalidInputError
 from binland.families.binary import BinaryFamily
 from binland.interrupts import deferred
 from binland.lazy import installing
-from binland.results import Barrier
+from binland.orders import Guide
+from binland.results import Barrier, Path
 from binland.rng import Seed
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Arrays
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from deepbridge.binary.solutions import Solution
 
 WALKS = 1  # how random walks are drawn; another way gets another number, and with it other tasks
+GUIDES = 1  # how gains are computed and flips postponed
 LARGEST_NETWORK = 10**9  # weights, of all replicas
 
 
@@ -121,7 +123,9 @@ class Deep(BinaryFamily[DeepModel]):
 
     def stream_key(self, purpose: str, measure: Any, compute: DeepCompute) -> dict[str, Any]:
         """How walks are drawn; for training, where it is done and in which type."""
-        return compute.model_dump() if purpose in ("fit", "midpoint") else {"draws": WALKS}
+        if purpose in ("fit", "midpoint"):
+            return compute.model_dump()
+        return {"draws": WALKS, **({"guided": self.guided_defaults()} if purpose == "guided" else {})}
 
     def limits(self, settings: DeepModel, inputs: Inputs, algorithms: Sequence[Algorithm]) -> list[Limit]:
         """Weights that fit into memory."""
@@ -204,6 +208,24 @@ class Deep(BinaryFamily[DeepModel]):
     ) -> Barrier:
         """`db.barrier`"""
         return db.barrier(start, end, train, orders, seed, points, device=compute.device)
+
+    def guided_defaults(self) -> dict[str, Any]:
+        """`db.Guided()`, and the number of its code; another one gets another number, and with it other tasks"""
+        return {"code": GUIDES, **{key: value for key, value in vars(db.Guided()).items() if key != "guide"}}
+
+    def guided_path(
+        self,
+        start: "Solution",
+        end: "Solution",
+        train: Dataset,
+        options: Mapping[str, Any],
+        guide: Guide | None,
+        points: int,
+        compute: DeepCompute,
+    ) -> Path:
+        """`db.shortest_path` in a guided order."""
+        order = db.Guided(**options, guide=guide)
+        return db.shortest_path(start, end, train, points=points, order=order, device=compute.device)
 
     def midpoint(
         self,

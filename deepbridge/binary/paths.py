@@ -1,26 +1,32 @@
-"""Hamming distance, random shortest paths, barriers and paths with one bend of deep networks (paper, appendix B).
+"""Hamming distance, shortest paths, barriers and paths with one bend of deep networks (paper, appendix B).
 
 Results are binland's `Path`, `Barrier` and `BentPath`. Errors are counted at evenly spaced flips, or after every one as
 in binland.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from binland import orders as shallow
 from binland.algorithms import Algorithm
+from binland.annealed import annealed_order, exact_order
 from binland.bits import Signs
 from binland.checks import checked_memory, is_integer
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
+from binland.orders import Annealed, Order, Places, as_order, n_orders
 from binland.paths import STREAM, Barrier, BentPath, Path, init_bound, midpoint_signs
 from binland.rng import Seed, generator
 from binland.walks import random_order
 from deepbridge.binary.algorithms import SGD, as_deep, is_built_in
 from deepbridge.binary.counting import Walk
 from deepbridge.binary.evaluation import error_counts
+from deepbridge.binary.guided import guided_orders, standing
 from deepbridge.binary.networks import check_fit
+from deepbridge.binary.orders import Guided
 from deepbridge.binary.solutions import Latents, Solution, check_same
 from deepbridge.binary.training import fit
 from deepbridge.common.data import Dataset, limited
@@ -42,44 +48,72 @@ def shortest_path(
     start: Solution,
     end: Solution,
     data: Dataset | Patterns,
-    seed: Seed,
+    seed: Seed = 0,
     points: Points = POINTS,
     *,
+    order: Order = "random",
     device: Device = "cpu",
 ) -> Path:
-    """Random shortest path: the differing weights flipped one at a time in a uniformly random order (appendix B).
+    """A shortest path: the differing weights flipped one at a time, each once (paper, appendix B).
 
     points: number of evenly spaced errors along the path, ends included; "all": after every flip, as in binland. Ties
     that differ are those of the end from the second half on. Errors are exact on every device.
-    Raises InvalidInputError if networks or data do not fit, on more than 10^6 points, and beyond this machine's memory.
+    order: "random", uniformly (the paper's); "guided", "annealed" and "exact" as in `binland.shortest_path`, with the
+    settings `Guided(...)` of deepbridge and `binland.Annealed(...)`; these three for fully connected networks.
+    Raises InvalidInputError if networks, data or order do not fit, on more than 10^6 points, and beyond this machine's
+    memory.
     """
-    check_same(start, end)
-    dataset = check_fit(start.network, data)
-    return _path(start, end, dataset, _steps(start, end, points), generator(seed, "shortest_path"), device)
+    chosen = as_order(order, Guided)
+    (path,) = _paths([(start, end)], data, points, chosen, [generator(seed, "shortest_path")], device)
+    return path
+
+
+def shortest_paths(
+    pairs: Sequence[tuple[Solution, Solution]],
+    data: Dataset | Patterns,
+    seed: Seed = 0,
+    points: Points = POINTS,
+    *,
+    order: Order = "guided",
+    device: Device = "cpu",
+) -> list[Path]:
+    """A shortest path for each pair of solutions of one network, guided together: in less time, and the same as alone.
+
+    Otherwise as `shortest_path`; every pair has a stream of its own. Raises InvalidInputError as it does, and on none.
+    """
+    chosen = as_order(order, Guided)
+    if (
+        isinstance(pairs, (str, bytes))
+        or not isinstance(pairs, Sequence)
+        or not pairs
+        or any(len(p) != 2 for p in pairs)
+    ):
+        raise InvalidInputError(f"pairs={shown(pairs)} is not a list of pairs (start, end), at least one")
+    streams = generator(seed, "shortest_paths").spawn(len(pairs))
+    return _paths([(start, end) for start, end in pairs], data, points, chosen, streams, device)
 
 
 def barrier(
     start: Solution,
     end: Solution,
     data: Dataset | Patterns,
-    orders: int = 5,
+    orders: int | None = None,
     seed: Seed = 0,
     points: Points = POINTS,
     *,
+    order: Order = "random",
     device: Device = "cpu",
 ) -> Barrier:
-    """Barriers of `orders` independent random shortest paths (appendix B: 5 per directed pair); see `shortest_path`.
+    """Barriers of independent shortest paths; order and points as in `shortest_path`.
 
-    A barrier is the highest error at the points, which `n_points` of the result counts: "all" of them miss nothing and
-    take longer. Give the two directions of a pair different seeds: with one seed they flip the weights in the same
-    orders. Raises InvalidInputError as `shortest_path` does.
-    """
-    check_same(start, end)
-    dataset = check_fit(start.network, data)
-    count = limited("orders", orders, MOST)
-    steps = _steps(start, end, points, count)
+    orders: how many; by default 5 (appendix B, per directed pair), or 1 of an order that no seed changes, guided or
+    exact. A barrier is the highest error at the points, which `n_points` of the result counts: "all" of them miss
+    nothing and take longer. Give the two directions of a pair different seeds: with one seed they flip the weights in
+    the same orders. Raises InvalidInputError as `shortest_path` does, and on several of one order."""
+    chosen = as_order(order, Guided)
+    count = n_orders(orders, chosen, MOST)
     streams = generator(seed, "barrier").spawn(count)
-    return Barrier.over([_path(start, end, dataset, steps, stream, device) for stream in streams])
+    return Barrier.over(_paths([(start, end)] * count, data, points, chosen, streams, device))
 
 
 def optimized_path(
@@ -148,12 +182,62 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
     return tuple(layers)
 
 
+def _paths(
+    pairs: Sequence[tuple[Solution, Solution]],
+    data: Dataset | Patterns,
+    points: Points,
+    order: Order,
+    streams: Sequence[np.random.Generator],
+    device: Device,
+) -> list[Path]:
+    for start, end in pairs:
+        check_same(start, end)
+        check_same(start, pairs[0][0])
+    dataset = check_fit(pairs[0][0].network, data)
+    steps = [_steps(start, end, points, len(pairs)) for start, end in pairs]
+    flips = _orders(pairs, dataset, order, streams, device)
+    return [
+        _path(pair, dataset, step, flipped, order, device)
+        for pair, step, flipped in zip(pairs, steps, flips, strict=True)
+    ]
+
+
+def _orders(
+    pairs: Sequence[tuple[Solution, Solution]],
+    data: Dataset,
+    order: Order,
+    streams: Sequence[np.random.Generator],
+    device: Device,
+) -> Iterable[Places]:
+    """Of each pair (d,) the weights that differ, in order."""
+    if isinstance(order, shallow.Guided):
+        return guided_orders(pairs, data, order, device)
+    differing = (np.flatnonzero(start.flat != end.flat) for start, end in pairs)
+    if order == "random":
+        return (random_order(stream, places) for stream, places in zip(streams, differing, strict=True))
+    if order == "exact":
+        return [exact_order(standing(start, data), p) for (start, _), p in zip(pairs, differing, strict=True)]
+    assert isinstance(order, Annealed)
+    begin_streams, own_streams = zip(*(stream.spawn(2) for stream in streams), strict=True)
+    begin = _orders(pairs, data, as_order(order.start, Guided), begin_streams, device)
+    return [
+        annealed_order(standing(start, data), flips, order, stream)
+        for (start, _), flips, stream in zip(pairs, begin, own_streams, strict=True)
+    ]
+
+
 def _path(
-    start: Solution, end: Solution, data: Dataset, steps: NDArray[np.int64], rng: np.random.Generator, device: Device
+    pair: tuple[Solution, Solution],
+    data: Dataset,
+    steps: NDArray[np.int64],
+    flipped: Places,
+    order: Order,
+    device: Device,
 ) -> Path:
-    flipped = random_order(rng, np.flatnonzero(start.flat != end.flat))
+    start, end = pair
     walk = Walk(start.flat, flipped, steps, _ties_along(start, end, len(steps)))
-    return Path(error_counts(start.network, data, walk, device), data.n_patterns, flipped, steps)
+    counts = error_counts(start.network, data, walk, device)
+    return Path(counts, data.n_patterns, flipped, steps, start, end, order)
 
 
 def _steps(start: Solution, end: Solution, points: Points, orders: int = 1) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.algorithms import Algorithm
-from binland.bits import Signs, as_signs
+from binland.bits import Signs, as_signs, blended
 from binland.checks import checked_path
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
@@ -131,6 +131,22 @@ class Solution:
         dataset = check_fit(self.network, Dataset(images, labels, 2 if binary else self.network.n_outputs))
         classes = predicted_classes(self.network, dataset, Walk.standing(self.flat, self.ties))[0]
         return 2 * classes - 1 if binary else classes
+
+    def toward(self, end: "Solution", flipped: NDArray[np.int64], t: float) -> "Solution":
+        """The solution after some flips of a path to `end`; `Path.solution` says what its latents are.
+
+        Ties that differ are those of the nearer end, +1 in the middle.
+        """
+        flat = self.flat.copy()
+        flat[flipped] *= -1
+        weights = self.network.split(flat)
+        ties = tuple(
+            np.maximum(a, b) if t == 0.5 else b if t > 0.5 else a for a, b in zip(self.ties, end.ties, strict=True)
+        )
+        if self.latents is None or end.latents is None:
+            return Solution(self.network, weights, None, ties)
+        layers = zip(self.latents, end.latents, weights, strict=True)
+        return Solution(self.network, weights, tuple(blended(*layer, t) for layer in layers), ties)
 
     def save(self, path: str | Path) -> None:
         """Write everything to a new safetensors file, from which `load_solution` gives it back to the last bit.

@@ -1,5 +1,7 @@
 """Guided orders by definition: every gain a sum over all patterns, every error by evaluating the whole machine."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from tests.naive.machine import count_errors, path_error_counts, sign
@@ -39,7 +41,7 @@ def order(start, end, outputs, inputs, labels, stages, candidates, gain):
     left = [int(place) for place in np.flatnonzero(start != end)]
     bounds = [int(np.round(len(left) * k / stages)) for k in range(stages + 1)]
     found = []
-    for first, last in zip(bounds, bounds[1:], strict=False):
+    for first, last in pairwise(bounds):
         if first == last:
             continue
         values = dict(zip(left, gain(weights, left), strict=True))

@@ -1,0 +1,206 @@
+"""Errors and flatness along guided shortest paths, `[measure.guided]`.
+
+Verbs: guided_path(start, end, train, options, guide, points, compute) -> a `Path` with .errors, .barrier and
+.solution(t); options: the settings that the configuration names, guide: another's gains or None.
+local_energy(solution, train, fractions, realizations, seed, compute) -> (fractions, realizations) array.
+guided_defaults() -> what the family takes for other settings, part of the identity of its numbers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
+from binland.sweep.contracts.section import Positive
+from binland.sweep.contracts.variable import Coordinate, Variable
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Points = Annotated[int, Field(ge=2, le=100_000)]
+OPTIONS = ("stages", "candidates", "steepness", "window")
+
+
+class GuidedSettings(OfPairs):
+    """stages, candidates, steepness, window: of `Guided`, by default the family's. profile_points: points of the stored
+    curve of train errors. places: evenly spaced ones, ends included, where test error and local energy are measured.
+    fraction: of changed weights, for the local energy; realizations: its random draws."""
+
+    stages: Positive | None = None
+    candidates: Positive | None = None
+    steepness: Annotated[float, Field(gt=0)] | None = None
+    window: Annotated[float, Field(gt=0)] | None = None
+    profile_points: Points = 51
+    places: Annotated[int, Field(ge=2, le=1000)] = 5
+    fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+    realizations: Positive = 10
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Settings of `Guided` that are named."""
+        return {name: getattr(self, name) for name in OPTIONS if getattr(self, name) is not None}
+
+
+class GuidedPaths(Measure[GuidedSettings]):
+    """Guided paths between two solutions, in every symmetry state.
+
+    name: of its table and its variables. guide: gains of one's own, as in `Guided`; a plug-in is one line,
+    MINE = GuidedPaths("mine", my_gains).
+    """
+
+    of = 2
+    Settings = GuidedSettings
+
+    def __init__(self, name: str = "guided", guide: Callable[..., Any] | None = None):
+        self.name, self._guide = name, guide
+
+    def needs(self, settings: GuidedSettings) -> tuple[str, ...]:
+        """Guided paths and local energies."""
+        return ("guided_path", "guided_defaults", "local_energy", "distance")
+
+    def test_patterns(self) -> bool:
+        """Along the path."""
+        return True
+
+    def variables(self, settings: GuidedSettings) -> dict[str, Variable]:
+        """Per state: barrier, mean curve, and what is measured at some places."""
+        along = ("symmetry", self._place)
+        energy = (
+            f"local energy along the path: train error after {settings.fraction:g} of the signs flipped, minus before"
+        )
+        return {
+            f"{self.name}_barrier": Variable(("symmetry",), "f8", "1", "highest train error on a guided path"),
+            f"{self.name}_error": Variable(("symmetry", self._position), "f8", "1", "train error along it"),
+            f"{self.name}_test_error": Variable(along, "f8", "1", "test error along it"),
+            f"{self.name}_local_energy": Variable(along, "f8", "1", energy),
+        }
+
+    @property
+    def _position(self) -> str:
+        return f"{self.name}_position"
+
+    @property
+    def _place(self) -> str:
+        return f"{self.name}_place"
+
+    def coordinates(self, settings: GuidedSettings) -> dict[str, Coordinate]:
+        """Places along the path."""
+        counts = {self._position: settings.profile_points, self._place: settings.places}
+        return {
+            name: Coordinate(tuple(np.linspace(0, 1, count).tolist()), "fraction of the path's flips that are done")
+            for name, count in counts.items()
+        }
+
+    def streams(
+        self, settings: GuidedSettings, states: Sequence[str], described: Described
+    ) -> dict[str, dict[str, Any]]:
+        """The flips of the local energies."""
+        return {state: {"purpose": "guided", "symmetry": state} for state in states}
+
+    def key(self, settings: GuidedSettings) -> dict[str, Any]:
+        """All settings; of another's guide its name."""
+        own = {} if self._guide is None else {"guide": getattr(self._guide, "__qualname__", type(self._guide).__name__)}
+        return super().key(settings) | own
+
+    def limits(self, settings: GuidedSettings) -> list[tuple[float, str, str]]:
+        """Points of a path."""
+        return [(settings.profile_points, "points of a path", f"measure.{self.name}.profile_points")]
+
+    def run(self, settings: GuidedSettings, case: Case) -> Arrays:
+        """A path in every state."""
+        columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
+        for state, (start, end) in case.views():
+            path = case.family.guided_path(
+                start, end, case.train, settings.options, self._guide, settings.profile_points, case.compute
+            )
+            steps = np.linspace(0, path.n_points - 1, settings.profile_points).round().astype(int)
+            seeds = case.seeds[state].spawn(settings.places)
+            solutions = [path.solution(t) for t in np.linspace(0, 1, settings.places)]
+            energies = [
+                case.family.local_energy(
+                    here, case.train, [settings.fraction], settings.realizations, seed, case.compute
+                ).mean()
+                for here, seed in zip(solutions, seeds, strict=True)
+            ]
+            columns[f"{self.name}_barrier"].append(path.barrier)
+            columns[f"{self.name}_error"].append(path.errors[steps])
+            columns[f"{self.name}_test_error"].append([here.error(case.test) for here in solutions])
+            columns[f"{self.name}_local_energy"].append(energies)
+        return {name: np.array(values) for name, values in columns.items()}
+
+    def panels(self, results: Any) -> list[Any]:
+        """Barriers against the swept setting."""
+        return [(4, self._draw_barriers)]
+
+    def _draw_barriers(self, axes: "Axes", results: Any) -> None:
+        from binland.plots.curves import draw_states
+
+        label = "barrier of guided paths: maximum train error (%)"
+        draw_states(axes, results, f"{self.name}_barrier", label, scale=100, from_zero=True)
+
+    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+        """Errors and flatness along the paths, at every point of the grid."""
+        for ending, point in results.named_points():
+            figure = draw_along_guided(results, point, self.name)
+            if figure is not None:
+                yield f"_{self.name}{ending}", figure
+
+
+WIDTH, HEIGHT = 11.4, 4.1  # inches, without headline and legend
+
+
+def draw_along_guided(results: Any, point: dict[str, Any], name: str) -> "Figure | None":
+    """Train error on random and guided paths, test error and local energy along the guided ones; None if none is
+    done."""
+    from matplotlib.figure import Figure
+
+    from binland.plots.legend import algorithm_entries, framed
+    from binland.plots.style import error_bar_text, headline, short
+
+    at = results.data.sel(point)
+    if not results.any_done(name, at):
+        return None
+    figure = Figure((WIDTH, HEIGHT), layout="constrained")
+    train, test, flat = figure.subplots(1, 3)
+    _draw(train, results, at, f"{name}_error")
+    if results.any_done("pair", at):
+        _draw(train, results, at, "path_error", linestyle=":")
+    _draw(test, results, at, f"{name}_test_error")
+    _draw(flat, results, at, f"{name}_local_energy")
+    beside = " (dotted: random)" if results.any_done("pair", at) else ""
+    for axes, label in (
+        (train, f"train error (%) on guided paths{beside}"),
+        (test, "test error (%) along guided paths"),
+        (flat, "local energy (train error, %) along guided paths"),
+    ):
+        axes.set_ylabel(label)
+        axes.set_xlabel("fraction of the flips that are done")
+    train.set_ylim(bottom=0)
+    about = f"{at.sizes['pair']} directed pairs; {error_bar_text(at, 'bands')}."
+    title = headline(results, results.words_of(point), about, inches=WIDTH)
+    return framed(figure, title, algorithm_entries(results, {label: short(label) for label in results.labels}))
+
+
+def _draw(axes: "Axes", results: Any, at: "xr.Dataset", name: str, linestyle: str | None = None) -> None:
+    """Mean and band of every algorithm: raw light, the last state dark."""
+    from binland.plots.style import mean_and_error, opacity, style
+
+    for algorithm in results.labels:
+        for state in results.states:
+            values = at[name].sel(algorithm=algorithm, symmetry=state)
+            along = str(values.dims[-1])
+            mean, error = mean_and_error(values, along)
+            look = {key: value for key, value in style(results, algorithm).items() if key != "marker"}
+            if linestyle is not None:
+                look["linestyle"] = linestyle
+            light, x = opacity(results, state), values[along].to_numpy()
+            axes.plot(x, 100 * mean, alpha=light, linewidth=1.3, **look)
+            band = np.nan_to_num(error)
+            low, high = 100 * (mean - band), 100 * (mean + band)
+            axes.fill_between(x, low, high, alpha=light / 4, color=look["color"], linewidth=0)
+
+
+GUIDED = GuidedPaths()

@@ -1,0 +1,134 @@
+"""The gains that guide shortest paths of fully connected networks, for several networks at once on a device of torch.
+
+A smooth count of the errors is differentiated through the signs, with a Gaussian window in the place of the derivative
+of each. Signals are rounded to integers layer by layer, windows are tables of the integer fields, and what is summed
+are integers that floats hold exactly; so gains are the same on every device, and for networks together as for one
+alone."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from binland.checks import checked_memory
+from binland.guided import closeness_of, sigma
+from binland.kernels.guide import UNIT
+from binland.orders import Guided, Places
+from deepbridge.binary.networks import BinaryMLP
+from deepbridge.binary.solutions import Solution
+from deepbridge.common.data import Dataset
+from deepbridge.common.devices import Device, as_device, full_precision
+
+FINEST = 127  # largest factor behind the last hidden layer's
+STEPS = 64  # of the largest input, in the gradient of the first layer
+REACH = 6  # windows, beyond which a window is 0
+
+
+class Gradient:
+    """Gains of all flips of R solutions of one network, which flips move on.
+
+    Raises InvalidInputError on a device that is not there, or beyond this machine's memory.
+    """
+
+    def __init__(self, network: BinaryMLP, data: Dataset, starts: Sequence[Solution], settings: Guided, device: Device):
+        self._place = place = as_device(device)
+        units = sum(layer.n_units for layer in network.layers)
+        needed = 4 * len(starts) * (6 * units * data.n_patterns + 4 * network.n_weights) + 8 * data.inputs.size
+        checked_memory(f"gradients of {len(starts)} networks on {data.n_patterns} patterns", needed)
+        exact = torch.float32 if data.largest_sum < 2**24 else torch.float64
+        x = torch.tensor(data.inputs, device=place).flatten(1)
+        largest = max(1, int(x.abs().max()))
+        self._coarse = torch.round(x.double() / max(1, largest / STEPS)).float()
+        self._largest_input = float(self._coarse.abs().max())
+        self._inputs = x.to(exact).T.contiguous()  # (N, P)
+        self._classes = torch.tensor(data.classes, device=place)
+        self._layers = network.free_layers
+        stack = torch.tensor(np.stack([start.flat for start in starts]), device=place)
+        sizes = [layer.n_units * layer.fan_in for layer in self._layers]
+        parts = zip(stack.split(sizes, dim=1), self._layers, strict=True)
+        self._weights = [part.float().reshape(len(stack), *layer.weight_shape).contiguous() for part, layer in parts]
+        if network.fixed_output:
+            self._weights.append(torch.ones(len(stack), *network.layers[-1].weight_shape, device=place))
+        with full_precision():
+            self._first = torch.matmul(self._weights[0].to(exact), self._inputs)  # (R, H, P)
+        ties = [np.stack([start.ties[k] for start in starts]) for k in range(len(network.hidden_layers))]
+        self._thresholds = [torch.tensor((tie < 0).astype(np.float32)[:, :, None], device=place) for tie in ties]
+        last = network.layers[-1].fan_in
+        self._sigma = torch.tensor(sigma(settings, last), device=place)
+        decay = np.exp(-settings.steepness * np.arange(2 * last + 1) / math.sqrt(last))
+        self._decay = torch.tensor(decay, device=place)
+        self._closeness = []
+        for k, layer in enumerate(network.hidden_layers):
+            unit = math.sqrt(layer.fan_in) / (data.scale if k == 0 else 1.0)  # fields where Delta = 1
+            fields = np.arange(math.ceil(REACH * settings.window * unit) + 1)
+            self._closeness.append(torch.tensor(closeness_of(settings, fields / unit).astype(np.float32), device=place))
+
+    @full_precision()
+    def gains(self) -> NDArray[np.float32]:
+        """(R, n_weights) float32 integers: how much the count falls if a weight changes its sign, in a layer's own
+        unit."""
+        fields, signs = [self._first], list[Tensor]()  # (R, H, P) of each layer
+        for threshold, weights in zip(self._thresholds, self._weights[1:], strict=True):
+            signs.append(torch.ge(fields[-1], threshold).float().mul_(2).sub_(1))
+            fields.append(torch.bmm(weights, signs[-1]))
+        signals, gains = self._signals(fields[-1]), list[Tensor]()
+        for k in reversed(range(len(self._weights))):
+            if k < len(self._layers):
+                slope = torch.bmm(signals, signs[k - 1].transpose(1, 2)) if k else self._first_slope(signals)
+                gains.append(slope.mul_(self._weights[k]).neg_().flatten(1))
+            if k:
+                reached = torch.bmm(self._weights[k].transpose(1, 2), signals)
+                signals = self._factors(reached, fields[k - 1], k - 1)
+        return torch.cat(gains[::-1], dim=1).cpu().numpy()
+
+    def _first_slope(self, signals: Tensor) -> Tensor:
+        """(R, H, N), in float64 where sums could be beyond what float32 holds."""
+        largest = self._largest_input * float(signals.abs().sum(dim=2).max())
+        exact = torch.float32 if largest < 2**24 else torch.float64
+        slope = torch.matmul(signals.flatten(0, 1).to(exact), self._coarse.to(exact))
+        return slope.float().view(*self._weights[0].shape)
+
+    def _signals(self, outputs: Tensor) -> Tensor:
+        """(R, outputs, P) integers up to UNIT: how much a larger output would lower the smooth count."""
+        if outputs.shape[1] == 1:
+            labels = 2 * self._classes - 1
+            votes = outputs[:, 0].long() * labels + len(self._sigma) // 2
+            most = self._sigma[votes.amin(dim=1, keepdim=True)]
+            return (torch.floor(UNIT * (self._sigma[votes] / most) + 0.5) * labels).float().unsqueeze(1)
+        shares = self._decay[(outputs.amax(dim=1, keepdim=True) - outputs).long()]
+        total = shares[:, :1].clone()
+        for c in range(1, shares.shape[1]):  # in one order on every device
+            total += shares[:, c : c + 1]
+        residuals = functional.one_hot(self._classes, outputs.shape[1]).T - shares / total
+        most = residuals.abs().amax(dim=(1, 2), keepdim=True).clamp(min=1e-300)
+        return torch.floor(UNIT * (residuals / most) + 0.5).float()
+
+    def _factors(self, reached: Tensor, fields: Tensor, k: int) -> Tensor:
+        """Signals at hidden layer k: those that reached its signs, times the windows of its fields, rounded."""
+        table = self._closeness[k]
+        places = fields.abs().clamp_(max=len(table) - 1).int()
+        product = torch.index_select(table, 0, places.view(-1)).view(places.shape).mul_(reached)
+        if k == len(self._weights) - 2:
+            half = torch.copysign(torch.tensor(0.5, device=self._place), product)
+            return product.div_(UNIT**2).add_(half).trunc_()
+        return product.div_(product.abs().amax(dim=(1, 2), keepdim=True).clamp_(min=1.0).div_(FINEST)).round_()
+
+    def flip(self, run: int, places: Places) -> None:
+        """These weights of a network change their signs."""
+        first = 0
+        for k, layer in enumerate(self._layers):
+            size = layer.n_units * layer.fan_in
+            here = places[(places >= first) & (places < first + size)] - first
+            first += size
+            if not len(here):
+                continue
+            at = torch.tensor(here, device=self._place)
+            weights = self._weights[k][run].view(-1)
+            weights[at] = -weights[at]
+            if k == 0:
+                steps = 2 * weights[at, None].to(self._inputs.dtype) * self._inputs[at % layer.fan_in]
+                self._first[run].index_add_(0, at // layer.fan_in, steps)

@@ -1,0 +1,82 @@
+"""Guided orders of the flips between deep networks, for several pairs at once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.errors import InvalidInputError, shown
+from binland.guided import Stages, checked_gains
+from binland.orders import Guided, Places
+from deepbridge.binary.fields import Fields
+from deepbridge.binary.gradient import Gradient
+from deepbridge.binary.networks import BinaryMLP, Network
+from deepbridge.binary.solutions import Solution
+from deepbridge.common.data import Dataset
+from deepbridge.common.devices import Device
+
+Pair = tuple[Solution, Solution]
+
+
+def standing(start: Solution, data: Dataset) -> Fields:
+    """The start of a path; raises InvalidInputError if single flips of such a network cannot be followed."""
+    if not isinstance(start.network, BinaryMLP):
+        raise InvalidInputError(
+            f"{shown(start.network)} has convolutions; only random orders are known for it: leave order out"
+        )
+    return Fields(start.network, data, start.flat, start.ties)
+
+
+def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device: Device) -> list[Places]:
+    """For each pair (d,) flat indices of the weights that differ, in their guided order.
+
+    All are pairs of one network; together they take less time than one after the other. Raises InvalidInputError on
+    networks with convolutions, on a device that is not there and beyond this machine's memory.
+    """
+    network = pairs[0][0].network
+    paths = [_stages(pair, data, settings) for pair in pairs]
+    if settings.guide is not None:
+        for path, (start, _) in zip(paths, pairs, strict=True):
+            _ask(path, start, data, settings)
+        return [path.order for path in paths]
+    starts = [start for start, _ in pairs]
+    gradient = Gradient(network, data, starts, settings, device)  # type: ignore[arg-type]
+    layers = layer_of_weights(network)
+    for stage in range(settings.stages):
+        gains = gradient.gains()
+        for run, path in enumerate(paths):
+            flips = path.step(stage, balanced(gains[run, path.left], layers[path.left]))
+            gradient.flip(run, flips)
+    return [path.order for path in paths]
+
+
+def _stages(pair: Pair, data: Dataset, settings: Guided) -> Stages:
+    start, end = pair
+    here = standing(start, data)
+    limit = max(here.error_count, end.error_count(data)) if settings.candidates > 1 else data.n_patterns
+    return Stages(here, np.flatnonzero(start.flat != end.flat), settings, limit)
+
+
+def _ask(path: Stages, start: Solution, data: Dataset, settings: Guided) -> None:
+    """Follow the gains of another's guide."""
+    guide, weights = settings.guide, start.flat.copy()
+    assert guide is not None
+    for stage in range(settings.stages):
+        if len(path.left):
+            here = Solution(start.network, start.network.split(weights), None, start.ties)
+            gains = guide(here, path.left.copy(), data)
+            weights[path.step(stage, checked_gains(guide, gains, len(path.left)))] *= -1
+
+
+def layer_of_weights(network: Network) -> NDArray[np.int64]:
+    """(n_weights,) the layer of every weight."""
+    return np.repeat(np.arange(len(network.weight_shapes)), [np.prod(shape) for shape in network.weight_shapes])
+
+
+def balanced(gains: NDArray[np.float32], layers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Gains (d,) of weights in layers (d,), each divided by the standard deviation of its layer, where it is not 0."""
+    out = gains.astype(np.float64)
+    for layer in np.unique(layers):
+        here = layers == layer
+        out[here] /= out[here].std() or 1.0
+    return out
