@@ -18,6 +18,7 @@ from binland.checks import checked_memory
 from binland.guided import closeness_of, sigma
 from binland.kernels.guide import UNIT
 from binland.orders import Guided, Places
+from deepbridge.binary.counting import no_ties
 from deepbridge.binary.networks import BinaryMLP
 from deepbridge.binary.solutions import Solution
 from deepbridge.common.data import Dataset
@@ -26,6 +27,7 @@ from deepbridge.common.devices import Device, as_device, full_precision
 FINEST = 127  # largest factor behind the last hidden layer's
 STEPS = 64  # of the largest input, in the gradient of the first layer
 REACH = 6  # windows, beyond which a window is 0
+NOTHING = 40  # exp(-NOTHING) is
 
 
 class Gradient:
@@ -36,6 +38,8 @@ class Gradient:
 
     def __init__(self, network: BinaryMLP, data: Dataset, starts: Sequence[Solution], settings: Guided, device: Device):
         self._place = place = as_device(device)
+        if not network.hidden_layers and network.n_outputs == 1:  # the perceptron is a committee machine of one unit
+            network = BinaryMLP(network.n_inputs, (1,), fixed_output=True)
         units = sum(layer.n_units for layer in network.layers)
         needed = 4 * len(starts) * (6 * units * data.n_patterns + 4 * network.n_weights) + 8 * data.inputs.size
         checked_memory(f"gradients of {len(starts)} networks on {data.n_patterns} patterns", needed)
@@ -55,12 +59,14 @@ class Gradient:
             self._weights.append(torch.ones(len(stack), *network.layers[-1].weight_shape, device=place))
         with full_precision():
             self._first = torch.matmul(self._weights[0].to(exact), self._inputs)  # (R, H, P)
-        ties = [np.stack([start.ties[k] for start in starts]) for k in range(len(network.hidden_layers))]
+        known = [start.ties or no_ties(network) for start in starts]
+        ties = [np.stack([layers[k] for layers in known]) for k in range(len(network.hidden_layers))]
         self._thresholds = [torch.tensor((tie < 0).astype(np.float32)[:, :, None], device=place) for tie in ties]
         last = network.layers[-1].fan_in
         self._sigma = torch.tensor(sigma(settings, last), device=place)
-        decay = np.exp(-settings.steepness * np.arange(2 * last + 1) / math.sqrt(last))
-        self._decay = torch.tensor(decay, device=place)
+        unit = math.sqrt(last) / (1.0 if network.hidden_layers else data.scale)  # of sums, in units of z
+        behind = np.arange(math.ceil(NOTHING * unit / settings.steepness) + 1)
+        self._decay = torch.tensor(np.exp(-settings.steepness * behind / unit), device=place)
         self._closeness = []
         for k, layer in enumerate(network.hidden_layers):
             unit = math.sqrt(layer.fan_in) / (data.scale if k == 0 else 1.0)  # fields where Delta = 1
@@ -99,7 +105,8 @@ class Gradient:
             votes = outputs[:, 0].long() * labels + len(self._sigma) // 2
             most = self._sigma[votes.amin(dim=1, keepdim=True)]
             return (torch.floor(UNIT * (self._sigma[votes] / most) + 0.5) * labels).float().unsqueeze(1)
-        shares = self._decay[(outputs.amax(dim=1, keepdim=True) - outputs).long()]
+        behind = (outputs.amax(dim=1, keepdim=True) - outputs).long()
+        shares = self._decay[behind.clamp_(max=len(self._decay) - 1)]
         total = shares[:, :1].clone()
         for c in range(1, shares.shape[1]):  # in one order on every device
             total += shares[:, c : c + 1]

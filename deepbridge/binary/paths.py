@@ -82,12 +82,8 @@ def shortest_paths(
     Otherwise as `shortest_path`; every pair has a stream of its own. Raises InvalidInputError as it does, and on none.
     """
     chosen = as_order(order, Guided)
-    if (
-        isinstance(pairs, (str, bytes))
-        or not isinstance(pairs, Sequence)
-        or not pairs
-        or any(len(p) != 2 for p in pairs)
-    ):
+    some = isinstance(pairs, (list, tuple)) and len(pairs) > 0
+    if not some or not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in pairs):
         raise InvalidInputError(f"pairs={shown(pairs)} is not a list of pairs (start, end), at least one")
     streams = generator(seed, "shortest_paths").spawn(len(pairs))
     return _paths([(start, end) for start, end in pairs], data, points, chosen, streams, device)
