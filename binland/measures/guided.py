@@ -47,15 +47,13 @@ class GuidedSettings(OfPairs):
 class GuidedPaths(Measure[GuidedSettings]):
     """Guided paths between two solutions, in every symmetry state.
 
-    name: of its table and its variables. guide: gains of one's own, as in `Guided`; a plug-in is one line,
-    MINE = GuidedPaths("mine", my_gains).
+    guide: another one's gains, as in `Guided`. A plug-in derives from this class, with a name and a method guide(self,
+    solution, places, patterns) of its own.
     """
 
-    of = 2
+    name, of = "guided", 2
     Settings = GuidedSettings
-
-    def __init__(self, name: str = "guided", guide: Callable[..., Any] | None = None):
-        self.name, self._guide = name, guide
+    guide: Callable[..., Any] | None = None
 
     def needs(self, settings: GuidedSettings) -> tuple[str, ...]:
         """Guided paths and local energies."""
@@ -101,8 +99,8 @@ class GuidedPaths(Measure[GuidedSettings]):
         return {state: {"purpose": "guided", "symmetry": state} for state in states}
 
     def key(self, settings: GuidedSettings) -> dict[str, Any]:
-        """All settings; of another's guide its name."""
-        own = {} if self._guide is None else {"guide": getattr(self._guide, "__qualname__", type(self._guide).__name__)}
+        """All settings, and whose guide it is."""
+        own = {} if self.guide is None else {"guide": type(self).__qualname__}
         return super().key(settings) | own
 
     def limits(self, settings: GuidedSettings) -> list[tuple[float, str, str]]:
@@ -114,7 +112,7 @@ class GuidedPaths(Measure[GuidedSettings]):
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
         for state, (start, end) in case.views():
             path = case.family.guided_path(
-                start, end, case.train, settings.options, self._guide, settings.profile_points, case.compute
+                start, end, case.train, settings.options, self.guide, settings.profile_points, case.compute
             )
             steps = np.linspace(0, path.n_points - 1, settings.profile_points).round().astype(int)
             seeds = case.seeds[state].spawn(settings.places)

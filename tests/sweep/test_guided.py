@@ -1,0 +1,139 @@
+"""Guided paths in sweeps, of machines and deep networks, and with a guide of one's own."""
+
+import numpy as np
+import pytest
+
+import binland as bl
+import deepbridge as db
+from binland.families.shallow import SHALLOW
+from binland.measures.guided import GuidedPaths
+from binland.plots import plot_overview, plot_results
+from binland.sweep.config import check_settings
+from binland.sweep.execute import draw
+from binland.sweep.naming import streams
+from binland.sweep.tasks import Task
+from tests.sweep.small import cell
+
+SHALLOW_SWEEP = {
+    "title": "guided",
+    "seed": 3,
+    "data": {"latent_dim": 11, "n_patterns": 30, "n_test": 50},
+    "model": {"kind": "committee", "n_hidden": 5},
+    "grid": {"n_inputs": [21, 31], "disorder_samples": 2, "solutions": 2},
+    "algorithms": {"SGD": {"epochs": 4}, "RSGD": {"epochs": 3, "replicas": 2}},
+    "measure": {"guided": {"stages": 5, "profile_points": 4, "places": 3, "realizations": 2, "pairs": "all"}},
+}
+
+
+def test_guided_paths_in_a_sweep_are_those_by_hand(tmp_path):
+    path = tmp_path / "out.h5"
+    small = check_settings(SHALLOW_SWEEP, "guided")
+    bl.run_sweep(small, path)
+    data = bl.load_results(path)
+    problem = draw(small, (0,), 1)
+    start, end = (bl.load_solution(path, 21, "RSGD", 1, k) for k in (1, 0))
+    task = Task("guided", cell(21, 1, "RSGD"), (1, 0))
+    seeds = {name: stream.seed for name, stream in streams(small, task).items()}
+    point = data.sel(n_inputs=21, disorder=1, algorithm="RSGD").isel(pair=1)
+    for symmetry, moved in (("raw", end), ("aligned", bl.align(end, to=start).solution)):
+        found = point.sel(symmetry=symmetry)
+        expected = bl.shortest_path(start, moved, problem.train, order=bl.Guided(stages=5))
+        assert float(found["guided_barrier"]) == expected.barrier
+        steps = np.linspace(0, expected.length, 4).round().astype(int)
+        assert np.array_equal(found["guided_error"], expected.errors[steps])
+        middle = expected.solution(0.5)
+        assert float(found["guided_test_error"][1]) == middle.error(problem.test)
+        draws = seeds[symmetry].spawn(3)[1]
+        energy = bl.local_energy(middle, problem.train, [0.05], 2, draws).mean[0]
+        assert float(found["guided_local_energy"][1]) == energy
+    assert np.all(np.isfinite(data["across_guided_barrier"].sel(symmetry="raw")))
+    figures = plot_results(path, tmp_path / "figures")
+    assert {"out_guided_n_inputs_21.png", "out_guided_n_inputs_31.png"} <= {figure.name for figure in figures}
+    plot_overview(path, tmp_path / "overview.png")
+
+
+def test_the_defaults_are_part_of_what_a_task_is():
+    small = check_settings(SHALLOW_SWEEP, "guided")
+    task = Task("guided", cell(21, 1, "RSGD"), (1, 0))
+    (stream, _) = streams(small, task).values()
+    known = stream.name["guided"] if hasattr(stream, "name") else SHALLOW.stream_key("guided", None, None)["guided"]
+    assert known["window"] == bl.Guided().window
+    assert known["code"] == 1
+
+
+PLUGIN = """
+import numpy as np
+from binland.measures.guided import GuidedPaths
+
+class Mine(GuidedPaths):
+    name = "mine"
+
+    def guide(self, solution, places, patterns):
+        return -np.arange(len(places))
+
+MINE = Mine()
+"""
+
+
+def test_a_guide_of_ones_own_is_a_plug_in_of_one_function(tmp_path):
+    (tmp_path / "own_guide.py").write_text(PLUGIN)
+    config = tmp_path / "own.toml"
+    config.write_text(
+        'title = "own"\nplugins = ["own_guide"]\n[data]\nlatent_dim = 11\nn_patterns = 30\nn_test = 20\n[model]\n'
+        'kind = "committee"\nn_hidden = 5\n[grid]\nn_inputs = [21]\ndisorder_samples = 1\nsolutions = 2\n'
+        "[algorithms.SGD]\nepochs = 4\n[measure.guided]\n[measure.mine]\ncandidates = 1\nplaces = 2\n"
+    )
+    path = tmp_path / "own.h5"
+    bl.run_sweep(config, path)
+    data = bl.load_results(path)
+    train = bl.load_problem(path, n_inputs=21).train
+    start, end = (bl.load_solution(path, 21, "SGD", 0, k) for k in (0, 1))
+    places = np.flatnonzero(start.weights != end.weights)
+    weights, errors = start.weights.copy(), [start.error(train)]
+    for place in places:
+        weights.reshape(-1)[place] *= -1
+        errors.append(bl.Solution(start.machine, weights).error(train))
+    point = data.sel(n_inputs=21, disorder=0, algorithm="SGD", symmetry="raw").isel(pair=0)
+    assert float(point["mine_barrier"]) == max(errors)
+    assert float(point["guided_barrier"]) <= max(errors)
+
+
+def test_guided_paths_of_deep_networks_in_a_sweep(tmp_path):
+    plain = {
+        "title": "deep", "seed": 1, "data": {"name": "digits", "per_class": 10, "test_per_class": 5},
+        "model": {"kind": "mlp", "n_hidden_layers": 2},
+        "grid": {"width": [11], "solutions": 2},
+        "algorithms": {"SGD": {"epochs": 5, "optimizer": "adam", "learning_rate": 0.01}},
+        "measure": {"guided": {"stages": 6, "places": 2, "realizations": 2, "profile_points": 5}},
+    }  # fmt: skip
+    path = tmp_path / "deep.h5"
+    bl.run_sweep(check_settings(plain, "deep"), path)
+    point = bl.load_results(path).isel(width=0, disorder=0, algorithm=0, pair=0).sel(symmetry="raw")
+    train = bl.load_problem(path, width=11).train
+    start, end = (bl.load_solution(path, 11, "SGD", 0, k) for k in (0, 1))
+    expected = db.shortest_path(start, end, train, points=5, order=db.Guided(stages=6))
+    assert float(point["guided_barrier"]) == expected.barrier
+    assert np.array_equal(point["guided_error"], expected.errors)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"stages": 0}, "measure.guided.stages"), ({"window": 0}, "measure.guided.window"), ({"place": 3}, "place")],
+)
+def test_bad_settings_are_one_line(change, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        check_settings({**SHALLOW_SWEEP, "measure": {"guided": change}}, "guided")
+    assert "\n" not in str(caught.value)
+
+
+def test_two_measures_have_variables_of_their_own():
+    class Mine(GuidedPaths):
+        name = "mine"
+
+        def guide(self, solution, places, patterns):
+            return np.zeros(len(places))
+
+    settings = GuidedPaths.Settings()
+    first, second = GuidedPaths(), Mine()
+    assert not set(first.variables(settings)) & set(second.variables(settings))
+    assert first.key(settings) != second.key(settings)
