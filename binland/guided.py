@@ -107,10 +107,14 @@ class Surrogate(Fields):
         self._labels = patterns.labels.astype(np.int64)
         self._words = np.where(patterns.labels[:, None] > 0, patterns.words, ~patterns.words)
 
+    def urgencies(self) -> NDArray[np.int32]:
+        """(P,) 0 to UNIT: how much a pattern counts."""
+        votes = self.votes[: self.patterns.n_patterns]
+        return urgency(self._sigma, self._labels * votes + self.machine.n_hidden)
+
     def gains(self, places: Places) -> NDArray[np.int64]:
         """(d,) int64, see `kernels.guide`."""
-        h, p = self.machine.n_hidden, self.patterns.n_patterns
-        urgencies = urgency(self._sigma, self._labels * self.votes[:p] + h)
+        h, urgencies = self.machine.n_hidden, self.urgencies()
         active = np.flatnonzero(LEVELS * urgencies >= UNIT // 2)
         rows = np.empty((self.machine.n_inputs, -(-len(active) // WORD)), np.uint64)
         rows_into(self._words, active, rows)

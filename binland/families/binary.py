@@ -1,11 +1,12 @@
 """What families of binary weights share: how a solution becomes arrays, eight weights to a byte."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import from_bytes, to_bytes
+from binland.bits import as_signs, from_bytes, to_bytes
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Arrays, Family
 from binland.sweep.contracts.problem import Inputs
@@ -60,6 +61,11 @@ class BinaryFamily(Family[M]):
             arrays["replica_spread"] = np.array(solution.replicas.spread)
         latents = self.latent_weights(solution)
         return arrays if latents is None else arrays | {"latents": latents}
+
+    def majority(self, model: Any, solutions: Sequence[Any]) -> Any:
+        """The solution whose weights are the signs of the sum of theirs, sign(0) = +1."""
+        total = np.sum([self.weights(solution) for solution in solutions], axis=0)
+        return self.decode(model, {"weights": to_bytes(as_signs(total))})
 
     @staticmethod
     def unpacked(arrays: Arrays, count: int) -> tuple[NDArray[np.int8], NDArray[np.float32] | None]:

@@ -18,6 +18,7 @@ from binland.families.binary import BinaryFamily
 from binland.interrupts import deferred
 from binland.lazy import installing
 from binland.orders import Guide
+from binland.paths import init_bound
 from binland.results import Barrier, Path
 from binland.rng import Seed
 from binland.sweep.contracts.algorithm import Algorithm
@@ -226,6 +227,18 @@ class Deep(BinaryFamily[DeepModel]):
         """`db.shortest_path` in a guided order."""
         order = db.Guided(**options, guide=guide)
         return db.shortest_path(start, end, train, points=points, order=order, device=compute.device)
+
+    def trained_from(
+        self, solution: "Solution", train: Dataset, algorithm: Algorithm, seed: Seed, compute: DeepCompute
+    ) -> "Solution":
+        """`db.fit` from the latents of a solution, of its weights at the size of the initialisation if it has none"""
+        network, latents = solution.network, solution.latents
+        if latents is None:
+            sizes = [init_bound(algorithm, layer.fan_in, layer.fan_out) / 2 for layer in network.free_layers]
+            parts = zip(solution.weights, sizes, strict=True)
+            latents = tuple((part * np.float32(size)).astype(np.float32) for part, size in parts)
+        where = compute.model_dump() if is_built_in(algorithm) else {}
+        return db.fit(network, train, algorithm, seed, latents, **where, progress=False)
 
     def midpoint(
         self,

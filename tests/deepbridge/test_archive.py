@@ -2,6 +2,8 @@ import json
 import os
 import random
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -163,3 +165,12 @@ def test_the_file_can_be_read_without_deepbridge(tmp_path):
     arrays = load_file(tmp_path / "one.safetensors")
     assert same(arrays["latents.1"], FITTED.latents[1])
     assert same(arrays["replicas.weights.2"], FITTED.replicas.weights[2])
+
+
+def test_built_in_algorithms_are_known_in_a_process_that_has_used_nothing(tmp_path):
+    network = db.BinaryMLP(3, ())
+    data = db.Dataset(np.ones((2, 3), np.int16), np.array([1, -1]), 2)
+    db.fit(network, data, db.SGD(epochs=1), 0, progress=False).save(tmp_path / "one.safetensors")
+    code = f"import deepbridge as db; print(db.load_solution({str(tmp_path / 'one.safetensors')!r}).algorithm)"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("SGD(")

@@ -137,3 +137,46 @@ def test_two_measures_have_variables_of_their_own():
     first, second = GuidedPaths(), Mine()
     assert not set(first.variables(settings)) & set(second.variables(settings))
     assert first.key(settings) != second.key(settings)
+
+
+def test_middles_are_those_by_hand(tmp_path):
+    plain = {
+        **SHALLOW_SWEEP,
+        "grid": {"n_inputs": [21], "disorder_samples": 1, "solutions": 3},
+        "measure": {"middles": {"generations": 2, "realizations": 2}},
+        "store": {"latents": True},
+    }
+    path = tmp_path / "middles.h5"
+    small = check_settings(plain, "middles")
+    bl.run_sweep(small, path)
+    point = bl.load_results(path).isel(n_inputs=0, disorder=0, middles=0).sel(algorithm="RSGD", symmetry="aligned")
+    problem = draw(small, (0,), 0)
+    first, *others = (bl.load_solution(path, 21, "RSGD", 0, k) for k in range(3))
+    three = [first, *(bl.align(other, to=first).solution for other in others)]
+    total = np.sum([one.weights for one in three], axis=0)
+    majority = bl.Solution(first.machine, np.sign(total))
+    assert float(point["beside_test_error"].sel(beside="majority")) == majority.error(problem.test)
+    for generation in range(3):
+        paths = [
+            bl.shortest_path(three[i], three[j], problem.train, order="guided") for i, j in ((0, 1), (0, 2), (1, 2))
+        ]
+        found = point.sel(generation=generation)
+        assert float(found["middles_test_error"]) == pytest.approx(np.mean([one.error(problem.test) for one in three]))
+        assert float(found["middles_barrier"]) == pytest.approx(np.mean([one.barrier for one in paths]))
+        distance = np.mean([one.length for one in paths]) / first.machine.n_weights
+        assert float(found["middles_distance"]) == pytest.approx(distance)
+        if generation == 0:
+            task = Task("middles", cell(21, 0, "RSGD"), (0, 1, 2))
+            seed = streams(small, task)["aligned trained"].seed
+            latents = paths[0].solution(0.5).latents
+            trained = bl.fit(first.machine, problem.train, bl.SGD(epochs=4), seed, start=latents)
+            assert float(point["beside_train_error"].sel(beside="trained")) == trained.error(problem.train)
+        three = [one.solution(0.5) for one in paths]
+    assert any("_middles" in figure.name for figure in plot_results(path, tmp_path / "figures"))
+
+
+def test_middles_need_an_algorithm_to_train_with():
+    plain = {**SHALLOW_SWEEP, "grid": {"n_inputs": [21], "solutions": 3}, "algorithms": {"RSGD": {"epochs": 1}}}
+    for middles, message in (({}, "needs an algorithm"), ({"algorithm": "Adam"}, "is not one of the algorithms RSGD")):
+        with pytest.raises(ValueError, match=message):
+            check_settings({**plain, "measure": {"middles": middles}}, "middles")

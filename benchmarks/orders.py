@@ -1,0 +1,262 @@
+"""Guided orders beside a first trial: `python benchmarks/orders.py [--tiny] [--repeat 5] [--only speed trade exact
+deep]`.
+
+speed: guided orders of a committee machine, and the same surrogate in NumPy as one would write it (float32, two
+products of matrices a stage). One thread, in one process, taking turns; medians. The bound counts the bits that gains
+compare. trade: time and barrier against the number of stages and of candidates, on disorder samples of their own.
+exact: guided and annealed orders against the lowest barrier of all orders, between solutions that differ in a few
+weights. deep: guided orders of a network with three hidden layers, and gradients by autograd of PyTorch; images are
+Fashion-MNIST if BINLAND_DATA names its folder, else scikit-learn's digits."""
+
+import argparse
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from peaks import measure
+from rich.console import Console
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+from torch.nn import functional
+
+import binland as bl
+import deepbridge as db
+from binland.guided import LEVELS, UNIT, Stages, Surrogate, shallow_order
+from deepbridge.binary.guided import guided_orders
+from deepbridge.binary.networks import Network
+
+SPEED, TRADE = 0, (100, 101)  # disorder samples: none of them was looked at when the defaults were chosen
+
+
+def in_turns(repeat: int, *calls: Callable[[], object]) -> list[list[float]]:
+    """Seconds of each call, taking turns, after one turn that is not counted."""
+    seconds: list[list[float]] = [[] for _ in calls]
+    for turn in range(repeat + 1):
+        for call, taken in zip(calls, seconds, strict=True):
+            began = time.perf_counter()
+            call()
+            if turn:
+                taken.append(time.perf_counter() - began)
+    return seconds
+
+
+def spread(seconds: list[float]) -> str:
+    """Median, least and most."""
+    return f"{statistics.median(seconds):.3g} s ({min(seconds):.3g} - {max(seconds):.3g})"
+
+
+def trial(start: bl.Solution, end: bl.Solution, train: bl.Patterns, stages: int) -> np.ndarray:
+    """A guided order in NumPy: sigma(-0.2 z) exp(-(Delta / 0.5)^2 / 2), the best flips of each stage."""
+    x, y, n = train.inputs.astype(np.float32), train.labels.astype(np.float32), train.n_inputs
+    weights, goal = start.units.astype(np.float32), end.units.astype(np.float32)
+    left, order = np.flatnonzero(start.weights != end.weights), []
+    ends = np.linspace(0, len(left), stages + 1).round().astype(int)
+    for count in np.diff(ends):
+        delta = x @ weights.T / np.sqrt(np.float32(n))
+        z = y * np.sign(delta).sum(axis=1)
+        slope = (y / (1 + np.exp(0.2 * z)))[:, None] * np.exp(-((delta / 0.5) ** 2) / 2)
+        gains = (goal * (slope.T @ x)).reshape(-1)[left]
+        chosen = np.argsort(-gains, kind="stable")[:count]
+        weights.reshape(-1)[left[chosen]] *= -1
+        order.append(left[chosen])
+        left = np.delete(left, chosen)
+    return np.concatenate(order)
+
+
+def solutions(
+    machine: bl.CommitteeMachine, train: bl.Patterns, algorithm: bl.Algorithm, seed: int
+) -> list[bl.Solution]:
+    """Two of them."""
+    return [bl.fit(machine, train, algorithm, 2 * seed + k) for k in range(2)]
+
+
+def bits_compared(start: bl.Solution, end: bl.Solution, train: bl.Patterns, settings: bl.Guided) -> int:
+    """Bits that the gains of a guided order compare: four planes of the patterns that matter, for every flip left."""
+    here, total = Surrogate(start, train, settings), 0
+    limit = max(here.error_count, end.error_count(train)) if settings.candidates > 1 else train.n_patterns
+    path = Stages(here, np.flatnonzero(start.weights != end.weights), settings, limit)
+    for stage in range(settings.stages):
+        urgent = np.count_nonzero(LEVELS * here.urgencies() >= UNIT // 2)
+        total += len(path.left) * 4 * 64 * -(-urgent // 64)
+        path.step(stage, here.gains(path.left))
+    return total
+
+
+def speed(console: Console, tiny: bool, repeat: int) -> None:
+    """Guided orders beside the trial."""
+    n, d, p, h, stages = (101, 51, 153, 11, 20) if tiny else (1001, 501, 1503, 101, 200)
+    train = bl.HiddenManifold(n, d, seed=SPEED).sample(p, seed=1)
+    a, b = solutions(bl.CommitteeMachine(n, h), train, bl.SGD(), SPEED)
+    plain, default = bl.Guided(stages=stages, candidates=1), bl.Guided(stages=stages)
+    calls = [
+        lambda: trial(a, b, train, stages),
+        lambda: shallow_order(a, b, train, plain),
+        lambda: shallow_order(a, b, train, default),
+        lambda: shallow_order(a, b, train, bl.Guided()),
+    ]
+    with threadpool_limits(1):
+        seconds = in_turns(repeat, *calls)
+    rate = measure()["distances"]
+    table = Table(
+        title=f"one order, N = {n}, H = {h}, P = {p}, {np.count_nonzero(a.weights != b.weights)} flips, 1 thread"
+    )
+    for name in ("", "time", "trial / ours", "bound of the gains", "barrier (errors)"):
+        table.add_column(name)
+    table.add_row(f"trial in NumPy, {stages} stages", spread(seconds[0]), "1", "-", _height(a, b, train, calls[0]()))
+    for settings, taken in zip((plain, default, bl.Guided()), seconds[1:], strict=True):
+        ratio = statistics.median(seconds[0]) / statistics.median(taken)
+        bound = bits_compared(a, b, train, settings) / rate
+        order = shallow_order(a, b, train, settings)
+        words = f"{settings.stages} stages, {settings.candidates} candidates"
+        table.add_row(words, spread(taken), f"{ratio:.1f}", f"{bound:.3g} s", _height(a, b, train, order))
+    console.print(table)
+
+
+def _height(a: bl.Solution, b: bl.Solution, train: bl.Patterns, order: np.ndarray) -> str:
+    from binland.walks import Walker
+
+    return str(int(Walker(a, train).error_counts(order).max()))
+
+
+def trade(console: Console, tiny: bool) -> None:
+    """Time against barrier."""
+    n_inputs, d, p, h = ((101,), 51, 153, 11) if tiny else ((301, 501, 1001), 501, 1503, 101)
+    pairs = []
+    for n in n_inputs:
+        for sample in TRADE:
+            train = bl.HiddenManifold(n, d, seed=sample).sample(p, seed=1000 + sample)
+            for algorithm in (bl.RSGD(), bl.SGD(), bl.ADV()):
+                pairs.append((n, *solutions(bl.CommitteeMachine(n, h), train, algorithm, sample), train))
+    table = Table(
+        title=f"errors of the barrier above those of the worse end, mean (most) of {len(pairs) // len(n_inputs)} pairs"
+    )
+    for name in ("stages", "candidates", "time of an order", *(f"N = {n}" for n in n_inputs)):
+        table.add_column(name)
+    for candidates in (1, 4):
+        for stages in (25, 50, 100, 200, 400):
+            order, gaps, seconds = bl.Guided(stages=stages, candidates=candidates), {n: [] for n in n_inputs}, []
+            for n, a, b, train in pairs:
+                began = time.perf_counter()
+                shallow_order(a, b, train, order)
+                seconds.append(time.perf_counter() - began)
+                counts = bl.shortest_path(a, b, train, order=order).error_counts
+                gaps[n].append(int(counts.max() - max(counts[0], counts[-1])))
+            cells = [f"{np.mean(gaps[n]):.2f} ({max(gaps[n])})" for n in n_inputs]
+            table.add_row(str(stages), str(candidates), f"{statistics.median(seconds):.3g} s", *cells)
+    console.print(table)
+
+
+def exact(console: Console, tiny: bool) -> None:
+    """Against the lowest barrier of all."""
+    count, orders = (10 if tiny else 200), ("random", "guided", bl.Annealed(budget=20_000))
+    gaps = np.zeros((count, len(orders)), int)
+    for k in range(count):
+        rng = np.random.default_rng(k)
+        n, h = int(rng.choice([21, 51, 101])), int(rng.choice([1, 3, 5, 9]))
+        train = bl.Patterns.random(int(rng.integers(40, 200)), n, seed=k)
+        start = bl.fit(bl.CommitteeMachine(n, h), train, bl.SGD(epochs=30), seed=k)
+        weights = start.weights.copy()
+        weights.reshape(-1)[rng.choice(weights.size, int(rng.integers(8, 17)), replace=False)] *= -1
+        end = bl.Solution(start.machine, weights)
+        lowest = bl.shortest_path(start, end, train, order="exact").error_counts.max()
+        found = [bl.shortest_path(start, end, train, k, order).error_counts.max() for order in orders]
+        gaps[k] = np.array(found) - lowest
+    table = Table(title=f"{count} pairs that differ in 8 to 16 weights: barrier above the lowest of all orders")
+    for name in ("order", "share that reach it", "mean gap (errors)", "most"):
+        table.add_column(name)
+    for k, name in enumerate(("random", "guided", "annealed, from guided")):
+        share = np.mean(gaps[:, k] == 0)
+        table.add_row(name, f"{100 * share:.1f} %", f"{gaps[:, k].mean():.3f}", str(gaps[:, k].max()))
+    console.print(table)
+
+
+def deep_trial(start: db.Solution, end: db.Solution, data: db.Dataset, stages: int) -> np.ndarray:
+    """A guided order by autograd: cross-entropy, sign with the slope of an error function."""
+    network: Network = start.network
+    x = torch.tensor(data.inputs).float().flatten(1) * data.scale
+    classes = torch.tensor(data.classes)
+    weights, left, order = start.flat.copy(), np.flatnonzero(start.flat != end.flat), []
+    ends = np.linspace(0, len(left), stages + 1).round().astype(int)
+    for count in np.diff(ends):
+        layers = [torch.tensor(part).float().requires_grad_() for part in network.split(weights)]
+        a = x
+        for k, layer in enumerate(layers):
+            a = a @ layer.T / layer.shape[1] ** 0.5
+            if k < len(layers) - 1:
+                soft = torch.erf(a / 0.5)
+                a = soft + (torch.where(a >= 0, 1.0, -1.0) - soft).detach()
+        functional.cross_entropy(a, classes).backward()
+        slope = np.concatenate([layer.grad.numpy().reshape(-1) for layer in layers])
+        chosen = np.argsort(-(weights * slope)[left], kind="stable")[:count]
+        weights[left[chosen]] *= -1
+        order.append(left[chosen])
+        left = np.delete(left, chosen)
+    return np.concatenate(order)
+
+
+def deep(console: Console, tiny: bool, repeat: int) -> None:
+    """Deep networks beside the trial."""
+    there = not tiny and bool(os.environ.get("BINLAND_DATA"))
+    train, _ = db.load("fashion-mnist", per_class=200, seed=0) if there else db.load("digits", per_class=20)
+    width = 101 if there else 31
+    network = db.BinaryMLP(int(np.prod(train.input_shape)), (width,) * 3, 10)
+    adam = db.SGD(optimizer="adam", learning_rate=0.001, epochs=200 if there else 10, history_every=10)
+    a, b = db.fit_many(network, train, adam, [0, 1], progress=False)
+    b = db.align(b, to=a).solution
+    stages = (5, 5, 5) if tiny else (1500, 300, 300)
+    plain, default = db.Guided(stages=stages[1], candidates=1), db.Guided(stages=stages[2])
+    calls = [
+        lambda: deep_trial(a, b, train, stages[0]),
+        lambda: guided_orders([(a, b)], train, plain, "cpu")[0],
+        lambda: guided_orders([(a, b), (b, a)], train, plain, "cpu")[0],
+        lambda: guided_orders([(a, b)], train, default, "cpu")[0],
+    ]
+    seconds = in_turns(repeat, *calls)
+    threads = torch.get_num_threads()
+    images = "Fashion-MNIST" if there else "digits"
+    table = Table(title=f"{network}, {train.n_patterns} images ({images}), aligned, {threads} thread(s)")
+    for name in ("", "time of an order", "of a stage", "barrier (errors)", "ends"):
+        table.add_column(name)
+    names = ("trial in PyTorch", "no candidates", "no candidates, two pairs at once", "default")
+    counts = (stages[0], plain.stages, plain.stages, default.stages)
+    for name, count, taken, call, pairs in zip(names, counts, seconds, calls, (1, 1, 2, 1), strict=True):
+        each = [value / pairs for value in taken]
+        order = call()
+        path = db.shortest_path(a, b, train, points=2)
+        high = _deep_height(a, train, order)
+        stage = f"{1e3 * statistics.median(each) / count:.3g} ms"
+        table.add_row(f"{name}, {count} stages", spread(each), stage, str(high), str(max(path.error_counts)))
+    console.print(table)
+
+
+def _deep_height(a: db.Solution, train: db.Dataset, order: np.ndarray) -> int:
+    from deepbridge.binary.fields import Fields
+
+    return int(Fields(a.network, train, a.flat, a.ties).follow(order).max())
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="sizes of a second")
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--only", nargs="+", default=["speed", "trade", "exact", "deep"])
+    given = parser.parse_args()
+    console = Console(width=130)
+    console.print(f"{platform.processor() or platform.machine()}, NumPy {np.__version__}, PyTorch {torch.__version__}")
+    if "speed" in given.only:
+        speed(console, given.tiny, given.repeat)
+    if "trade" in given.only:
+        trade(console, given.tiny)
+    if "exact" in given.only:
+        exact(console, given.tiny)
+    if "deep" in given.only:
+        deep(console, given.tiny, max(1, given.repeat // 2))
+
+
+if __name__ == "__main__":
+    main()

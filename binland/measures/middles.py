@@ -1,0 +1,195 @@
+"""Middles of guided paths, and middles of these: flatness, generalisation, and whether they draw together,
+`[measure.middles]`.
+
+Verbs: those of `guided`, and majority(model, solutions) -> the solution with the sign of the sum of their weights;
+trained_from(solution, train, algorithm, seed, compute) -> the solution of a training that begins at one.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from binland.errors import shown
+from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
+from binland.sweep.contracts.section import Positive, Section, Text
+from binland.sweep.contracts.variable import Coordinate, Variable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+POINTS = 51  # of a path where errors are counted, in families that do not count after every flip
+BESIDE = ("majority", "trained")  # the sign of the sum of the three solutions; a training from a middle of two
+
+
+class MiddlesSettings(Section):
+    """generations: how often middles are taken; 1: of the solutions, 2: of these middles too. fraction: of changed
+    weights, for the local energy; realizations: its random draws. algorithm: label of the one that trains from a
+    middle, by default the first of kind SGD."""
+
+    generations: Annotated[int, Field(ge=1, le=100)] = 3
+    fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
+    realizations: Positive = 10
+    algorithm: Text | None = None
+
+
+class Middles(Measure[MiddlesSettings]):
+    """Three solutions, the middles of the guided paths between them, and so on, in every symmetry state."""
+
+    name, of, latents = "middles", 3, "used"
+    Settings = MiddlesSettings
+
+    def needs(self, settings: MiddlesSettings) -> tuple[str, ...]:
+        """Guided paths, and what middles are compared with."""
+        return ("guided_path", "guided_defaults", "local_energy", "distance", "majority", "trained_from")
+
+    def test_patterns(self) -> bool:
+        """Of every generation."""
+        return True
+
+    def completed(self, settings: MiddlesSettings, described: Described) -> MiddlesSettings:
+        """The algorithm by name."""
+        label = settings.algorithm
+        if label is not None and label not in described:
+            raise ValueError(f"algorithm = {shown(label)} is not one of the algorithms {', '.join(described)}")
+        if label is None:
+            label = next((name for name in described if described[name]["kind"] == "SGD"), None)
+        if label is None:
+            raise ValueError("needs an algorithm: add one of kind SGD, or name one in algorithm")
+        return settings.model_copy(update={"algorithm": label})
+
+    def variables(self, settings: MiddlesSettings) -> dict[str, Variable]:
+        """Per state and generation, means over three: errors, local energy, distances, barriers."""
+        along, beside = ("symmetry", "generation"), ("symmetry", "beside")
+        energy = f"train error after {settings.fraction:g} of the signs flipped minus train error"
+        of_three = "mean over the three solutions of a generation"
+        return {
+            "middles_train_error": Variable(along, "f8", "1", f"train error, {of_three}"),
+            "middles_test_error": Variable(along, "f8", "1", f"test error, {of_three}"),
+            "middles_local_energy": Variable(along, "f8", "1", f"{energy}, {of_three}"),
+            "middles_distance": Variable(along, "f8", "1", "distance of two of a generation, mean over pairs"),
+            "middles_barrier": Variable(along, "f8", "1", "highest train error on a guided path, mean over the pairs"),
+            "beside_train_error": Variable(beside, "f8", "1", "train error"),
+            "beside_test_error": Variable(beside, "f8", "1", "test error"),
+            "beside_local_energy": Variable(beside, "f8", "1", energy),
+        }
+
+    def coordinates(self, settings: MiddlesSettings) -> dict[str, Coordinate]:
+        """Generations, the solutions first, and what they are compared with."""
+        return {"generation": Coordinate(tuple(range(settings.generations + 1))), "beside": Coordinate(BESIDE)}
+
+    def streams(
+        self, settings: MiddlesSettings, states: Sequence[str], described: Described
+    ) -> dict[str, dict[str, Any]]:
+        """The flips of the local energies, and the training."""
+        trained = {"midpoint_algorithm": described[settings.algorithm or ""]}
+        return {
+            name: stream
+            for state in states
+            for name, stream in (
+                (state, {"purpose": "guided", "symmetry": state}),
+                (f"{state} trained", {"purpose": "midpoint", "symmetry": state, "guided": True, **trained}),
+            )
+        }
+
+    def trainings(self, settings: MiddlesSettings, states: Sequence[str]) -> dict[str, int]:
+        """From a middle in every state."""
+        return {settings.algorithm or "": len(states)}
+
+    def run(self, settings: MiddlesSettings, case: Case) -> Arrays:
+        """Generation after generation, in every state."""
+        columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
+        algorithm = case.algorithms[settings.algorithm or ""]
+        for state, three in case.views():
+            seeds = iter(case.seeds[state].spawn(3 * settings.generations + 5))
+            rows = []
+            for generation in range(settings.generations + 1):
+                paths = [
+                    case.family.guided_path(a, b, case.train, {}, None, 51, case.compute)
+                    for a, b in combinations(three, 2)
+                ]
+                distance = np.mean([case.family.distance(a, b) for a, b in combinations(three, 2)])
+                looks = [self._look(settings, case, one, next(seeds)) for one in three]
+                rows.append([*np.mean(looks, axis=0), distance, np.mean([path.barrier for path in paths])])
+                if generation == 0:
+                    trained = case.family.trained_from(
+                        paths[0].solution(0.5), case.train, algorithm, case.seeds[f"{state} trained"], case.compute
+                    )
+                    others = (case.family.majority(case.model, three), trained)
+                three = [path.solution(0.5) for path in paths]
+            beside = [self._look(settings, case, one, next(seeds)) for one in others]
+            values = [*np.transpose(rows), *np.transpose(beside)]
+            for name, value in zip(columns, values, strict=True):
+                columns[name].append(value)
+        return {name: np.array(values) for name, values in columns.items()}
+
+    def _look(self, settings: MiddlesSettings, case: Case, solution: Any, seed: Any) -> tuple[float, float, float]:
+        """Train error, test error, local energy."""
+        energy = case.family.local_energy(
+            solution, case.train, [settings.fraction], settings.realizations, seed, case.compute
+        ).mean()
+        return solution.error(case.train), solution.error(case.test), float(energy)
+
+    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+        """A figure at every point of the grid."""
+        for ending, point in results.named_points():
+            figure = draw_middles(results, point)
+            if figure is not None:
+                yield f"_middles{ending}", figure
+
+
+PANELS = (
+    ("middles_test_error", "beside_test_error", "test error (%)"),
+    ("middles_local_energy", "beside_local_energy", "local energy (train error, %)"),
+    ("middles_distance", None, "distance of two (% of its largest value)"),
+)
+
+
+def draw_middles(results: Any, point: dict[str, Any]) -> "Figure | None":
+    """Test error, local energy and distance from generation to generation; None if none is done."""
+    from matplotlib.figure import Figure
+
+    from binland.plots.legend import algorithm_entries, framed
+    from binland.plots.style import error_bar_text, headline, short
+
+    at = results.data.sel(point)
+    if not results.any_done("middles", at):
+        return None
+    figure = Figure((11.4, 4.1), layout="constrained")
+    for axes, (name, beside, label) in zip(figure.subplots(1, 3), PANELS, strict=True):
+        _draw(axes, results, at, name, beside)
+        axes.set_ylabel(label)
+    about = f"{error_bar_text(at, 'error bars')}; aside: majority of three, training from a middle."
+    title = headline(results, results.words_of(point), about, inches=11.4)
+    return framed(figure, title, algorithm_entries(results, {label: short(label) for label in results.labels}))
+
+
+def _draw(axes: "Axes", results: Any, at: Any, name: str, beside: str | None) -> None:
+    """A curve for every algorithm and state, and beside it the majority and a training from a middle."""
+    from binland.plots.style import errorbar, mean_and_error, opacity, style
+
+    generations = at["generation"].to_numpy().astype(float)
+    for algorithm in results.labels:
+        for state in results.states:
+            place = {"algorithm": algorithm, "symmetry": state}
+            look = style(results, algorithm) | {"alpha": opacity(results, state)}
+            mean, error = mean_and_error(at[name].sel(place), "generation")
+            unit = 100 / (float(mean.max()) or 1.0) if beside is None else 100
+            errorbar(axes, generations, unit * mean, unit * error, **look)
+            if beside is not None:
+                mean, error = mean_and_error(at[beside].sel(place), "beside")
+                x = generations[-1] + 1.5 + np.arange(len(mean))
+                errorbar(axes, x, 100 * mean, 100 * error, **{**look, "linestyle": "none"})
+    names = ["solutions", "middles", *(f"generation {k}" for k in range(2, len(generations)))]
+    places = list(generations)
+    if beside is not None:
+        places += [generations[-1] + 1.5, generations[-1] + 2.5]
+        names += list(BESIDE)
+    axes.set_xticks(places, names, rotation=40, ha="right", fontsize=8)
+    axes.set_ylim(bottom=0)
+
+
+MIDDLES = Middles()
