@@ -36,11 +36,14 @@ class Stages:
         self.left, self._done = places, [places[:0]]
         self._counts = np.diff(np.linspace(0, len(places), settings.stages + 1).round().astype(int))
 
+    @property
+    def busy(self) -> list[int]:
+        """The stages in which something is flipped, of 0 to stages - 1."""
+        return np.flatnonzero(self._counts).tolist()
+
     def step(self, stage: int, gains: NDArray[Any]) -> Places:
-        """Do a stage, 0 to stages - 1, with the gains of `left`; returns the places that were flipped, in order."""
+        """Do a busy stage with the gains of `left`; returns the places that were flipped, in order."""
         count = int(self._counts[stage])
-        if count == 0:
-            return self.left[:0]
         tried = best(gains, min(self._settings.candidates * count, len(self.left)))
         chosen = tried[self._standing.flip(self.left[tried], count, self._limit)]
         flips = self.left[chosen]
@@ -66,9 +69,8 @@ def shallow_order(start: Solution, end: Solution, patterns: Patterns, settings: 
     standing = Asked(start, patterns, settings.guide) if settings.guide else Surrogate(start, patterns, settings)
     limit = max(standing.error_count, end.error_count(patterns)) if settings.candidates > 1 else patterns.n_patterns
     path = Stages(standing, np.flatnonzero(start.weights != end.weights), settings, limit)
-    for stage in range(settings.stages):
-        if len(path.left):
-            path.step(stage, standing.gains(path.left))
+    for stage in path.busy:
+        path.step(stage, standing.gains(path.left))
     return path.order
 
 
@@ -87,13 +89,14 @@ class Asked(Fields):
 
 def checked_gains(guide: Guide, gains: object, count: int) -> NDArray[np.float64]:
     """Gains as an array; raises InvalidInputError unless they are so many finite numbers."""
-    array = real_array("gains", gains)
+    with np.errstate(over="ignore"):
+        array = real_array("gains", gains).astype(np.float64)
     if array.shape != (count,) or not np.isfinite(array).all():
         name = getattr(guide, "__name__", type(guide).__name__)
         raise InvalidInputError(
             f"the guide {shown(name)} gave {shown(gains)}, not one finite gain for each of {count} places"
         )
-    return array.astype(np.float64)
+    return array
 
 
 class Surrogate(Fields):
@@ -102,7 +105,7 @@ class Surrogate(Fields):
     def __init__(self, start: Solution, patterns: Patterns, settings: Guided):
         super().__init__(start, patterns)
         n, h = self.machine.n_inputs, self.machine.n_hidden
-        self._sigma, self._closeness = sigma(settings, h), closeness(settings, n)
+        self._log_sigma, self._closeness = log_sigma(settings, h), closeness(settings, n)
         self._zeros = np.where(self.machine.output_signs > 0, n, n + 1)
         self._labels = patterns.labels.astype(np.int64)
         self._words = np.where(patterns.labels[:, None] > 0, patterns.words, ~patterns.words)
@@ -110,7 +113,9 @@ class Surrogate(Fields):
     def urgencies(self) -> NDArray[np.int32]:
         """(P,) 0 to UNIT: how much a pattern counts."""
         votes = self.votes[: self.patterns.n_patterns]
-        return urgency(self._sigma, self._labels * votes + self.machine.n_hidden)
+        places = self._labels * votes + self.machine.n_hidden
+        lowest = int(places.min())
+        return urgency(self._log_sigma, lowest)[places - lowest]
 
     def gains(self, places: Places) -> NDArray[np.int64]:
         """(d,) int64, see `kernels.guide`."""
@@ -125,10 +130,10 @@ class Surrogate(Fields):
         return gains
 
 
-def sigma(settings: Guided, n_hidden: int) -> NDArray[np.float64]:
-    """(2 H + 1,) sigma(-steepness z / sqrt(H)) of z = -H ... H."""
+def log_sigma(settings: Guided, n_hidden: int) -> NDArray[np.float64]:
+    """(2 H + 1,) logarithm of sigma(-steepness z / sqrt(H)) of z = -H ... H."""
     z = np.arange(-n_hidden, n_hidden + 1)
-    return np.exp(-np.logaddexp(0, settings.steepness * z / np.sqrt(n_hidden)))
+    return -np.logaddexp(0, settings.steepness * z / np.sqrt(n_hidden))
 
 
 def closeness(settings: Guided, n_inputs: int) -> NDArray[np.int32]:
@@ -141,8 +146,6 @@ def closeness_of(settings: Guided, delta: NDArray[np.float64]) -> NDArray[np.int
     return np.rint(LEVELS * UNIT * np.exp(-((delta / settings.window) ** 2) / 2)).astype(np.int32)
 
 
-def urgency(sigma: NDArray[np.float64], votes: NDArray[np.int64]) -> NDArray[np.int32]:
-    """(P,) 0 to UNIT: sigma of the patterns in units of the most urgent one; votes (P,): H + z of each."""
-    lowest = votes.min()
-    table = np.floor(UNIT * (sigma[lowest:] / sigma[lowest]) + 0.5).astype(np.int32)
-    return table[votes - lowest]
+def urgency(log_sigma: NDArray[np.float64], lowest: int) -> NDArray[np.int32]:
+    """(any,) 0 to UNIT: sigma from place `lowest` on, that of the most urgent pattern, in units of it."""
+    return np.floor(UNIT * np.exp(log_sigma[lowest:] - log_sigma[lowest]) + 0.5).astype(np.int32)

@@ -31,8 +31,8 @@ class Guided:
 
     stages: int = 100
     candidates: int = 4
-    steepness: float = 2.0
-    window: float = 0.25
+    steepness: float = 1.0
+    window: float = 0.5
     guide: Guide | None = None
 
     def __post_init__(self) -> None:
@@ -56,7 +56,8 @@ class Annealed:
     A move takes one flip out of the order and puts it in elsewhere. The energy is the sum over all states of the path
     of the square of the errors above those of the worse end; moves are made where it is not zero, by Metropolis' rule,
     and end as soon as it is zero. The order with the lowest barrier, and of these with the lowest energy, is kept.
-    start: the order to begin with, "guided", "random" or a `Guided`. budget: flips that are made in all; the last
+    start: the order to begin with, "random", "guided" (the default settings of the package whose paths these are) or a
+    `Guided(...)`. budget: flips that are made in all; the last
     moves may overrun it. reach: how far a flip may move to either side. temperature: at first, in units of the energy;
     it falls linearly to zero with the budget. Raises InvalidInputError on values out of range.
     """

@@ -160,6 +160,14 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
     return (signs * np.float32(size)).astype(np.float32).reshape(machine.weight_shape)
 
 
+def latents_to_begin(solution: Solution, algorithm: Algorithm) -> Latents:
+    """Latents at which a training can begin: the solution's, or its weights at the mean size of the initialisation."""
+    if solution.latents is not None:
+        return solution.latents
+    size = init_bound(algorithm, solution.machine.n_inputs, solution.machine.n_hidden) / 2
+    return (solution.weights * np.float32(size)).astype(np.float32)
+
+
 def init_bound(algorithm: Algorithm, n_inputs: int, n_units: int) -> float:
     """b of an algorithm that begins uniformly in [-b, b]; raises InvalidInputError if it says none."""
     find = getattr(algorithm, "init_bound", None)

@@ -36,8 +36,8 @@ class Path:
     error_counts: (T,) int64 train errors of the start and along the path, exact: after every flip, T = d + 1, or after
     some of them. n_patterns: P. flipped: (d,) int64, index into the flattened weights of each flip, in order. steps:
     (T,) int64, flips that are done at each error count; None stands for every flip. start, end: the two solutions.
-    order: how the order was chosen, a word or the settings.
-    """
+    order: how the order was chosen, a word or the settings; with a guide that cannot be pickled a path cannot be
+    either."""
 
     error_counts: NDArray[np.int64]
     n_patterns: int

@@ -368,3 +368,32 @@ def test_a_path_of_one_stage_is_sorted_by_gain():
     order = shallow_order(a, b, train, bl.Guided(stages=1, candidates=1))
     ranks = np.searchsorted(np.flatnonzero(a.weights != b.weights), order)
     assert np.all(np.diff(gains[ranks]) <= 0)
+
+
+@pytest.mark.parametrize("steepness", [1e-12, 800.0, 1e12])
+def test_extreme_surrogates(steepness):
+    """Of patterns that are all right the most urgent one counts in full, however little that is."""
+    rng = np.random.default_rng(0)
+    machine, inputs = bl.CommitteeMachine(101, 1), signs(rng, (40, 101))
+    start, end = (bl.Solution(machine, signs(rng, (1, 101))) for _ in range(2))
+    patterns = bl.Patterns(inputs, start.predict(inputs))
+    data = np.ones(1, int), inputs, patterns.labels.astype(int)
+    with np.errstate(all="raise", under="ignore"):
+        path = bl.shortest_path(start, end, patterns, order=bl.Guided(stages=5, steepness=steepness))
+
+    def gain(weights, places):
+        return twin.gains(weights, end.units, places, *data, min(steepness, 500.0), bl.Guided().window)
+
+    assert path.flipped.tolist() == twin.order(start.units, end.units, *data, 5, 4, gain)
+
+
+def test_a_stage_without_flips_asks_no_guide():
+    patterns, calls = bl.Patterns.random(5, 9, seed=0), []
+    a, b = (bl.Solution(bl.Perceptron(9), np.full(9, sign)) for sign in (1, -1))
+
+    def guide(solution, places, data):
+        calls.append(len(places))
+        return np.zeros(len(places))
+
+    bl.shortest_path(a, b, patterns, order=bl.Guided(stages=100_000, guide=guide))
+    assert calls == [9, 8, 7, 6, 5, 4, 3, 2, 1]

@@ -13,7 +13,7 @@ from binland.families.binary import BinaryFamily
 from binland.flatness import local_energy
 from binland.models import CommitteeMachine, Machine, Perceptron, Solution
 from binland.orders import Guide, Guided
-from binland.paths import Barrier, Path, barrier, hamming, init_bound, optimized_midpoint, shortest_path
+from binland.paths import Barrier, Path, barrier, hamming, latents_to_begin, optimized_midpoint, shortest_path
 from binland.planes import plane
 from binland.results import Plane
 from binland.rng import Seed
@@ -207,11 +207,7 @@ class Shallow(BinaryFamily[ShallowModel]):
         self, solution: Solution, train: Patterns, algorithm: Algorithm, seed: Seed, compute: Any
     ) -> Solution:
         """`bl.fit` from the latents of a solution, of its weights at the size of the initialisation if it has none"""
-        machine, latents = solution.machine, solution.latents
-        if latents is None:
-            size = init_bound(algorithm, machine.n_inputs, machine.n_hidden) / 2
-            latents = (solution.weights * np.float32(size)).astype(np.float32)
-        return fit(machine, train, algorithm, seed, start=latents)
+        return fit(solution.machine, train, algorithm, seed, start=latents_to_begin(solution, algorithm))
 
     def midpoint(
         self, start: Solution, end: Solution, train: Patterns, algorithm: Algorithm, seed: Seed, compute: Any

@@ -71,22 +71,22 @@ def flip_some(places, count, limit, current, inputs, outputs, weights, fields, v
     Written: chosen (count,) int64, which of the places. Returns the errors after them. Cost at most 3 m P.
     """
     done = np.zeros(places.shape[0], np.bool_)
-    number = 0
+    made = 0
     for s in range(places.shape[0]):
-        if number == count:
+        if made == count:
             return current
         flip(places[s], inputs, outputs, weights, fields, votes)
         errors = wrong(votes, mask)
         if errors > limit and errors > current:
             flip(places[s], inputs, outputs, weights, fields, votes)
         else:
-            current, done[s], chosen[number] = errors, True, s
-            number += 1
+            current, done[s], chosen[made] = errors, True, s
+            made += 1
     for s in range(places.shape[0]):
-        if number == count:
+        if made == count:
             break
         if not done[s]:
             flip(places[s], inputs, outputs, weights, fields, votes)
-            chosen[number] = s
-            number += 1
+            chosen[made] = s
+            made += 1
     return wrong(votes, mask)

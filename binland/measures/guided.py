@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from binland.checks import LARGEST_FLOAT, SMALLEST_FLOAT
+from binland.orders import MOST
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import Positive
 from binland.sweep.contracts.variable import Coordinate, Variable
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Points = Annotated[int, Field(ge=2, le=100_000)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+Constant = Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT)]
 OPTIONS = ("stages", "candidates", "steepness", "window")
 
 
@@ -29,10 +33,10 @@ class GuidedSettings(OfPairs):
     curve of train errors. places: evenly spaced ones, ends included, where test error and local energy are measured.
     fraction: of changed weights, for the local energy; realizations: its random draws."""
 
-    stages: Positive | None = None
-    candidates: Positive | None = None
-    steepness: Annotated[float, Field(gt=0)] | None = None
-    window: Annotated[float, Field(gt=0)] | None = None
+    stages: Count | None = None
+    candidates: Count | None = None
+    steepness: Constant | None = None
+    window: Constant | None = None
     profile_points: Points = 51
     places: Annotated[int, Field(ge=2, le=1000)] = 5
     fraction: Annotated[float, Field(ge=0, le=1)] = 0.05

@@ -18,7 +18,6 @@ from binland.families.binary import BinaryFamily
 from binland.interrupts import deferred
 from binland.lazy import installing
 from binland.orders import Guide
-from binland.paths import init_bound
 from binland.results import Barrier, Path
 from binland.rng import Seed
 from binland.sweep.contracts.algorithm import Algorithm
@@ -65,9 +64,9 @@ class DeepCompute(Section):
 
 
 class Deep(BinaryFamily[DeepModel]):
-    """Multi-layer perceptrons and convolutional networks."""
+    """Multi-layer perceptrons."""
 
-    kinds = ("mlp", "convnet")
+    kinds: tuple[str, ...] = ("mlp",)
     Settings = DeepModel
     Compute = DeepCompute
     problem = "images"
@@ -126,7 +125,7 @@ class Deep(BinaryFamily[DeepModel]):
         """How walks are drawn; for training, where it is done and in which type."""
         if purpose in ("fit", "midpoint"):
             return compute.model_dump()
-        return {"draws": WALKS, **({"guided": self.guided_defaults()} if purpose == "guided" else {})}
+        return {"draws": WALKS, "guided": self.guided_defaults()} if purpose == "guided" else {"draws": WALKS}
 
     def limits(self, settings: DeepModel, inputs: Inputs, algorithms: Sequence[Algorithm]) -> list[Limit]:
         """Weights that fit into memory."""
@@ -154,6 +153,8 @@ class Deep(BinaryFamily[DeepModel]):
             data = Dataset(np.ones((2, *one.input_shape), np.int16), np.array([0, 2]), 3)
             solution = db.fit(one, data, SGD(epochs=1, learning_rate=1.0), 0)
             db.local_energy(solution, data, [0.5], 1)
+            if isinstance(one, BinaryMLP):
+                db.shortest_path(solution, db.fit(one, data, SGD(epochs=1), 1), data, order="guided")
         perceptron = BinaryMLP(3, ())
         data = Dataset(np.ones((2, 3), np.int16), np.array([1, -1]), 2)
         db.fit(perceptron, data, SGD(epochs=1, learning_rate=1.0), 0)
@@ -232,13 +233,11 @@ class Deep(BinaryFamily[DeepModel]):
         self, solution: "Solution", train: Dataset, algorithm: Algorithm, seed: Seed, compute: DeepCompute
     ) -> "Solution":
         """`db.fit` from the latents of a solution, of its weights at the size of the initialisation if it has none"""
-        network, latents = solution.network, solution.latents
-        if latents is None:
-            sizes = [init_bound(algorithm, layer.fan_in, layer.fan_out) / 2 for layer in network.free_layers]
-            parts = zip(solution.weights, sizes, strict=True)
-            latents = tuple((part * np.float32(size)).astype(np.float32) for part, size in parts)
+        from deepbridge.binary.paths import latents_to_begin
+
+        latents = latents_to_begin(solution, algorithm)
         where = compute.model_dump() if is_built_in(algorithm) else {}
-        return db.fit(network, train, algorithm, seed, latents, **where, progress=False)
+        return db.fit(solution.network, train, algorithm, seed, latents, **where, progress=False)
 
     def midpoint(
         self,
@@ -258,7 +257,18 @@ class Deep(BinaryFamily[DeepModel]):
         return db.plane(a, b, c, train, points, device=compute.device)
 
 
-DEEP = Deep()
+class Convolutional(Deep):
+    """Convolutional networks: the same, but for guided paths, which single flips of filters do not follow."""
+
+    kinds = ("convnet",)
+    guided_path = guided_defaults = None  # type: ignore[assignment]
+
+    def stream_key(self, purpose: str, measure: Any, compute: DeepCompute) -> dict[str, Any]:
+        """How walks are drawn; for training, where it is done and in which type."""
+        return compute.model_dump() if purpose in ("fit", "midpoint") else {"draws": WALKS}
+
+
+DEEP, CONVOLUTIONAL = Deep(), Convolutional()
 
 
 def network(settings: DeepModel, inputs: Inputs) -> Network:

@@ -79,8 +79,3 @@ class Fields:
 def _joined(arrays: list[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     """Arrays one behind the other."""
     return np.concatenate([np.empty(0, dtype), *(array.reshape(-1) for array in arrays)]).astype(dtype)
-
-
-def takes_flips(network: object) -> bool:
-    """Whether single flips of a network can be followed: all its layers are fully connected."""
-    return isinstance(network, BinaryMLP)

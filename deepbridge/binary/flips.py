@@ -174,21 +174,21 @@ def follow(state, places, errors, counts):
 def flip_some(state, places, count, limit, errors, chosen):
     """As `binland.kernels.fields.flip_some`, for places (m,) of weights."""
     done = np.zeros(places.shape[0], np.bool_)
-    number = 0
+    made = 0
     for s in range(places.shape[0]):
-        if number == count:
+        if made == count:
             return errors
         after = errors + flip(state, places[s])
         if after > limit and after > errors:
             flip(state, places[s])
         else:
-            errors, done[s], chosen[number] = after, True, s
-            number += 1
+            errors, done[s], chosen[made] = after, True, s
+            made += 1
     for s in range(places.shape[0]):
-        if number == count:
+        if made == count:
             break
         if not done[s]:
             errors += flip(state, places[s])
-            chosen[number] = s
-            number += 1
+            chosen[made] = s
+            made += 1
     return errors

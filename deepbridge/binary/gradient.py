@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from binland.checks import checked_memory
-from binland.guided import closeness_of, sigma
+from binland.guided import closeness_of, log_sigma, urgency
 from binland.kernels.guide import UNIT
 from binland.orders import Guided, Places
 from deepbridge.binary.counting import no_ties
@@ -44,7 +44,7 @@ class Gradient:
         needed = 4 * len(starts) * (6 * units * data.n_patterns + 4 * network.n_weights) + 8 * data.inputs.size
         checked_memory(f"gradients of {len(starts)} networks on {data.n_patterns} patterns", needed)
         exact = torch.float32 if data.largest_sum < 2**24 else torch.float64
-        x = torch.tensor(data.inputs, device=place).flatten(1)
+        x = torch.tensor(data.inputs, device=place).flatten(1).int()
         largest = max(1, int(x.abs().max()))
         self._coarse = torch.round(x.double() / max(1, largest / STEPS)).float()
         self._largest_input = float(self._coarse.abs().max())
@@ -63,14 +63,15 @@ class Gradient:
         ties = [np.stack([layers[k] for layers in known]) for k in range(len(network.hidden_layers))]
         self._thresholds = [torch.tensor((tie < 0).astype(np.float32)[:, :, None], device=place) for tie in ties]
         last = network.layers[-1].fan_in
-        self._sigma = torch.tensor(sigma(settings, last), device=place)
+        self._log_sigma = log_sigma(settings, last)
         unit = math.sqrt(last) / (1.0 if network.hidden_layers else data.scale)  # of sums, in units of z
-        behind = np.arange(math.ceil(NOTHING * unit / settings.steepness) + 1)
+        largest_sum = last if network.hidden_layers else data.largest_sum
+        behind = _table("outputs", NOTHING * unit / settings.steepness, 2 * largest_sum)
         self._decay = torch.tensor(np.exp(-settings.steepness * behind / unit), device=place)
         self._closeness = []
         for k, layer in enumerate(network.hidden_layers):
             unit = math.sqrt(layer.fan_in) / (data.scale if k == 0 else 1.0)  # fields where Delta = 1
-            fields = np.arange(math.ceil(REACH * settings.window * unit) + 1)
+            fields = _table("fields", REACH * settings.window * unit, layer.fan_in if k else data.largest_sum)
             self._closeness.append(torch.tensor(closeness_of(settings, fields / unit).astype(np.float32), device=place))
 
     @full_precision()
@@ -84,10 +85,10 @@ class Gradient:
         signals, gains = self._signals(fields[-1]), list[Tensor]()
         for k in reversed(range(len(self._weights))):
             if k < len(self._layers):
-                slope = torch.bmm(signals, signs[k - 1].transpose(1, 2)) if k else self._first_slope(signals)
+                slope = _product(signals, signs[k - 1].transpose(1, 2)) if k else self._first_slope(signals)
                 gains.append(slope.mul_(self._weights[k]).neg_().flatten(1))
             if k:
-                reached = torch.bmm(self._weights[k].transpose(1, 2), signals)
+                reached = _product(signals.transpose(1, 2), self._weights[k]).transpose(1, 2).contiguous()
                 signals = self._factors(reached, fields[k - 1], k - 1)
         return torch.cat(gains[::-1], dim=1).cpu().numpy()
 
@@ -102,9 +103,11 @@ class Gradient:
         """(R, outputs, P) integers up to UNIT: how much a larger output would lower the smooth count."""
         if outputs.shape[1] == 1:
             labels = 2 * self._classes - 1
-            votes = outputs[:, 0].long() * labels + len(self._sigma) // 2
-            most = self._sigma[votes.amin(dim=1, keepdim=True)]
-            return (torch.floor(UNIT * (self._sigma[votes] / most) + 0.5) * labels).float().unsqueeze(1)
+            votes = outputs[:, 0].long() * labels + len(self._log_sigma) // 2
+            lowest = votes.amin(dim=1)
+            tables = (torch.tensor(urgency(self._log_sigma, k), device=self._place) for k in lowest.tolist())
+            rows = zip(tables, votes - lowest[:, None], strict=True)
+            return torch.stack([table[row] * labels for table, row in rows]).float().unsqueeze(1)
         behind = (outputs.amax(dim=1, keepdim=True) - outputs).long()
         shares = self._decay[behind.clamp_(max=len(self._decay) - 1)]
         total = shares[:, :1].clone()
@@ -139,3 +142,16 @@ class Gradient:
             if k == 0:
                 steps = 2 * weights[at, None].to(self._inputs.dtype) * self._inputs[at % layer.fan_in]
                 self._first[run].index_add_(0, at // layer.fan_in, steps)
+
+
+def _product(signals: Tensor, signs: Tensor) -> Tensor:
+    """signals (R, A, B) integers times signs (R, B, C) of -1 and +1, in float64 where float32 may not hold the sums."""
+    exact = torch.float32 if float(signals.abs().sum(dim=2).max()) < 2**24 else torch.float64
+    return torch.bmm(signals.to(exact), signs.to(exact)).float()
+
+
+def _table(what: str, reach: float, largest: int) -> NDArray[np.int64]:
+    """0, 1, ... up to what can occur, or matters."""
+    count = min(math.ceil(min(reach, 2**40)), largest) + 1
+    checked_memory(f"a table of {count} {what}", 32 * count)
+    return np.arange(count)

@@ -42,18 +42,20 @@ def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device
     starts = [start for start, _ in pairs]
     gradient = Gradient(network, data, starts, settings, device)  # type: ignore[arg-type]
     layers = layer_of_weights(network)
-    for stage in range(settings.stages):
+    for stage in sorted({stage for path in paths for stage in path.busy}):
         gains = gradient.gains()
         for run, path in enumerate(paths):
-            flips = path.step(stage, balanced(gains[run, path.left], layers[path.left]))
-            gradient.flip(run, flips)
+            if stage in path.busy:
+                gradient.flip(run, path.step(stage, balanced(gains[run, path.left], layers[path.left])))
     return [path.order for path in paths]
 
 
 def _stages(pair: Pair, data: Dataset, settings: Guided) -> Stages:
     start, end = pair
     here = standing(start, data)
-    limit = max(here.error_count, end.error_count(data)) if settings.candidates > 1 else data.n_patterns
+    limit = data.n_patterns
+    if settings.candidates > 1:  # with the ties of the start, as single flips are followed
+        limit = max(here.error_count, Solution(end.network, end.weights, None, start.ties).error_count(data))
     return Stages(here, np.flatnonzero(start.flat != end.flat), settings, limit)
 
 
@@ -61,11 +63,10 @@ def _ask(path: Stages, start: Solution, data: Dataset, settings: Guided) -> None
     """Follow the gains of another's guide."""
     guide, weights = settings.guide, start.flat.copy()
     assert guide is not None
-    for stage in range(settings.stages):
-        if len(path.left):
-            here = Solution(start.network, start.network.split(weights), None, start.ties)
-            gains = guide(here, path.left.copy(), data)
-            weights[path.step(stage, checked_gains(guide, gains, len(path.left)))] *= -1
+    for stage in path.busy:
+        here = Solution(start.network, start.network.split(weights), None, start.ties)
+        gains = guide(here, path.left.copy(), data)
+        weights[path.step(stage, checked_gains(guide, gains, len(path.left)))] *= -1
 
 
 def layer_of_weights(network: Network) -> NDArray[np.int64]:
@@ -74,7 +75,8 @@ def layer_of_weights(network: Network) -> NDArray[np.int64]:
 
 
 def balanced(gains: NDArray[np.float32], layers: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Gains (d,) of weights in layers (d,), each divided by the standard deviation of its layer, where it is not 0."""
+    """Gains (d,) of weights in layers (d,), divided by the standard deviation of those of their layer, if it is not
+    0."""
     out = gains.astype(np.float64)
     for layer in np.unique(layers):
         here = layers == layer

@@ -59,10 +59,10 @@ def shortest_path(
     points: number of evenly spaced errors along the path, ends included; "all": after every flip, as in binland. Ties
     that differ are those of the end from the second half on. Errors are exact on every device.
     order: "random", uniformly (the paper's); "guided", "annealed" and "exact" as in `binland.shortest_path`, with the
-    settings `Guided(...)` of deepbridge and `binland.Annealed(...)`; these three for fully connected networks.
+    settings `Guided(...)` of deepbridge and `binland.Annealed(...)`; these three for fully connected networks. They
+    look at the errors after every flip, with the ties of the start: give points="all" to see all that they have seen.
     Raises InvalidInputError if networks, data or order do not fit, on more than 10^6 points, and beyond this machine's
-    memory.
-    """
+    memory."""
     chosen = as_order(order, Guided)
     (path,) = _paths([(start, end)], data, points, chosen, [generator(seed, "shortest_path")], device)
     return path
@@ -176,6 +176,16 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
         size = np.mean(known) if known else init_bound(algorithm, layer.fan_in, layer.fan_out) / 2
         layers.append((part * np.float32(size)).astype(np.float32))
     return tuple(layers)
+
+
+def latents_to_begin(solution: Solution, algorithm: Algorithm) -> Latents:
+    """Latents at which a training can begin: the solution's, or its weights at the mean size of the initialisation."""
+    if solution.latents is not None:
+        return solution.latents
+    sizes = [init_bound(algorithm, layer.fan_in, layer.fan_out) / 2 for layer in solution.network.free_layers]
+    return tuple(
+        (part * np.float32(size)).astype(np.float32) for part, size in zip(solution.weights, sizes, strict=True)
+    )
 
 
 def _paths(

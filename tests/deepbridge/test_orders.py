@@ -226,3 +226,49 @@ def test_many_pairs_in_one_call_know_their_settings():
     (path,) = guided_orders([(start, end)], data, db.Guided(stages=4), "cpu")
     assert db.shortest_path(start, end, data, order=db.Guided(stages=4)).flipped.tolist() == path.tolist()
     assert db.shortest_path(start, end, data, order="guided").order == db.Guided()
+
+
+@pytest.mark.parametrize("change", [{"steepness": 5000.0}, {"steepness": 1e12}, {"window": 1e-12}])
+def test_extreme_surrogates(change):
+    rng = np.random.default_rng(0)
+    network = db.BinaryMLP(9, (5, 3))
+    start, end = (db.Solution(network, tuple(signs(rng, shape) for shape in network.weight_shapes)) for _ in range(2))
+    inputs = rng.integers(-3, 4, (50, 9)).astype(np.int16)
+    data = db.Dataset(inputs, start.predict(inputs), 2)
+    path = db.shortest_path(start, end, data, order=db.Guided(stages=5, **change))
+    assert sorted(path.flipped) == np.flatnonzero(start.flat != end.flat).tolist()
+
+
+def test_windows_as_wide_as_anything_take_no_more_memory_than_the_fields():
+    start, end, data = near(11, 0)
+    wide = db.Dataset(data.inputs, data.labels, 3, scale=1e-9)
+    for order in (db.Guided(stages=3, window=1e12), db.Guided(stages=3, steepness=1e-12)):
+        for patterns in (data, wide):
+            assert db.shortest_path(start, end, patterns, order=order).length == 11
+
+
+def test_sums_of_many_patterns_are_exact():
+    """Beyond 2^24 the gains of the output layer are summed in float64: the order of the patterns changes nothing."""
+    rng = np.random.default_rng(0)
+    network = db.BinaryMLP(3, (5,), 3)
+    here = db.Solution(network, tuple(signs(rng, shape) for shape in network.weight_shapes))
+    inputs, labels = rng.integers(-3, 4, (40_000, 3)).astype(np.int16), rng.integers(0, 3, 40_000)
+    inputs[0] = -(2**15)
+    found = []
+    for rows in (np.arange(40_000), rng.permutation(40_000)):
+        data = db.Dataset(inputs[rows], labels[rows], 3)
+        found.append(Gradient(network, data, [here], db.Guided(steepness=0.3), "cpu").gains())
+    assert np.array_equal(found[0], found[1])
+
+
+def test_ties_of_the_end_do_not_disturb_the_choice():
+    """Single flips are followed with the ties of the start; reported errors are exact with those of the nearer end."""
+    rng = np.random.default_rng(3)
+    network = db.BinaryMLP(6, (4, 4), 3)
+    data = db.Dataset(rng.integers(-1, 2, (30, 6)).astype(np.int16), rng.integers(0, 3, 30), 3)
+    weights = [tuple(signs(rng, shape) for shape in network.weight_shapes) for _ in range(2)]
+    start, end = db.Solution(network, weights[0]), db.Solution(network, weights[1], None, (-np.ones(4), -np.ones(4)))
+    for order in ("guided", "annealed"):
+        path = db.shortest_path(start, end, data, points="all", order=order)
+        assert path.error_counts[0] == start.error_count(data)
+        assert path.error_counts[-1] == end.error_count(data)

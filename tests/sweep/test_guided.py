@@ -180,3 +180,22 @@ def test_middles_need_an_algorithm_to_train_with():
     for middles, message in (({}, "needs an algorithm"), ({"algorithm": "Adam"}, "is not one of the algorithms RSGD")):
         with pytest.raises(ValueError, match=message):
             check_settings({**plain, "measure": {"middles": middles}}, "middles")
+
+
+@pytest.mark.parametrize("measure", ["guided", "middles"])
+def test_networks_with_convolutions_are_refused_before_anything_runs(measure):
+    plain = {
+        "title": "deep",
+        "data": {"name": "digits"},
+        "model": {"kind": "convnet", "filters": [2], "filter_size": 3},
+        "grid": {"width": [11], "solutions": 3},
+        "measure": {measure: {}},
+    }
+    with pytest.raises(ValueError, match=f"measure.{measure} .*guided_path"):
+        check_settings(plain, "deep")
+
+
+@pytest.mark.parametrize("change", [{"window": np.inf}, {"steepness": 1e13}, {"stages": 10**7}, {"candidates": 10**7}])
+def test_settings_that_no_path_would_take_are_refused_before_anything_runs(change):
+    with pytest.raises(ValueError, match=f"measure.guided.{next(iter(change))}"):
+        check_settings({**SHALLOW_SWEEP, "measure": {"guided": change}}, "guided")
