@@ -41,7 +41,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="forks")
 
 
 def in_child(arguments, folder):
-    """Exit code, what was printed and peak memory of a command in a child of this process, beyond that of the latter."""
+    """Exit code, what was printed and peak memory, beyond that of this process, of a command in a child of it."""
     before = psutil.Process().memory_info().rss
     with tempfile.TemporaryFile() as printed:
         child = os.fork()
