@@ -6,7 +6,8 @@ products of matrices a stage). One thread, in one process, taking turns; medians
 compare. trade: time and barrier against the number of stages and of candidates, on disorder samples of their own.
 exact: guided and annealed orders against the lowest barrier of all orders, between solutions that differ in a few
 weights. deep: guided orders of a network with three hidden layers, and gradients by autograd of PyTorch; images are
-Fashion-MNIST if BINLAND_DATA names its folder, else scikit-learn's digits."""
+Fashion-MNIST if BINLAND_DATA names its folder, else scikit-learn's digits.
+"""
 
 import argparse
 import os
@@ -26,10 +27,13 @@ from torch.nn import functional
 import binland as bl
 import deepbridge as db
 from binland.guided import LEVELS, UNIT, Stages, Surrogate, shallow_order
+from binland.walks import Walker
+from deepbridge.binary.fields import Fields
 from deepbridge.binary.guided import guided_orders
 from deepbridge.binary.networks import Network
 
-SPEED, TRADE = 0, (100, 101)  # disorder samples: none of them was looked at when the defaults were chosen
+SPEED = 0  # disorder sample of the times
+TRADE = (100, 101)  # of the barriers: not looked at when the defaults were chosen
 
 
 def in_turns(repeat: int, *calls: Callable[[], object]) -> list[list[float]]:
@@ -117,8 +121,6 @@ def speed(console: Console, tiny: bool, repeat: int) -> None:
 
 
 def _height(a: bl.Solution, b: bl.Solution, train: bl.Patterns, order: np.ndarray) -> str:
-    from binland.walks import Walker
-
     return str(int(Walker(a, train).error_counts(order).max()))
 
 
@@ -141,9 +143,9 @@ def trade(console: Console, tiny: bool) -> None:
             order, gaps, seconds = bl.Guided(stages=stages, candidates=candidates), {n: [] for n in n_inputs}, []
             for n, a, b, train in pairs:
                 began = time.perf_counter()
-                shallow_order(a, b, train, order)
+                flips = shallow_order(a, b, train, order)
                 seconds.append(time.perf_counter() - began)
-                counts = bl.shortest_path(a, b, train, order=order).error_counts
+                counts = Walker(a, train).error_counts(flips)
                 gaps[n].append(int(counts.max() - max(counts[0], counts[-1])))
             cells = [f"{np.mean(gaps[n]):.2f} ({max(gaps[n])})" for n in n_inputs]
             table.add_row(str(stages), str(candidates), f"{statistics.median(seconds):.3g} s", *cells)
@@ -234,8 +236,6 @@ def deep(console: Console, tiny: bool, repeat: int) -> None:
 
 
 def _deep_height(a: db.Solution, train: db.Dataset, order: np.ndarray) -> int:
-    from deepbridge.binary.fields import Fields
-
     return int(Fields(a.network, train, a.flat, a.ties).follow(order).max())
 
 

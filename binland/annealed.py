@@ -56,8 +56,7 @@ class Line:
         return int(self.error_counts.max()), self.energy(self.error_counts)
 
     def move(self, i: int, j: int, later: bool, allowance: float) -> None:
-        """Flip i of the order takes place j > i (later), or the other way round; undone if it costs more than
-        allowed."""
+        """Flip i of the order takes place j > i (later), or flip j place i; undone if it costs more than allowed."""
         part = self.order[i : j + 1]
         new = np.roll(part, -1 if later else 1)
         before = self.error_counts[i + 1 : j + 1]  # only these states change

@@ -37,17 +37,21 @@ def positive(name: str, value: object, *, zero: bool = False, infinite: bool = F
 
     The bounds keep float32 latents and their updates finite.
     """
-    number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
-    # Compared as it is: an integer may be too large for a float.
+    number = _real(value)
     if SMALLEST_FLOAT <= number <= LARGEST_FLOAT or (zero and number == 0) or (infinite and number == math.inf):
         return float(number)
     also = " or 0" if zero else " or inf" if infinite else ""
     raise InvalidInputError(f"{name}={shown(value)} is not a number from {SMALLEST_FLOAT:g} to {LARGEST_FLOAT:g}{also}")
 
 
+def _real(value: object) -> Any:
+    """A real number as it is, since an integer may be too large for a float; nan for anything else."""
+    return value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
+
+
 def fraction(name: str, value: object) -> float:
     """`value` as a float in [0, 1]; raises InvalidInputError otherwise."""
-    number: Any = value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
+    number = _real(value)
     if 0 <= number <= 1:
         return float(number)
     raise InvalidInputError(f"{name}={shown(value)} is not a number from 0 to 1")

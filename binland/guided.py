@@ -28,22 +28,25 @@ class Standing(Protocol):
 
 
 class Stages:
-    """A guided path in the making. left (d,): places that are to be flipped, ascending. limit: errors of the worse
-    end."""
+    """A guided path in the making.
+
+    left (d,): places that are to be flipped, ascending. counts (stages,): flips of each stage. limit: errors of the
+    worse end.
+    """
 
     def __init__(self, standing: Standing, places: Places, settings: Guided, limit: int):
         self._standing, self._settings, self._limit = standing, settings, limit
         self.left, self._done = places, [places[:0]]
-        self._counts = np.diff(np.linspace(0, len(places), settings.stages + 1).round().astype(int))
+        self.counts = np.diff(np.linspace(0, len(places), settings.stages + 1).round().astype(int))
 
     @property
     def busy(self) -> list[int]:
         """The stages in which something is flipped, of 0 to stages - 1."""
-        return np.flatnonzero(self._counts).tolist()
+        return np.flatnonzero(self.counts).tolist()
 
     def step(self, stage: int, gains: NDArray[Any]) -> Places:
         """Do a busy stage with the gains of `left`; returns the places that were flipped, in order."""
-        count = int(self._counts[stage])
+        count = int(self.counts[stage])
         tried = best(gains, min(self._settings.candidates * count, len(self.left)))
         chosen = tried[self._standing.flip(self.left[tried], count, self._limit)]
         flips = self.left[chosen]

@@ -57,9 +57,9 @@ class Annealed:
     of the square of the errors above those of the worse end; moves are made where it is not zero, by Metropolis' rule,
     and end as soon as it is zero. The order with the lowest barrier, and of these with the lowest energy, is kept.
     start: the order to begin with, "random", "guided" (the default settings of the package whose paths these are) or a
-    `Guided(...)`. budget: flips that are made in all; the last
-    moves may overrun it. reach: how far a flip may move to either side. temperature: at first, in units of the energy;
-    it falls linearly to zero with the budget. Raises InvalidInputError on values out of range.
+    `Guided(...)`. budget: flips that are made in all; the last moves may overrun it. reach: how far a flip may move to
+    either side. temperature: at first, in units of the energy; it falls linearly to zero with the budget.
+    Raises InvalidInputError on values out of range.
     """
 
     start: Literal["guided", "random"] | Guided = "guided"

@@ -37,7 +37,8 @@ class Path:
     some of them. n_patterns: P. flipped: (d,) int64, index into the flattened weights of each flip, in order. steps:
     (T,) int64, flips that are done at each error count; None stands for every flip. start, end: the two solutions.
     order: how the order was chosen, a word or the settings; with a guide that cannot be pickled a path cannot be
-    either."""
+    either.
+    """
 
     error_counts: NDArray[np.int64]
     n_patterns: int

@@ -272,7 +272,8 @@ def test_latents_of_zero_keep_their_sign():
     b = bl.Solution(machine, [-1, -1, 1], latents=[tiny, tiny, 0.0])
     path = bl.shortest_path(a, b, bl.Patterns.random(3, 3, seed=0))
     for t in (0, 0.5, 1):
-        path.solution(t)  # refuses latents whose signs are not the weights
+        here = path.solution(t)  # refuses latents whose signs are not the weights
+        assert np.array_equal(np.where(here.latents >= 0, 1, -1), here.weights)
 
 
 @pytest.mark.parametrize("order", ["best", "", None, 3, bl.Guided, ["guided"], b"guided"])

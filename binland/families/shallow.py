@@ -31,7 +31,8 @@ LARGEST_MACHINE = 10**9  # weights, of all replicas
 
 class ShallowModel(ModelSection):
     """kind; n_hidden: H of a committee machine; output_weights: all +1, or drawn with the disorder sample. allow_ties
-    silences the warning on even sizes."""
+    silences the warning on even sizes.
+    """
 
     silent = ("allow_ties",)
 

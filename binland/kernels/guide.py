@@ -33,8 +33,7 @@ def transpose(block):
 
 @kernel
 def rows_into(words, active, rows):
-    """Input by input the bits of some patterns: rows (N, ceil(A / 64)) uint64 <- words (P, W) of the A patterns active
-    (A,).
+    """Input by input the bits of some patterns: rows (N, ceil(A / 64)) uint64 <- words (P, W) of those in active (A,).
 
     Beyond the last one bits are 0. Cost A W / 64 transpositions.
     """

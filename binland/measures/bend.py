@@ -5,7 +5,7 @@ Verbs: those of `pair`, and midpoint(start, end, train, algorithm, seed, compute
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from pydantic import Field
 from binland.errors import shown
 from binland.measures.pair import PathSettings, draw_along, draw_paths, path_limits, position, thinned
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
-from binland.sweep.contracts.section import Text
+from binland.sweep.contracts.section import Section, Text
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+S = TypeVar("S", bound=Section)
 LEGS = ("first", "second")
 
 
@@ -31,6 +32,21 @@ class BendSettings(PathSettings):
 
     midpoints: Annotated[int, Field(ge=1, le=10_000)] = 3
     midpoint_algorithm: Text | None = None
+
+
+def with_algorithm(settings: S, key: str, described: Described) -> S:
+    """Settings whose key names the algorithm that trains, by default the first of kind SGD.
+
+    Raises ValueError if there is none, or none of that name.
+    """
+    label = getattr(settings, key)
+    if label is not None and label not in described:
+        raise ValueError(f"{key} = {shown(label)} is not one of the algorithms {', '.join(described)}")
+    if label is None:
+        label = next((name for name in described if described[name]["kind"] == "SGD"), None)
+    if label is None:
+        raise ValueError(f"needs an algorithm: add one of kind SGD, or name one in {key}")
+    return settings.model_copy(update={key: label})
 
 
 class Bend(Measure[BendSettings]):
@@ -45,14 +61,7 @@ class Bend(Measure[BendSettings]):
 
     def completed(self, settings: BendSettings, described: Described) -> BendSettings:
         """The algorithm by name: another SGD in front of it is another sweep."""
-        label = settings.midpoint_algorithm
-        if label is not None and label not in described:
-            raise ValueError(f"midpoint_algorithm = {shown(label)} is not one of the algorithms {', '.join(described)}")
-        if label is None:
-            label = next((name for name in described if described[name]["kind"] == "SGD"), None)
-        if label is None:
-            raise ValueError("needs an algorithm: add one of kind SGD, or name one in midpoint_algorithm")
-        return settings.model_copy(update={"midpoint_algorithm": label})
+        return with_algorithm(settings, "midpoint_algorithm", described)
 
     def repeats(self, settings: BendSettings) -> int:
         """Midpoints of each pair."""

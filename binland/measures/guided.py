@@ -3,7 +3,8 @@
 Verbs: guided_path(start, end, train, options, guide, points, compute) -> a `Path` with .errors, .barrier and
 .solution(t); options: the settings that the configuration names, guide: another's gains or None.
 local_energy(solution, train, fractions, realizations, seed, compute) -> (fractions, realizations) array.
-guided_defaults() -> what the family takes for other settings, part of the identity of its numbers."""
+guided_defaults() -> what the family takes for other settings, part of the identity of its numbers.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from binland.checks import LARGEST_FLOAT, SMALLEST_FLOAT
+from binland.measures.pair import draw_along
 from binland.orders import MOST
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import Positive
@@ -46,6 +48,13 @@ class GuidedSettings(OfPairs):
     def options(self) -> dict[str, Any]:
         """Settings of `Guided` that are named."""
         return {name: getattr(self, name) for name in OPTIONS if getattr(self, name) is not None}
+
+
+def mean_local_energy(settings: Any, case: Case, solution: Any, seed: Any) -> float:
+    """Of a solution on a path, at the fraction and over the realisations of the settings."""
+    family, fractions = case.family, [settings.fraction]
+    draws = family.local_energy(solution, case.train, fractions, settings.realizations, seed, case.compute)
+    return float(draws.mean())
 
 
 class GuidedPaths(Measure[GuidedSettings]):
@@ -122,10 +131,7 @@ class GuidedPaths(Measure[GuidedSettings]):
             seeds = case.seeds[state].spawn(settings.places)
             solutions = [path.solution(t) for t in np.linspace(0, 1, settings.places)]
             energies = [
-                case.family.local_energy(
-                    here, case.train, [settings.fraction], settings.realizations, seed, case.compute
-                ).mean()
-                for here, seed in zip(solutions, seeds, strict=True)
+                mean_local_energy(settings, case, here, seed) for here, seed in zip(solutions, seeds, strict=True)
             ]
             columns[f"{self.name}_barrier"].append(path.barrier)
             columns[f"{self.name}_error"].append(path.errors[steps])
@@ -155,8 +161,7 @@ WIDTH, HEIGHT = 11.4, 4.1  # inches, without headline and legend
 
 
 def draw_along_guided(results: Any, point: dict[str, Any], name: str) -> "Figure | None":
-    """Train error on random and guided paths, test error and local energy along the guided ones; None if none is
-    done."""
+    """Train error on random and guided paths, test error and local energy along the latter; None if none is done."""
     from matplotlib.figure import Figure
 
     from binland.plots.legend import algorithm_entries, framed
@@ -186,23 +191,12 @@ def draw_along_guided(results: Any, point: dict[str, Any], name: str) -> "Figure
     return framed(figure, title, algorithm_entries(results, {label: short(label) for label in results.labels}))
 
 
-def _draw(axes: "Axes", results: Any, at: "xr.Dataset", name: str, linestyle: str | None = None) -> None:
-    """Mean and band of every algorithm: raw light, the last state dark."""
-    from binland.plots.style import mean_and_error, opacity, style
+def _draw(axes: "Axes", results: Any, at: "xr.Dataset", name: str, **look: Any) -> None:
+    """A quantity along the paths, mean and band of every algorithm."""
+    from binland.plots.style import mean_and_error
 
-    for algorithm in results.labels:
-        for state in results.states:
-            values = at[name].sel(algorithm=algorithm, symmetry=state)
-            along = str(values.dims[-1])
-            mean, error = mean_and_error(values, along)
-            look = {key: value for key, value in style(results, algorithm).items() if key != "marker"}
-            if linestyle is not None:
-                look["linestyle"] = linestyle
-            light, x = opacity(results, state), values[along].to_numpy()
-            axes.plot(x, 100 * mean, alpha=light, linewidth=1.3, **look)
-            band = np.nan_to_num(error)
-            low, high = 100 * (mean - band), 100 * (mean + band)
-            axes.fill_between(x, low, high, alpha=light / 4, color=look["color"], linewidth=0)
+    along = str(at[name].dims[-1])
+    draw_along(axes, results, at, lambda at: (at[along].to_numpy(), *mean_and_error(at[name], along)), **look)
 
 
 GUIDED = GuidedPaths()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from binland.errors import shown
+from binland.measures.bend import with_algorithm
+from binland.measures.guided import mean_local_energy
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
 from binland.sweep.contracts.section import Positive, Section, Text
 from binland.sweep.contracts.variable import Coordinate, Variable
@@ -52,14 +53,7 @@ class Middles(Measure[MiddlesSettings]):
 
     def completed(self, settings: MiddlesSettings, described: Described) -> MiddlesSettings:
         """The algorithm by name."""
-        label = settings.algorithm
-        if label is not None and label not in described:
-            raise ValueError(f"algorithm = {shown(label)} is not one of the algorithms {', '.join(described)}")
-        if label is None:
-            label = next((name for name in described if described[name]["kind"] == "SGD"), None)
-        if label is None:
-            raise ValueError("needs an algorithm: add one of kind SGD, or name one in algorithm")
-        return settings.model_copy(update={"algorithm": label})
+        return with_algorithm(settings, "algorithm", described)
 
     def variables(self, settings: MiddlesSettings) -> dict[str, Variable]:
         """Per state and generation, means over three: errors, local energy, distances, barriers."""
@@ -128,10 +122,8 @@ class Middles(Measure[MiddlesSettings]):
 
     def _look(self, settings: MiddlesSettings, case: Case, solution: Any, seed: Any) -> tuple[float, float, float]:
         """Train error, test error, local energy."""
-        energy = case.family.local_energy(
-            solution, case.train, [settings.fraction], settings.realizations, seed, case.compute
-        ).mean()
-        return solution.error(case.train), solution.error(case.test), float(energy)
+        energy = mean_local_energy(settings, case, solution, seed)
+        return solution.error(case.train), solution.error(case.test), energy
 
     def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
         """A figure at every point of the grid."""

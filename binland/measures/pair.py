@@ -155,7 +155,8 @@ def draw_paths(
     room: float = 1,
 ) -> "Figure | None":
     """Local energies beside errors on random shortest paths; None if none is done. inset: draws above them, where the
-    panel is `room` times as high as the highest path."""
+    panel is `room` times as high as the highest path.
+    """
     from matplotlib.figure import Figure
 
     from binland.measures.local_energy import draw_local_energies
@@ -192,14 +193,14 @@ def _texts(results: Any, at: "xr.Dataset", short: Callable[[str], str]) -> dict[
     return {name: f"{short(name)}, test error {float(tests.sel(algorithm=name)):.3g} %" for name in results.labels}
 
 
-def draw_along(axes: "Axes", results: Any, at: "xr.Dataset", curve: Curve) -> None:
-    """Mean and band of every algorithm: raw light, the last state dark."""
+def draw_along(axes: "Axes", results: Any, at: "xr.Dataset", curve: Curve, **more: Any) -> None:
+    """Mean and band of every algorithm: raw light, the last state dark. more: how lines look besides."""
     from binland.plots.style import opacity, style
 
     for algorithm in results.labels:
         for state in results.states:
             x, mean, error = curve(at.sel(algorithm=algorithm, symmetry=state))
-            look = {key: value for key, value in style(results, algorithm).items() if key != "marker"}
+            look = {key: value for key, value in style(results, algorithm).items() if key != "marker"} | more
             light = opacity(results, state)
             axes.plot(x, 100 * mean, alpha=light, linewidth=1.3, **look)
             band = np.nan_to_num(error)

@@ -263,10 +263,6 @@ class Convolutional(Deep):
     kinds = ("convnet",)
     guided_path = guided_defaults = None  # type: ignore[assignment]
 
-    def stream_key(self, purpose: str, measure: Any, compute: DeepCompute) -> dict[str, Any]:
-        """How walks are drawn; for training, where it is done and in which type."""
-        return compute.model_dump() if purpose in ("fit", "midpoint") else {"draws": WALKS}
-
 
 DEEP, CONVOLUTIONAL = Deep(), Convolutional()
 

@@ -17,7 +17,8 @@ class Fields:
     """Fields, signs and errors of a network with weights (n_weights,) int8 on data; flips move it.
 
     error_count: where it stands. Ties are those of the beginning. Raises InvalidInputError beyond this machine's
-    memory."""
+    memory.
+    """
 
     def __init__(self, network: BinaryMLP, data: Dataset, weights: Signs, ties: tuple[Signs, ...]):
         layers, p = network.layers, data.n_patterns

@@ -73,7 +73,8 @@ def spread(state, p, layer, unit):
     """The sign of a hidden unit changes on pattern p: follow it to the outputs.
 
     Cost: for every sign that changes, the units of the next layer. Places are unsigned and sums keep their type, so
-    that the loops become vectors."""
+    that the loops become vectors.
+    """
     sizes, at, columns, fields, signs = state.sizes, state.at, state.columns, state.fields, state.signs
     thresholds, changed, before, crossed, words = (
         state.thresholds,
@@ -118,7 +119,8 @@ def spread(state, p, layer, unit):
 @kernel
 def flip(state, place):
     """A weight, by its flat index, changes its sign; returns the change of the number of errors. Cost P, and
-    `spread`."""
+    `spread`.
+    """
     last, P = state.sizes.shape[0] - 2, state.classes.shape[0]
     at, fields, signs, columns = state.at, state.fields, state.signs, state.columns
     layer = 0

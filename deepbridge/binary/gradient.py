@@ -3,7 +3,8 @@
 A smooth count of the errors is differentiated through the signs, with a Gaussian window in the place of the derivative
 of each. Signals are rounded to integers layer by layer, windows are tables of the integer fields, and what is summed
 are integers that floats hold exactly; so gains are the same on every device, and for networks together as for one
-alone."""
+alone.
+"""
 
 import math
 from collections.abc import Sequence
@@ -76,8 +77,7 @@ class Gradient:
 
     @full_precision()
     def gains(self) -> NDArray[np.float32]:
-        """(R, n_weights) float32 integers: how much the count falls if a weight changes its sign, in a layer's own
-        unit."""
+        """(R, n_weights) float32 integers: how much the count falls with a flip, in a unit of its layer's own."""
         fields, signs = [self._first], list[Tensor]()  # (R, H, P) of each layer
         for threshold, weights in zip(self._thresholds, self._weights[1:], strict=True):
             signs.append(torch.ge(fields[-1], threshold).float().mul_(2).sub_(1))

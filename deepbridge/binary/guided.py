@@ -42,10 +42,10 @@ def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device
     starts = [start for start, _ in pairs]
     gradient = Gradient(network, data, starts, settings, device)  # type: ignore[arg-type]
     layers = layer_of_weights(network)
-    for stage in sorted({stage for path in paths for stage in path.busy}):
+    for stage in np.flatnonzero(np.sum([path.counts for path in paths], axis=0)).tolist():
         gains = gradient.gains()
         for run, path in enumerate(paths):
-            if stage in path.busy:
+            if path.counts[stage]:
                 gradient.flip(run, path.step(stage, balanced(gains[run, path.left], layers[path.left])))
     return [path.order for path in paths]
 
@@ -75,8 +75,7 @@ def layer_of_weights(network: Network) -> NDArray[np.int64]:
 
 
 def balanced(gains: NDArray[np.float32], layers: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Gains (d,) of weights in layers (d,), divided by the standard deviation of those of their layer, if it is not
-    0."""
+    """Gains (d,) of weights in layers (d,), divided by the standard deviation in their layer where it is not 0."""
     out = gains.astype(np.float64)
     for layer in np.unique(layers):
         here = layers == layer

@@ -12,9 +12,9 @@ class Guided(shallow.Guided):
     As in `binland.Guided`, but z is an output, H its fan-in, of several outputs their cross-entropy counts, and the
     signal of every hidden unit is multiplied by the window of its field. The gains of each layer are divided by their
     standard deviation, so that no layer waits for another. guide: of one's own, guide(solution, places, data) -> gains
-    (d,). Raises InvalidInputError on values out of range."""
+    (d,). Raises InvalidInputError on values out of range.
+    """
 
     stages: int = 300
-    candidates: int = 4
     steepness: float = 0.5
     window: float = 2.0

@@ -62,7 +62,8 @@ def shortest_path(
     settings `Guided(...)` of deepbridge and `binland.Annealed(...)`; these three for fully connected networks. They
     look at the errors after every flip, with the ties of the start: give points="all" to see all that they have seen.
     Raises InvalidInputError if networks, data or order do not fit, on more than 10^6 points, and beyond this machine's
-    memory."""
+    memory.
+    """
     chosen = as_order(order, Guided)
     (path,) = _paths([(start, end)], data, points, chosen, [generator(seed, "shortest_path")], device)
     return path
@@ -105,7 +106,8 @@ def barrier(
     orders: how many; by default 5 (appendix B, per directed pair), or 1 of an order that no seed changes, guided or
     exact. A barrier is the highest error at the points, which `n_points` of the result counts: "all" of them miss
     nothing and take longer. Give the two directions of a pair different seeds: with one seed they flip the weights in
-    the same orders. Raises InvalidInputError as `shortest_path` does, and on several of one order."""
+    the same orders. Raises InvalidInputError as `shortest_path` does, and on several of one order.
+    """
     chosen = as_order(order, Guided)
     count = n_orders(orders, chosen, MOST)
     streams = generator(seed, "barrier").spawn(count)
