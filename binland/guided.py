@@ -62,9 +62,9 @@ class Stages:
 
 def best(gains: NDArray[Any], count: int) -> NDArray[np.int64]:
     """(count,) places of the largest gains, the largest first, of equal ones the first; 1 <= count <= len(gains)."""
-    losses = -gains
-    candidates = np.flatnonzero(losses <= np.partition(losses, count - 1)[count - 1])
-    return candidates[np.argsort(losses[candidates], kind="stable")[:count]]
+    last = len(gains) - count
+    candidates = np.flatnonzero(gains >= np.partition(gains, last)[last])
+    return candidates[np.argsort(-gains[candidates], kind="stable")[:count]]
 
 
 def shallow_order(start: Solution, end: Solution, patterns: Patterns, settings: Guided) -> Places:
@@ -113,21 +113,21 @@ class Surrogate(Fields):
         self._labels = patterns.labels.astype(np.int64)
         self._words = np.where(patterns.labels[:, None] > 0, patterns.words, ~patterns.words)
 
-    def urgencies(self) -> NDArray[np.int32]:
+    def urgencies(self) -> NDArray[np.uint32]:
         """(P,) 0 to UNIT: how much a pattern counts."""
         votes = self.votes[: self.patterns.n_patterns]
         places = self._labels * votes + self.machine.n_hidden
         lowest = int(places.min())
-        return urgency(self._log_sigma, lowest)[places - lowest]
+        return urgency(self._log_sigma, lowest)[places - lowest].view(np.uint32)
 
-    def gains(self, places: Places) -> NDArray[np.int64]:
-        """(d,) int64, see `kernels.guide`."""
+    def gains(self, places: Places) -> NDArray[Any]:
+        """(d,) integers, see `kernels.guide`."""
         h, urgencies = self.machine.n_hidden, self.urgencies()
-        active = np.flatnonzero(LEVELS * urgencies >= UNIT // 2)
+        active = np.flatnonzero(LEVELS * urgencies >= UNIT // 2).view(np.uint64)
         rows = np.empty((self.machine.n_inputs, -(-len(active) // WORD)), np.uint64)
         rows_into(self._words, active, rows)
         starts = np.searchsorted(places, np.arange(h + 1) * self.machine.n_inputs)
-        gains = np.empty(len(places), np.int64)
+        gains = np.empty(len(places), np.int32 if LEVELS * len(self._words) < 2**31 else np.int64)
         state = self.fields, self._zeros, self.machine.output_signs, self.weights
         gains_into(*state, active, urgencies[active], self._closeness, places, starts, rows, gains)
         return gains
@@ -139,14 +139,14 @@ def log_sigma(settings: Guided, n_hidden: int) -> NDArray[np.float64]:
     return -np.logaddexp(0, settings.steepness * z / np.sqrt(n_hidden))
 
 
-def closeness(settings: Guided, n_inputs: int) -> NDArray[np.int32]:
-    """(2 N + 2,) int32, 0 to LEVELS UNIT, of w . x = -N ... N + 1."""
+def closeness(settings: Guided, n_inputs: int) -> NDArray[np.uint32]:
+    """(2 N + 2,) uint32, 0 to LEVELS UNIT, of w . x = -N ... N + 1."""
     return closeness_of(settings, np.arange(-n_inputs, n_inputs + 2) / np.sqrt(n_inputs))
 
 
-def closeness_of(settings: Guided, delta: NDArray[np.float64]) -> NDArray[np.int32]:
+def closeness_of(settings: Guided, delta: NDArray[np.float64]) -> NDArray[np.uint32]:
     """exp(-(Delta / window)^2 / 2), in units of 1 / (LEVELS UNIT)."""
-    return np.rint(LEVELS * UNIT * np.exp(-((delta / settings.window) ** 2) / 2)).astype(np.int32)
+    return np.rint(LEVELS * UNIT * np.exp(-((delta / settings.window) ** 2) / 2)).astype(np.uint32)
 
 
 def urgency(log_sigma: NDArray[np.float64], lowest: int) -> NDArray[np.int32]:

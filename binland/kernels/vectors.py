@@ -160,6 +160,19 @@ def sign_bits(typing_context: Any, x: Any) -> Any:
 
 
 @intrinsic
+def bits_of(typing_context: Any, array: Any, place: Any, mask: Any) -> Any:
+    """uint64: where 64 entries of a uint8 array, from a place on, have a bit of a mask."""
+    kind = ir.VectorType(ir.IntType(8), 64)
+
+    def build(b: Any, data: Any, place: Any, mask: Any) -> Any:
+        entries = b.load(b.bitcast(b.gep(data, [place]), kind.as_pointer()), align=1)
+        common = b.and_(entries, _splat(b, mask, kind))
+        return b.bitcast(b.icmp_unsigned("!=", common, ir.Constant(kind, [0] * 64)), _WORD)
+
+    return _typed(types.uint64(array, types.int64, types.uint8), build)
+
+
+@intrinsic
 def load_words(typing_context: Any, array: Any, place: Any) -> Any:
     """WIDTH entries of a uint64 array."""
     return _typed(_words(array, types.int64), _load(_WORDS, 8))
