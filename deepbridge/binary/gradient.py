@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from binland.checks import checked_memory
 from binland.guided import closeness_of, log_sigma, urgency
-from binland.kernels.guide import UNIT
+from binland.kernels.guide import LEVELS, UNIT
 from binland.orders import Guided, Places
 from deepbridge.binary.counting import no_ties
 from deepbridge.binary.networks import BinaryMLP
@@ -62,7 +62,13 @@ class Gradient:
             self._first = torch.matmul(self._weights[0].to(exact), self._inputs)  # (R, H, P)
         known = [start.ties or no_ties(network) for start in starts]
         ties = [np.stack([layers[k] for layers in known]) for k in range(len(network.hidden_layers))]
-        self._thresholds = [torch.tensor((tie < 0).astype(np.float32)[:, :, None], device=place) for tie in ties]
+        self._shifts = [torch.tensor(np.where(tie < 0, -0.5, 0.5)[:, :, None], device=place).to(exact) for tie in ties]
+        shapes = [(len(stack), layer.n_units, data.n_patterns) for layer in network.layers]
+        self._fields = [torch.empty(shape, device=place) for shape in shapes[1:]]
+        self._signs = [torch.empty(shape, device=place) for shape in shapes[:-1]]
+        most = max(map(math.prod, shapes))
+        whole = torch.int32 if data.largest_sum < 2**31 else torch.int64
+        self._scratch = torch.empty(most, device=place), torch.empty(most, dtype=whole, device=place)
         last = network.layers[-1].fan_in
         self._log_sigma = log_sigma(settings, last)
         unit = math.sqrt(last) / (1.0 if network.hidden_layers else data.scale)  # of sums, in units of z
@@ -78,26 +84,22 @@ class Gradient:
     @full_precision()
     def gains(self) -> NDArray[np.float32]:
         """(R, n_weights) float32 integers: how much the count falls with a flip, in a unit of its layer's own."""
-        fields, signs = [self._first], list[Tensor]()  # (R, H, P) of each layer
-        for threshold, weights in zip(self._thresholds, self._weights[1:], strict=True):
-            signs.append(torch.ge(fields[-1], threshold).float().mul_(2).sub_(1))
-            fields.append(torch.bmm(weights, signs[-1]))
-        signals, gains = self._signals(fields[-1]), list[Tensor]()
+        fields, signs = [self._first, *self._fields], self._signs  # (R, H, P) of each layer
+        for k, shift in enumerate(self._shifts):
+            torch.add(fields[k], shift, out=signs[k]).sign_()
+            torch.bmm(self._weights[k + 1], signs[k], out=fields[k + 1])
+        signals, bound, gains = self._signals(fields[-1]), UNIT, list[Tensor]()
         for k in reversed(range(len(self._weights))):
             if k < len(self._layers):
-                slope = _product(signals, signs[k - 1].transpose(1, 2)) if k else self._first_slope(signals)
+                exact = _exact(signals, bound, 1 if k else self._largest_input)
+                slope = _product(signals, signs[k - 1].transpose(1, 2) if k else self._coarse, exact)
                 gains.append(slope.mul_(self._weights[k]).neg_().flatten(1))
             if k:
-                reached = _product(signals.transpose(1, 2), self._weights[k]).transpose(1, 2).contiguous()
+                exact = _exact(signals.transpose(1, 2), bound, 1)
+                reached = _product(self._weights[k].transpose(1, 2), signals, exact)
                 signals = self._factors(reached, fields[k - 1], k - 1)
+                bound = FINEST if k < len(self._weights) - 1 else LEVELS * len(self._weights[k][0])
         return torch.cat(gains[::-1], dim=1).cpu().numpy()
-
-    def _first_slope(self, signals: Tensor) -> Tensor:
-        """(R, H, N), in float64 where sums could be beyond what float32 holds."""
-        largest = self._largest_input * float(signals.abs().sum(dim=2).max())
-        exact = torch.float32 if largest < 2**24 else torch.float64
-        slope = torch.matmul(signals.flatten(0, 1).to(exact), self._coarse.to(exact))
-        return slope.float().view(*self._weights[0].shape)
 
     def _signals(self, outputs: Tensor) -> Tensor:
         """(R, outputs, P) integers up to UNIT: how much a larger output would lower the smooth count."""
@@ -119,13 +121,15 @@ class Gradient:
 
     def _factors(self, reached: Tensor, fields: Tensor, k: int) -> Tensor:
         """Signals at hidden layer k: those that reached its signs, times the windows of its fields, rounded."""
-        table = self._closeness[k]
-        places = fields.abs().clamp_(max=len(table) - 1).int()
-        product = torch.index_select(table, 0, places.view(-1)).view(places.shape).mul_(reached)
+        table, shape = self._closeness[k], fields.shape
+        near, places = (memory[: fields.numel()] for memory in self._scratch)
+        places.copy_(fields.view(-1)).abs_().clamp_(max=len(table) - 1)
+        product = torch.index_select(table, 0, places, out=near).view(shape).mul_(reached)
         if k == len(self._weights) - 2:
             half = torch.copysign(torch.tensor(0.5, device=self._place), product)
             return product.div_(UNIT**2).add_(half).trunc_()
-        return product.div_(product.abs().amax(dim=(1, 2), keepdim=True).clamp_(min=1.0).div_(FINEST)).round_()
+        least, most = product.flatten(1).aminmax(dim=1)
+        return product.div_(torch.maximum(-least, most).clamp_(min=1.0).div_(FINEST)[:, None, None]).round_()
 
     def flip(self, run: int, places: Places) -> None:
         """These weights of a network change their signs."""
@@ -144,10 +148,17 @@ class Gradient:
                 self._first[run].index_add_(0, at // layer.fan_in, steps)
 
 
-def _product(signals: Tensor, signs: Tensor) -> Tensor:
-    """signals (R, A, B) integers times signs (R, B, C) of -1 and +1, in float64 where float32 may not hold the sums."""
-    exact = torch.float32 if float(signals.abs().sum(dim=2).max()) < 2**24 else torch.float64
-    return torch.bmm(signals.to(exact), signs.to(exact)).float()
+def _exact(signals: Tensor, bound: float, largest: float) -> torch.dtype:
+    """Floats that hold all sums over B of signals (R, A, B), at most `bound`, times integers, at most `largest`."""
+    if bound * largest * signals.shape[2] < 2**24:
+        return torch.float32
+    sums = float(torch.linalg.vector_norm(signals, ord=1, dim=2).max())
+    return torch.float32 if largest * sums < 2**24 else torch.float64
+
+
+def _product(left: Tensor, right: Tensor, exact: torch.dtype) -> Tensor:
+    """left (R, A, B) times right (R, B, C) or (B, C), in float32."""
+    return torch.matmul(left.to(exact), right.to(exact)).float()
 
 
 def _table(what: str, reach: float, largest: int) -> NDArray[np.int64]:
