@@ -49,14 +49,15 @@ class Fields:
         """inputs, outputs, weights, fields, votes and mask, which the kernels follow."""
         return self._inputs, self.machine.output_signs, self.weights, self.fields, self.votes, self.mask
 
-    def flip(self, places: Places, count: int, limit: int) -> NDArray[np.int64]:
+    def flip(self, places: Places, count: int, least: int, limit: int) -> NDArray[np.int64]:
         """Flip `count` of the places, the first ones but for those that raise the errors above limit.
 
-        Returns (count,) which of them, in order; if too few keep to the limit, others follow in the end.
+        Returns (any,) which of them, in order; if fewer than `least` keep to the limit, others follow in the end.
         """
         chosen = np.empty(count, np.int64)
-        self.error_count = int(flip_some(places, count, limit, self.error_count, *self.arrays, chosen))
-        return chosen
+        made, errors = flip_some(places, count, least, limit, self.error_count, *self.arrays, chosen)
+        self.error_count = int(errors)
+        return chosen[:made]
 
     def follow(self, places: Places) -> NDArray[np.int64]:
         """(d,) errors after each of these flips; a place that comes again is flipped back."""

@@ -5,6 +5,7 @@ errors would fall. The flips with the largest gains are done, those among them t
 the ends are postponed, and gains are computed anew. Every differing weight is flipped once: a path of shortest length.
 """
 
+import math
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,32 +24,27 @@ from binland.orders import Guide, Guided, Places
 class Standing(Protocol):
     """Where a guided path stands, a machine or a deep network."""
 
-    def flip(self, places: Places, count: int, limit: int) -> NDArray[np.int64]:
-        """Flip `count` of the places; returns (count,) which, in order."""
+    def flip(self, places: Places, count: int, least: int, limit: int) -> NDArray[np.int64]:
+        """Flip at most `count` and at least `least` of the places; returns (any,) which, in order."""
 
 
 class Stages:
     """A guided path in the making.
 
-    left (d,): places that are to be flipped, ascending. counts (stages,): flips of each stage. limit: errors of the
-    worse end.
+    left (d,): places that are to be flipped, ascending. limit: errors of the worse end.
     """
 
     def __init__(self, standing: Standing, places: Places, settings: Guided, limit: int):
         self._standing, self._settings, self._limit = standing, settings, limit
-        self.left, self._done = places, [places[:0]]
-        self.counts = np.diff(np.linspace(0, len(places), settings.stages + 1).round().astype(int))
+        self.left, self._done, self._to_come = places, [places[:0]], settings.stages
 
-    @property
-    def busy(self) -> list[int]:
-        """The stages in which something is flipped, of 0 to stages - 1."""
-        return np.flatnonzero(self.counts).tolist()
-
-    def step(self, stage: int, gains: NDArray[Any]) -> Places:
-        """Do a busy stage with the gains of `left`; returns the places that were flipped, in order."""
-        count = int(self.counts[stage])
+    def step(self, gains: NDArray[Any]) -> Places:
+        """Do a stage with the gains of `left`, which is not empty; returns the places that were flipped, in order."""
+        count = -(-len(self.left) // self._to_come)
+        self._to_come -= 1
+        least = math.ceil(self._settings.forced * count) if self._to_come else count
         tried = best(gains, min(self._settings.candidates * count, len(self.left)))
-        chosen = tried[self._standing.flip(self.left[tried], count, self._limit)]
+        chosen = tried[self._standing.flip(self.left[tried], count, least, self._limit)]
         flips = self.left[chosen]
         self._done.append(flips)
         self.left = np.delete(self.left, chosen)
@@ -72,8 +68,8 @@ def shallow_order(start: Solution, end: Solution, patterns: Patterns, settings: 
     standing = Asked(start, patterns, settings.guide) if settings.guide else Surrogate(start, patterns, settings)
     limit = max(standing.error_count, end.error_count(patterns)) if settings.candidates > 1 else patterns.n_patterns
     path = Stages(standing, np.flatnonzero(start.weights != end.weights), settings, limit)
-    for stage in path.busy:
-        path.step(stage, standing.gains(path.left))
+    while path.left.size:
+        path.step(standing.gains(path.left))
     return path.order
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.checks import LARGEST, one_of, positive, positive_int
+from binland.checks import LARGEST, fraction, one_of, positive, positive_int
 from binland.errors import InvalidInputError, shown
 
 Places = NDArray[np.int64]
@@ -19,9 +19,10 @@ MOST = 10**6  # stages, candidates
 class Guided:
     """Settings of guided orders: at every stage the flips with the largest gains, by the gradient of a surrogate.
 
-    stages: how often gains are computed; each stage does an equal part of the flips.
-    candidates: flips that may be tried for each that is done. One that leads to more errors than both the worse end and
-    the step before is postponed; 1 postpones none.
+    stages: how often gains are computed; each stage is to do an equal part of the flips that are left.
+    candidates: flips that may be tried for each that is to be done. One that leads to more errors than both the worse
+    end and the step before is postponed; 1 postpones none. forced: share, 0 to 1, of a stage's flips that are done
+    nevertheless if the candidates do not suffice; the others wait for later stages, and the last does what is left.
     steepness, window: of the surrogate. A pattern counts as much as sigma(-steepness z / sqrt(H)), z the sum of the H
     votes for its label; for the field of a unit this is multiplied by exp(-(Delta / window)^2 / 2), Delta = w . x /
     sqrt(N). guide: another one, guide(solution, places, patterns) -> gains (d,), real numbers. `solution` is where the
@@ -31,6 +32,7 @@ class Guided:
 
     stages: int = 100
     candidates: int = 4
+    forced: float = 0.1
     steepness: float = 1.0
     window: float = 0.5
     guide: Guide | None = None
@@ -41,6 +43,7 @@ class Guided:
             if value > MOST:
                 raise InvalidInputError(f"{name}={value} is more than {MOST}; choose less")
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "forced", fraction("forced", self.forced))
         for name in ("steepness", "window"):
             object.__setattr__(self, name, positive(name, getattr(self, name)))
         if self.guide is not None and not callable(self.guide):

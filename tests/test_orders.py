@@ -18,19 +18,21 @@ from tests.naive import orders as twin
 from tests.problems import problems, signs
 
 CONSTANTS = st.sampled_from([0.05, 0.25, 1.0, 4.0])
+FORCED = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 
 
-@given(problems(max_inputs=40), st.integers(1, 9), st.integers(1, 5), CONSTANTS, CONSTANTS)
-def test_guided_orders_are_those_of_the_naive_twin(problem, stages, candidates, steepness, window):
+@given(problems(max_inputs=40), st.integers(1, 9), st.integers(1, 5), FORCED, CONSTANTS, CONSTANTS)
+def test_guided_orders_are_those_of_the_naive_twin(problem, stages, candidates, forced, steepness, window):
     start, end, patterns = problem.solution(), problem.solution(), problem.patterns
     data = problem.outputs, patterns.inputs, patterns.labels.astype(int)
-    settings = bl.Guided(stages=stages, candidates=candidates, steepness=steepness, window=window)
+    options = {"stages": stages, "candidates": candidates, "forced": forced}
+    settings = bl.Guided(**options, steepness=steepness, window=window)
 
     def gain(weights, places):
         return twin.gains(weights, end.units, places, *data, steepness, window)
 
     path = bl.shortest_path(start, end, patterns, order=settings)
-    assert path.flipped.tolist() == twin.order(start.units, end.units, *data, stages, candidates, gain)
+    assert path.flipped.tolist() == twin.order(start.units, end.units, *data, stages, candidates, forced, gain)
     assert path.error_counts.tolist() == naive.path_error_counts(start.units, *data, path.flipped)
     assert sorted(path.flipped.tolist()) == np.flatnonzero(start.weights != end.weights).tolist()
     assert path.order == settings
@@ -59,7 +61,9 @@ def test_guided_orders_at_the_sizes_of_a_laptop():
         return twin.gains(weights, end.units, places, *data, settings.steepness, settings.window)
 
     path = bl.shortest_path(start, end, train, order=settings)
-    assert path.flipped.tolist() == twin.order(start.units, end.units, *data, 7, settings.candidates, gain)
+    assert path.flipped.tolist() == twin.order(
+        start.units, end.units, *data, 7, settings.candidates, settings.forced, gain
+    )
     assert bl.barrier(start, end, train, order="guided").mean < bl.barrier(start, end, train).samples.min()
     backwards = bl.shortest_path(end, start, train, order="guided")
     assert sorted(backwards.flipped) == sorted(path.flipped)
@@ -339,27 +343,29 @@ def test_postponed_flips_keep_the_order_of_their_gains():
     start, end = (bl.Solution(machine, signs(rng, 9)) for _ in range(2))
     fields = Fields(start, patterns)
     places = random_order(rng, np.flatnonzero(start.weights != end.weights))
-    chosen = fields.flip(places, len(places), limit=0)
+    chosen = fields.flip(places, len(places), len(places), limit=0)
     assert sorted(chosen) == list(range(len(places)))
     assert fields.error_count == end.error_count(patterns)
     assert np.array_equal(fields.weights, end.weights)
 
 
-def test_stages_are_of_equal_size():
-    """What machines and deep networks share."""
+@pytest.mark.parametrize(
+    ("possible", "sizes"), [(9, [(3, 2), (3, 2), (2, 1), (2, 2)]), (0, [(3, 2), (3, 2), (3, 2), (4, 4)])]
+)
+def test_stages_are_of_equal_size(possible, sizes):
+    """What machines and deep networks share; what a stage does not do is left to the later ones."""
+    asked = []
 
     class Counting:
-        sizes = []  # noqa: RUF012
+        def flip(self, places, count, least, limit):
+            asked.append((count, least))
+            return np.arange(max(least, min(count, possible)))
 
-        def flip(self, places, count, limit):
-            self.sizes.append(count)
-            return np.arange(count)
-
-    path = Stages(Counting(), np.arange(10), bl.Guided(stages=4), 0)
-    for stage in range(4):
-        path.step(stage, np.zeros(len(path.left)))
+    path = Stages(Counting(), np.arange(10), bl.Guided(stages=4, forced=0.5), 0)
+    while path.left.size:
+        path.step(np.zeros(len(path.left)))
     assert path.order.tolist() == list(range(10))
-    assert Counting.sizes == [2, 3, 3, 2]
+    assert asked == sizes
 
 
 def test_a_path_of_one_stage_is_sorted_by_gain():
@@ -385,7 +391,7 @@ def test_extreme_surrogates(steepness):
     def gain(weights, places):
         return twin.gains(weights, end.units, places, *data, min(steepness, 500.0), bl.Guided().window)
 
-    assert path.flipped.tolist() == twin.order(start.units, end.units, *data, 5, 4, gain)
+    assert path.flipped.tolist() == twin.order(start.units, end.units, *data, 5, 4, 0.1, gain)
 
 
 def test_a_stage_without_flips_asks_no_guide():

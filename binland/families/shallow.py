@@ -25,7 +25,7 @@ from binland.symmetry import align
 from binland.training import fit
 
 WALKS = 2  # how random walks are drawn; another way gets another number, and with it other tasks
-GUIDES = 1  # how gains are computed and flips postponed
+GUIDES = 2  # how gains are computed and flips postponed
 LARGEST_MACHINE = 10**9  # weights, of all replicas
 
 

@@ -64,17 +64,18 @@ def follow(places, inputs, outputs, weights, fields, votes, mask, errors):
 
 
 @kernel
-def flip_some(places, count, limit, current, inputs, outputs, weights, fields, votes, mask, chosen):
+def flip_some(places, count, least, limit, current, inputs, outputs, weights, fields, votes, mask, chosen):
     """Do `count` of the flips, in their order, but postpone those that lead to more errors than both limit and current.
 
-    places (m,), m >= count; current: errors before. If too few can be done, the first of the postponed follow.
-    Written: chosen (count,) int64, which of the places. Returns the errors after them. Cost at most 3 m P.
+    places (m,), m >= count >= least; current: errors before. If fewer than `least` are done, the first of the postponed
+    follow. Written: chosen (count,) int64, which of the places. Returns how many, and the errors after them. Cost at
+    most 3 m P.
     """
     done = np.zeros(places.shape[0], np.bool_)
     made = 0
     for s in range(places.shape[0]):
         if made == count:
-            return current
+            break
         flip(places[s], inputs, outputs, weights, fields, votes)
         errors = wrong(votes, mask)
         if errors > limit and errors > current:
@@ -83,10 +84,10 @@ def flip_some(places, count, limit, current, inputs, outputs, weights, fields, v
             current, done[s], chosen[made] = errors, True, s
             made += 1
     for s in range(places.shape[0]):
-        if made == count:
+        if made >= least:
             break
         if not done[s]:
             flip(places[s], inputs, outputs, weights, fields, votes)
             chosen[made] = s
             made += 1
-    return wrong(votes, mask)
+    return made, wrong(votes, mask)

@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 Points = Annotated[int, Field(ge=2, le=100_000)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
 Constant = Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT)]
-OPTIONS = ("stages", "candidates", "steepness", "window")
+OPTIONS = ("stages", "candidates", "forced", "steepness", "window")
 
 
 class GuidedSettings(OfPairs):
-    """stages, candidates, steepness, window: of `Guided`, by default the family's. profile_points: points of the stored
+    """stages, candidates, forced, steepness, window: of `Guided`, by default the family's. profile_points: points of the stored
     curve of train errors. places: evenly spaced ones, ends included, where test error and local energy are measured.
     fraction: of changed weights, for the local energy; realizations: its random draws."""
 
     stages: Count | None = None
     candidates: Count | None = None
+    forced: Annotated[float, Field(ge=0, le=1)] | None = None
     steepness: Constant | None = None
     window: Constant | None = None
     profile_points: Points = 51

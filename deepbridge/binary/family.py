@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from deepbridge.binary.solutions import Solution
 
 WALKS = 1  # how random walks are drawn; another way gets another number, and with it other tasks
-GUIDES = 1  # how gains are computed and flips postponed
+GUIDES = 2  # how gains are computed and flips postponed
 LARGEST_NETWORK = 10**9  # weights, of all replicas
 
 

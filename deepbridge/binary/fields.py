@@ -63,11 +63,12 @@ class Fields:
         )
         self.error_count = int(np.count_nonzero(self._state.wrong))
 
-    def flip(self, places: Places, count: int, limit: int) -> NDArray[np.int64]:
+    def flip(self, places: Places, count: int, least: int, limit: int) -> NDArray[np.int64]:
         """As `binland.fields.Fields.flip`."""
         chosen = np.empty(count, np.int64)
-        self.error_count = int(flip_some(self._state, places, count, limit, self.error_count, chosen))
-        return chosen
+        made, errors = flip_some(self._state, places, count, least, limit, self.error_count, chosen)
+        self.error_count = int(errors)
+        return chosen[:made]
 
     def follow(self, places: Places) -> NDArray[np.int64]:
         """(d,) errors after each of these flips."""

@@ -19,9 +19,9 @@ class State(NamedTuple):
     units begin. inputs (N, P) int16. columns (n,) int8: weights (H, N) of the first layer, (N, H) of the others. first
     (H, P) int32: fields of the first layer; fields (any,) int16 or int32: of the others. signs (any,) int8, of hidden
     layers. thresholds (any,) as fields: a unit's sign is +1 where its field is at least that. upper (H, P) bool: where
-    those of the first layer are. classes (P,) int64. wrong (P,) bool. Scratch: patterns (P,) int64, changed (2, 8 K) int64, before
-    (largest H,) as fields, crossed (8 K,) uint8, at least the largest H, which is 0, and the same memory as words (K,)
-    uint64.
+    those of the first layer are. classes (P,) int64. wrong (P,) bool. Scratch: patterns (P,) int64, changed (2, 8 K)
+    int64, before (largest H,) as fields, crossed (8 K,) uint8, at least the largest H, which is 0, and the same memory
+    as words (K,) uint64.
     """
 
     sizes: np.ndarray
@@ -67,7 +67,21 @@ def judge(patterns, outputs, at, forward, step, count, classes, wrong):
 
 @kernel
 def spread(
-    patterns, layer, unit, sizes, at, columns, fields, signs, thresholds, classes, wrong, changed, before, crossed, words
+    patterns,
+    layer,
+    unit,
+    sizes,
+    at,
+    columns,
+    fields,
+    signs,
+    thresholds,
+    classes,
+    wrong,
+    changed,
+    before,
+    crossed,
+    words,
 ):
     """The sign of a hidden unit changes on some patterns: follow it to the outputs.
 
@@ -171,13 +185,13 @@ def follow(state, places, errors, counts):
 
 
 @kernel
-def flip_some(state, places, count, limit, errors, chosen):
+def flip_some(state, places, count, least, limit, errors, chosen):
     """As `binland.kernels.fields.flip_some`, for places (m,) of weights."""
     done = np.zeros(places.shape[0], np.bool_)
     made = 0
     for s in range(places.shape[0]):
         if made == count:
-            return errors
+            break
         after = errors + flip(state, places[s])
         if after > limit and after > errors:
             flip(state, places[s])
@@ -185,10 +199,10 @@ def flip_some(state, places, count, limit, errors, chosen):
             errors, done[s], chosen[made] = after, True, s
             made += 1
     for s in range(places.shape[0]):
-        if made == count:
+        if made >= least:
             break
         if not done[s]:
             errors += flip(state, places[s])
             chosen[made] = s
             made += 1
-    return errors
+    return made, errors

@@ -42,11 +42,11 @@ def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device
     starts = [start for start, _ in pairs]
     gradient = Gradient(network, data, starts, settings, device)  # type: ignore[arg-type]
     layers = layer_of_weights(network)
-    for stage in np.flatnonzero(np.sum([path.counts for path in paths], axis=0)).tolist():
+    while any(path.left.size for path in paths):
         gains = gradient.gains()
         for run, path in enumerate(paths):
-            if path.counts[stage]:
-                gradient.flip(run, path.step(stage, balanced(gains[run, path.left], layers[path.left])))
+            if path.left.size:
+                gradient.flip(run, path.step(balanced(gains[run, path.left], layers[path.left])))
     return [path.order for path in paths]
 
 
@@ -63,10 +63,10 @@ def _ask(path: Stages, start: Solution, data: Dataset, settings: Guided) -> None
     """Follow the gains of another's guide."""
     guide, weights = settings.guide, start.flat.copy()
     assert guide is not None
-    for stage in path.busy:
+    while path.left.size:
         here = Solution(start.network, start.network.split(weights), None, start.ties)
         gains = guide(here, path.left.copy(), data)
-        weights[path.step(stage, checked_gains(guide, gains, len(path.left)))] *= -1
+        weights[path.step(checked_gains(guide, gains, len(path.left)))] *= -1
 
 
 def layer_of_weights(network: Network) -> NDArray[np.int64]:

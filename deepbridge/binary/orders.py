@@ -15,6 +15,7 @@ class Guided(shallow.Guided):
     (d,). Raises InvalidInputError on values out of range.
     """
 
-    stages: int = 300
+    stages: int = 600
+    candidates: int = 8
     steepness: float = 0.5
     window: float = 2.0

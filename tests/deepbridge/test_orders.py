@@ -58,10 +58,10 @@ def test_errors_after_every_single_flip_are_exact(case):
     assert fields.follow(places[::-1])[-1] == errors_of(network, data, start.flat, start.ties)
 
 
-@given(networks(), st.integers(1, 6), st.integers(1, 4), st.sampled_from([0.2, 2.0]))
-def test_guided_paths_are_shortest_paths_with_exact_errors(case, stages, candidates, window):
+@given(networks(), st.integers(1, 6), st.integers(1, 4), st.sampled_from([0.0, 0.1, 1.0]), st.sampled_from([0.2, 2.0]))
+def test_guided_paths_are_shortest_paths_with_exact_errors(case, stages, candidates, forced, window):
     network, data, start, end, _ = case
-    order = db.Guided(stages=stages, candidates=candidates, window=window)
+    order = db.Guided(stages=stages, candidates=candidates, forced=forced, window=window)
     path = db.shortest_path(start, end, data, points="all", order=order)
     assert sorted(path.flipped) == np.flatnonzero(start.flat != end.flat).tolist()
     weights, expected = start.flat.copy(), [errors_of(network, data, start.flat, start.ties)]
@@ -73,12 +73,12 @@ def test_guided_paths_are_shortest_paths_with_exact_errors(case, stages, candida
     assert half.error_count(data) == expected[round(0.5 * path.length)]
 
 
-@given(networks(), st.integers(1, 5), st.integers(1, 3))
-def test_pairs_together_are_as_each_alone(case, stages, candidates):
+@given(networks(), st.integers(1, 5), st.integers(1, 3), st.sampled_from([0.0, 0.1, 1.0]))
+def test_pairs_together_are_as_each_alone(case, stages, candidates, forced):
     network, data, start, end, rng = case
     third = db.Solution(network, tuple(signs(rng, shape) for shape in network.weight_shapes))
     pairs = [(start, end), (end, start), (third, end), (third, third)]
-    order = db.Guided(stages=stages, candidates=candidates)
+    order = db.Guided(stages=stages, candidates=candidates, forced=forced)
     together = db.shortest_paths(pairs, data, order=order)
     for pair, path in zip(pairs, together, strict=True):
         alone = db.shortest_path(*pair, data, order=order)

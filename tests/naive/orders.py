@@ -1,6 +1,6 @@
 """Guided orders by definition: every gain a sum over all patterns, every error by evaluating the whole machine."""
 
-from itertools import pairwise
+from math import ceil
 
 import numpy as np
 
@@ -33,23 +33,24 @@ def real_gains(weights, ends, places, outputs, inputs, labels, steepness, window
     return (gradient * ends).reshape(-1)[places], 1 / (1 + np.exp(steepness * votes.min() / np.sqrt(H)))
 
 
-def order(start, end, outputs, inputs, labels, stages, candidates, gain):
+def order(start, end, outputs, inputs, labels, stages, candidates, forced, gain):
     """gain(weights, places) -> gains. start, end (H, N)."""
     weights = np.array(start, np.int64)
     errors = count_errors(weights, outputs, inputs, labels)
     limit = max(errors, count_errors(end, outputs, inputs, labels))
     left = [int(place) for place in np.flatnonzero(start != end)]
-    bounds = [int(np.round(len(left) * k / stages)) for k in range(stages + 1)]
     found = []
-    for first, last in pairwise(bounds):
-        if first == last:
-            continue
+    for stage in range(stages):
+        if not left:
+            break
+        count = ceil(len(left) / (stages - stage))
+        least = count if stage == stages - 1 else ceil(forced * count)
         values = dict(zip(left, gain(weights, left), strict=True))
-        ranked = sorted(left, key=lambda place: (-values[place], place))[: candidates * (last - first)]
+        ranked = sorted(left, key=lambda place: (-values[place], place))[: candidates * count]
         done = []
         for postponing in (True, False):
             for place in ranked:
-                if place in done or len(done) == last - first:
+                if place in done or len(done) >= (count if postponing else least):
                     continue
                 weights.reshape(-1)[place] *= -1
                 after = count_errors(weights, outputs, inputs, labels)
