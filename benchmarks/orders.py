@@ -1,5 +1,5 @@
 """Guided orders beside a first trial: `python benchmarks/orders.py [--tiny] [--repeat 5] [--only speed trade exact
-deep]`.
+deep] [--device cpu]`.
 
 speed: guided orders of a committee machine, and the same surrogate in NumPy as one would write it (float32, two
 products of matrices a stage). One thread, in one process, taking turns; medians. The bound counts the bits that gains
@@ -15,6 +15,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -176,15 +177,15 @@ def exact(console: Console, tiny: bool) -> None:
     console.print(table)
 
 
-def deep_trial(start: db.Solution, end: db.Solution, data: db.Dataset, stages: int) -> np.ndarray:
+def deep_trial(start: db.Solution, end: db.Solution, data: db.Dataset, stages: int, device: str) -> np.ndarray:
     """A guided order by autograd: cross-entropy, sign with the slope of an error function."""
     network: Network = start.network
-    x = torch.tensor(data.inputs).float().flatten(1) * data.scale
-    classes = torch.tensor(data.classes)
+    x = torch.tensor(data.inputs, device=device).float().flatten(1) * data.scale
+    classes = torch.tensor(data.classes, device=device)
     weights, left, order = start.flat.copy(), np.flatnonzero(start.flat != end.flat), []
     ends = np.linspace(0, len(left), stages + 1).round().astype(int)
     for count in np.diff(ends):
-        layers = [torch.tensor(part).float().requires_grad_() for part in network.split(weights)]
+        layers = [torch.tensor(part, device=device).float().requires_grad_() for part in network.split(weights)]
         a = x
         for k, layer in enumerate(layers):
             a = a @ layer.T / layer.shape[1] ** 0.5
@@ -192,7 +193,7 @@ def deep_trial(start: db.Solution, end: db.Solution, data: db.Dataset, stages: i
                 soft = torch.erf(a / 0.5)
                 a = soft + (torch.where(a >= 0, 1.0, -1.0) - soft).detach()
         functional.cross_entropy(a, classes).backward()
-        slope = np.concatenate([layer.grad.numpy().reshape(-1) for layer in layers])
+        slope = np.concatenate([layer.grad.cpu().numpy().reshape(-1) for layer in layers])
         chosen = np.argsort(-(weights * slope)[left], kind="stable")[:count]
         weights[left[chosen]] *= -1
         order.append(left[chosen])
@@ -200,38 +201,48 @@ def deep_trial(start: db.Solution, end: db.Solution, data: db.Dataset, stages: i
     return np.concatenate(order)
 
 
-def deep(console: Console, tiny: bool, repeat: int) -> None:
+def deep(console: Console, tiny: bool, repeat: int, device: str) -> None:
     """Deep networks beside the trial."""
     there = not tiny and bool(os.environ.get("BINLAND_DATA"))
     train, _ = db.load("fashion-mnist", per_class=200, seed=0) if there else db.load("digits", per_class=20)
     width = 101 if there else 31
     network = db.BinaryMLP(int(np.prod(train.input_shape)), (width,) * 3, 10)
     adam = db.SGD(optimizer="adam", learning_rate=0.001, epochs=200 if there else 10, history_every=10)
-    a, b = db.fit_many(network, train, adam, [0, 1], progress=False)
-    b = db.align(b, to=a).solution
-    stages = (5, 5, 5) if tiny else (1500, 300, 300)
-    plain, default = db.Guided(stages=stages[1], candidates=1), db.Guided(stages=stages[2])
-    calls = [
-        lambda: deep_trial(a, b, train, stages[0]),
-        lambda: guided_orders([(a, b)], train, plain, "cpu")[0],
-        lambda: guided_orders([(a, b), (b, a)], train, plain, "cpu")[0],
-        lambda: guided_orders([(a, b)], train, default, "cpu")[0],
+    a, raw = db.fit_many(network, train, adam, [0, 1], device=device, progress=False)
+    near = db.align(raw, to=a).solution
+    plain, few, default = (
+        db.Guided(stages=5 if tiny else stages, **options)
+        for stages, options in ((300, {"candidates": 1}), (200, {}), (db.Guided().stages, {}))
+    )
+    trial_stages = 5 if tiny else 1500
+    rows: list[tuple[str, int, list[tuple[db.Solution, db.Solution]], db.Guided | None]] = [
+        ("trial in PyTorch", trial_stages, [(a, near)], None),
+        ("nothing put back", plain.stages, [(a, near)], plain),
+        ("nothing put back, 4 paths at once", plain.stages, [(a, near), (near, a)] * 2, plain),
+        ("fewer stages", few.stages, [(a, near)], few),
+        ("default", default.stages, [(a, near)], default),
+        ("default, not aligned", default.stages, [(a, raw)], default),
     ]
-    seconds = in_turns(repeat, *calls)
-    threads = torch.get_num_threads()
+
+    def call(stages: int, pairs: list[tuple[db.Solution, db.Solution]], settings: db.Guided | None) -> np.ndarray:
+        if settings is None:
+            return deep_trial(*pairs[0], train, stages, device)
+        return guided_orders(pairs, train, settings, device)[0]
+
+    seconds = in_turns(repeat, *(partial(call, *row) for _, *row in rows))
     images = "Fashion-MNIST" if there else "digits"
-    table = Table(title=f"{network}, {train.n_patterns} images ({images}), aligned, {threads} thread(s)")
-    for name in ("", "time of an order", "of a stage", "barrier (errors)", "ends"):
+    title = f"{network}, {train.n_patterns} images ({images}), {device}, {torch.get_num_threads()} thread(s)"
+    table = Table(title=title)
+    for name in ("", "flips", "time of an order", "of a stage", "barrier (errors)", "ends"):
         table.add_column(name)
-    names = ("trial in PyTorch", "no candidates", "no candidates, two pairs at once", "default")
-    counts = (stages[0], plain.stages, plain.stages, default.stages)
-    for name, count, taken, call, pairs in zip(names, counts, seconds, calls, (1, 1, 2, 1), strict=True):
-        each = [value / pairs for value in taken]
-        order = call()
-        path = db.shortest_path(a, b, train, points=2)
-        high = _deep_height(a, train, order)
-        stage = f"{1e3 * statistics.median(each) / count:.3g} ms"
-        table.add_row(f"{name}, {count} stages", spread(each), stage, str(high), str(max(path.error_counts)))
+    for (name, stages, pairs, settings), taken in zip(rows, seconds, strict=True):
+        each = [value / len(pairs) for value in taken]
+        start, end = pairs[0]
+        order = call(stages, pairs, settings)
+        ends = max(db.shortest_path(start, end, train, points=2).error_counts)
+        stage = f"{1e3 * statistics.median(each) / stages:.3g} ms"
+        high = str(_deep_height(start, train, order))
+        table.add_row(f"{name}, {stages} stages", str(len(order)), spread(each), stage, high, str(ends))
     console.print(table)
 
 
@@ -244,6 +255,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="sizes of a second")
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--device", default="cpu", help="of deep networks")
     parser.add_argument("--only", nargs="+", default=["speed", "trade", "exact", "deep"])
     given = parser.parse_args()
     console = Console(width=130)
@@ -255,7 +267,7 @@ def main() -> None:
     if "exact" in given.only:
         exact(console, given.tiny)
     if "deep" in given.only:
-        deep(console, given.tiny, max(1, given.repeat // 2))
+        deep(console, given.tiny, max(1, given.repeat // 2), given.device)
 
 
 if __name__ == "__main__":

@@ -31,9 +31,9 @@ OPTIONS = ("stages", "candidates", "forced", "steepness", "window")
 
 
 class GuidedSettings(OfPairs):
-    """stages, candidates, forced, steepness, window: of `Guided`, by default the family's. profile_points: points of the stored
-    curve of train errors. places: evenly spaced ones, ends included, where test error and local energy are measured.
-    fraction: of changed weights, for the local energy; realizations: its random draws."""
+    """stages, candidates, forced, steepness, window: of `Guided`, by default the family's. profile_points: points of
+    the stored curve of train errors. places: evenly spaced ones, ends included, where test error and local energy are
+    measured. fraction: of changed weights, for the local energy; realizations: its random draws."""
 
     stages: Count | None = None
     candidates: Count | None = None

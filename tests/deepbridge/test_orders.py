@@ -4,6 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,8 +125,6 @@ def test_gains_of_the_output_layer_are_the_slope_of_the_cross_entropy():
 
 
 def test_gains_are_exact_integers_whatever_the_threads():
-    import torch
-
     rng = np.random.default_rng(0)
     network = db.BinaryMLP(50, (31, 21), 5)
     data = db.Dataset(rng.integers(-2000, 2001, (700, 50)).astype(np.int16), rng.integers(0, 5, 700), 5, scale=1 / 2048)
@@ -139,6 +138,17 @@ def test_gains_are_exact_integers_whatever_the_threads():
     assert np.array_equal(found[0], np.rint(found[0]))
     alone = [Gradient(network, data, [one], db.Guided(), "cpu").gains()[0] for one in here]
     assert np.array_equal(found[0], np.stack(alone))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@given(networks(), st.integers(1, 6), st.sampled_from([0.2, 2.0]))
+def test_a_gpu_guides_the_same_paths(case, stages, window):
+    network, data, start, end, _ = case
+    order = db.Guided(stages=stages, window=window)
+    gains = [Gradient(network, data, [start, end], order, device).gains() for device in ("cpu", "cuda")]
+    assert np.array_equal(*gains)
+    paths = [db.shortest_path(start, end, data, order=order, device=device) for device in ("cpu", "cuda")]
+    assert paths[0].flipped.tolist() == paths[1].flipped.tolist()
 
 
 def test_layers_are_balanced():
