@@ -177,6 +177,38 @@ def exact(console: Console, tiny: bool) -> None:
     console.print(table)
 
 
+def deep_solutions(tiny: bool, device: str) -> tuple[db.Dataset, db.Solution, db.Solution, db.Solution]:
+    """Images, a solution, another one aligned to it, and this one as it was."""
+    there = not tiny and bool(os.environ.get("BINLAND_DATA"))
+    train, _ = db.load("fashion-mnist", per_class=200, seed=0) if there else db.load("digits", per_class=20)
+    network = db.BinaryMLP(int(np.prod(train.input_shape)), (101 if there else 31,) * 3, 10)
+    adam = db.SGD(optimizer="adam", learning_rate=0.001, epochs=200 if there else 10, history_every=10)
+    a, raw = db.fit_many(network, train, adam, [0, 1], device=device, progress=False)
+    return train, a, db.align(raw, to=a).solution, raw
+
+
+def deep_trade(console: Console, tiny: bool, device: str) -> None:
+    """Time against barrier in a deep network, in both directions."""
+    train, a, near, raw = deep_solutions(tiny, device)
+    table = Table(title=f"{a.network}, {train.n_patterns} images, {device}: time of an order, errors of its barrier")
+    for name in ("stages", "candidates", "forced", "aligned", "not aligned"):
+        table.add_column(name)
+    settings = [(300, 1, 1.0), (300, 4, 1.0), (300, 4, 0.1), (300, 8, 0.1), (600, 4, 0.1), (600, 8, 0.1), (600, 8, 0.0)]
+    for stages, candidates, forced in settings[-1:] if tiny else settings:
+        order, cells = db.Guided(stages=5 if tiny else stages, candidates=candidates, forced=forced), []
+        for pair in ((a, near), (a, raw)):
+            seconds, heights = [], []
+            for start, end in (pair, pair[::-1]):
+                began = time.perf_counter()
+                flips = guided_orders([(start, end)], train, order, device)[0]
+                seconds.append(time.perf_counter() - began)
+                heights.append(str(_deep_height(start, train, flips)))
+            cells.append(f"{np.mean(seconds):.3g} s: {', '.join(heights)}")
+        table.add_row(str(stages), str(candidates), str(forced), *cells)
+    ends = ", ".join(str(one.error_count(train)) for one in (a, near))
+    console.print(table, f"errors of the ends: {ends}")
+
+
 def deep_trial(start: db.Solution, end: db.Solution, data: db.Dataset, stages: int, device: str) -> np.ndarray:
     """A guided order by autograd: cross-entropy, sign with the slope of an error function."""
     network: Network = start.network
@@ -203,13 +235,7 @@ def deep_trial(start: db.Solution, end: db.Solution, data: db.Dataset, stages: i
 
 def deep(console: Console, tiny: bool, repeat: int, device: str) -> None:
     """Deep networks beside the trial."""
-    there = not tiny and bool(os.environ.get("BINLAND_DATA"))
-    train, _ = db.load("fashion-mnist", per_class=200, seed=0) if there else db.load("digits", per_class=20)
-    width = 101 if there else 31
-    network = db.BinaryMLP(int(np.prod(train.input_shape)), (width,) * 3, 10)
-    adam = db.SGD(optimizer="adam", learning_rate=0.001, epochs=200 if there else 10, history_every=10)
-    a, raw = db.fit_many(network, train, adam, [0, 1], device=device, progress=False)
-    near = db.align(raw, to=a).solution
+    train, a, near, raw = deep_solutions(tiny, device)
     plain, few, default = (
         db.Guided(stages=5 if tiny else stages, **options)
         for stages, options in ((300, {"candidates": 1}), (200, {}), (db.Guided().stages, {}))
@@ -230,8 +256,7 @@ def deep(console: Console, tiny: bool, repeat: int, device: str) -> None:
         return guided_orders(pairs, train, settings, device)[0]
 
     seconds = in_turns(repeat, *(partial(call, *row) for _, *row in rows))
-    images = "Fashion-MNIST" if there else "digits"
-    title = f"{network}, {train.n_patterns} images ({images}), {device}, {torch.get_num_threads()} thread(s)"
+    title = f"{a.network}, {train.n_patterns} images, {device}, {torch.get_num_threads()} thread(s)"
     table = Table(title=title)
     for name in ("", "flips", "time of an order", "of a stage", "barrier (errors)", "ends"):
         table.add_column(name)
@@ -264,6 +289,7 @@ def main() -> None:
         speed(console, given.tiny, given.repeat)
     if "trade" in given.only:
         trade(console, given.tiny)
+        deep_trade(console, given.tiny, given.device)
     if "exact" in given.only:
         exact(console, given.tiny)
     if "deep" in given.only:

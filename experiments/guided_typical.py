@@ -1,0 +1,108 @@
+"""Guided paths between typical solutions of a perceptron: `python experiments/guided_typical.py [--tiny]`.
+
+random labels: all solutions of small perceptrons are listed, and pairs of them drawn at random, which no algorithm
+chooses; the lowest barrier of all shortest paths beside that of guided and of random orders. teacher: labels by a
+teacher, which is a typical solution itself, and what SGD finds from these patterns; the guided path between them, near
+the first-order transition at P / N = 1.25, beyond which the teacher is alone. +- is the standard error over samples.
+"""
+
+import argparse
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+import binland as bl
+
+PAIRS = 5
+
+
+def all_solutions(x: NDArray[np.int8], labels: NDArray[np.int8]) -> NDArray[np.uint32]:
+    """Bit i of each code (any,) says that weight i is +1. x (P, N), N odd; cost 2^N."""
+    n = x.shape[1]
+    codes = np.arange(2**n, dtype=np.uint32)
+    for row in x * labels[:, None]:
+        bits = np.uint32(sum(1 << i for i in range(n) if row[i] > 0))
+        codes = codes[2 * np.bitwise_count(codes ^ bits) < n]
+    return codes
+
+
+def alone(codes: NDArray[np.uint32], n: int) -> float:
+    """Share of the solutions of which no neighbour, at one flip, is a solution."""
+    near = [np.isin(codes ^ np.uint32(1 << i), codes, assume_unique=True) for i in range(n)]
+    return float(1 - np.any(near, axis=0).mean())
+
+
+def mean_and_error(values: list[float], form: str) -> str:
+    """Over samples."""
+    if not values:
+        return "-"
+    error = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+    return f"{np.mean(values):{form}} +- {error:{form}}"
+
+
+def random_labels(console: Console, n: int, alphas: list[float], samples: int) -> None:
+    """Highest number of errors on paths between solutions drawn uniformly."""
+    table = Table(title=f"perceptron, random labels, N = {n}, {samples} samples, {PAIRS} pairs: errors on the way")
+    for name in ("P / N", "samples with two solutions", "solutions", "alone", "exact", "guided", "random"):
+        table.add_column(name)
+    for alpha in alphas:
+        p, columns = round(alpha * n), {name: [] for name in ("solutions", "alone", "exact", "guided", "random")}
+        for sample in range(samples):
+            rng = np.random.default_rng([n, p, sample])
+            x, labels = rng.choice(np.array([-1, 1], np.int8), (p, n)), rng.choice(np.array([-1, 1], np.int8), p)
+            codes, patterns = all_solutions(x, labels), bl.Patterns(x, labels)
+            if len(codes) < 2:
+                continue
+            heights = {name: [] for name in ("exact", "guided", "random")}
+            for _ in range(PAIRS):
+                bits = [(int(code) >> np.arange(n)) & 1 for code in rng.choice(codes, 2, replace=False)]
+                a, b = (bl.Solution(bl.Perceptron(n), (2 * row - 1).astype(np.int8)) for row in bits)
+                if np.count_nonzero(a.weights != b.weights) > 20:
+                    continue  # more than the exact order takes
+                for name, found in heights.items():
+                    found.append(bl.barrier(a, b, patterns, order=name).mean * p)
+            columns["solutions"].append(len(codes))
+            columns["alone"].append(100 * alone(codes, n))
+            for name, found in heights.items():
+                columns[name].append(float(np.mean(found)))
+        cells = (mean_and_error(columns[name], ".2f") for name in ("alone", "exact", "guided", "random"))
+        count = f"{np.median(columns['solutions']):.0f}" if columns["solutions"] else "-"
+        table.add_row(f"{p / n:.2f}", str(len(columns["alone"])), count, *cells)
+    console.print(table)
+
+
+def teacher(console: Console, n: int, alphas: list[float], samples: int, epochs: int) -> None:
+    """Errors in % on guided paths between a teacher and what SGD finds."""
+    table = Table(title=f"perceptron, teacher, N = {n}, {samples} samples: errors in %")
+    for name in ("P / N", "SGD", "distance", "guided", "at 5 % of the flips", "random"):
+        table.add_column(name)
+    for alpha in alphas:
+        p, columns = round(alpha * n), {name: [] for name in ("SGD", "distance", "guided", "near", "random")}
+        for sample in range(samples):
+            problem, machine = bl.Teacher(n, seed=sample), bl.Perceptron(n)
+            there, patterns = bl.Solution(machine, problem.teacher), problem.sample(p, seed=sample)
+            here = bl.fit(machine, patterns, bl.SGD(epochs=epochs, stop_at_zero_error=True), sample)
+            path = bl.shortest_path(there, here, patterns, order="guided")
+            columns["SGD"].append(100 * here.error(patterns))
+            columns["distance"].append(100 * bl.hamming(there, here))
+            columns["guided"].append(100 * path.barrier)
+            columns["near"].append(100 * path.errors[round(0.05 * path.length)])
+            columns["random"].append(100 * bl.barrier(there, here, patterns).mean)
+        table.add_row(f"{p / n:.2f}", *(mean_and_error(found, ".2f") for found in columns.values()))
+    console.print(table)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="sizes of a second")
+    tiny = parser.parse_args().tiny
+    console = Console(width=130)
+    random_labels(console, 11 if tiny else 25, [0.4] if tiny else [0.2, 0.4, 0.6, 0.72, 0.84], 2 if tiny else 40)
+    teacher(console, *((51, [1.0], 2, 20) if tiny else (1001, [0.5, 0.8, 1.0, 1.2, 1.4, 1.6], 8, 1000)))
+
+
+if __name__ == "__main__":
+    main()
