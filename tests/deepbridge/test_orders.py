@@ -208,7 +208,7 @@ def test_guided_paths_between_trained_networks_are_lower():
     a, b = db.fit_many(network, train, algorithm, [0, 1], progress=False)
     b = db.align(b, to=a).solution
     random = db.barrier(a, b, train, points="all").samples.min()
-    assert db.barrier(a, b, train, points="all", order="guided").mean < random / 2
+    assert db.barrier(a, b, train, points="all", order=db.Guided(stages=60)).mean < random / 2
 
 
 def test_what_does_not_fit():

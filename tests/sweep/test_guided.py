@@ -5,7 +5,7 @@ import pytest
 
 import binland as bl
 import deepbridge as db
-from binland.families.shallow import SHALLOW
+from binland.families.shallow import GUIDES, SHALLOW
 from binland.measures.guided import GuidedPaths
 from binland.plots import plot_overview, plot_results
 from binland.sweep.config import check_settings
@@ -58,7 +58,7 @@ def test_the_defaults_are_part_of_what_a_task_is():
     (stream, _) = streams(small, task).values()
     known = stream.name["guided"] if hasattr(stream, "name") else SHALLOW.stream_key("guided", None, None)["guided"]
     assert known["window"] == bl.Guided().window
-    assert known["code"] == 1
+    assert known["code"] == GUIDES
 
 
 PLUGIN = """
