@@ -1,9 +1,10 @@
-"""Guided paths between typical solutions of a perceptron: `python experiments/guided_typical.py [--tiny]`.
+"""Controls of guided paths: `python experiments/guided_controls.py [--tiny] [--only labels vectors typical teacher]`.
 
-random labels: all solutions of small perceptrons are listed, and pairs of them drawn at random, which no algorithm
-chooses; the lowest barrier of all shortest paths beside that of guided and of random orders. teacher: labels by a
-teacher, which is a typical solution itself, and what SGD finds from these patterns; the guided path between them, near
-the first-order transition at P / N = 1.25, beyond which the teacher is alone. +- is the standard error over samples.
+labels: a guide that knows shuffled labels. vectors: paths between random weight vectors. typical: all solutions of
+small perceptrons with random labels are listed and pairs of them drawn at random, which no algorithm chooses; the
+lowest barrier of all shortest paths beside that of guided and of random orders. teacher: a teacher, who is a typical
+solution of the labels it gives, and what SGD finds from them, near the first-order transition at P / N = 1.25, beyond
+which the teacher is alone. +- is the standard error over samples.
 """
 
 import argparse
@@ -14,8 +15,58 @@ from rich.console import Console
 from rich.table import Table
 
 import binland as bl
+from binland.guided import Surrogate
 
 PAIRS = 5
+
+
+def committee(sample: int, n: int, d: int, p: int, h: int) -> tuple[bl.CommitteeMachine, bl.Patterns, bl.Patterns]:
+    """A machine, its patterns and others of the same Hidden Manifold."""
+    manifold = bl.HiddenManifold(n, d, seed=sample)
+    return (
+        bl.CommitteeMachine(n, h),
+        manifold.sample(p, seed=sample + 1000),
+        manifold.sample(10_000, seed=sample + 2000),
+    )
+
+
+def labels(console: Console, sizes: tuple[int, int, int, int], samples: list[int]) -> None:
+    """Train errors in % on paths between solutions of SGD."""
+    rows: dict[str, list[float]] = {"random": [], "guided, nothing put back": [], "the same, with shuffled labels": []}
+    for sample in samples:
+        machine, train, _ = committee(sample, *sizes)
+        a, b = (bl.fit(machine, train, bl.SGD(), seed=10 * sample + k) for k in range(2))
+        shuffled = bl.Patterns(train.inputs, np.random.default_rng(sample).permutation(train.labels))
+
+        def misled(here, places, _, shuffled=shuffled):
+            return Surrogate(here, shuffled, bl.Guided()).gains(places)
+
+        orders = ("random", bl.Guided(candidates=1), bl.Guided(candidates=1, guide=misled))
+        for found, order in zip(rows.values(), orders, strict=True):
+            found.append(100 * bl.barrier(a, b, train, order=order).mean)
+    table = Table("paths", "barrier", title=f"N, D, P, H = {sizes}, {len(samples)} samples: train errors in %")
+    for name, found in rows.items():
+        table.add_row(name, mean_and_error(found, ".2f"))
+    console.print(table)
+
+
+def vectors(console: Console, sizes: tuple[int, int, int, int], samples: list[int]) -> None:
+    """A guided path between two random weight vectors, in %."""
+    names = "error, ends", "first zero", "last zero", "error, middle", "test error, middle", "energy at 5 %, middle"
+    rows = []
+    for sample in samples:
+        machine, train, test = committee(sample, *sizes)
+        rng = np.random.default_rng(sample)
+        a, b = (bl.Solution(machine, rng.choice(np.array([-1, 1], np.int8), machine.weight_shape)) for _ in range(2))
+        path = bl.shortest_path(a, b, train, order="guided")
+        middle, zeros = path.solution(0.5), np.flatnonzero(path.errors == 0) / path.length
+        energy = bl.local_energy(middle, train, [0.05], seed=0).mean[0]
+        span = (zeros.min(), zeros.max()) if len(zeros) else (np.nan, np.nan)
+        rows.append((a.error(train), *span, middle.error(train), middle.error(test), energy))
+    table = Table("", "%", title=f"random weight vectors, N, D, P, H = {sizes}, {len(samples)} samples")
+    for name, found in zip(names, 100 * np.array(rows).T, strict=True):
+        table.add_row(name, mean_and_error(found.tolist(), ".2f"))
+    console.print(table)
 
 
 def all_solutions(x: NDArray[np.int8], labels: NDArray[np.int8]) -> NDArray[np.uint32]:
@@ -42,7 +93,7 @@ def mean_and_error(values: list[float], form: str) -> str:
     return f"{np.mean(values):{form}} +- {error:{form}}"
 
 
-def random_labels(console: Console, n: int, alphas: list[float], samples: int) -> None:
+def typical(console: Console, n: int, alphas: list[float], samples: int) -> None:
     """Highest number of errors on paths between solutions drawn uniformly."""
     table = Table(title=f"perceptron, random labels, N = {n}, {samples} samples, {PAIRS} pairs: errors on the way")
     for name in ("P / N", "samples with two solutions", "solutions", "alone", "exact", "guided", "random"):
@@ -98,10 +149,18 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="sizes of a second")
-    tiny = parser.parse_args().tiny
-    console = Console(width=130)
-    random_labels(console, 11 if tiny else 25, [0.4] if tiny else [0.2, 0.4, 0.6, 0.72, 0.84], 2 if tiny else 40)
-    teacher(console, *((51, [1.0], 2, 20) if tiny else (1001, [0.5, 0.8, 1.0, 1.2, 1.4, 1.6], 8, 1000)))
+    parser.add_argument("--only", nargs="+", default=["labels", "vectors", "typical", "teacher"])
+    given = parser.parse_args()
+    console, tiny = Console(width=130), given.tiny
+    sizes, samples = ((101, 51, 153, 11), [200, 201]) if tiny else ((1001, 501, 1503, 101), [200, 201, 202, 203])
+    if "labels" in given.only:
+        labels(console, sizes, samples)
+    if "vectors" in given.only:
+        vectors(console, sizes, samples)
+    if "typical" in given.only:
+        typical(console, 11 if tiny else 25, [0.4] if tiny else [0.2, 0.4, 0.6, 0.72, 0.84], 2 if tiny else 40)
+    if "teacher" in given.only:
+        teacher(console, *((51, [1.0], 2, 20) if tiny else (1001, [0.5, 0.8, 1.0, 1.2, 1.4, 1.6], 8, 1000)))
 
 
 if __name__ == "__main__":
