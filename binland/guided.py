@@ -20,6 +20,8 @@ from binland.kernels.guide import LEVELS, UNIT, gains_into, rows_into
 from binland.models import Solution
 from binland.orders import Guide, Guided, Places
 
+HURRY = 4  # times an equal part of the flips, the most that a stage is to do when others were left to it
+
 
 class Standing(Protocol):
     """Where a guided path stands, a machine or a deep network."""
@@ -37,12 +39,13 @@ class Stages:
     def __init__(self, standing: Standing, places: Places, settings: Guided, limit: int):
         self._standing, self._settings, self._limit = standing, settings, limit
         self.left, self._done, self._to_come = places, [places[:0]], settings.stages
+        self._most = HURRY * -(-len(places) // settings.stages)
 
     def step(self, gains: NDArray[Any]) -> Places:
         """Do a stage with the gains of `left`, which is not empty; returns the places that were flipped, in order."""
-        count = -(-len(self.left) // self._to_come)
-        self._to_come -= 1
-        least = math.ceil(self._settings.forced * count) if self._to_come else count
+        count = min(self._most, -(-len(self.left) // self._to_come))
+        self._to_come = max(1, self._to_come - 1)
+        least = max(1, math.ceil(self._settings.forced * count))
         tried = best(gains, min(self._settings.candidates * count, len(self.left)))
         chosen = tried[self._standing.flip(self.left[tried], count, least, self._limit)]
         flips = self.left[chosen]

@@ -350,9 +350,13 @@ def test_postponed_flips_keep_the_order_of_their_gains():
 
 
 @pytest.mark.parametrize(
-    ("possible", "sizes"), [(9, [(3, 2), (3, 2), (2, 1), (2, 2)]), (0, [(3, 2), (3, 2), (3, 2), (4, 4)])]
+    ("possible", "forced", "sizes"),
+    [
+        (9, 0.5, [(3, 2), (3, 2), (2, 1), (2, 1)]),
+        (0, 0.1, [(3, 1), (3, 1), (4, 1), (7, 1), (6, 1), (5, 1), (4, 1), (3, 1), (2, 1), (1, 1)]),
+    ],
 )
-def test_stages_are_of_equal_size(possible, sizes):
+def test_stages_are_of_equal_size(possible, forced, sizes):
     """What machines and deep networks share; what a stage does not do is left to the later ones."""
     asked = []
 
@@ -361,7 +365,7 @@ def test_stages_are_of_equal_size(possible, sizes):
             asked.append((count, least))
             return np.arange(max(least, min(count, possible)))
 
-    path = Stages(Counting(), np.arange(10), bl.Guided(stages=4, forced=0.5), 0)
+    path = Stages(Counting(), np.arange(10), bl.Guided(stages=4, forced=forced), 0)
     while path.left.size:
         path.step(np.zeros(len(path.left)))
     assert path.order.tolist() == list(range(10))

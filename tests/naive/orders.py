@@ -39,12 +39,10 @@ def order(start, end, outputs, inputs, labels, stages, candidates, forced, gain)
     errors = count_errors(weights, outputs, inputs, labels)
     limit = max(errors, count_errors(end, outputs, inputs, labels))
     left = [int(place) for place in np.flatnonzero(start != end)]
-    found = []
-    for stage in range(stages):
-        if not left:
-            break
-        count = ceil(len(left) / (stages - stage))
-        least = count if stage == stages - 1 else ceil(forced * count)
+    found, stage, most = [], 0, 4 * ceil(len(left) / stages)
+    while left:
+        count = min(most, ceil(len(left) / max(1, stages - stage)))
+        least, stage = max(1, ceil(forced * count)), stage + 1
         values = dict(zip(left, gain(weights, left), strict=True))
         ranked = sorted(left, key=lambda place: (-values[place], place))[: candidates * count]
         done = []
