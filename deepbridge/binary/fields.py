@@ -47,7 +47,8 @@ class Fields:
         in_order = [rows[reads[:, 0].argsort()] if reads.shape[1] == 1 else rows for rows, reads in pairs]
         starts, feeds = _feeds(tables, n_signs, shape[POOLED])
         crossed = np.zeros(-(-units.max() // 8) * 8, np.uint8)
-        nothing = np.empty(0)
+        nothing: NDArray[Any] = np.empty(0)
+        parts: tuple[Sequence[NDArray[Any]], ...]
         parts = columns, [nothing, *made[1:]], [*signs, nothing], [*limits, nothing], tables, [nothing, *starts]
         self._state = State(
             shape=shape,

@@ -110,13 +110,13 @@ def spread(
     number, one, eight = fields.dtype.type, np.uint64(1), np.uint64(8)
     last = np.uint64(shape.shape[1] - 1)
     first, arrived = np.uint64(layer), 0
+    begin_signs, n_signs = np.uint64(at[SIGNS, first]), np.uint64(shape[WINDOWS, first] * shape[UNITS, first])
     for p in patterns:
         layer, count, now = first, np.uint64(lengths[p]), np.uint64(0)
         lengths[p] = -1
         for k in range(count):
             changed[now, k] = turned[p, k]
-        units, windows = np.uint64(shape[UNITS, first]), np.uint64(shape[WINDOWS, first])
-        own = np.uint64(at[SIGNS, first]) + np.uint64(p) * windows * units
+        own = begin_signs + np.uint64(p) * n_signs
         while count:
             layer += one
             units, windows = np.uint64(shape[UNITS, layer]), np.uint64(shape[WINDOWS, layer])
@@ -171,14 +171,44 @@ def spread(
 
 
 @kernel
+def cross_first(row, upper, x, step, limit, patterns):
+    """A weight of the first layer changes by a step: row (P,), upper (P,) move on at one position, where it meets x
+    (P,). Written: patterns on which the sign of the field changes. Returns how many.
+    """
+    crossing = 0
+    for p in range(row.shape[0]):
+        row[p] += step * np.int32(x[p])
+    for p in range(row.shape[0]):
+        patterns[crossing] = p
+        crossing += np.int64((row[p] >= limit) ^ upper[p])
+    for p in patterns[:crossing]:
+        upper[p] = not upper[p]
+    return crossing
+
+
+@kernel
+def cross(fields, field, forward, signs, sign, behind, step, limit, patterns):
+    """As `cross_first`, of a layer behind: fields[field + forward p] meet signs[sign + behind p]."""
+    crossing = 0
+    for p in range(np.uint64(patterns.shape[0])):
+        old = fields[field + p * forward]
+        new = fields.dtype.type(old + step * signs[sign + p * behind])
+        fields[field + p * forward], patterns[crossing] = new, p
+        crossing += np.int64((old >= limit) ^ (new >= limit))
+    return crossing
+
+
+@kernel
 def flip(state, place):
     """A weight, by its flat index, changes its sign; returns the change of the number of errors. Cost Q P, and
     `spread`.
+
+    A sign is the OR of its window's: it changes with one of them if no other is +1.
     """
     shape, at, columns, fields, signs = state.shape, state.at, state.columns, state.fields, state.signs
-    thresholds, classes, wrong, patterns = state.thresholds, state.classes, state.wrong, state.patterns
-    reached, turned, lengths = state.reached, state.turned, state.lengths
-    number, last, P = fields.dtype.type, shape.shape[1] - 1, np.uint64(classes.shape[0])
+    first, upper, patterns, reached = state.first, state.upper, state.patterns, state.reached
+    turned, lengths = state.turned, state.lengths
+    number, last, P = fields.dtype.type, shape.shape[1] - 1, state.classes.shape[0]
     layer = 0
     while layer < last and place >= at[WEIGHTS, layer + 1]:
         layer += 1
@@ -189,73 +219,47 @@ def flip(state, place):
     if layer > 0:
         column = at[WEIGHTS, layer] + (reads[0] if positions == 1 else source) * units + unit
     columns[column] = -columns[column]
-    step = np.int32(2 * columns[column])
+    step = number(2 * columns[column])
     field, forward = np.uint64(at[FIELDS, layer] + unit), np.uint64(positions * units)
     sign, behind = np.uint64(at[SIGNS, layer - 1]), np.uint64(shape[WINDOWS, layer - 1] * shape[UNITS, layer - 1])
+    if layer == last and layer == 0:
+        first[unit] += np.int32(step) * state.inputs[source]
+        return judge(np.arange(P), first.reshape(-1), 0, 1, P, units, state.classes, state.wrong)
     if layer == last:
-        if last == 0:
-            row, x = state.first[unit], state.inputs[source]
-            for p in range(P):
-                row[p] += step * np.int32(x[p])
-            return judge(np.arange(classes.shape[0]), state.first.reshape(-1), 0, 1, P, units, classes, wrong)
         sign += np.uint64(reads[0])
-        for p in range(P):
-            fields[field + p * forward] += number(step) * signs[sign + p * behind]
-        return judge(np.arange(classes.shape[0]), fields, at[FIELDS, last], units, 1, units, classes, wrong)
-    limit, arrived = thresholds[at[LIMITS, layer] + unit], 0
+        for p in range(np.uint64(P)):
+            fields[field + p * forward] += step * signs[sign + p * behind]
+        return judge(np.arange(P), fields, at[FIELDS, last], units, 1, units, state.classes, state.wrong)
+    limit, arrived = state.thresholds[at[LIMITS, layer] + unit], 0
     for q in range(positions):
-        crossing, window = 0, q // pooled
         if layer == 0:
-            row, upper, x = state.first[unit * positions + q], state.upper[unit * positions + q], state.inputs[reads[q]]
-            for p in range(P):
-                row[p] += step * np.int32(x[p])
-            for p in range(P):
-                patterns[crossing] = p
-                crossing += np.int64((row[p] >= limit) ^ upper[p])
-            for p in patterns[:crossing]:
-                upper[p] = not upper[p]
+            row, x = unit * positions + q, state.inputs[reads[q]]
+            crossing = cross_first(first[row], upper[row], x, np.int32(step), np.int32(limit), patterns)
         else:
-            here, from_signs, small = field + np.uint64(q * units), sign + np.uint64(reads[q]), number(step)
-            for p in range(P):
-                old = fields[here + p * forward]
-                new = number(old + small * signs[from_signs + p * behind])
-                fields[here + p * forward], patterns[crossing] = new, p
-                crossing += np.int64((old >= limit) ^ (new >= limit))
+            here, met = field + np.uint64(q * units), sign + np.uint64(reads[q])
+            crossing = cross(fields, here, forward, signs, met, behind, step, limit, patterns)
+        window = q // pooled
         for p in patterns[: np.uint64(crossing)]:
             alone = True
             for r in range(window * pooled, window * pooled + pooled):
-                if r != q:
-                    if layer == 0:
-                        alone &= not state.upper[unit * positions + r, p]
-                    else:
-                        alone &= fields[field + np.uint64(p) * forward + np.uint64(r * units)] < limit
+                if r != q and layer == 0:
+                    alone &= not upper[unit * positions + r, p]
+                elif r != q:
+                    alone &= fields[field + np.uint64(p) * forward + np.uint64(r * units)] < limit
             if not alone:
                 continue
             length, turning = lengths[p], window * units + unit
             if length < 0:
                 reached[arrived], lengths[p], turned[p, 0] = p, 1, turning
                 arrived += 1
-            elif length > 0 and turned[p, length - 1] == turning:
+            elif length > 0 and turned[p, length - 1] == turning:  # and back
                 lengths[p] = length - 1
             else:
                 turned[p, length] = turning
                 lengths[p] = length + 1
+    tables = shape, at, columns, state.starts, state.feeds, fields, signs, state.thresholds, state.classes, state.wrong
     scratch = turned, lengths, state.changed, state.marked, state.crossed, state.words
-    return spread(
-        reached[:arrived],
-        layer,
-        shape,
-        at,
-        columns,
-        state.starts,
-        state.feeds,
-        fields,
-        signs,
-        thresholds,
-        classes,
-        wrong,
-        *scratch,
-    )
+    return spread(reached[:arrived], layer, *tables, *scratch)
 
 
 @kernel

@@ -8,6 +8,7 @@ alone.
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 import torch
@@ -131,12 +132,11 @@ class Gradient:
 
     def _slope(self, k: int, signals: Tensor, x: Tensor, exact: torch.dtype) -> Tensor:
         """(R, F, fan-in) float32: signals of layer k times what they meet, summed over positions and patterns."""
-        slope: Tensor | float = 0.0
-        for some in self._chunks[k]:
-            product = _product(signals[:, some], self._patches(k, x, some).transpose(2, 3), exact)
-            slope = slope + product.sum(1, dtype=torch.float64)
-        assert isinstance(slope, Tensor)
-        return slope.float()
+        products = (
+            _product(signals[:, some], self._patches(k, x, some).transpose(2, 3), exact).sum(1, dtype=torch.float64)
+            for some in self._chunks[k]
+        )
+        return reduce(torch.add, products).float()
 
     def _reached(self, k: int, signals: Tensor, x: Tensor, exact: torch.dtype) -> Tensor:
         """(R, N, P) float32: signals of layer k that reach its inputs x (R, N, P)."""
@@ -164,7 +164,7 @@ class Gradient:
         for s in range(windows.shape[2]):
             here = windows[:, :, s] == highest
             torch.mul(left, here, out=places[:, :, s])
-            left.masked_fill_(here, 0)
+            left.sub_(places[:, :, s])
         return out
 
     def _signals(self, outputs: Tensor) -> Tensor:
@@ -186,7 +186,7 @@ class Gradient:
         return torch.floor(UNIT * (residuals / most) + 0.5).float()
 
     def _factors(self, reached: Tensor, fields: Tensor, k: int) -> Tensor:
-        """Signals (R, G F, P) of hidden layer k: those that reached its signs times the windows of its fields, rounded."""
+        """Signals (R, G F, P) of hidden layer k: those that reached its signs times windows of its fields, rounded."""
         table, fields = self._closeness[k], self._highest.get(k, fields)
         near, places = (memory[: fields.numel()] for memory in self._scratch)
         places.copy_(fields.view(-1)).abs_().clamp_(max=len(table) - 1)
