@@ -21,9 +21,10 @@ class State(NamedTuple):
 
     shape (5, L) int64: of each layer the fan-in, units F, positions Q, windows G of the max-pool, and positions of a
     window. at (6, L) int64: where a layer's weights, fields, signs, thresholds, reads and starts begin. inputs (N, P)
-    int16. columns (n,) int8: weights (F, fan-in) of the first layer, (fan-in, F) of the others. reads (any,) int32: of
-    each layer its `wiring`. starts (any,) int64, feeds (any, 3) int32: for each sign of the layer before, from one
-    start to the next, the positions that read it, with which input of theirs, and in which window.
+    int16. columns (n,) int8: weights (F, fan-in) of the first layer, (fan-in, F) of the others, those of layers of one
+    position in the order of the signs that they read. reads (any,) int32: of each layer its `wiring`. starts (any,) int64, feeds (any, 3) int32: for each sign of the layer before, from one
+    start to the next, the positions that read it, with which input of theirs, and in which window; none for layers of one
+    position.
     first (F Q, P) int32: fields of the first layer; fields (any,) int16 or int32: of the others, (P, Q, F). signs
     (any,) int8, of hidden layers after the max-pool, (P, G, F). thresholds (any,) as fields: +1 where a field is at
     least that. upper (F Q, P) bool: where those of the first layer are. classes (P,) int64. wrong (P,) bool.
@@ -83,6 +84,7 @@ def judge(patterns, outputs, at, forward, step, count, classes, wrong):
 def spread(
     patterns,
     layer,
+    unit,
     shape,
     at,
     columns,
@@ -102,6 +104,8 @@ def spread(
 ):
     """Signs of a hidden layer change on some patterns: follow them to the outputs.
 
+    unit: the one that changes, in a layer of one position; else -1, and `turned` says which.
+
     Returns the change of the number of errors. Cost: for every sign that changes, the units of the next layer at the
     positions that read it. Places are unsigned and sums keep their type, so that the loops become vectors. Arrays come
     one by one and patterns together: references to arrays are counted at every call, which took longer than all the
@@ -112,10 +116,14 @@ def spread(
     first, arrived = np.uint64(layer), 0
     begin_signs, n_signs = np.uint64(at[SIGNS, first]), np.uint64(shape[WINDOWS, first] * shape[UNITS, first])
     for p in patterns:
-        layer, count, now = first, np.uint64(lengths[p]), np.uint64(0)
-        lengths[p] = -1
-        for k in range(count):
-            changed[now, k] = turned[p, k]
+        layer, count, now = first, one, np.uint64(0)
+        if unit >= 0:
+            changed[0, 0] = unit
+        else:
+            count = np.uint64(lengths[p])
+            lengths[p] = -1
+            for k in range(count):
+                changed[0, k] = turned[p, k]
         own = begin_signs + np.uint64(p) * n_signs
         while count:
             layer += one
@@ -214,30 +222,35 @@ def flip(state, place):
         layer += 1
     units, positions, pooled = shape[UNITS, layer], shape[POSITIONS, layer], shape[POOLED, layer]
     unit, source = divmod(place - at[WEIGHTS, layer], shape[FAN_IN, layer])
-    reads = state.reads[at[READS, layer] + source * positions :]
+    reads, read = state.reads, at[READS, layer] + source * positions
     column = place
     if layer > 0:
-        column = at[WEIGHTS, layer] + (reads[0] if positions == 1 else source) * units + unit
+        column = at[WEIGHTS, layer] + (reads[read] if positions == 1 else source) * units + unit
     columns[column] = -columns[column]
     step = number(2 * columns[column])
     field, forward = np.uint64(at[FIELDS, layer] + unit), np.uint64(positions * units)
     sign, behind = np.uint64(at[SIGNS, layer - 1]), np.uint64(shape[WINDOWS, layer - 1] * shape[UNITS, layer - 1])
     if layer == last and layer == 0:
-        first[unit] += np.int32(step) * state.inputs[source]
+        row, x = first[unit], state.inputs[source]
+        for p in range(P):
+            row[p] += np.int32(step) * np.int32(x[p])
         return judge(np.arange(P), first.reshape(-1), 0, 1, P, units, state.classes, state.wrong)
     if layer == last:
-        sign += np.uint64(reads[0])
+        sign += np.uint64(reads[read])
         for p in range(np.uint64(P)):
             fields[field + p * forward] += step * signs[sign + p * behind]
         return judge(np.arange(P), fields, at[FIELDS, last], units, 1, units, state.classes, state.wrong)
     limit, arrived = state.thresholds[at[LIMITS, layer] + unit], 0
     for q in range(positions):
         if layer == 0:
-            row, x = unit * positions + q, state.inputs[reads[q]]
+            row, x = unit * positions + q, state.inputs[reads[read + q]]
             crossing = cross_first(first[row], upper[row], x, np.int32(step), np.int32(limit), patterns)
         else:
-            here, met = field + np.uint64(q * units), sign + np.uint64(reads[q])
+            here, met = field + np.uint64(q * units), sign + np.uint64(reads[read + q])
             crossing = cross(fields, here, forward, signs, met, behind, step, limit, patterns)
+        if positions == 1:
+            reached, arrived = patterns, crossing
+            break
         window = q // pooled
         for p in patterns[: np.uint64(crossing)]:
             alone = True
@@ -259,7 +272,7 @@ def flip(state, place):
                 lengths[p] = length + 1
     tables = shape, at, columns, state.starts, state.feeds, fields, signs, state.thresholds, state.classes, state.wrong
     scratch = turned, lengths, state.changed, state.marked, state.crossed, state.words
-    return spread(reached[:arrived], layer, *tables, *scratch)
+    return spread(reached[:arrived], layer, unit if positions == 1 else -1, *tables, *scratch)
 
 
 @kernel

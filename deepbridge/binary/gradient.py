@@ -48,7 +48,7 @@ class Gradient:
         runs, count, tables = len(starts), data.n_patterns, wiring(network)
         self._windows = [math.prod(layer.pooled_shape) for layer in network.layers]
         shapes = [(runs, len(t[0]), layer.n_units, count) for t, layer in zip(tables, network.layers, strict=True)]
-        sizes = [runs * len(table) * count for table in tables]  # of the patches of one position
+        sizes = [shape[0] * len(t) * max(shape[2:]) for shape, t in zip(shapes, tables, strict=True)]  # of one position
         gathered = [
             max(size, min(PATCHES, size * len(t[0]))) for size, t in zip(sizes, tables, strict=True) if not _whole(t)
         ]
@@ -160,7 +160,7 @@ class Gradient:
             return signals.view(fields.shape)
         highest, left = self._highest[k], signals.view(self._highest[k].shape)
         out = self._signals_at[: fields.numel()].view(fields.shape)
-        windows, places = (all_.unflatten(1, (self._windows[k], -1)) for all_ in (fields, out))
+        windows, places = (x.unflatten(1, (self._windows[k], -1)) for x in (fields, out))
         for s in range(windows.shape[2]):
             here = windows[:, :, s] == highest
             torch.mul(left, here, out=places[:, :, s])
