@@ -21,16 +21,17 @@ class State(NamedTuple):
 
     shape (5, L) int64: of each layer the fan-in, units F, positions Q, windows G of the max-pool, and positions of a
     window. at (6, L) int64: where a layer's weights, fields, signs, thresholds, reads and starts begin. inputs (N, P)
-    int16. columns (n,) int8: weights (F, fan-in) of the first layer, (fan-in, F) of the others, those of layers of one
-    position in the order of the signs that they read. reads (any,) int32: of each layer its `wiring`. starts (any,) int64, feeds (any, 3) int32: for each sign of the layer before, from one
-    start to the next, the positions that read it, with which input of theirs, and in which window; none for layers of one
-    position.
-    first (F Q, P) int32: fields of the first layer; fields (any,) int16 or int32: of the others, (P, Q, F). signs
-    (any,) int8, of hidden layers after the max-pool, (P, G, F). thresholds (any,) as fields: +1 where a field is at
-    least that. upper (F Q, P) bool: where those of the first layer are. classes (P,) int64. wrong (P,) bool.
-    Scratch: patterns, reached (P,) int64; turned (P, largest G) int32, lengths (P,) int64, all -1: signs of a pattern
-    that change; changed (2, largest G F + 8) int64; marked (largest G,) bool, all False; crossed (8 K,) uint8, at least
-    the largest F, which is 0, and the same memory as words (K,) uint64.
+    int16. columns (n,) int8: weights (F, fan-in) of the first layer, (fan-in, F) of the others, in layers of one
+    position in the order of the signs that they read. reads (any,) int32: the `wiring` of each layer. starts (any,)
+    int64, feeds (any, 3) int32: for each sign of the layer before, from one start to the next, the positions that read
+    it, with which weight, and in which window; none for layers of one position. first (F Q, P) int32: fields of the
+    first layer; fields (any,) int16 or int32: of the others, (P, Q, F). signs (any,) int8: of hidden layers after the
+    max-pool, (P, G, F). thresholds (any,) as fields: +1 where a field is at least that. upper (F Q, P) bool: where
+    those of the first layer are. classes (P,) int64. wrong (P,) bool.
+
+    Scratch: patterns, reached (P,) int64. turned (P, largest G) int32, lengths (P,) int64, all -1: signs of a pattern
+    that change. changed (2, largest G F + 8) int64. marked (largest G,) bool. crossed (8 K,) uint8, at least the
+    largest F, which is 0, and the same memory as words (K,) uint64.
     """
 
     shape: np.ndarray

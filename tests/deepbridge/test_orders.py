@@ -216,19 +216,20 @@ def test_layers_are_balanced():
     assert gains[5] == 7
 
 
-def near(flips, seed):
+def near(flips, seed, network=db.BinaryMLP(9, (7, 5), 3)):  # noqa: B008
     rng = np.random.default_rng(seed)
-    network = db.BinaryMLP(9, (7, 5), 3)
-    data = db.Dataset(rng.integers(-3, 4, (60, 9)).astype(np.int16), rng.integers(0, 3, 60), 3)
+    inputs = rng.integers(-3, 4, (60, *network.input_shape)).astype(np.int16)
+    data = db.Dataset(inputs, rng.integers(0, 3, 60), 3)
     start = db.Solution(network, tuple(signs(rng, shape) for shape in network.weight_shapes))
     flat = start.flat.copy()
     flat[rng.choice(len(flat), flips, replace=False)] *= -1
     return start, db.Solution(network, network.split(flat)), data
 
 
+@pytest.mark.parametrize("network", [db.BinaryMLP(9, (7, 5), 3), db.BinaryConvNet((1, 6, 6), (2,), (3,), 3, 2, 2)])
 @pytest.mark.parametrize("flips", [0, 1, 5])
-def test_the_exact_order_is_the_best_of_all(flips):
-    start, end, data = near(flips, flips)
+def test_the_exact_order_is_the_best_of_all(flips, network):
+    start, end, data = near(flips, flips, network)
     path = db.shortest_path(start, end, data, points="all", order="exact")
     lowest = []
     for order in permutations(np.flatnonzero(start.flat != end.flat)):
@@ -237,9 +238,10 @@ def test_the_exact_order_is_the_best_of_all(flips):
     assert path.error_counts.max() == min(lowest)
 
 
-def test_annealed_orders_find_it():
+@pytest.mark.parametrize("network", [db.BinaryMLP(9, (7, 5), 3), db.BinaryConvNet((2, 5, 5), (2, 3), (), 3, 2, 1)])
+def test_annealed_orders_find_it(network):
     for seed in range(5):
-        start, end, data = near(11, seed)
+        start, end, data = near(11, seed, network)
         lowest = db.barrier(start, end, data, points="all", order="exact").mean
         order = bl.Annealed(start="random", budget=20_000)
         assert db.barrier(start, end, data, 1, points="all", order=order).mean == lowest
