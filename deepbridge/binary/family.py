@@ -64,9 +64,9 @@ class DeepCompute(Section):
 
 
 class Deep(BinaryFamily[DeepModel]):
-    """Multi-layer perceptrons."""
+    """Multi-layer perceptrons and convolutional networks."""
 
-    kinds: tuple[str, ...] = ("mlp",)
+    kinds = ("mlp", "convnet")
     Settings = DeepModel
     Compute = DeepCompute
     problem = "images"
@@ -153,8 +153,7 @@ class Deep(BinaryFamily[DeepModel]):
             data = Dataset(np.ones((2, *one.input_shape), np.int16), np.array([0, 2]), 3)
             solution = db.fit(one, data, SGD(epochs=1, learning_rate=1.0), 0)
             db.local_energy(solution, data, [0.5], 1)
-            if isinstance(one, BinaryMLP):
-                db.shortest_path(solution, db.fit(one, data, SGD(epochs=1), 1), data, order="guided")
+            db.shortest_path(solution, db.fit(one, data, SGD(epochs=1), 1), data, order="guided")
         perceptron = BinaryMLP(3, ())
         data = Dataset(np.ones((2, 3), np.int16), np.array([1, -1]), 2)
         db.fit(perceptron, data, SGD(epochs=1, learning_rate=1.0), 0)
@@ -257,14 +256,7 @@ class Deep(BinaryFamily[DeepModel]):
         return db.plane(a, b, c, train, points, device=compute.device)
 
 
-class Convolutional(Deep):
-    """Convolutional networks: the same, but for guided paths, which single flips of filters do not follow."""
-
-    kinds = ("convnet",)
-    guided_path = guided_defaults = None  # type: ignore[assignment]
-
-
-DEEP, CONVOLUTIONAL = Deep(), Convolutional()
+DEEP = Deep()
 
 
 def network(settings: DeepModel, inputs: Inputs) -> Network:

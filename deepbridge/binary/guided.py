@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.errors import InvalidInputError, shown
 from binland.guided import Stages, checked_gains
 from binland.orders import Guided, Places
 from deepbridge.binary.fields import Fields
 from deepbridge.binary.gradient import Gradient
-from deepbridge.binary.networks import BinaryMLP, Network
+from deepbridge.binary.networks import Network
 from deepbridge.binary.solutions import Solution
 from deepbridge.common.data import Dataset
 from deepbridge.common.devices import Device
@@ -19,19 +18,15 @@ Pair = tuple[Solution, Solution]
 
 
 def standing(start: Solution, data: Dataset) -> Fields:
-    """The start of a path; raises InvalidInputError if single flips of such a network cannot be followed."""
-    if not isinstance(start.network, BinaryMLP):
-        raise InvalidInputError(
-            f"{shown(start.network)} has convolutions; only random orders are known for it: leave order out"
-        )
+    """The start of a path."""
     return Fields(start.network, data, start.flat, start.ties)
 
 
 def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device: Device) -> list[Places]:
     """For each pair (d,) flat indices of the weights that differ, in their guided order.
 
-    All are pairs of one network; together they take less time than one after the other. Raises InvalidInputError on
-    networks with convolutions, on a device that is not there and beyond this machine's memory.
+    All are pairs of one network; together they take less time than one after the other. Raises InvalidInputError on a
+    device that is not there and beyond this machine's memory.
     """
     network = pairs[0][0].network
     paths = [_stages(pair, data, settings) for pair in pairs]
@@ -40,7 +35,7 @@ def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device
             _ask(path, start, data, settings)
         return [path.order for path in paths]
     starts = [start for start, _ in pairs]
-    gradient = Gradient(network, data, starts, settings, device)  # type: ignore[arg-type]
+    gradient = Gradient(network, data, starts, settings, device)
     layers = layer_of_weights(network)
     while any(path.left.size for path in paths):
         gains = gradient.gains()

@@ -10,7 +10,8 @@ class Guided(shallow.Guided):
     """Settings of guided orders, by straight-through gradients of a smooth count of the errors.
 
     As in `binland.Guided`, but z is an output, H its fan-in, of several outputs their cross-entropy counts, and the
-    signal of every hidden unit is multiplied by the window of its field. The gains of each layer are divided by their
+    signal of every hidden unit is multiplied by the window of its field, behind a max-pool of the largest one, where
+    the signal goes to. The gains of each layer are divided by their
     standard deviation, so that no layer waits for another. guide: of one's own, guide(solution, places, data) -> gains
     (d,). Raises InvalidInputError on values out of range.
     """

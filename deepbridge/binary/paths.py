@@ -59,10 +59,9 @@ def shortest_path(
     points: number of evenly spaced errors along the path, ends included; "all": after every flip, as in binland. Ties
     that differ are those of the end from the second half on. Errors are exact on every device.
     order: "random", uniformly (the paper's); "guided", "annealed" and "exact" as in `binland.shortest_path`, with the
-    settings `Guided(...)` of deepbridge and `binland.Annealed(...)`; these three for fully connected networks. They
-    look at the errors after every flip, with the ties of the start: give points="all" to see all that they have seen.
-    Raises InvalidInputError if networks, data or order do not fit, on more than 10^6 points, and beyond this machine's
-    memory.
+    settings `Guided(...)` of deepbridge and `binland.Annealed(...)`. These three look at the errors after every flip,
+    with the ties of the start: give points="all" to see all that they have seen. Raises InvalidInputError if networks,
+    data or order do not fit, on more than 10^6 points, and beyond this machine's memory.
     """
     chosen = as_order(order, Guided)
     (path,) = _paths([(start, end)], data, points, chosen, [generator(seed, "shortest_path")], device)

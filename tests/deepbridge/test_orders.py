@@ -10,25 +10,44 @@ from hypothesis import strategies as st
 
 import binland as bl
 import deepbridge as db
+from deepbridge.binary import gradient
 from deepbridge.binary.fields import Fields
 from deepbridge.binary.gradient import Gradient
 from deepbridge.binary.guided import balanced, guided_orders
 from tests.deepbridge.problems import signs
 from tests.naive import deep as naive
+from tests.naive.gains import gains
 from tests.problems import problems
 
 
 @st.composite
-def networks(draw):
-    """A network of up to three hidden layers, data with real inputs, and two solutions with ties of any kind."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    n_inputs = draw(st.integers(1, 20))
-    hidden = tuple(draw(st.lists(st.integers(1, 12), max_size=3)))
+def perceptrons(draw):
+    """Up to three hidden layers."""
     n_outputs = draw(st.sampled_from([1, 3, 5]))
+    hidden = tuple(draw(st.lists(st.integers(1, 12), max_size=3)))
     fixed = n_outputs == 1 and bool(hidden) and draw(st.booleans())
-    network = db.BinaryMLP(n_inputs, hidden, n_outputs, fixed_output=fixed)
-    count = draw(st.integers(1, 90))
-    inputs = rng.integers(-3, 4, (count, n_inputs)).astype(np.int16)
+    return db.BinaryMLP(draw(st.integers(1, 20)), hidden, n_outputs, fixed_output=fixed)
+
+
+@st.composite
+def convnets(draw):
+    """One or two convolutions and up to two fully connected layers; rows and columns that fill no pool."""
+    filters = tuple(draw(st.lists(st.integers(1, 6), min_size=1, max_size=2)))
+    size, pool = draw(st.integers(1, 3)), draw(st.integers(1, 3 if len(filters) == 1 else 2))
+    smallest = 1
+    for _ in filters:
+        smallest = smallest * pool + size - 1
+    shape = (draw(st.integers(1, 3)), *(smallest + draw(st.integers(0, 3)) for _ in range(2)))
+    hidden = tuple(draw(st.lists(st.integers(1, 9), max_size=2)))
+    return db.BinaryConvNet(shape, filters, hidden, draw(st.sampled_from([1, 3])), size, pool)
+
+
+@st.composite
+def networks(draw, kinds=st.one_of(perceptrons(), convnets())):  # noqa: B008
+    """A network, data with real inputs, and two solutions with ties of any kind."""
+    rng, network = np.random.default_rng(draw(st.integers(0, 2**32))), draw(kinds)
+    n_outputs, count = network.n_outputs, draw(st.integers(1, 90 if isinstance(network, db.BinaryMLP) else 12))
+    inputs = rng.integers(-3, 4, (count, *network.input_shape)).astype(np.int16)
     labels = signs(rng, count) if n_outputs == 1 else rng.integers(0, n_outputs, count)
     data = db.Dataset(inputs, labels, 2 if n_outputs == 1 else n_outputs, scale=0.5)
     ties = tuple(
@@ -40,7 +59,8 @@ def networks(draw):
 
 
 def errors_of(network, data, weights, ties):
-    z = naive.logits(network.split(weights), data.inputs, ties, fixed_output=network.fixed_output)
+    pool = getattr(network, "pool", 1)
+    z = naive.logits(network.split(weights), data.inputs, ties, pool, network.fixed_output)
     return int(np.sum(naive.classes(z) != data.classes))
 
 
@@ -140,6 +160,44 @@ def test_gains_are_exact_integers_whatever_the_threads():
     assert np.array_equal(found[0], np.stack(alone))
 
 
+@given(networks(), st.sampled_from([0.3, 2.0]), st.sampled_from([0.5, 4.0]), st.sampled_from([1, 200, 2**24]))
+def test_gains_are_those_of_plain_loops(case, window, steepness, room):
+    """However many positions are gathered at once, of several networks together, and after flips."""
+    network, data, start, end, rng = case
+    if not network.hidden_layers:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradient, "PATCHES", room)
+        found = Gradient(network, data, [start, end], db.Guided(window=window, steepness=steepness), "cpu")
+        flipped = rng.choice(network.n_weights, rng.integers(0, network.n_weights + 1), replace=False)
+        found.flip(1, flipped)
+        moved = end.flat.copy()
+        moved[flipped] *= -1
+        for weights, row in zip((start.flat, moved), found.gains(), strict=True):
+            given_ = network.split(weights), data.inputs, data.classes, start.ties, getattr(network, "pool", 1)
+            assert np.array_equal(row, gains(*given_, data.scale, steepness, window, network.fixed_output))
+
+
+@given(networks(perceptrons().filter(lambda network: network.hidden and not network.fixed_output)), st.integers(1, 6))
+def test_a_filter_of_one_pixel_is_a_fully_connected_layer(case, stages):
+    network, data, start, end, _ = case
+    n, hidden = network.n_inputs, network.hidden
+    network = db.BinaryConvNet((n, 1, 1), hidden[:1], hidden[1:], network.n_outputs, filter_size=1, pool=1)
+    images = db.Dataset(data.inputs.reshape(-1, n, 1, 1), data.labels, data.n_classes, data.scale)
+    order = db.Guided(stages=stages)
+    found = []
+    for patterns, shapes in ((data, start.network.weight_shapes), (images, network.weight_shapes)):
+        which = start.network if patterns is data else network
+        pair = [
+            db.Solution(which, tuple(w.reshape(shape) for w, shape in zip(one.weights, shapes, strict=True)))
+            for one in (start, end)
+        ]
+        path = db.shortest_path(*pair, patterns, points="all", order=order)
+        rows = Gradient(which, patterns, pair, order, "cpu").gains().tolist()
+        found.append((rows, path.flipped.tolist(), path.error_counts.tolist()))
+    assert found[0] == found[1]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @given(networks(), st.integers(1, 6), st.sampled_from([0.2, 2.0]))
 def test_a_gpu_guides_the_same_paths(case, stages, window):
@@ -158,19 +216,20 @@ def test_layers_are_balanced():
     assert gains[5] == 7
 
 
-def near(flips, seed):
+def near(flips, seed, network=db.BinaryMLP(9, (7, 5), 3)):  # noqa: B008
     rng = np.random.default_rng(seed)
-    network = db.BinaryMLP(9, (7, 5), 3)
-    data = db.Dataset(rng.integers(-3, 4, (60, 9)).astype(np.int16), rng.integers(0, 3, 60), 3)
+    inputs = rng.integers(-3, 4, (60, *network.input_shape)).astype(np.int16)
+    data = db.Dataset(inputs, rng.integers(0, 3, 60), 3)
     start = db.Solution(network, tuple(signs(rng, shape) for shape in network.weight_shapes))
     flat = start.flat.copy()
     flat[rng.choice(len(flat), flips, replace=False)] *= -1
     return start, db.Solution(network, network.split(flat)), data
 
 
+@pytest.mark.parametrize("network", [db.BinaryMLP(9, (7, 5), 3), db.BinaryConvNet((1, 6, 6), (2,), (3,), 3, 2, 2)])
 @pytest.mark.parametrize("flips", [0, 1, 5])
-def test_the_exact_order_is_the_best_of_all(flips):
-    start, end, data = near(flips, flips)
+def test_the_exact_order_is_the_best_of_all(flips, network):
+    start, end, data = near(flips, flips, network)
     path = db.shortest_path(start, end, data, points="all", order="exact")
     lowest = []
     for order in permutations(np.flatnonzero(start.flat != end.flat)):
@@ -179,9 +238,10 @@ def test_the_exact_order_is_the_best_of_all(flips):
     assert path.error_counts.max() == min(lowest)
 
 
-def test_annealed_orders_find_it():
+@pytest.mark.parametrize("network", [db.BinaryMLP(9, (7, 5), 3), db.BinaryConvNet((2, 5, 5), (2, 3), (), 3, 2, 1)])
+def test_annealed_orders_find_it(network):
     for seed in range(5):
-        start, end, data = near(11, seed)
+        start, end, data = near(11, seed, network)
         lowest = db.barrier(start, end, data, points="all", order="exact").mean
         order = bl.Annealed(start="random", budget=20_000)
         assert db.barrier(start, end, data, 1, points="all", order=order).mean == lowest
@@ -223,12 +283,6 @@ def test_what_does_not_fit():
         db.barrier(start, end, data, 2, order="guided")
     with pytest.raises(ValueError, match="is not one of"):
         db.shortest_path(start, end, data, order="best")
-    images = db.Dataset(np.ones((2, 1, 6, 6), np.int16), np.array([0, 2]), 3)
-    network = db.BinaryConvNet((1, 6, 6), (2, 2), (2,), 3, 2, 1)
-    conv = db.Solution(network, tuple(np.ones(shape, np.int8) for shape in network.weight_shapes))
-    for order in ("guided", "annealed", "exact"):
-        with pytest.raises(ValueError, match="has convolutions; only random orders"):
-            db.shortest_path(conv, conv, images, order=order)
 
 
 def test_many_pairs_in_one_call_know_their_settings():

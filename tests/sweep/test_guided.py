@@ -98,10 +98,11 @@ def test_a_guide_of_ones_own_is_a_plug_in_of_one_function(tmp_path):
     assert float(point["guided_barrier"]) <= max(errors)
 
 
-def test_guided_paths_of_deep_networks_in_a_sweep(tmp_path):
+@pytest.mark.parametrize("model", [{"kind": "mlp"}, {"kind": "convnet", "filters": [3], "filter_size": 3}])
+def test_guided_paths_of_deep_networks_in_a_sweep(tmp_path, model):
     plain = {
         "title": "deep", "seed": 1, "data": {"name": "digits", "per_class": 10, "test_per_class": 5},
-        "model": {"kind": "mlp", "n_hidden_layers": 2},
+        "model": {**model, "n_hidden_layers": 2},
         "grid": {"width": [11], "solutions": 2},
         "algorithms": {"SGD": {"epochs": 5, "optimizer": "adam", "learning_rate": 0.01}},
         "measure": {"guided": {"stages": 6, "places": 2, "realizations": 2, "profile_points": 5}},
@@ -182,17 +183,16 @@ def test_middles_need_an_algorithm_to_train_with():
             check_settings({**plain, "measure": {"middles": middles}}, "middles")
 
 
-@pytest.mark.parametrize("measure", ["guided", "middles"])
-def test_networks_with_convolutions_are_refused_before_anything_runs(measure):
+def test_middles_of_convolutional_networks_in_a_sweep(tmp_path):
     plain = {
-        "title": "deep",
-        "data": {"name": "digits"},
-        "model": {"kind": "convnet", "filters": [2], "filter_size": 3},
-        "grid": {"width": [11], "solutions": 3},
-        "measure": {measure: {}},
-    }
-    with pytest.raises(ValueError, match=f"measure.{measure} .*guided_path"):
-        check_settings(plain, "deep")
+        "title": "deep", "seed": 1, "data": {"name": "digits", "per_class": 5, "test_per_class": 3},
+        "model": {"kind": "convnet", "filters": [2], "filter_size": 3, "n_hidden_layers": 1},
+        "grid": {"width": [5], "solutions": 3},
+        "algorithms": {"SGD": {"epochs": 2, "optimizer": "adam", "learning_rate": 0.01}},
+        "measure": {"middles": {"generations": 1, "realizations": 1}},
+    }  # fmt: skip
+    bl.run_sweep(check_settings(plain, "deep"), tmp_path / "deep.h5")
+    assert np.all(np.isfinite(bl.load_results(tmp_path / "deep.h5")["middles_test_error"]))
 
 
 @pytest.mark.parametrize("change", [{"window": np.inf}, {"steepness": 1e13}, {"stages": 10**7}, {"candidates": 10**7}])
