@@ -3,6 +3,8 @@
 import os
 import signal
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of torch, where several processes test side by side
+
 import matplotlib
 import pytest
 from hypothesis import HealthCheck, settings
