@@ -53,7 +53,7 @@ def fraction(name: str, value: object) -> float:
     """`value` as a float in [0, 1]; raises InvalidInputError otherwise."""
     number = _real(value)
     if 0 <= number <= 1:
-        return float(number)
+        return float(number) + 0.0  # not -0.0
     raise InvalidInputError(f"{name}={shown(value)} is not a number from 0 to 1")
 
 

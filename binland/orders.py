@@ -22,7 +22,8 @@ class Guided:
     stages: how often gains are computed; each stage is to do an equal part of the flips. More stages follow if flips
     are left. candidates: flips that may be tried for each that is to be done. One that leads to more errors than both
     the worse end and the step before is postponed; 1 postpones none. forced: share, 0 to 1, of a stage's flips, and one
-    at least, that are done nevertheless if the candidates do not suffice; the others wait for later stages.
+    at least, that are done nevertheless if the candidates do not suffice; the others wait for later stages, at most
+    stages / forced in all, or one for each flip.
     steepness, window: of the surrogate. A pattern counts as much as sigma(-steepness z / sqrt(H)), z the sum of the H
     votes for its label; for the field of a unit this is multiplied by exp(-(Delta / window)^2 / 2), Delta = w . x /
     sqrt(N). guide: another one, guide(solution, places, patterns) -> gains (d,), real numbers. `solution` is where the

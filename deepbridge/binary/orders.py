@@ -11,9 +11,9 @@ class Guided(shallow.Guided):
 
     As in `binland.Guided`, but z is an output, H its fan-in, of several outputs their cross-entropy counts, and the
     signal of every hidden unit is multiplied by the window of its field, behind a max-pool of the largest one, where
-    the signal goes to. The gains of each layer are divided by their
-    standard deviation, so that no layer waits for another. guide: of one's own, guide(solution, places, data) -> gains
-    (d,). Raises InvalidInputError on values out of range.
+    the signal goes to. The gains of each layer are divided by their standard deviation, so that no layer waits for
+    another. guide: of one's own, guide(solution, places, data) -> gains (d,). Raises InvalidInputError on values out of
+    range.
     """
 
     stages: int = 600
