@@ -84,10 +84,10 @@ def bits_compared(start: bl.Solution, end: bl.Solution, train: bl.Patterns, sett
     here, total = Surrogate(start, train, settings), 0
     limit = max(here.error_count, end.error_count(train)) if settings.candidates > 1 else train.n_patterns
     path = Stages(here, np.flatnonzero(start.weights != end.weights), settings, limit)
-    for stage in range(settings.stages):
+    while path.left.size:
         urgent = np.count_nonzero(LEVELS * here.urgencies() >= UNIT // 2)
         total += len(path.left) * 4 * 64 * -(-urgent // 64)
-        path.step(stage, here.gains(path.left))
+        path.step(here.gains(path.left))
     return total
 
 
