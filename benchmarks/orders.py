@@ -82,8 +82,7 @@ def solutions(
 def bits_compared(start: bl.Solution, end: bl.Solution, train: bl.Patterns, settings: bl.Guided) -> int:
     """Bits that the gains of a guided order compare: four planes of the patterns that matter, for every flip left."""
     here, total = Surrogate(start, train, settings), 0
-    limit = max(here.error_count, end.error_count(train)) if settings.candidates > 1 else train.n_patterns
-    path = Stages(here, np.flatnonzero(start.weights != end.weights), settings, limit)
+    path = Stages(here, np.flatnonzero(start.weights != end.weights), settings, end.error_count(train))
     while path.left.size:
         urgent = np.count_nonzero(LEVELS * here.urgencies() >= UNIT // 2)
         total += len(path.left) * 4 * 64 * -(-urgent // 64)
@@ -111,17 +110,17 @@ def speed(console: Console, tiny: bool, repeat: int) -> None:
     )
     for name in ("", "time", "trial / ours", "bound of the gains", "barrier (errors)"):
         table.add_column(name)
-    table.add_row(f"trial in NumPy, {stages} stages", spread(seconds[0]), "1", "-", _height(a, b, train, calls[0]()))
+    table.add_row(f"trial in NumPy, {stages} stages", spread(seconds[0]), "1", "-", _height(a, train, calls[0]()))
     for settings, taken in zip((plain, default, bl.Guided()), seconds[1:], strict=True):
         ratio = statistics.median(seconds[0]) / statistics.median(taken)
         bound = bits_compared(a, b, train, settings) / rate
         order = shallow_order(a, b, train, settings)
         words = f"{settings.stages} stages, {settings.candidates} candidates"
-        table.add_row(words, spread(taken), f"{ratio:.1f}", f"{bound:.3g} s", _height(a, b, train, order))
+        table.add_row(words, spread(taken), f"{ratio:.1f}", f"{bound:.3g} s", _height(a, train, order))
     console.print(table)
 
 
-def _height(a: bl.Solution, b: bl.Solution, train: bl.Patterns, order: np.ndarray) -> str:
+def _height(a: bl.Solution, train: bl.Patterns, order: np.ndarray) -> str:
     return str(int(Walker(a, train).error_counts(order).max()))
 
 
@@ -202,7 +201,7 @@ def deep_trade(console: Console, tiny: bool, device: str) -> None:
                 began = time.perf_counter()
                 flips = guided_orders([(start, end)], train, order, device)[0]
                 seconds.append(time.perf_counter() - began)
-                heights.append(str(_deep_height(start, train, flips)))
+                heights.append(_deep_height(start, train, flips))
             cells.append(f"{np.mean(seconds):.3g} s: {', '.join(heights)}")
         table.add_row(str(stages), str(candidates), str(forced), *cells)
     ends = ", ".join(str(one.error_count(train)) for one in (a, near))
@@ -266,13 +265,13 @@ def deep(console: Console, tiny: bool, repeat: int, device: str) -> None:
         order = call(stages, pairs, settings)
         ends = max(db.shortest_path(start, end, train, points=2).error_counts)
         stage = f"{1e3 * statistics.median(each) / stages:.3g} ms"
-        high = str(_deep_height(start, train, order))
+        high = _deep_height(start, train, order)
         table.add_row(f"{name}, {stages} stages", str(len(order)), spread(each), stage, high, str(ends))
     console.print(table)
 
 
-def _deep_height(a: db.Solution, train: db.Dataset, order: np.ndarray) -> int:
-    return int(Fields(a.network, train, a.flat, a.ties).follow(order).max())
+def _deep_height(a: db.Solution, train: db.Dataset, order: np.ndarray) -> str:
+    return str(int(Fields(a, train).follow(order).max()))
 
 
 def main() -> None:

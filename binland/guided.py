@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.bits import WORD
-from binland.checks import real_array
+from binland.checks import LARGEST, real_array
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.fields import Fields
@@ -24,7 +24,9 @@ HURRY = 4  # times an equal part of the flips, the most that a stage is to do wh
 
 
 class Standing(Protocol):
-    """Where a guided path stands, a machine or a deep network."""
+    """Where a guided path stands, a machine or a deep network; error_count: its errors."""
+
+    error_count: int
 
     def flip(self, places: Places, count: int, least: int, limit: int) -> NDArray[np.int64]:
         """Flip at most `count` and at least `least` of the places; returns (any,) which, in order."""
@@ -33,11 +35,13 @@ class Standing(Protocol):
 class Stages:
     """A guided path in the making.
 
-    left (d,): places that are to be flipped, ascending. limit: errors of the worse end.
+    left (d,): places that are to be flipped, ascending. end: errors where the path ends; flips beyond those of the
+    worse end wait, if there are others to try.
     """
 
-    def __init__(self, standing: Standing, places: Places, settings: Guided, limit: int):
-        self._standing, self._settings, self._limit = standing, settings, limit
+    def __init__(self, standing: Standing, places: Places, settings: Guided, end: int):
+        self._standing, self._settings = standing, settings
+        self._limit = max(standing.error_count, end) if settings.candidates > 1 else LARGEST
         self.left, self._done, self._to_come = places, [places[:0]], settings.stages
         self._most = HURRY * -(-len(places) // settings.stages)
 
@@ -69,8 +73,7 @@ def best(gains: NDArray[Any], count: int) -> NDArray[np.int64]:
 def shallow_order(start: Solution, end: Solution, patterns: Patterns, settings: Guided) -> Places:
     """(d,) flat indices of the weights that differ, in their guided order. Raises as `Fields`."""
     standing = Asked(start, patterns, settings.guide) if settings.guide else Surrogate(start, patterns, settings)
-    limit = max(standing.error_count, end.error_count(patterns)) if settings.candidates > 1 else patterns.n_patterns
-    path = Stages(standing, np.flatnonzero(start.weights != end.weights), settings, limit)
+    path = Stages(standing, np.flatnonzero(start.weights != end.weights), settings, end.error_count(patterns))
     while path.left.size:
         path.step(standing.gains(path.left))
     return path.order

@@ -361,6 +361,8 @@ def test_stages_are_of_equal_size(possible, forced, sizes):
     asked = []
 
     class Counting:
+        error_count = 0
+
         def flip(self, places, count, least, limit):
             asked.append((count, least))
             return np.arange(max(least, min(count, possible)))

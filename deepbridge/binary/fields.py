@@ -12,28 +12,30 @@ from binland.checks import checked_memory
 from binland.orders import Places
 from deepbridge.binary.flips import FAN_IN, POOLED, POSITIONS, UNITS, WINDOWS, State, flip_some, follow
 from deepbridge.binary.networks import Network
+from deepbridge.binary.solutions import Solution
 from deepbridge.binary.wiring import wiring
 from deepbridge.common.data import Dataset
 
 
 class Fields:
-    """Fields, signs and errors of a network with weights (n_weights,) int8 on data; flips move it.
+    """Fields, signs and errors of a solution on data; flips move it towards another one.
 
-    error_count: where it stands. Ties are those of the beginning. Raises InvalidInputError beyond this machine's
+    error_count: where it stands. Ties are those of the solution. Raises InvalidInputError beyond this machine's
     memory.
     """
 
-    def __init__(self, network: Network, data: Dataset, weights: Signs, ties: tuple[Signs, ...]):
+    def __init__(self, solution: Solution, data: Dataset):
+        network = solution.network
         p, tables, shape = data.n_patterns, wiring(network), _shape(network)
         units, positions, windows = shape[UNITS], shape[POSITIONS], shape[WINDOWS]
         n_fields, n_signs, most = (units * positions).sum(), units * windows, windows.max()
         needed = p * (8 * n_fields + 4 * (data.inputs[0].size + most))
         checked_memory(f"fields of {n_fields} units on {p} patterns", needed)
         number: Any = np.int16 if shape[FAN_IN, 1:].max(initial=0) < 2**14 else np.int32
-        columns = [part.reshape(len(part), -1).T for part in network.split(weights)]
+        columns = [part.reshape(len(part), -1).T for part in solution.weights]
         if network.fixed_output:
             columns.append(np.ones((network.layers[-1].fan_in, 1), np.int8))
-        limits: list[NDArray[Any]] = [(tie < 0).astype(number) for tie in ties]
+        limits: list[NDArray[Any]] = [(tie < 0).astype(number) for tie in solution.ties]
         x, signs = data.inputs.reshape(p, -1), list[Signs]()
         made = [_sums(x, columns[0], tables[0], np.float64, np.int32)]
         for k, limit in enumerate(limits):

@@ -17,11 +17,6 @@ from deepbridge.common.devices import Device
 Pair = tuple[Solution, Solution]
 
 
-def standing(start: Solution, data: Dataset) -> Fields:
-    """The start of a path."""
-    return Fields(start.network, data, start.flat, start.ties)
-
-
 def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device: Device) -> list[Places]:
     """For each pair (d,) flat indices of the weights that differ, in their guided order.
 
@@ -47,11 +42,9 @@ def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device
 
 def _stages(pair: Pair, data: Dataset, settings: Guided) -> Stages:
     start, end = pair
-    here = standing(start, data)
-    limit = data.n_patterns
-    if settings.candidates > 1:  # with the ties of the start, as single flips are followed
-        limit = max(here.error_count, Solution(end.network, end.weights, None, start.ties).error_count(data))
-    return Stages(here, np.flatnonzero(start.flat != end.flat), settings, limit)
+    with_ties = Solution(end.network, end.weights, None, start.ties)  # of the start, as single flips are followed
+    places = np.flatnonzero(start.flat != end.flat)
+    return Stages(Fields(start, data), places, settings, with_ties.error_count(data))
 
 
 def _ask(path: Stages, start: Solution, data: Dataset, settings: Guided) -> None:

@@ -24,7 +24,8 @@ from binland.walks import random_order
 from deepbridge.binary.algorithms import SGD, as_deep, is_built_in
 from deepbridge.binary.counting import Walk
 from deepbridge.binary.evaluation import error_counts
-from deepbridge.binary.guided import guided_orders, standing
+from deepbridge.binary.fields import Fields
+from deepbridge.binary.guided import guided_orders
 from deepbridge.binary.networks import check_fit
 from deepbridge.binary.orders import Guided
 from deepbridge.binary.solutions import Latents, Solution, check_same
@@ -223,12 +224,12 @@ def _orders(
     if order == "random":
         return (random_order(stream, places) for stream, places in zip(streams, differing, strict=True))
     if order == "exact":
-        return [exact_order(standing(start, data), p) for (start, _), p in zip(pairs, differing, strict=True)]
+        return [exact_order(Fields(start, data), p) for (start, _), p in zip(pairs, differing, strict=True)]
     assert isinstance(order, Annealed)
     begin_streams, own_streams = zip(*(stream.spawn(2) for stream in streams), strict=True)
     begin = _orders(pairs, data, as_order(order.start, Guided), begin_streams, device)
     return [
-        annealed_order(standing(start, data), flips, order, stream)
+        annealed_order(Fields(start, data), flips, order, stream)
         for (start, _), flips, stream in zip(pairs, begin, own_streams, strict=True)
     ]
 

@@ -68,7 +68,7 @@ def errors_of(network, data, weights, ties):
 def test_errors_after_every_single_flip_are_exact(case):
     network, data, start, _, rng = case
     places = rng.integers(0, network.n_weights, 25)
-    fields = Fields(network, data, start.flat, start.ties)
+    fields = Fields(start, data)
     weights = start.flat.copy()
     assert fields.error_count == errors_of(network, data, weights, start.ties)
     expected = []
@@ -233,7 +233,7 @@ def test_the_exact_order_is_the_best_of_all(flips, network):
     path = db.shortest_path(start, end, data, points="all", order="exact")
     lowest = []
     for order in permutations(np.flatnonzero(start.flat != end.flat)):
-        fields = Fields(start.network, data, start.flat, start.ties)
+        fields = Fields(start, data)
         lowest.append(max(fields.error_count, *fields.follow(np.array(order, np.int64)), 0))
     assert path.error_counts.max() == min(lowest)
 
