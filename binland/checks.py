@@ -49,6 +49,14 @@ def _real(value: object) -> Any:
     return value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
 
 
+def finite(name: str, value: object) -> float:
+    """`value` as a float of at most 1e12 in size; raises InvalidInputError otherwise."""
+    number = _real(value)
+    if abs(number) <= LARGEST_FLOAT:
+        return float(number)
+    raise InvalidInputError(f"{name}={shown(value)} is not a finite number (of at most 1e12 in size)")
+
+
 def fraction(name: str, value: object) -> float:
     """`value` as a float in [0, 1]; raises InvalidInputError otherwise."""
     number = _real(value)

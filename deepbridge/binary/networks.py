@@ -1,7 +1,6 @@
 """Deep binary networks: their layers and the exact symmetries of these."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,7 +13,7 @@ from binland.checks import positive_int
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.models import Symmetry
-from deepbridge.common.data import Dataset, as_dataset
+from deepbridge.common.data import Dataset, as_dataset, sizes
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ class BinaryMLP(_Network):
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_inputs", positive_int("n_inputs", self.n_inputs))
         object.__setattr__(self, "n_outputs", _outputs(self.n_outputs))
-        object.__setattr__(self, "hidden", _sizes("hidden", self.hidden))
+        object.__setattr__(self, "hidden", sizes("hidden", self.hidden))
         if not isinstance(self.fixed_output, bool):
             raise InvalidInputError(f"fixed_output={shown(self.fixed_output)} is not true or false")
         if self.fixed_output and (not self.hidden or self.n_outputs > 1):
@@ -207,7 +206,7 @@ class BinaryConvNet(_Network):
 
     def __post_init__(self) -> None:
         for name in ("input_shape", "filters", "hidden"):
-            object.__setattr__(self, name, _sizes(name, getattr(self, name)))
+            object.__setattr__(self, name, sizes(name, getattr(self, name)))
         if len(self.input_shape) != 3 or not self.filters:
             given = f"input_shape={shown(self.input_shape)}, filters={shown(self.filters)}"
             raise InvalidInputError(f"{given}: (channels, height, width) and at least one layer are needed")
@@ -261,10 +260,3 @@ def _outputs(value: int) -> int:
     if count == 2:
         raise InvalidInputError("n_outputs=2: two classes need one output, whose sign is the label; set n_outputs=1")
     return count
-
-
-def _sizes(name: str, values: Sequence[int] | NDArray[np.int64]) -> tuple[int, ...]:
-    values = values.tolist() if isinstance(values, np.ndarray) and values.ndim == 1 else values
-    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
-        raise InvalidInputError(f"{name}={shown(values)} is not a list of sizes")
-    return tuple(positive_int(name, value) for value in values)

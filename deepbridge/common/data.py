@@ -5,6 +5,7 @@ the terms, so that errors are exact and every way to evaluate a network gives th
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -142,6 +143,14 @@ def limited(name: str, value: object, largest: int, minimum: int = 1) -> int:
     if count > largest:
         raise InvalidInputError(f"{name}={count} is more than {largest}; take less")
     return count
+
+
+def sizes(name: str, values: Sequence[int] | NDArray[np.int64]) -> tuple[int, ...]:
+    """Sizes of layers or images, each at least 1; raises InvalidInputError on anything else."""
+    values = values.tolist() if isinstance(values, np.ndarray) and values.ndim == 1 else values
+    if isinstance(values, (str, bytes)) or not isinstance(values, Sequence):
+        raise InvalidInputError(f"{name}={shown(values)} is not a list of sizes")
+    return tuple(positive_int(name, value) for value in values)
 
 
 def named(value: object) -> str:

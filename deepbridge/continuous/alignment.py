@@ -1,0 +1,291 @@
+"""Removing the permutation symmetry: which unit of one network is which of another (paper, section 3.1.2)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from binland.checks import one_of, positive_int
+from binland.errors import InvalidInputError, shown
+from binland.rng import Seed, generator
+from deepbridge.common.devices import Device, as_device, full_precision
+from deepbridge.common.matching import Moves, assigned, coordinate_descent, stay
+from deepbridge.continuous.evaluation import on_device
+from deepbridge.continuous.examples import Data, as_examples
+from deepbridge.continuous.geodesics import euclidean
+from deepbridge.continuous.networks import Network
+from deepbridge.continuous.normalisation import check_equal
+from deepbridge.continuous.solutions import ContinuousSolution, check_same, check_solution
+from deepbridge.continuous.units import State, Units, owner, permuted
+
+Method = Literal["greedy", "coordinate", "activations"]
+METHODS = ("greedy", "coordinate", "activations")
+TIE = 1e-6  # of a cosine beside a correlation: decides between units that are constant on the data
+PATTERNS = 256  # whose activations are looked at together
+ROUNDS = 100  # of alignments to a common centre
+NEARER = 1e-9  # relative gain in distance that is no rounding
+
+
+@dataclass(frozen=True, eq=False)
+class ContinuousAlignment:
+    """A solution whose hidden units have changed places; the same function.
+
+    solution: the same in other places. permutation: per kind of units, in the order of network.units.names, (H,) int64:
+    its unit h is unit permutation[h] of the original.
+    """
+
+    solution: ContinuousSolution
+    permutation: tuple[NDArray[np.int64], ...]
+
+
+def align(
+    solution: ContinuousSolution,
+    to: ContinuousSolution,
+    method: Method = "greedy",
+    data: Data | None = None,
+    *,
+    seed: Seed = 0,
+    restarts: int = 8,
+    device: Device = "cpu",
+) -> ContinuousAlignment:
+    """Permute the hidden units of a solution so that they are like those of `to`; its function stays.
+
+    method: "greedy", layer by layer from the input, by the cosine similarity of incoming weights (paper, Alg. 2; of
+    several layers into the same units by those whose own inputs are placed already). "coordinate", the permutations
+    that make the squared distance of all parameters small, one kind of units after the other in random order until none
+    gains (Ainsworth et al. 2022, Alg. 1); starts are the identity, the greedy solution and, up to `restarts` in all,
+    random ones; the nearest wins. "activations", by the correlation of what units send to the next layer on `data` (Li
+    et al. 2015); units that are constant there, by weights. None of them is guaranteed to find the best. Weights count as they are: `normalize` both first for
+    the paper's geometry; the greedy method does not depend on it, but for the outgoing weights of the layer before.
+    Outputs are compared before and after. Raises InvalidInputError if the networks differ, or without data for
+    activations.
+    """
+    check_same(solution, to)
+    one_of("method", method, METHODS)
+    units = solution.network.units
+    if method == "activations":
+        moves = _by_activations(solution, to, data, device)
+    elif method == "greedy":
+        moves = _greedy(units, solution.state, to.state)
+    else:
+        rng = generator(seed, "align")
+        moves = _by_descent(units, solution.state, to.state, rng, positive_int("restarts", restarts))
+    return _aligned(solution, moves)
+
+
+def _aligned(solution: ContinuousSolution, moves: Moves) -> ContinuousAlignment:
+    made = solution.moved(_moved(solution.network.units, solution.state, moves))
+    check_equal(solution, made)
+    return ContinuousAlignment(made, tuple(move.permutation for move in moves))
+
+
+def _moved(units: Units, state: State, moves: Moves) -> State:
+    for name, move in zip(units.names, moves, strict=False):
+        state = permuted(units, state, name, torch.from_numpy(move.permutation))
+    return state
+
+
+def _greedy(units: Units, state: State, target: State, tables: Mapping[str, NDArray[np.float64]] | None = None) -> Moves:
+    """From the input on, by cosine similarities; tables: of other similarities, in which cosines only decide ties."""
+    moves: Moves = []
+    known: set[str | None] = {None}
+    for name in units.names:
+        weights = [w for w in units.writers[name] if units.axes[w][1] in known] or units.writers[name]
+        table = sum(_cosines(target[w], state[w], units.sizes[name]) for w in weights) / len(weights)
+        moves.append(assigned(table if tables is None else tables[name] + TIE * table))
+        state = permuted(units, state, name, torch.from_numpy(moves[-1].permutation))
+        known.add(name)
+    return moves
+
+
+def _cosines(a: Tensor, b: Tensor, size: int) -> NDArray[np.float64]:
+    """(H, H) of the rows; 0 for rows of zeros."""
+    x, y = (nn.functional.normalize(tensor.reshape(size, -1).double(), dim=1, eps=1e-300) for tensor in (a, b))
+    return (x @ y.T).numpy()
+
+
+def _by_descent(units: Units, state: State, target: State, rng: np.random.Generator, restarts: int) -> Moves:
+    """The moves with the largest sum of products of all parameters, hence the smallest distance."""
+    sizes = [units.sizes[name] for name in units.names]
+    similarity = partial(_similarity, units, state, target)
+    starts = [[stay(size) for size in sizes], _greedy(units, state, target)]
+    starts += [[stay(size)._replace(permutation=rng.permutation(size)) for size in sizes] for _ in range(restarts - 2)]
+    never = [False] * len(sizes)
+    found = [coordinate_descent(start, similarity, never, rng) for start in starts[:restarts]]
+    return min(found, key=lambda moves: _square(_moved(units, state, moves), target))
+
+
+def _similarity(units: Units, state: State, target: State, moves: Moves, k: int) -> NDArray[np.float64]:
+    """Products of all parameters of units k with those of the target, the others at their places."""
+    name, size = units.names[k], units.sizes[units.names[k]]
+    places = dict(zip(units.names, moves, strict=True))
+    total = torch.zeros(size, size, dtype=torch.float64)
+    for place in units.places[name]:
+        if place.tensor.endswith(("running_mean", "running_var")):
+            continue
+        ours = state[place.tensor]
+        for axis, other in enumerate(units.axes[place.tensor][:2]):
+            if other is not None and other != name:
+                ours = _placed(ours, axis, places[other].permutation)
+        x, y = (_rows(tensor, place.axis, size) for tensor in (target[place.tensor], ours))
+        total += x @ y.T
+    return total.numpy()
+
+
+def _placed(tensor: Tensor, axis: int, permutation: NDArray[np.int64]) -> Tensor:
+    block = tensor.shape[axis] // len(permutation)
+    index = (torch.from_numpy(permutation)[:, None] * block + torch.arange(block)).reshape(-1)
+    return torch.index_select(tensor, axis, index)
+
+
+def _rows(tensor: Tensor, axis: int, size: int) -> Tensor:
+    """(size, rest) float64"""
+    first = tensor.movedim(axis, 0)
+    return first.reshape(size, -1, *first.shape[1:]).reshape(size, -1).double()
+
+
+def _square(state: State, target: State) -> float:
+    """Squared distance of all parameters, without statistics."""
+    left_out = ("running_mean", "running_var", "num_batches_tracked")
+    return sum(float((state[n].double() - t).square().sum()) for n, t in target.items() if not n.endswith(left_out))
+
+
+# What units send
+
+
+def _by_activations(solution: ContinuousSolution, to: ContinuousSolution, data: Data | None, device: Device) -> Moves:
+    if data is None:
+        raise InvalidInputError('method="activations" compares units on data; give data=')
+    place = as_device(device)
+    examples = as_examples(solution.network, data).to(place, solution.dtype)
+    sums = Sums(solution.network)
+    with torch.no_grad(), full_precision():
+        states = [on_device(one.state, place) for one in (to, solution)]
+        for inputs in examples.inputs.split(PATTERNS):
+            sums.add(*(activations(solution.network, state, inputs) for state in states))
+    units = solution.network.units
+    return _greedy(units, solution.state, to.state, {name: sums.correlation(name) for name in units.names})
+
+
+def activations(network: Network, state: State, inputs: Tensor) -> dict[str, Tensor]:
+    """By kind of units, (samples, H) of what they send to the first layer that reads them; positions are samples."""
+    caught: dict[str, Tensor] = {}
+    hooks = [
+        network.template.get_submodule(layer).register_forward_pre_hook(partial(_caught, caught, layer))
+        for layer in {owner(weight) for weights in network.units.readers.values() for weight in weights}
+    ]
+    try:
+        functional_call(network.template, state, (inputs,))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    units = network.units
+    first = {name: owner(units.readers[name][0]) for name in units.names}
+    return {name: _samples(caught[layer], units.sizes[name]) for name, layer in first.items()}
+
+
+def _caught(caught: dict[str, Tensor], layer: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    caught[layer] = inputs[0]
+
+
+def _samples(inputs: Tensor, size: int) -> Tensor:
+    return inputs.reshape(len(inputs), size, -1).transpose(1, 2).reshape(-1, size).double()
+
+
+class Sums:
+    """First and second moments of the activations of two networks, of each kind of units."""
+
+    def __init__(self, network: Network):
+        self._count = dict.fromkeys(network.units.names, 0)
+        self._totals: dict[str, list[Tensor]] = {}
+
+    def add(self, x: dict[str, Tensor], y: dict[str, Tensor]) -> None:
+        """More samples."""
+        for name, a in x.items():
+            b = y[name]
+            new = [a.sum(0), b.sum(0), a.square().sum(0), b.square().sum(0), a.T @ b]
+            kept = self._totals.get(name)
+            self._totals[name] = new if kept is None else [k + n for k, n in zip(kept, new, strict=True)]
+            self._count[name] += len(a)
+
+    def correlation(self, name: str) -> NDArray[np.float64]:
+        """(H, H) Pearson correlations; 0 where a unit is constant."""
+        x, y, xx, yy, xy = (total / self._count[name] for total in self._totals[name])
+        product = torch.outer(_deviation(x, xx), _deviation(y, yy))
+        covariance = xy - torch.outer(x, y)
+        return torch.where(product > 0, covariance / product, torch.zeros_like(product)).cpu().numpy()
+
+
+def _deviation(mean: Tensor, square: Tensor) -> Tensor:
+    """Standard deviation from first and second moment; 0 where it may be rounding."""
+    variance = square - mean.square()
+    return torch.where(variance > 1e-13 * square, variance, torch.zeros_like(square)).sqrt()
+
+
+# Many networks
+
+
+def align_many(
+    solutions: Sequence[ContinuousSolution],
+    to: ContinuousSolution | None = None,
+    method: Method = "greedy",
+    data: Data | None = None,
+    *,
+    seed: Seed = 0,
+    restarts: int = 8,
+    device: Device = "cpu",
+) -> list[ContinuousAlignment]:
+    """Align several solutions to one reference, or to their common centre.
+
+    to: the reference; None stands for the mean of the parameters of all other aligned solutions, for each in turn,
+    until none comes nearer any more (MergeMany, Ainsworth et al. 2022, Alg. 3), at most 100 rounds. Otherwise as
+    `align`.
+    Raises InvalidInputError as `align`, and on fewer than two solutions without a reference.
+    """
+    chosen = checked_solutions(solutions, 1 if to is not None else 2)
+    options: dict[str, Any] = {"method": method, "data": data, "restarts": restarts, "device": device}
+    if to is not None:
+        return [align(one, to, seed=rng, **options) for one, rng in _streams(chosen, seed)]
+    current = [_aligned(one, [stay(one.network.units.sizes[name]) for name in one.network.units.names]) for one in chosen]
+    for _ in range(ROUNDS):
+        changed = False
+        for k, (one, rng) in enumerate(_streams(chosen, seed)):
+            others = mean_of([other.solution for j, other in enumerate(current) if j != k])
+            found = align(one, others, seed=rng, **options)
+            if euclidean(found.solution, others) < (1 - NEARER) * euclidean(current[k].solution, others):
+                current[k], changed = found, True
+        if not changed:
+            break
+    return current
+
+
+def mean_of(solutions: Sequence[ContinuousSolution]) -> ContinuousSolution:
+    """The mean of all tensors; counters are those of the first."""
+    first = solutions[0]
+    means = {
+        name: torch.stack([one.state[name].double() for one in solutions]).mean(0).to(tensor.dtype)
+        if tensor.is_floating_point()
+        else tensor
+        for name, tensor in first.state.items()
+    }
+    return first.at(means)
+
+
+def checked_solutions(solutions: Sequence[ContinuousSolution], least: int) -> list[ContinuousSolution]:
+    """A list of solutions of one network; raises InvalidInputError on fewer than `least`."""
+    chosen = list(solutions) if isinstance(solutions, (list, tuple)) else []
+    if len(chosen) < least:
+        raise InvalidInputError(f"solutions={shown(solutions)} is not a list of at least {least}")
+    for one in chosen:
+        check_same(chosen[0], one)
+    return chosen
+
+
+def _streams(solutions: list[ContinuousSolution], seed: Seed) -> Iterator[tuple[ContinuousSolution, np.random.Generator]]:
+    return zip(solutions, generator(seed, "align_many").spawn(len(solutions)), strict=True)

@@ -1,0 +1,74 @@
+"""Labelled inputs as continuous networks take them: a Dataset, or any pair of arrays (inputs, labels)."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from binland.errors import InvalidInputError, shown
+from deepbridge.common.data import Dataset, as_array, as_dataset
+from deepbridge.continuous.networks import Network
+
+if TYPE_CHECKING:
+    from binland.data import Patterns
+
+Data = Union[Dataset, "Patterns", Sequence[Any]]
+
+
+class Examples(NamedTuple):
+    """inputs: (P, *input_shape) of real numbers. classes: (P,) int64 from 0; of two, -1 is class 0 and +1 class 1."""
+
+    inputs: Tensor
+    classes: Tensor
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Examples":
+        """On a device, in a type."""
+        return Examples(self.inputs.to(device, dtype), self.classes.to(device))
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+
+def as_examples(network: Network, data: Data) -> Examples:
+    """The data, if the network can read them; inputs that are flat, or wanted flat, are reshaped.
+
+    data: a Dataset, Patterns, or a pair (inputs, labels) of arrays or tensors: real inputs as they are, labels 0, 1,
+    ..., or of two classes -1 and +1 too. Raises InvalidInputError on anything else.
+    """
+    inputs, labels = _pair(data)
+    shape = tuple(inputs.shape[1:])
+    flat = len(shape) == 1 or len(network.input_shape) == 1
+    if shape != network.input_shape and not (flat and inputs[0].numel() == int(np.prod(network.input_shape))):
+        raise InvalidInputError(f"{shown(network)} reads inputs of shape {network.input_shape}; the data have {shape}")
+    return Examples(inputs.reshape(len(inputs), *network.input_shape), _classes(network, labels))
+
+
+def _pair(data: Any) -> tuple[Tensor, Tensor]:
+    if isinstance(data, (tuple, list)) and len(data) == 2:
+        inputs, labels = torch.from_numpy(as_array("inputs", data[0]).copy()), as_array("labels", data[1])
+        if inputs.ndim < 2 or labels.shape != inputs.shape[:1] or len(labels) == 0:
+            raise InvalidInputError(
+                f"inputs of shape {tuple(inputs.shape)} and labels of shape {labels.shape} are not (P, ...) and (P,)"
+            )
+        if not torch.isfinite(inputs).all():
+            raise InvalidInputError("inputs are not all finite; remove or replace what is not")
+        return (inputs if inputs.is_floating_point() else inputs.float()), _whole(labels)
+    dataset = as_dataset(data)
+    return torch.from_numpy(dataset.inputs * dataset.scale).float(), torch.from_numpy(dataset.classes.copy())
+
+
+def _whole(labels: Any) -> Tensor:
+    if labels.dtype.kind == "f" and not np.array_equal(labels, np.trunc(labels)):
+        raise InvalidInputError(f"labels {shown(np.unique(labels)[:5].tolist())} are not whole numbers")
+    found = labels.astype(np.int64)
+    return torch.from_numpy((found + 1) // 2 if {*np.unique(found)} <= {-1, 1} and (found < 0).any() else found)
+
+
+def _classes(network: Network, labels: Tensor) -> Tensor:
+    count = max(2, network.n_outputs)
+    if labels.min() < 0 or labels.max() >= count:
+        wrong = shown(torch.unique(labels)[:5].tolist())
+        raise InvalidInputError(f"classes {wrong} ... are not among 0 to {count - 1}, of {network.n_outputs} outputs")
+    return labels

@@ -1,0 +1,116 @@
+"""Removing the rescaling symmetry: every hidden unit at norm 1 (paper, section 3.1.1, Alg. 1)."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from binland.checks import one_of
+from binland.errors import InvalidInputError, shown
+from deepbridge.continuous.networks import Network, cast
+from deepbridge.continuous.solutions import ContinuousSolution, check_solution
+from deepbridge.continuous.units import Place, State, Units, owner, rescaled
+
+Rule = Literal["all", "paper"]
+SWEEPS = 1000  # of residual networks, whose units rescale each other
+CHECKED = 4  # random inputs on which outputs are compared
+
+
+def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer: bool = True) -> ContinuousSolution:
+    """The same function with the incoming weights of every hidden unit at norm 1 (paper, Alg. 1).
+
+    From the input on, incoming weights and bias of a unit are divided by the norm of its weights, outgoing weights are
+    multiplied by it; biases are not in the norm. A unit without any weight stays. last_layer: its weights and biases
+    are multiplied by one number so that the weights have norm sqrt(classes); labels stay, losses do not.
+
+    batch_norm: behind a batch-norm the scale of the weights is free by itself, and so is that of gamma and beta
+    together with the outgoing weights. "all" removes both: weights at norm 1, |gamma| = 1. "paper" divides weights,
+    bias, gamma and beta by the norm of the weights and multiplies the outgoing weights by it, as the paper says, which
+    removes one of the two. In evaluation mode the function stays (the running variance carries epsilon along); in
+    training mode it changes by what epsilon is to the variances. Several layers into the same units, as in residual
+    networks, are at norm 1 one by one behind batch-norms, together without.
+    Outputs are compared on random inputs; raises InvalidInputError if they change, on units that cannot be rescaled,
+    and on residual networks for "paper".
+    """
+    check_solution(solution)
+    units = solution.network.units
+    if units.names and len({one.units for one in units.rescalings}) < len(units.names):
+        raise InvalidInputError(f"{shown(solution.network)} has units that cannot be rescaled, so that no norm is free")
+    one_of("batch_norm", batch_norm, ("all", "paper"))
+    precision = torch.finfo(solution.dtype).eps
+    state = {name: cast(tensor, torch.float64) for name, tensor in solution.state.items()}
+    state = (_normalized if batch_norm == "all" else _as_in_the_paper)(units, state, precision)
+    factor = _last_factor(solution.network, state, precision) if last_layer else 1.0
+    state = {name: t * factor if owner(name) == solution.network.last_layer else t for name, t in state.items()}
+    made = solution.moved({name: cast(tensor, solution.dtype) for name, tensor in state.items()})
+    check_equal(solution, made, factor)
+    return made
+
+
+def _normalized(units: Units, state: State, precision: float) -> State:
+    """One sweep is enough for a chain, where a unit's factor changes norms behind it only; residual ones need more."""
+    for _ in range(SWEEPS):
+        done = True
+        for one in units.rescalings:
+            norms = norms_of(units, state, one.grows)
+            factors = _inverse(norms, precision)
+            if not (factors == 1).all():
+                state, done = rescaled(units, state, one, factors), False
+        if done:
+            return state
+    raise InvalidInputError(f"the norms do not settle in {SWEEPS} sweeps; is there a circle of units that only grows?")
+
+
+def _as_in_the_paper(units: Units, state: State, precision: float) -> State:
+    for name in units.names:
+        of_units = [one for one in units.rescalings if one.units == name]
+        weights = [place for one in of_units for place in one.grows if place.tensor in units.writers[name]]
+        if len(weights) != 1:
+            raise InvalidInputError(f'batch_norm="paper" is for chains; units {shown(name)} have several layers: say "all"')
+        factors = _inverse(norms_of(units, state, weights), precision)
+        for one in of_units:
+            state = rescaled(units, state, one, factors)
+    return state
+
+
+def norms_of(units: Units, state: State, places: Sequence[Place]) -> Tensor:
+    """(H,) norms over weights, and over gamma of batch-norms; biases are not in them."""
+    counted = [state[place.tensor] for place in places if not place.tensor.endswith(".bias")]
+    size = len(counted[0]) // places[0].block
+    return torch.stack([tensor.reshape(size, -1).square().sum(1) for tensor in counted]).sum(0).sqrt()
+
+
+def _inverse(norms: Tensor, precision: float) -> Tensor:
+    """1 / norm; 1 where there is no norm, or where it is 1 but for rounding, so that nothing is normalised twice."""
+    settled = (norms == 0) | ((norms - 1).abs() <= 2 * precision)
+    return torch.where(settled, torch.ones_like(norms), 1 / norms)
+
+
+def _last_factor(network: Network, state: State, precision: float) -> float:
+    """What brings the last layer to norm sqrt(classes)."""
+    weight = f"{network.last_layer}.weight"
+    if not network.last_layer:
+        return 1.0
+    norm = float(state[weight].norm()) / network.n_outputs**0.5
+    return 1.0 if norm == 0 or abs(norm - 1) <= 2 * precision else 1 / norm
+
+
+def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: float = 1.0) -> None:
+    """Raise InvalidInputError unless outputs on random inputs are the same, times a factor, as far as the type goes."""
+    network, rng = before.network, torch.Generator().manual_seed(0)
+    inputs = torch.randn(CHECKED, *network.input_shape, generator=rng, dtype=torch.float64)
+    expected, found = (_outputs(network, solution.state, inputs) for solution in (before, after))
+    change = float((found - factor * expected).abs().max())
+    allowed = torch.finfo(before.dtype).eps ** 0.5 * max(float((factor * expected).abs().max()), 1e-300)
+    if not change <= allowed:
+        raise InvalidInputError(
+            f"{shown(network)}: outputs change by {change:.2g} of {float(expected.abs().max()):.2g}, so this is no symmetry"
+            " of the network at these weights; are there numbers near the limits of their type?"
+        )
+
+
+def _outputs(network: Network, state: State, inputs: Tensor) -> Tensor:
+    with torch.no_grad():
+        return functional_call(network.double, {name: cast(t, torch.float64) for name, t in state.items()}, (inputs,))
