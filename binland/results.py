@@ -121,10 +121,10 @@ class Barrier:
 
 @dataclass(frozen=True, eq=False)
 class BentPath:
-    """Two random shortest paths through an optimised midpoint (paper, appendix B)."""
+    """Two paths through an optimised midpoint (paper, section 4.2 and appendix B): shortest ones, or lines."""
 
-    first: Path
-    second: Path
+    first: Any  # a Path, or what continuous networks have for one
+    second: Any
     midpoint: Any  # a solution of the package that the two ends are from
 
     @cached_property
@@ -138,8 +138,8 @@ class BentPath:
         return max(self.first.barrier, self.second.barrier)
 
     @property
-    def length(self) -> int:
-        """Number of flips of both legs."""
+    def length(self) -> Any:
+        """Number of flips of both legs, or their geometric length."""
         return self.first.length + self.second.length
 
 

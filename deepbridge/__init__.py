@@ -1,74 +1,115 @@
-"""Deep binary networks on torch: the same questions, words and result types as binland."""
+"""Deep networks on torch, with binary and with real weights: the same questions, words and result types as binland."""
 
 from typing import TYPE_CHECKING
 
 from binland.lazy import lazy
+from deepbridge import continuous
 
 if TYPE_CHECKING:
     from deepbridge.binary.algorithms import ADV, RSGD, SGD
-    from deepbridge.binary.archive import load_solution
-    from deepbridge.binary.flatness import local_energy
     from deepbridge.binary.networks import BinaryConvNet, BinaryMLP
     from deepbridge.binary.orders import Guided
-    from deepbridge.binary.paths import (
+    from deepbridge.binary.paths import hamming, shortest_path, shortest_paths
+    from deepbridge.binary.planes import Plane
+    from deepbridge.binary.solutions import Solution
+    from deepbridge.binary.symmetry import Alignment
+    from deepbridge.common.data import Dataset, load
+    from deepbridge.continuous.algorithms import EntropySGD
+    from deepbridge.continuous.alignment import align_many
+    from deepbridge.continuous.geodesics import interpolate, unit_distances
+    from deepbridge.continuous.networks import MLP, VGG16, LeNet
+    from deepbridge.continuous.normalisation import normalize
+    from deepbridge.continuous.paths import path
+    from deepbridge.continuous.resnet import ResNet20
+    from deepbridge.continuous.solutions import ContinuousSolution, from_module
+    from deepbridge.continuous.units import Symmetry
+    from deepbridge.verbs import (
+        align,
         barrier,
-        hamming,
+        distance,
+        fit,
+        fit_many,
+        load_solution,
+        local_energy,
+        merge,
         optimized_midpoint,
         optimized_path,
-        shortest_path,
-        shortest_paths,
+        plane,
     )
-    from deepbridge.binary.planes import Plane, plane
-    from deepbridge.binary.solutions import Solution
-    from deepbridge.binary.symmetry import Alignment, align
-    from deepbridge.binary.training import fit, fit_many
-    from deepbridge.common.data import Dataset, load
 
 _MODULES = {
     "binary.algorithms": ("ADV", "RSGD", "SGD"),
-    "binary.archive": ("load_solution",),
-    "binary.flatness": ("local_energy",),
     "binary.networks": ("BinaryConvNet", "BinaryMLP"),
     "binary.orders": ("Guided",),
-    "binary.paths": (
+    "binary.paths": ("hamming", "shortest_path", "shortest_paths"),
+    "binary.planes": ("Plane",),
+    "binary.solutions": ("Solution",),
+    "binary.symmetry": ("Alignment",),
+    "common.data": ("Dataset", "load"),
+    "continuous.algorithms": ("EntropySGD",),
+    "continuous.alignment": ("align_many",),
+    "continuous.geodesics": ("interpolate", "unit_distances"),
+    "continuous.networks": ("MLP", "VGG16", "LeNet"),
+    "continuous.normalisation": ("normalize",),
+    "continuous.paths": ("path",),
+    "continuous.resnet": ("ResNet20",),
+    "continuous.solutions": ("ContinuousSolution", "from_module"),
+    "continuous.units": ("Symmetry",),
+    "verbs": (
+        "align",
         "barrier",
-        "hamming",
+        "distance",
+        "fit",
+        "fit_many",
+        "load_solution",
+        "local_energy",
+        "merge",
         "optimized_midpoint",
         "optimized_path",
-        "shortest_path",
-        "shortest_paths",
+        "plane",
     ),
-    "binary.planes": ("Plane", "plane"),
-    "binary.solutions": ("Solution",),
-    "binary.symmetry": ("Alignment", "align"),
-    "binary.training": ("fit", "fit_many"),
-    "common.data": ("Dataset", "load"),
 }
 
 __all__ = [
     "ADV",
+    "MLP",
     "RSGD",
     "SGD",
+    "VGG16",
     "Alignment",
     "BinaryConvNet",
     "BinaryMLP",
+    "ContinuousSolution",
     "Dataset",
+    "EntropySGD",
     "Guided",
+    "LeNet",
     "Plane",
+    "ResNet20",
     "Solution",
+    "Symmetry",
     "align",
+    "align_many",
     "barrier",
+    "continuous",
+    "distance",
     "fit",
     "fit_many",
+    "from_module",
     "hamming",
+    "interpolate",
     "load",
     "load_solution",
     "local_energy",
+    "merge",
+    "normalize",
     "optimized_midpoint",
     "optimized_path",
+    "path",
     "plane",
     "shortest_path",
     "shortest_paths",
+    "unit_distances",
 ]
 
 __getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")

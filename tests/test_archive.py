@@ -198,7 +198,7 @@ def test_one_changed_byte_is_one_line_of_error(tmp_path):
     ids=str,
 )
 def test_what_a_stranger_makes_up_is_refused_in_one_line(tmp_path, change):
-    from binland.solution_file import TEXTS, _digest
+    from binland.array_file import TEXTS, _digest
 
     path, arrays = tmp_path / "made", change.get("arrays", {"weights": np.ones(3, np.int8)})
     machine = change.get("machine", {"kind": "perceptron", "n_inputs": 3})

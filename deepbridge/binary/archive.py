@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import deepbridge.binary.algorithms  # noqa: F401  so that the built-in ones are known
-from binland.archive import loaded
+from binland.loading import loaded
 from deepbridge.binary.solution_file import read
 from deepbridge.binary.solutions import Solution
 

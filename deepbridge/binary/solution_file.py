@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from binland.array_file import NUMPY, Arrays, described, restore, store
 from binland.errors import shown
 from binland.results import Replicas
-from binland.solution_file import NUMPY, OF_REPLICAS, Arrays, described, restore, store
+from binland.solution_file import OF_REPLICAS
 from deepbridge.binary.networks import BinaryConvNet, BinaryMLP, Network
 
 FORMAT = "deepbridge-solution-1"

@@ -1,28 +1,21 @@
 """`fit` and `fit_many`: from data and an algorithm to solutions; all runs and replicas are one batched computation."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import Progress
 from torch import Tensor
 
 from binland import algorithms as shallow
-from binland.algorithms import positive
 from binland.bits import Signs, as_signs
-from binland.console import errors
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.models import Replicas
 from binland.rng import Seed, generator
-from binland.stamp import code_stamp
 from binland.training import mean_distance
 from deepbridge.binary.algorithms import ADV, RSGD, Algorithm, as_deep, is_built_in
 from deepbridge.binary.counting import Walk, no_ties
@@ -30,15 +23,13 @@ from deepbridge.binary.descent import Descent
 from deepbridge.binary.evaluation import error_counts
 from deepbridge.binary.networks import Layer, Network, check_fit
 from deepbridge.binary.solutions import Latents, Solution, checked_layers
-from deepbridge.common.checkpoints import Checkpoint, checked, part
+from deepbridge.common.checkpoints import checked, part
 from deepbridge.common.data import Dataset, random_classes
-from deepbridge.common.devices import Device, as_device, full_precision, model
-from deepbridge.common.stamp import stamp
+from deepbridge.common.devices import Device, as_device, full_precision
+from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hashed, identity, run_through
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 LARGEST_NETWORK = 10**9  # weights of all runs and replicas
 LONGEST_HISTORY = 10**8  # epochs of all runs and replicas
-MOST_RUNS = 10_000
 
 
 def fit(
@@ -104,7 +95,7 @@ def fit_many(
     _check_default(deep, "device", device, as_device(device).type == "cpu")
     _check_default(deep, "dtype", dtype, isinstance(dtype, str) and dtype == "float32")
     _check_default(deep, "checkpoint", checkpoint, checkpoint is None)
-    listed = _checked_seeds(seeds, MOST_RUNS)
+    listed = checked_seeds(seeds, MOST_RUNS)
     for seed in listed:
         generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
     begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float32)
@@ -146,35 +137,20 @@ def train_many(
 ) -> list[Solution]:
     """`fit_many` for SGD, RSGD and ADV of this package, and for what a subclass with a `fit` of its own leaves them."""
     dataset = check_fit(network, data)
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise InvalidInputError(f"dtype={shown(dtype)} is not one of {', '.join(DTYPES)}")
-    if not isinstance(progress, bool):
-        raise InvalidInputError(f"progress={shown(progress)} is not true or false")
-    positive("checkpoint_seconds", checkpoint_seconds, zero=True)
+    kind = checked_dtype(dtype)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
-    seeds = _checked_seeds(seeds, _most_runs(network, algorithm, n_replicas))
+    seeds = checked_seeds(seeds, _most_runs(network, algorithm, n_replicas))
     streams = [generator(seed, "fit").spawn(1 + n_replicas) for seed in seeds]
     place = as_device(device)
     begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float64)
-    identity = {}
-    if checkpoint is not None:
-        settings = {"device": model(place), "dtype": dtype}
-        if place.type == "cpu":
-            settings["threads"] = str(torch.get_num_threads())
-        identity = _identity(network, dataset, algorithm, streams, begun, settings)
-    runs = _Runs(network, dataset, algorithm, streams, begun, place, DTYPES[dtype])
-    saved = Checkpoint(checkpoint, checkpoint_seconds, identity)
-    saved.restore(runs.restore, place)
-    with (
-        full_precision(),
-        Progress(console=errors, transient=True, disable=not (progress and errors.is_terminal)) as bar,
-    ):
-        task = bar.add_task("training", total=runs.epochs, completed=runs.done)
-        while not runs.finished:
-            runs.epoch()
-            saved.keep(runs.state)
-            bar.update(task, completed=runs.done)
-        saved.keep(runs.state, now=True)
+    known = (
+        identity(streams, place, dtype, **_identity(network, dataset, algorithm, begun))
+        if checkpoint is not None
+        else {}
+    )
+    runs = _Runs(network, dataset, algorithm, streams, begun, place, kind)
+    run_through(runs, place, checkpoint, checkpoint_seconds, known, progress)
+    with full_precision():
         return [runs.solution(k) for k in range(len(seeds))]
 
 
@@ -307,18 +283,6 @@ def _most_runs(network: Network, algorithm: Algorithm, replicas: int) -> int:
     return most
 
 
-def _checked_seeds(seeds: Sequence[Seed], most: int) -> list[Seed]:
-    """A list of the seeds; raises InvalidInputError unless there are 1 to `most`."""
-    text = isinstance(seeds, (str, bytes, bytearray))
-    try:
-        listed = [] if text else list(islice(seeds, most + 1))
-    except TypeError:  # also of arrays without axes, which call themselves iterable
-        listed = []
-    if 1 <= len(listed) <= most:
-        return listed
-    raise InvalidInputError(f"seeds={shown(seeds)} is not a list of 1 to {most}; give one seed per run")
-
-
 def _stacked(
     network: Network, algorithm: Algorithm, streams: list[np.random.Generator], start: Latents | None
 ) -> list[NDArray[Any]]:
@@ -342,26 +306,11 @@ def _flat(layers: Iterable[Tensor]) -> Signs:
     return np.concatenate([as_signs(layer.cpu().numpy()).reshape(len(layer), -1) for layer in layers], axis=1)
 
 
-def _identity(
-    network: Network,
-    data: Dataset,
-    algorithm: Algorithm,
-    streams: list[list[np.random.Generator]],
-    start: Latents | None,
-    settings: dict[str, str],
-) -> dict[str, str]:
-    """What decides the numbers of a training, hashed where it is long; streams: before any draw."""
-    states = json.dumps([[rng.bit_generator.state for rng in run] for run in streams], default=np.ndarray.tolist)
+def _identity(network: Network, data: Dataset, algorithm: Algorithm, start: Latents | None) -> dict[str, str]:
+    """What else decides the numbers of a training."""
     return {
-        "data": repr((data.scale, data.n_classes)) + _hashed([data.inputs, data.labels]),
-        "start": _hashed(start or ()),
-        "seeds": hashlib.sha256(states.encode()).hexdigest(),
+        "data": repr((data.scale, data.n_classes)) + hashed([data.inputs, data.labels]),
+        "start": hashed(start or ()),
         "network": repr(network),
         "algorithm": repr(algorithm),
-        "code": code_stamp(stamp()),
-        **settings,
     }
-
-
-def _hashed(arrays: Iterable[NDArray[Any]]) -> str:
-    return "".join(hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays)

@@ -1,1 +1,18 @@
-"""Continuous networks on the toroid: symmetries, geodesics, barriers and flatness of ReLU networks, on torch alone."""
+"""Continuous networks on the toroid: symmetries, geodesics, barriers and flatness of ReLU networks, on torch alone.
+
+The training algorithms are here, since binary networks have others of the same names: `deepbridge.continuous.SGD`,
+`RSGD`, `ADV` and `EntropySGD`. All else is at the top: `deepbridge.fit`, `deepbridge.normalize`, ...
+"""
+
+from typing import TYPE_CHECKING
+
+from binland.lazy import lazy
+
+if TYPE_CHECKING:
+    from deepbridge.continuous.algorithms import ADV, RSGD, SGD, EntropySGD
+
+_MODULES = {"algorithms": ("ADV", "RSGD", "SGD", "EntropySGD")}
+
+__all__ = ["ADV", "RSGD", "SGD", "EntropySGD"]
+
+__getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")

@@ -21,7 +21,7 @@ from deepbridge.continuous.examples import Data, as_examples
 from deepbridge.continuous.geodesics import euclidean
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import check_equal
-from deepbridge.continuous.solutions import ContinuousSolution, check_same, check_solution
+from deepbridge.continuous.solutions import ContinuousSolution, check_same
 from deepbridge.continuous.units import State, Units, owner, permuted
 
 Method = Literal["greedy", "coordinate", "activations"]
@@ -61,8 +61,8 @@ def align(
     that make the squared distance of all parameters small, one kind of units after the other in random order until none
     gains (Ainsworth et al. 2022, Alg. 1); starts are the identity, the greedy solution and, up to `restarts` in all,
     random ones; the nearest wins. "activations", by the correlation of what units send to the next layer on `data` (Li
-    et al. 2015); units that are constant there, by weights. None of them is guaranteed to find the best. Weights count as they are: `normalize` both first for
-    the paper's geometry; the greedy method does not depend on it, but for the outgoing weights of the layer before.
+    et al. 2015); units that are constant there, by weights. None of them is guaranteed to find the best. Weights count
+    as they are: `normalize` both first for the paper's geometry.
     Outputs are compared before and after. Raises InvalidInputError if the networks differ, or without data for
     activations.
     """
@@ -91,13 +91,15 @@ def _moved(units: Units, state: State, moves: Moves) -> State:
     return state
 
 
-def _greedy(units: Units, state: State, target: State, tables: Mapping[str, NDArray[np.float64]] | None = None) -> Moves:
+def _greedy(
+    units: Units, state: State, target: State, tables: Mapping[str, NDArray[np.float64]] | None = None
+) -> Moves:
     """From the input on, by cosine similarities; tables: of other similarities, in which cosines only decide ties."""
     moves: Moves = []
     known: set[str | None] = {None}
     for name in units.names:
         weights = [w for w in units.writers[name] if units.axes[w][1] in known] or units.writers[name]
-        table = sum(_cosines(target[w], state[w], units.sizes[name]) for w in weights) / len(weights)
+        table = np.mean([_cosines(target[w], state[w], units.sizes[name]) for w in weights], axis=0)
         moves.append(assigned(table if tables is None else tables[name] + TIE * table))
         state = permuted(units, state, name, torch.from_numpy(moves[-1].permutation))
         known.add(name)
@@ -252,7 +254,9 @@ def align_many(
     options: dict[str, Any] = {"method": method, "data": data, "restarts": restarts, "device": device}
     if to is not None:
         return [align(one, to, seed=rng, **options) for one, rng in _streams(chosen, seed)]
-    current = [_aligned(one, [stay(one.network.units.sizes[name]) for name in one.network.units.names]) for one in chosen]
+    current = [
+        _aligned(one, [stay(one.network.units.sizes[name]) for name in one.network.units.names]) for one in chosen
+    ]
     for _ in range(ROUNDS):
         changed = False
         for k, (one, rng) in enumerate(_streams(chosen, seed)):
@@ -287,5 +291,7 @@ def checked_solutions(solutions: Sequence[ContinuousSolution], least: int) -> li
     return chosen
 
 
-def _streams(solutions: list[ContinuousSolution], seed: Seed) -> Iterator[tuple[ContinuousSolution, np.random.Generator]]:
+def _streams(
+    solutions: list[ContinuousSolution], seed: Seed
+) -> Iterator[tuple[ContinuousSolution, np.random.Generator]]:
     return zip(solutions, generator(seed, "align_many").spawn(len(solutions)), strict=True)

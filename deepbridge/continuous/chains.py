@@ -39,9 +39,7 @@ def chain_symmetry(module: nn.Module, example: Tensor) -> Symmetry:
         traced = fx.symbolic_trace(module)
         ShapeProp(traced).propagate(example)
     except Exception as error:  # a stranger's forward may fail in any way
-        raise InvalidInputError(
-            f"{type(module).__name__} cannot be traced ({reason(error)}); {ADVICE}"
-        ) from None
+        raise InvalidInputError(f"{type(module).__name__} cannot be traced ({reason(error)}); {ADVICE}") from None
     walk = _Walk(dict(traced.named_modules()))
     for node in traced.graph.nodes:
         walk.step(node)
@@ -124,7 +122,9 @@ class _Walk:
         """Units first, then their positions: what Flatten() does."""
         before, after = _shape(self._node), _shape(node)
         if tuple(after) not in ((before[0], before[1:].numel()), tuple(before)):
-            raise InvalidInputError(f"{name} reshapes {tuple(before)} to {tuple(after)}, not to a row for each; {ADVICE}")
+            raise InvalidInputError(
+                f"{name} reshapes {tuple(before)} to {tuple(after)}, not to a row for each; {ADVICE}"
+            )
 
     def _rank(self) -> int:
         return len(_shape(self._node))

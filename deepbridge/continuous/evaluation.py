@@ -1,8 +1,8 @@
 """Errors and losses of many networks on the same data, and batch-norm statistics, on any device.
 
 A path is a row of networks whose first layers are sums of the same two or three: what these give for the data is
-computed once, and combined at each point (`Row.entrance`). That saves up to 1 - 2/T of the first layer's products, which
-are most of a multi-layer perceptron's.
+computed once, and combined at each point (`Row.entrance`). With T points it saves 1 - 2/T of the first layer's
+products, which are most of a multi-layer perceptron's.
 """
 
 import copy
@@ -19,7 +19,7 @@ from torch.func import functional_call
 from deepbridge.common.devices import full_precision
 from deepbridge.continuous.examples import Examples
 from deepbridge.continuous.networks import Network
-from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, owner
+from deepbridge.continuous.units import BATCH_NORMS, State, owner
 
 CHUNK = 2**18  # entries of a layer's output for all patterns that are computed together: what a cache holds
 PAGE = 2**26  # bytes of the first layer's outputs that are kept
@@ -113,8 +113,8 @@ class _Runner:
 
     def __init__(self, network: Network, device: torch.device):
         self._module = copy.deepcopy(network.template).to(device)
-        self.chunk = max(1, (CHUNK if device.type == "cpu" else 2**6 * CHUNK) // _widest(network))
-        self._entrance = entrance(network)
+        self.chunk = max(1, (CHUNK if device.type == "cpu" else 2**6 * CHUNK) // network.widest)
+        self._entrance = network.entrance
         if self._entrance:
             self._layer = self._module.get_submodule(self._entrance)
             self._behind = copy.deepcopy(self._module)
@@ -135,7 +135,9 @@ class _Runner:
         kept: list[Tensor | None] = []
         first = 0
         for k, (inputs, _) in enumerate(chunks):
-            kept.append(torch.stack([functional_call(self._layer, weight, (self._shaped(inputs),)) for weight in corners]))
+            kept.append(
+                torch.stack([functional_call(self._layer, weight, (self._shaped(inputs),)) for weight in corners])
+            )
             if sum(tensor.nbytes for tensor in kept if tensor is not None) > PAGE or k + 1 == len(chunks):
                 yield _Page(chunks[first : k + 1], kept)
                 first, kept = k + 1, []
@@ -181,43 +183,6 @@ class _Given(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """What it was told."""
         return self.value
-
-
-def entrance(network: Network) -> str:
-    """The layer that takes the inputs as they are, only reshaped, and is used once; empty if there is none."""
-    calls: list[tuple[str, nn.Module, Tensor]] = []
-    hooks = [
-        module.register_forward_pre_hook(lambda module, inputs, name=name: calls.append((name, module, inputs[0])))
-        for name, module in network.template.named_modules()
-        if any(True for _ in module.parameters(recurse=False))
-    ]
-    try:
-        example = torch.arange(network.example.numel(), dtype=torch.float32).reshape(network.example.shape)
-        network.template(example)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    name, layer, inputs = calls[0]
-    once = [other for _, other, _ in calls].count(layer) == 1
-    dense = isinstance(layer, nn.Linear) and inputs.ndim == 2
-    as_they_are = torch.equal(inputs.reshape(-1), example.reshape(-1))
-    return name if isinstance(layer, LAYERS) and (dense or inputs.shape == example.shape) and once and as_they_are else ""
-
-
-def _widest(network: Network) -> int:
-    """Entries of the largest output of a layer for one pattern."""
-    sizes: list[int] = []
-    hooks = [
-        module.register_forward_hook(lambda module, inputs, output: sizes.append(output.numel() // len(output)))
-        for module in network.template.modules()
-        if isinstance(module, LAYERS)
-    ]
-    try:
-        network.template(network.example)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return max(sizes, default=1)
 
 
 def restated(network: Network, state: State, examples: Examples, batch: int = 1000) -> State:

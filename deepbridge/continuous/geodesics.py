@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from binland.checks import finite, one_of
-from deepbridge.continuous.evaluation import Row, entrance
+from deepbridge.continuous.evaluation import Row
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import Rule, normalize
 from deepbridge.continuous.solutions import ContinuousSolution, check_same
@@ -22,10 +22,10 @@ NEAR = 1e-7  # angles below which a geodesic is a straight line, and above pi mi
 
 
 class Sphere(NamedTuple):
-    """Tensors whose rows, put side by side, lie on spheres: one for each of `count` units."""
+    """Tensors whose rows, put side by side, lie on spheres: one for each of `units` units."""
 
     tensors: tuple[str, ...]
-    count: int
+    units: int
 
 
 def spheres(network: Network) -> list[Sphere]:
@@ -40,8 +40,8 @@ def spheres(network: Network) -> list[Sphere]:
 
 
 def vectors(sphere: Sphere, state: State) -> Tensor:
-    """(count, n) float64"""
-    return torch.cat([state[name].reshape(sphere.count, -1).double() for name in sphere.tensors], 1)
+    """(units, n) float64"""
+    return torch.cat([state[name].reshape(sphere.units, -1).double() for name in sphere.tensors], 1)
 
 
 class Arc:
@@ -144,14 +144,12 @@ class Line(Row):
 
     @cached_property
     def _entrance(self) -> str:
-        return f"{self.entrance(a.network)}.weight"
+        return f"{self.a.network.entrance}.weight"
 
     @property
     def unit_lengths(self) -> dict[str, NDArray[np.float64]]:
         """By weight, lengths of the arcs of its units."""
-        return {
-            sphere.tensors[0]: arc.lengths.numpy() for sphere, arc in zip(self._spheres, self._arcs, strict=True)
-        }
+        return {sphere.tensors[0]: arc.lengths.numpy() for sphere, arc in zip(self._spheres, self._arcs, strict=True)}
 
 
 def _write(sphere: Sphere, state: State, rows: Tensor, like: ContinuousSolution) -> None:
@@ -159,7 +157,7 @@ def _write(sphere: Sphere, state: State, rows: Tensor, like: ContinuousSolution)
     begin = 0
     for name in sphere.tensors:
         shape = like.state[name].shape
-        width = math.prod(shape) // sphere.count
+        width = math.prod(shape) // sphere.units
         state[name] = rows[:, begin : begin + width].reshape(shape).to(like.dtype)
         begin += width
 
@@ -182,7 +180,7 @@ def unit_distances(
 
 
 def euclidean(a: ContinuousSolution, b: ContinuousSolution) -> float:
-    """Norm of the difference of all parameters, of the networks as they are; raises InvalidInputError if they differ."""
+    """Norm of the difference of all parameters, as they are; raises InvalidInputError if the networks differ."""
     check_same(a, b)
     return float(np.linalg.norm(a.flat.astype(np.float64) - b.flat))
 

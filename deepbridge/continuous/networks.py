@@ -17,6 +17,7 @@ from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed, generator
 from deepbridge.common.data import sizes
 from deepbridge.continuous.chains import chain_symmetry
+from deepbridge.continuous.probe import entrance, widest
 from deepbridge.continuous.units import BATCH_NORMS, State, Symmetry, Units, owner, permuted, rescaled, tensors
 
 EXACT = 1e-9  # of the outputs' size: what rounding in float64 may do when units are permuted and rescaled
@@ -90,6 +91,16 @@ class Network(ABC):
         """Whether there are running statistics."""
         return any(isinstance(m, BATCH_NORMS) and m.track_running_stats for m in self.template.modules())
 
+    @cached_property
+    def entrance(self) -> str:
+        """The layer that takes the inputs as they are, only reshaped, and is used once; empty if there is none."""
+        return entrance(self.template, self.example)
+
+    @cached_property
+    def widest(self) -> int:
+        """Entries of the largest output of a layer for one pattern."""
+        return widest(self.template, self.example)
+
     @property
     def n_weights(self) -> int:
         """Number of parameters."""
@@ -125,7 +136,7 @@ class MLP(Network):
     n_outputs: int = 10
 
     def __post_init__(self) -> None:
-        _check_sizes(self, ("n_inputs", "n_outputs"), ("hidden",))
+        check_sizes(self, ("n_inputs", "n_outputs"), ("hidden",))
 
     @property
     def input_shape(self) -> tuple[int, ...]:  # type: ignore[override]
@@ -153,8 +164,8 @@ class LeNet(Network):
     pool: int = 2
 
     def __post_init__(self) -> None:
-        _check_sizes(self, ("n_outputs", "filter_size", "pool"), ("input_shape", "filters", "hidden"))
-        _check_image(self.input_shape)
+        check_sizes(self, ("n_outputs", "filter_size", "pool"), ("input_shape", "filters", "hidden"))
+        check_image(self.input_shape)
         _ = self._last
 
     @cached_property
@@ -164,7 +175,9 @@ class LeNet(Network):
         for _ in self.filters:
             sides = [(side - self.filter_size + 1) // self.pool for side in sides]
             if min(sides) < 1:
-                raise InvalidInputError(f"{shown(self)}: images of {self.input_shape[1:]} are too small for its filters")
+                raise InvalidInputError(
+                    f"{shown(self)}: images of {self.input_shape[1:]} are too small for its filters"
+                )
         return math.prod(sides)
 
     def module(self) -> nn.Module:
@@ -192,8 +205,8 @@ class VGG16(Network):
     n_outputs: int = 10
 
     def __post_init__(self) -> None:
-        _check_sizes(self, ("width", "n_outputs"), ("input_shape",))
-        _check_image(self.input_shape)
+        check_sizes(self, ("width", "n_outputs"), ("input_shape",))
+        check_image(self.input_shape)
 
     def module(self) -> nn.Module:
         """Conv, BatchNorm, ReLU in turn, a max-pool behind each block, mean over what is left, Linear."""
@@ -261,7 +274,14 @@ class Custom(Network):
     @cached_property
     def _structure(self) -> tuple[Any, ...]:
         symmetry = self.symmetry
-        return (repr(self._module), self.input_shape, self.shapes, symmetry.axes, symmetry.batch_norms, symmetry.rescaled)
+        return (
+            repr(self._module),
+            self.input_shape,
+            self.shapes,
+            symmetry.axes,
+            symmetry.batch_norms,
+            symmetry.rescaled,
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Custom) and self._structure == other._structure
@@ -287,8 +307,8 @@ def check_symmetry(network: Network, batch: Tensor) -> None:
         found = torch.func.functional_call(module, moved, (inputs,))
         if not (found - expected).abs().max() <= EXACT * max(1.0, float(expected.abs().max())):
             raise InvalidInputError(
-                f"{what} changes the outputs by {float((found - expected).abs().max()):.2g}: the symmetry is not that of"
-                " this module; correct axes or batch_norms, or say rescaled=False"
+                f"{what} changes the outputs by {float((found - expected).abs().max()):.2g}: the symmetry is not"
+                " that of this module; correct axes or batch_norms, or say rescaled=False"
             )
 
 
@@ -330,7 +350,8 @@ def _dense(widths: tuple[int, ...]) -> list[nn.Module]:
     return layers[:-1]
 
 
-def _check_sizes(network: Any, numbers: tuple[str, ...], lists: tuple[str, ...]) -> None:
+def check_sizes(network: Any, numbers: tuple[str, ...], lists: tuple[str, ...]) -> None:
+    """Make the fields of a network integers and tuples of them; raises InvalidInputError where they are not."""
     for name in numbers:
         object.__setattr__(network, name, positive_int(name, getattr(network, name)))
     for name in lists:
@@ -339,7 +360,8 @@ def _check_sizes(network: Any, numbers: tuple[str, ...], lists: tuple[str, ...])
         raise InvalidInputError("n_outputs=2: two classes need one output, whose sign is the label; set n_outputs=1")
 
 
-def _check_image(shape: tuple[int, ...]) -> None:
+def check_image(shape: tuple[int, ...]) -> None:
+    """Raise InvalidInputError unless it is (channels, height, width)."""
     if len(shape) != 3:
         raise InvalidInputError(f"input_shape={shown(shape)} is not (channels, height, width)")
 

@@ -68,7 +68,9 @@ def _as_in_the_paper(units: Units, state: State, precision: float) -> State:
         of_units = [one for one in units.rescalings if one.units == name]
         weights = [place for one in of_units for place in one.grows if place.tensor in units.writers[name]]
         if len(weights) != 1:
-            raise InvalidInputError(f'batch_norm="paper" is for chains; units {shown(name)} have several layers: say "all"')
+            raise InvalidInputError(
+                f'batch_norm="paper" is for chains; units {shown(name)} have several layers: say "all"'
+            )
         factors = _inverse(norms_of(units, state, weights), precision)
         for one in of_units:
             state = rescaled(units, state, one, factors)
@@ -106,8 +108,8 @@ def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: f
     allowed = torch.finfo(before.dtype).eps ** 0.5 * max(float((factor * expected).abs().max()), 1e-300)
     if not change <= allowed:
         raise InvalidInputError(
-            f"{shown(network)}: outputs change by {change:.2g} of {float(expected.abs().max()):.2g}, so this is no symmetry"
-            " of the network at these weights; are there numbers near the limits of their type?"
+            f"{shown(network)}: outputs change by {change:.2g} of {float(expected.abs().max()):.2g}, so this is no"
+            " symmetry of the network at these weights; are there numbers near the limits of their type?"
         )
 
 

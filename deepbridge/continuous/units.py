@@ -108,9 +108,9 @@ class Units:
             made.append(Rescaling(name, self._written(layers, name), (), norms))
         read = []
         for name in self.names:
-            layers = [layer for layer in self._owners(name) if layer not in absorbed]
-            grows = self._written(layers, name)
-            if {owner(place.tensor) for place in grows} == set(layers):  # else one without gamma keeps its scale
+            free = [layer for layer in self._owners(name) if layer not in absorbed]
+            grows = self._written(free, name)
+            if {owner(place.tensor) for place in grows} == set(free):  # else one without gamma keeps its scale
                 shrinks = tuple(place for place in self.places[name] if place.tensor in self.readers[name])
                 read.append(Rescaling(name, grows, shrinks, ()))
         return [*read, *made]
@@ -158,7 +158,9 @@ def _as_tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:
     return (names,) if isinstance(names, str) else tuple(names)
 
 
-def _completed(modules: Mapping[str, nn.Module], symmetry: Symmetry, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Axes]:
+def _completed(
+    modules: Mapping[str, nn.Module], symmetry: Symmetry, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Axes]:
     """Axes of all tensors of units, statistics of batch-norms like their gamma; raises InvalidInputError."""
     axes = dict(symmetry.axes)
     for name, found in axes.items():
@@ -169,7 +171,9 @@ def _completed(modules: Mapping[str, nn.Module], symmetry: Symmetry, shapes: Map
         if not isinstance(modules[owner(name)], (*LAYERS, *BATCH_NORMS)):
             kind = type(modules[owner(name)]).__name__
             raise InvalidInputError(f"axes: {shown(name)} is of a {kind}, not of a Linear, Conv or BatchNorm")
-        if any(unit is not None for unit in found[2:]) or len(set(found[:2]) - {None}) < sum(u is not None for u in found):
+        if any(unit is not None for unit in found[2:]) or len(set(found[:2]) - {None}) < sum(
+            u is not None for u in found
+        ):
             raise InvalidInputError(f"axes: {shown(name)} has units {found}: rows and columns may be different units")
     for name, module in modules.items():
         if isinstance(module, BATCH_NORMS):

@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 import binland as bl
 import deepbridge as db
+from binland.array_file import TEXTS, _digest
 from binland.errors import InvalidInputError, StoreError
-from binland.solution_file import TEXTS, _digest
 from deepbridge.binary.solution_file import FORMAT
 from deepbridge.binary.symmetry import transformed
 from tests.deepbridge.problems import networks

@@ -1,0 +1,63 @@
+"""What was read from a file, with the algorithm that made it, if that is known here."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from binland.checks import checked_path
+from binland.errors import InvalidInputError, StoreError, shown
+from binland.sweep.contracts.algorithm import Algorithm
+
+Made = TypeVar("Made")
+
+
+def loaded(path: str | Path, read: Callable[[Path], dict[str, Any]], make: Callable[..., Made]) -> Made:
+    """What `make` makes of what `read` finds in a file, with the algorithm that is known here."""
+    path = checked_path("path", path)
+    found = read(path)
+    try:
+        return make(**found | {"algorithm": _known_algorithm(path, found["algorithm"])})
+    except (InvalidInputError, TypeError) as error:
+        raise StoreError(f"{path}: is damaged ({error}); take it from a copy") from None
+
+
+def _known_algorithm(path: Path, origin: Any) -> Algorithm | None:
+    """The algorithm of that kind, package and settings; None, with a warning, if it cannot be made here."""
+    if origin is None:
+        return None
+    try:
+        return _kind(origin["kind"], origin["module"])(**_plain(origin["settings"]))
+    except Exception:  # constructors may raise anything
+        what = f"{path}: the algorithm {shown(origin)} is unknown here, so .algorithm is None"
+        warnings.warn(f"{what}; import what defines it, and load again", stacklevel=4)
+        return None
+
+
+def _kind(name: str, module: str) -> type[Algorithm]:
+    """The class of that name in that module, or, if it has moved, the only one of its package."""
+    places = {kind.__module__: kind for kind in _known(Algorithm) if kind.__name__ == name}
+    if module in places:
+        return places[module]
+    (moved,) = (place for place in places if _package(place) == _package(module))
+    return places[moved]
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _known(kind: type[Any]) -> Iterator[type[Algorithm]]:
+    """All algorithms that are defined in this process; of two with one name the later last."""
+    for found in kind.__subclasses__():
+        yield from _known(found)
+        yield found
+
+
+def _plain(settings: dict[str, Any]) -> dict[str, Any]:
+    """JSON has lists where settings have tuples."""
+    return {name: _tuples(value) for name, value in settings.items()}
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,0 +1,112 @@
+"""What trainings of all deep networks share: checked seeds and types, the identity of a run, the loop with its bar."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from binland.checks import one_of, positive, true_or_false
+from binland.console import errors
+from binland.errors import InvalidInputError, shown
+from binland.rng import Seed
+from binland.stamp import code_stamp
+from deepbridge.common.checkpoints import Checkpoint
+from deepbridge.common.devices import full_precision, model
+from deepbridge.common.stamp import stamp
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+MOST_RUNS = 10_000
+
+
+class Runs(Protocol):
+    """A training of several runs, epoch by epoch."""
+
+    epochs: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        ...
+
+    @property
+    def done(self) -> int:
+        """Epochs that are over."""
+        ...
+
+    def epoch(self) -> None:
+        """One more."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """All that changes, for a checkpoint."""
+        ...
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there; raises KeyError, TypeError or ValueError if it is none of these runs."""
+        ...
+
+
+def checked_dtype(dtype: object) -> torch.dtype:
+    """The type of a name; raises InvalidInputError if it is none."""
+    return DTYPES[one_of("dtype", dtype, tuple(DTYPES))]
+
+
+def checked_seeds(seeds: Sequence[Seed], most: int) -> list[Seed]:
+    """A list of the seeds; raises InvalidInputError unless there are 1 to `most`."""
+    text = isinstance(seeds, (str, bytes, bytearray))
+    try:
+        listed = [] if text else list(islice(seeds, most + 1))
+    except TypeError:  # also of arrays without axes, which call themselves iterable
+        listed = []
+    if 1 <= len(listed) <= most:
+        return listed
+    raise InvalidInputError(f"seeds={shown(seeds)} is not a list of 1 to {most}; give one seed per run")
+
+
+def identity(streams: list[list[np.random.Generator]], place: torch.device, dtype: str, **more: str) -> dict[str, str]:
+    """What decides the numbers of a training, hashed where it is long; streams: before any draw."""
+    states = json.dumps([[rng.bit_generator.state for rng in run] for run in streams], default=np.ndarray.tolist)
+    settings = {"device": model(place), "dtype": dtype}
+    if place.type == "cpu":
+        settings["threads"] = str(torch.get_num_threads())
+    seeds = hashlib.sha256(states.encode()).hexdigest()
+    return {"seeds": seeds, "code": code_stamp(stamp()), **settings, **more}
+
+
+def hashed(arrays: Iterable[NDArray[Any]]) -> str:
+    """One text for all of them."""
+    return "".join(hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays)
+
+
+def run_through(
+    runs: Runs,
+    place: torch.device,
+    checkpoint: str | Path | None,
+    seconds: float,
+    identity: dict[str, str],
+    progress: bool,
+    after_epoch: Callable[[], object] | None = None,
+) -> None:
+    """All epochs, from where a checkpoint stands, with a bar if this is a terminal.
+
+    identity: of the training, for the checkpoint. after_epoch: called behind each of them.
+    """
+    saved = Checkpoint(checkpoint, positive("checkpoint_seconds", seconds, zero=True), identity)
+    saved.restore(runs.restore, place)
+    shown_bar = true_or_false("progress", progress) and errors.is_terminal
+    with full_precision(), Progress(console=errors, transient=True, disable=not shown_bar) as bar:
+        task = bar.add_task("training", total=runs.epochs, completed=runs.done)
+        while not runs.finished:
+            runs.epoch()
+            saved.keep(runs.state)
+            bar.update(task, completed=runs.done)
+            if after_epoch is not None:
+                after_epoch()
+        saved.keep(runs.state, now=True)

@@ -1,0 +1,96 @@
+"""One solution of a continuous network as a safetensors file: its tensors, and what it is and was made by as texts."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+
+import deepbridge.continuous.algorithms  # noqa: F401  so that the built-in ones are known
+from binland.array_file import NUMPY, Arrays, described, restore, store
+from binland.errors import InvalidInputError, shown
+from binland.loading import loaded
+from deepbridge.continuous.networks import MLP, VGG16, Custom, LeNet, Network, check_network
+from deepbridge.continuous.resnet import ResNet20
+from deepbridge.continuous.solutions import ContinuousSolution
+
+FORMAT = "deepbridge-continuous-1"
+NETWORKS: dict[str, type[Network]] = {"mlp": MLP, "lenet": LeNet, "vgg16": VGG16, "resnet20": ResNet20}
+TYPES = {"float32": "F32", "float64": "F64", "int64": "I64"}  # of tensors: "float32.0.weight" is the name of one
+OF_RUNS = ("history", "spread")
+
+
+def write(path: Path, solution: ContinuousSolution) -> None:
+    """Write a solution to a new file.
+
+    Raises InvalidInputError if the settings of its algorithm are not plain or a buffer has an unusual type, StoreError
+    if the file cannot be written or its name is taken.
+    """
+    network = solution.network
+    custom = {"kind": "custom", "module": repr(network.template)}
+    model = custom if isinstance(network, Custom) else described(network, NETWORKS)
+    arrays: Arrays = {}
+    for name, tensor in solution.state.items():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        if kind not in TYPES:
+            raise InvalidInputError(f"{name} is {kind}, of which no file is made; make it float32, float64 or int64")
+        arrays[f"{kind}.{name}"] = np.array(tensor.numpy(), NUMPY[TYPES[kind]], order="C")
+    for name in OF_RUNS:
+        if getattr(solution, name) is not None:
+            arrays[name] = np.array(getattr(solution, name), "<f8")
+    store(path, FORMAT, model, solution.algorithm, arrays)
+
+
+def load_solution(path: str | Path, network: Network | None = None) -> ContinuousSolution:
+    """The solution that `ContinuousSolution.save` wrote, to the last bit.
+
+    network: of a module of your own, whose code no file holds: `db.from_module(module, example_input).network`. An
+    algorithm that is not defined here gives a warning, and .algorithm is None: nothing in a file is executed.
+    Raises StoreError on a file that is missing, foreign or damaged or of another network, InvalidInputError where the
+    network is needed and not given.
+    """
+    if network is not None:
+        check_network(network)
+
+    def read(path: Path) -> dict[str, Any]:
+        return restore(path, FORMAT, _type_of, lambda *content: _solution(network, *content))
+
+    found: dict[str, Any] = loaded(path, read, dict)
+    if found["network"] is None:
+        raise InvalidInputError(f"{path}: holds a network of a module of its own; give network=, see db.from_module")
+    return ContinuousSolution(**found)
+
+
+def _type_of(name: str) -> str | None:
+    return "F64" if name in OF_RUNS else TYPES.get(name.partition(".")[0])
+
+
+def _solution(given: Network | None, arrays: Arrays, model: Any, algorithm: Any) -> dict[str, Any]:
+    """Fields of a solution; network is None where it would have to be given."""
+    kind = model.pop("kind")
+    network = given
+    if kind != "custom":
+        network = NETWORKS[kind](**{name: tuple(v) if isinstance(v, list) else v for name, v in model.items()})
+        if given is not None and given != network:
+            raise ValueError(f"it is of {shown(network)}")
+    history, spread = (arrays.pop(name, None) for name in OF_RUNS)
+    tensors = {name.partition(".")[2]: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    if network is not None:
+        ContinuousSolution(network, tensors)  # raises what says that the file is damaged
+    return {
+        "network": network,
+        "state": tensors,
+        "history": history,
+        "spread": None if spread is None else float(spread),
+        "algorithm": algorithm,
+    }
+
+
+def is_continuous(path: Path) -> bool:
+    """Whether a file says that it holds a continuous network; False for whatever cannot be read."""
+    try:
+        with safe_open(path, "numpy") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except Exception:  # the reader that is asked then says what is wrong
+        return False

@@ -1,0 +1,357 @@
+"""`fit` and `fit_many`: from data and an algorithm to solutions; all runs and replicas are one batched computation."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from binland.errors import InvalidInputError, shown
+from binland.rng import Seed, generator
+from binland.sweep.contracts.algorithm import Algorithm
+from deepbridge.common.checkpoints import checked, part
+from deepbridge.common.devices import Device, as_device
+from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hashed, identity, run_through
+from deepbridge.continuous.algorithms import ADV, RSGD, SGD, ContinuousAlgorithm, EntropySGD
+from deepbridge.continuous.descent import Coupled, Descent, Langevin, Rule
+from deepbridge.continuous.evaluation import States, scores
+from deepbridge.continuous.examples import Data, Examples, as_examples
+from deepbridge.continuous.networks import Network, cast, check_network
+from deepbridge.continuous.solutions import ContinuousSolution
+from deepbridge.continuous.units import State
+
+BUILT_IN = (SGD, RSGD, ADV, EntropySGD)
+MOST_WEIGHTS = 10**10  # of all runs and replicas
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+AfterEpoch = Callable[["Training"], object]
+
+
+def fit(
+    network: Network,
+    data: Data,
+    algorithm: Algorithm,
+    seed: Seed,
+    start: ContinuousSolution | None = None,
+    *,
+    device: Device = "cpu",
+    dtype: str = "float32",
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 300.0,
+    progress: bool = True,
+    callback: AfterEpoch | None = None,
+) -> ContinuousSolution:
+    """Train a continuous network (paper, section 3.2 and appendix A.1); see `fit_many` for the arguments."""
+    return fit_many(
+        network, data, algorithm, [seed], start, device=device, dtype=dtype, checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds, progress=progress, callback=callback,
+    )[0]  # fmt: skip
+
+
+def fit_many(
+    network: Network,
+    data: Data,
+    algorithm: Algorithm,
+    seeds: Sequence[Seed],
+    start: ContinuousSolution | None = None,
+    *,
+    device: Device = "cpu",
+    dtype: str = "float32",
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 300.0,
+    progress: bool = True,
+    callback: AfterEpoch | None = None,
+) -> list[ContinuousSolution]:
+    """Independent runs, one per seed, all with their replicas in one batch: what a GPU needs to be busy.
+
+    Cross-entropy of the labels, binary for one output, mean over the mini-batch; no augmentation. start: weights to
+    begin with, for every run and replica, instead of random ones. device: "cpu", "cuda", ..., or a torch.device; dtype:
+    "float32" or "float64". checkpoint: file that is written every so many seconds and from which the same call goes on;
+    it stays at the end, when the same call gives the result at once. progress: show a bar, if this is a terminal.
+    callback: called after every epoch with the `Training`, which knows .done, .epochs, .history and .solution(run).
+    Numbers are the same for the same seeds, device, dtype, number of threads of a CPU and torch; runs in one batch
+    differ from single ones by rounding only (networks with dropout are trained one by one, so that draws do not mix).
+    A run that has not reached zero error is returned all the same.
+    Any other `Algorithm` trains by its own fit(network, data, seed, start), once for every seed.
+    Raises InvalidInputError if data, start or algorithm do not fit the network, on unknown devices and types and on a
+    checkpoint of another run, StoreError on a damaged checkpoint and where none can be written.
+    """
+    check_network(network)
+    examples = as_examples(network, data)
+    _check_start(network, start)
+    listed = checked_seeds(seeds, MOST_RUNS)
+    if type(algorithm) not in BUILT_IN:
+        return [_own(algorithm, network, data, seed, start) for seed in listed]
+    assert isinstance(algorithm, ContinuousAlgorithm)
+    if len(listed) > 1 and any(isinstance(module, DROPOUTS) for module in network.template.modules()):
+        if checkpoint is not None:
+            raise InvalidInputError("networks with dropout are trained one by one: give a checkpoint to each `fit`")
+        options: dict[str, Any] = {"device": device, "dtype": dtype, "progress": progress, "callback": callback}
+        return [fit(network, data, algorithm, seed, start, **options) for seed in listed]
+    return train_many(
+        network, examples, algorithm, listed, start, device=device, dtype=dtype, checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds, progress=progress, callback=callback,
+    )  # fmt: skip
+
+
+def _check_start(network: Network, start: object) -> None:
+    if start is not None and not (isinstance(start, ContinuousSolution) and start.network == network):
+        raise InvalidInputError(f"start={shown(start)} is not a solution of {shown(network)}, nor None")
+
+
+def _own(algorithm: object, network: Network, data: Data, seed: Seed, start: Any) -> ContinuousSolution:
+    """By an algorithm's own `fit`; raises InvalidInputError unless it is one and gives a solution of the network."""
+    own = isinstance(algorithm, Algorithm) and not isinstance(algorithm, BUILT_IN)
+    if not own and not type(algorithm).__dict__.get("fit"):
+        raise InvalidInputError(
+            f"algorithm={shown(algorithm)} does not train continuous networks: give SGD, RSGD, ADV or EntropySGD of"
+            " deepbridge.continuous, or an Algorithm with a fit of its own"
+        )
+    generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
+    assert isinstance(algorithm, Algorithm)
+    found = algorithm.fit(network, data, seed, start)
+    if not isinstance(found, ContinuousSolution) or found.network != network:
+        raise InvalidInputError(
+            f"{type(algorithm).__name__}.fit gave {shown(found)}, not a solution of {shown(network)}"
+        )
+    return found if found.algorithm is algorithm else replace(found, algorithm=algorithm)
+
+
+def train_many(
+    network: Network,
+    data: Data | Examples,
+    algorithm: ContinuousAlgorithm,
+    seeds: Sequence[Seed],
+    start: ContinuousSolution | None = None,
+    *,
+    device: Device = "cpu",
+    dtype: str = "float32",
+    checkpoint: str | Path | None = None,
+    checkpoint_seconds: float = 300.0,
+    progress: bool = True,
+    callback: AfterEpoch | None = None,
+) -> list[ContinuousSolution]:
+    """`fit_many` for the built-in algorithms."""
+    examples = data if isinstance(data, Examples) else as_examples(network, data)
+    kind, place = checked_dtype(dtype), as_device(device)
+    many = len(seeds) * algorithm.n_replicas
+    if many * network.n_weights > MOST_WEIGHTS or many > MOST_RUNS:
+        raise InvalidInputError(
+            f"{many} networks of {network.n_weights} weights are more than 10^10, or 10 000; take less"
+        )
+    streams = [generator(seed, "fit").spawn(2 + algorithm.n_replicas) for seed in seeds]
+    known = {}
+    if checkpoint is not None:
+        known = identity(streams, place, dtype, **_identity(network, examples, algorithm, start))
+    training = Training(network, examples, algorithm, streams, start, place, kind)
+    after = None if callback is None else (lambda: callback(training))
+    run_through(training, place, checkpoint, checkpoint_seconds, known, progress, after)
+    return [training.solution(run) for run in range(len(seeds))]
+
+
+class Training:
+    """All runs and replicas at once; the first axis R = runs x replicas of every tensor goes through them.
+
+    done, epochs: that are over, and in all (of both phases of ADV). history: (epochs, runs) train errors, NaN where
+    nobody looked.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        examples: Examples,
+        algorithm: ContinuousAlgorithm,
+        streams: list[list[np.random.Generator]],
+        start: ContinuousSolution | None,
+        device: torch.device,
+        dtype: torch.dtype,
+    ):
+        self.network, self.algorithm, self._device = network, algorithm, device
+        self._examples = examples.to(device, dtype)
+        self._runs, self._replicas = len(streams), algorithm.n_replicas
+        self._label_rngs = [label for label, _, *_ in streams]
+        self._orders = [replica for _, _, *replicas in streams for replica in replicas]
+        firsts = [_first(network, rng, start, dtype) for rng in self._orders]
+        stacked = {name: torch.stack([first[name] for first in firsts]).to(device) for name in firsts[0]}
+        self._descent = Descent(network, stacked, algorithm, self._replicas)
+        self._pretrained = algorithm.pretrain_epochs if isinstance(algorithm, ADV) else 0
+        self._noise = self._adversarial() if self._pretrained else None
+        self._torch_rngs = [torch.Generator().manual_seed(int(rng.integers(2**63))) for _, rng, *_ in streams]
+        self._rule = self._chosen_rule()
+        self._begun = 0  # epochs in which orders were drawn
+        self.epochs = self._pretrained + algorithm.epochs
+        self.done = 0
+        self._learnt: dict[int, list[Tensor]] = {}  # runs that know their random labels, and how they ended
+        self.history = np.full((algorithm.epochs, self._runs), np.nan)
+
+    def _adversarial(self) -> list[tuple[Tensor, Tensor]]:
+        """Per run, which entries of the inputs stay (P, ...), and random classes (P,)."""
+        assert isinstance(self.algorithm, ADV)
+        made = []
+        for rng in self._label_rngs:
+            kept = rng.random(tuple(self._examples.inputs.shape), dtype=np.float32) >= self.algorithm.zeroed
+            classes = rng.integers(max(2, self.network.n_outputs), size=len(self._examples))
+            made.append((torch.from_numpy(kept).to(self._device), torch.from_numpy(classes).to(self._device)))
+        return made
+
+    def _chosen_rule(self) -> Rule:
+        if isinstance(self.algorithm, RSGD):
+            return Coupled(self.algorithm, self._descent, self._losses())
+        if isinstance(self.algorithm, EntropySGD):
+            return Langevin(self.algorithm, self._descent, self._torch_rngs)
+        return Rule(self.algorithm, self._descent)
+
+    def _losses(self) -> Tensor:
+        """(runs,) mean train loss of the replicas at the start."""
+        found = scores(self.network, States(self._each()), self._examples, self._device).losses
+        return torch.tensor(found.reshape(self._runs, self._replicas).mean(1), device=self._device)
+
+    def _each(self) -> list[State]:
+        tensors = {**self._descent.parameters, **self._descent.buffers}
+        return [{name: t.detach()[k] for name, t in tensors.items()} for k in range(self._runs * self._replicas)]
+
+    @property
+    def finished(self) -> bool:
+        """All epochs are over."""
+        return self.done == self.epochs
+
+    def epoch(self) -> None:
+        """One epoch of all runs, and perhaps a look at their errors."""
+        epoch = self.done - self._pretrained
+        if epoch < 0:
+            self._pretrain()
+        else:
+            if epoch == 0 and self._pretrained:
+                self._begin_true_labels()
+            self._train(epoch)
+        self.done += 1
+        last = epoch + 1 == self.algorithm.epochs
+        if epoch >= 0 and ((epoch + 1) % self.algorithm.history_every == 0 or last):
+            self._look(epoch)
+
+    def _train(self, epoch: int) -> None:
+        """Mini-batches of the true data."""
+        batches = self._batches()
+        for k, batch in enumerate(batches):
+            inputs, classes = self._examples.inputs[batch], self._examples.classes[batch]
+            gradients, _ = self._gradients(inputs, classes)
+            self._rule.step(gradients, epoch, (epoch + k / len(batches)) / self.algorithm.epochs)
+
+    def _gradients(self, inputs: Tensor, classes: Tensor) -> tuple[list[Tensor], Tensor]:
+        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
+            torch.manual_seed(int(torch.randint(2**62, (), generator=self._torch_rngs[0])))  # of dropout
+            return self._descent.gradients(inputs, classes)
+
+    def _pretrain(self) -> None:
+        """An epoch of the random labels, for the runs that do not know them."""
+        assert isinstance(self.algorithm, ADV)
+        noise = self._noise or []
+        batches = self._batches()
+        if len(self._learnt) == self._runs:
+            return
+        wrong = torch.zeros(self._runs, dtype=torch.int64, device=self._device)
+        for batch in batches:
+            inputs = torch.stack(
+                [self._examples.inputs[b] * kept[b] for b, (kept, _) in zip(batch, noise, strict=True)]
+            )
+            classes = torch.stack([labels[b] for b, (_, labels) in zip(batch, noise, strict=True)])
+            gradients, missed = self._gradients(inputs, classes)
+            self._descent.step(gradients, self.algorithm.pretrain_learning_rate, 0.0)
+            wrong += missed
+        allowed = self.algorithm.pretrain_error * len(self._examples)
+        for run in range(self._runs):
+            if run not in self._learnt and int(wrong[run]) <= allowed:  # of the epoch, while it went on
+                self._learnt[run] = [tensor.detach()[run].clone() for tensor in self._changing]
+
+    def _begin_true_labels(self) -> None:
+        """Every run from where it knew its labels."""
+        with torch.no_grad():
+            for run, kept in self._learnt.items():
+                for tensor, one in zip(self._changing, kept, strict=True):
+                    tensor[run] = one
+
+    @property
+    def _changing(self) -> list[Tensor]:
+        return [*self._descent.parameters.values(), *self._descent.buffers.values()]
+
+    def _batches(self) -> list[Tensor]:
+        """(R, B) patterns of each mini-batch of an epoch."""
+        return list(torch.tensor(self._next_orders(), device=self._device).split(self.algorithm.batch_size, dim=1))
+
+    def _next_orders(self) -> NDArray[np.int64]:
+        """(R, P)"""
+        return np.stack([rng.permutation(len(self._examples)) for rng in self._orders])
+
+    def _look(self, epoch: int) -> None:
+        states = States([self._rule.centre(run) for run in range(self._runs)])
+        found = scores(self.network, states, self._examples, self._device)
+        self.history[epoch] = found.errors / len(self._examples)
+
+    def solution(self, run: int) -> ContinuousSolution:
+        """What a run stands for now; of RSGD the mean of its replicas."""
+        state = {name: tensor.cpu() for name, tensor in self._rule.centre(run).items()}
+        spread = None
+        if isinstance(self.algorithm, RSGD):
+            spread = float(self._descent.squared_distance()[run].sqrt())
+        return ContinuousSolution(self.network, state, self.history[:, run].copy(), spread, self.algorithm)
+
+    def state(self) -> dict[str, Any]:
+        """All that changes, but for the orders, of which one is drawn in each epoch."""
+        return {
+            "done": self.done,
+            "history": torch.tensor(self.history, device=self._device),
+            "learnt": self._learnt,
+            "tensors": [tensor.detach() for tensor in self._changing],
+            "momenta": self._descent.momenta,
+            "rule": self._rule.state(),
+            "noise": torch.stack([rng.get_state() for rng in self._torch_rngs]),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state; raises KeyError, TypeError or ValueError if it is none of these runs."""
+        done, learnt = part(state, "done", int), part(state, "learnt", dict)
+        if not 0 <= done <= self.epochs or not all(type(run) is int and 0 <= run < self._runs for run in learnt):
+            raise ValueError(f"epoch {shown(done)} of {self.epochs}, runs {shown(list(learnt))} of {self._runs}")
+        like = torch.tensor(self.history, device=self._device)
+        history = checked("history", state["history"], like, low=0, unknown=True).cpu().numpy()
+        for kept in learnt.values():
+            _checked_all("learnt", kept, [tensor.detach()[0] for tensor in self._changing])
+        tensors = _checked_all("tensors", state["tensors"], [tensor.detach() for tensor in self._changing])
+        momenta = _checked_all("momenta", state["momenta"], self._descent.momenta)
+        noise = checked("noise", state["noise"].cpu(), torch.stack([rng.get_state() for rng in self._torch_rngs]))
+        self._rule.restore(part(state, "rule", dict))
+        with torch.no_grad():
+            for mine, other in zip([*self._changing, *self._descent.momenta], [*tensors, *momenta], strict=True):
+                mine.copy_(other)
+        for rng, row in zip(self._torch_rngs, noise, strict=True):
+            rng.set_state(row)
+        self.done, self._learnt, self.history[:] = done, learnt, history
+        for _ in range(done):
+            self._next_orders()
+
+
+def _checked_all(name: str, found: Any, like: Sequence[Tensor]) -> list[Tensor]:
+    return [checked(name, one, other) for one, other in zip(found, like, strict=True)]
+
+
+def _first(network: Network, rng: np.random.Generator, start: ContinuousSolution | None, dtype: torch.dtype) -> State:
+    """Weights to begin with: the start's, or drawn."""
+    if start is not None:
+        return {name: cast(tensor, dtype).clone() for name, tensor in start.state.items()}
+    return network.initial(rng, dtype)
+
+
+def _identity(
+    network: Network, examples: Examples, algorithm: ContinuousAlgorithm, start: ContinuousSolution | None
+) -> dict[str, str]:
+    """What else decides the numbers of a training."""
+    begun = [] if start is None else [tensor.numpy() for tensor in start.state.values()]
+    return {
+        "data": hashed([examples.inputs.numpy(), examples.classes.numpy()]),
+        "start": hashed(begun),
+        "network": f"{network!r} {network.shapes}",
+        "algorithm": repr(algorithm),
+    }
