@@ -92,7 +92,7 @@ def test_an_unknown_algorithm_is_left_out_with_a_warning(tmp_path, monkeypatch, 
     solution = bl.fit(MACHINE, PATTERNS, Drawn(), 0)
     solution.save(path)
     if gone == "name":
-        monkeypatch.setattr("binland.archive._known", lambda kind: iter([bl.SGD]))
+        monkeypatch.setattr("binland.loading._known", lambda kind: iter([bl.SGD]))
     else:
         monkeypatch.setattr(Drawn, "__init__", {"setting": lambda self: None, "value": refuse}[gone])
     with pytest.warns(UserWarning, match=r"own: the algorithm .*'Drawn'.* is unknown here, so \.algorithm is None; "):

@@ -79,7 +79,7 @@ def test_nothing_is_replaced(tmp_path):
 
 def test_an_unknown_algorithm_is_left_out_with_a_warning(tmp_path, monkeypatch):
     FITTED.save(tmp_path / "one")
-    monkeypatch.setattr("binland.archive._known", lambda kind: iter([bl.RSGD]))  # of the other package
+    monkeypatch.setattr("binland.loading._known", lambda kind: iter([bl.RSGD]))  # of the other package
     with pytest.warns(
         UserWarning, match=r"one: the algorithm .*'RSGD'.* is unknown here, so \.algorithm is None; "
     ) as seen:

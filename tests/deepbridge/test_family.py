@@ -23,8 +23,8 @@ from binland.sweep.execute import draw
 from binland.sweep.load import load_problem
 from binland.sweep.naming import streams, task_identity
 from binland.sweep.tasks import Cell, Task
-from deepbridge.binary import training
 from deepbridge.binary.family import DEEP
+from deepbridge.common import runs
 from deepbridge.common import stamp as stamps
 
 PIP = "pip install '.[deep]' in a clone of binland"
@@ -467,7 +467,7 @@ def test_the_stamp_does_not_change_with_texts_but_with_constants(tmp_path, monke
         assert changed != text
         source.write_text(changed)
         assert fresh() == before
-    source.write_text(text.replace("MOST_RUNS = 10_000", "MOST_RUNS = 9_999"))
+    source.write_text(text.replace("LONGEST_HISTORY = 10**8", "LONGEST_HISTORY = 10**7"))
     assert fresh() != before
 
 
@@ -476,7 +476,7 @@ def test_a_checkpoint_outlives_texts_and_not_the_code_behind_its_numbers(tmp_pat
     done = db.fit(network, patterns, db.SGD(epochs=2), 0, checkpoint=file)
     package = shutil.copytree(Path(db.__file__).parent, tmp_path / "deepbridge")
     monkeypatch.setattr(stamps, "__file__", str(package / "common" / "stamp.py"))
-    monkeypatch.setattr(training, "stamp", fresh)
+    monkeypatch.setattr(runs, "stamp", fresh)
     source = package / "binary" / "descent.py"
     source.write_text(source.read_text() + "\n# a comment\n")
     again = db.fit(network, patterns, db.SGD(epochs=2), 0, checkpoint=file)
