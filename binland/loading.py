@@ -12,17 +12,22 @@ from binland.sweep.contracts.algorithm import Algorithm
 Made = TypeVar("Made")
 
 
-def loaded(path: str | Path, read: Callable[[Path], dict[str, Any]], make: Callable[..., Made]) -> Made:
-    """What `make` makes of what `read` finds in a file, with the algorithm that is known here."""
+def loaded(
+    path: str | Path, read: Callable[[Path], dict[str, Any]], make: Callable[..., Made], behind: int = 1
+) -> Made:
+    """What `make` makes of what `read` finds in a file, with the algorithm that is known here.
+
+    behind: calls from the one that a warning is about, the user's, to this one.
+    """
     path = checked_path("path", path)
     found = read(path)
     try:
-        return make(**found | {"algorithm": _known_algorithm(path, found["algorithm"])})
+        return make(**found | {"algorithm": _known_algorithm(path, found["algorithm"], behind)})
     except (InvalidInputError, TypeError) as error:
         raise StoreError(f"{path}: is damaged ({error}); take it from a copy") from None
 
 
-def _known_algorithm(path: Path, origin: Any) -> Algorithm | None:
+def _known_algorithm(path: Path, origin: Any, behind: int) -> Algorithm | None:
     """The algorithm of that kind, package and settings; None, with a warning, if it cannot be made here."""
     if origin is None:
         return None
@@ -30,7 +35,7 @@ def _known_algorithm(path: Path, origin: Any) -> Algorithm | None:
         return _kind(origin["kind"], origin["module"])(**_plain(origin["settings"]))
     except Exception:  # constructors may raise anything
         what = f"{path}: the algorithm {shown(origin)} is unknown here, so .algorithm is None"
-        warnings.warn(f"{what}; import what defines it, and load again", stacklevel=4)
+        warnings.warn(f"{what}; import what defines it, and load again", stacklevel=behind + 3)
         return None
 
 

@@ -108,8 +108,8 @@ def load_solution(path: str | Path, network: Any = None) -> Any:
 
     path = checked_path("path", path)
     if network is not None or solution_file.is_continuous(path):
-        return solution_file.load_solution(path, network)
-    return import_module("deepbridge.binary.archive").load_solution(path)
+        return solution_file.load_solution(path, network, behind=2)
+    return import_module("deepbridge.binary.archive").load_solution(path, behind=2)
 
 
 def _of_network(network: object, module: str, name: str) -> Any:

@@ -42,11 +42,12 @@ def write(path: Path, solution: ContinuousSolution) -> None:
     store(path, FORMAT, model, solution.algorithm, arrays)
 
 
-def load_solution(path: str | Path, network: Network | None = None) -> ContinuousSolution:
+def load_solution(path: str | Path, network: Network | None = None, behind: int = 1) -> ContinuousSolution:
     """The solution that `ContinuousSolution.save` wrote, to the last bit.
 
     network: of a module of your own, whose code no file holds: `db.from_module(module, example_input).network`. An
-    algorithm that is not defined here gives a warning, and .algorithm is None: nothing in a file is executed.
+    algorithm that is not defined here gives a warning, and .algorithm is None: nothing in a file is executed. behind: calls from the
+    user's to this one.
     Raises StoreError on a file that is missing, foreign or damaged or of another network, InvalidInputError where the
     network is needed and not given.
     """
@@ -56,7 +57,7 @@ def load_solution(path: str | Path, network: Network | None = None) -> Continuou
     def read(path: Path) -> dict[str, Any]:
         return restore(path, FORMAT, _type_of, lambda *content: _solution(network, *content))
 
-    found: dict[str, Any] = loaded(path, read, dict)
+    found: dict[str, Any] = loaded(path, read, dict, behind)
     if found["network"] is None:
         raise InvalidInputError(f"{path}: holds a network of a module of its own; give network=, see db.from_module")
     return ContinuousSolution(**found)
