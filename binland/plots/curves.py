@@ -30,10 +30,10 @@ def draw_curves(
 ) -> None:
     """A quantity against the swept setting, a curve for every algorithm. at: values of other dimensions."""
     for algorithm in results.labels:
-        _curve(
+        draw_one(
             axes, results, results.data[name].sel(algorithm=algorithm, **(at or {})), scale, style(results, algorithm)
         )
-    _label_x(axes, results, size, every, top)
+    label_x(axes, results, size, every, top)
     axes.set_ylabel(label)
 
 
@@ -42,14 +42,14 @@ def draw_states(axes: Axes, results: Results, name: str, label: str, scale: floa
     for algorithm in results.labels:
         for state in results.states:
             look = style(results, algorithm) | {"alpha": opacity(results, state)}
-            _curve(axes, results, results.data[name].sel(algorithm=algorithm, symmetry=state), scale, look)
-    _label_x(axes, results)
+            draw_one(axes, results, results.data[name].sel(algorithm=algorithm, symmetry=state), scale, look)
+    label_x(axes, results)
     axes.set_ylabel(label)
     if from_zero:
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
 
 
-def _curve(axes: Axes, results: Results, values: xr.DataArray, scale: float, look: dict[str, Any]) -> None:
+def draw_one(axes: Axes, results: Results, values: xr.DataArray, scale: float, look: dict[str, Any]) -> None:
     """One curve with error bars."""
     if not results.axes:
         mean, error = mean_and_error(values.expand_dims("nothing"), "nothing")
@@ -77,7 +77,7 @@ def _by_weights(results: Results) -> bool:
     return bool(np.all(np.diff(counts) > 0))
 
 
-def _label_x(axes: Axes, results: Results, size: int = 8, every: int = 1, top: bool = True) -> None:
+def label_x(axes: Axes, results: Results, size: int = 8, every: int = 1, top: bool = True) -> None:
     """The axis of what is swept; of numbers of parameters logarithmic, labelled at (every so many of) the points."""
     if not results.axes:
         axes.set_xticks([])
@@ -172,9 +172,9 @@ def draw_between(results: Results) -> Figure:
             two = values.sel(across=((start == a) & (end == b)) | ((start == b) & (end == a)))
             for state in results.states:
                 look = {"color": colour, "linestyle": line, "marker": "o", "alpha": opacity(results, state)}
-                _curve(panel, results, two.sel(symmetry=state), scale, look)
+                draw_one(panel, results, two.sel(symmetry=state), scale, look)
     for panel, label in ((left, results.layout.words["distance"]), (right, "barrier: maximum train error (%)")):
-        _label_x(panel, results)
+        label_x(panel, results)
         panel.set_ylabel(label)
     right.set_ylim(bottom=min(0, right.get_ylim()[0]))
     entries += state_entries(results)

@@ -3,9 +3,7 @@
 torch is imported when something is computed: checking a configuration and reading results do without it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -13,21 +11,18 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 import deepbridge as db
-from binland.errors import InvalidInputError
 from binland.families.binary import BinaryFamily
-from binland.interrupts import deferred
-from binland.lazy import installing
 from binland.orders import Guide
 from binland.results import Barrier, Path
 from binland.rng import Seed
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Arrays
 from binland.sweep.contracts.problem import Inputs, Limit
-from binland.sweep.contracts.section import ModelSection, Positive, Section
+from binland.sweep.contracts.section import ModelSection, Positive
 from deepbridge.binary.algorithms import ADV, RSGD, SGD, is_built_in
 from deepbridge.binary.networks import BinaryConvNet, BinaryMLP, Network
 from deepbridge.common.data import Dataset
-from deepbridge.common.stamp import stamp
+from deepbridge.common.family import OnDevice, TorchFamily
 
 if TYPE_CHECKING:
     from deepbridge.binary.planes import Plane
@@ -56,24 +51,21 @@ class DeepModel(ModelSection):
         return self
 
 
-class DeepCompute(Section):
-    """Where training and errors are computed, and in which type; errors are the same everywhere, training is not."""
+class DeepCompute(OnDevice):
+    """And in which type; errors are the same everywhere, training is not."""
 
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
     dtype: Literal["float32", "float64"] = "float32"
 
 
-class Deep(BinaryFamily[DeepModel]):
+class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
     """Multi-layer perceptrons and convolutional networks."""
 
     kinds = ("mlp", "convnet")
     Settings = DeepModel
     Compute = DeepCompute
-    problem = "images"
     algorithms = {"RSGD": RSGD, "SGD": SGD, "ADV": ADV}  # noqa: RUF012
     default_algorithms = ("RSGD", "SGD", "ADV")
     in_disorder = ("width",)
-    libraries = ("torch",)
 
     def takes(self, settings: DeepModel, inputs: Inputs) -> None:
         """Whatever its layers fit: (N,), or (channels, height, width)."""
@@ -87,14 +79,6 @@ class Deep(BinaryFamily[DeepModel]):
     def build(self, settings: DeepModel, inputs: Inputs, seed: Callable[..., np.random.SeedSequence]) -> Network:
         """The network."""
         return network(settings, inputs)
-
-    def data(self, patterns: Any, inputs: Inputs) -> Dataset:
-        """Images as they are, inputs of -1 and +1 as integers, other numbers on a grid."""
-        if isinstance(patterns, Dataset):
-            return patterns
-        if inputs.values == "signs":
-            return Dataset(np.asarray(patterns.inputs, np.int16), np.asarray(patterns.labels), inputs.n_classes)
-        return Dataset.from_real(patterns.inputs, patterns.labels, inputs.n_classes)
 
     def fit(self, model: Network, data: Dataset, algorithm: Algorithm, seed: Seed, compute: DeepCompute) -> "Solution":
         """`db.fit`; an own algorithm computes where it likes."""
@@ -138,15 +122,6 @@ class Deep(BinaryFamily[DeepModel]):
         filters = f"filters {'-'.join(map(str, settings.filters))}, " if settings.kind == "convnet" else ""
         return f"{filters}{settings.n_hidden_layers} hidden layers"
 
-    def check_ready(self, settings: DeepModel, compute: DeepCompute) -> None:
-        """torch and the device are there."""
-        try:
-            with deferred():
-                import_module("torch")
-        except ImportError:
-            raise InvalidInputError(f"deep networks need torch: {installing('deep')}") from None
-        import_module("deepbridge.common.devices").as_device(compute.device)
-
     def warm_up(self) -> None:
         """Compile every kernel of a sweep once (or load it), so that workers only load."""
         for one in (BinaryMLP(9, (3,), 3), BinaryConvNet((1, 6, 6), (2, 2), (2,), 3, 2, 1)):
@@ -157,23 +132,6 @@ class Deep(BinaryFamily[DeepModel]):
         perceptron = BinaryMLP(3, ())
         data = Dataset(np.ones((2, 3), np.int16), np.array([1, -1]), 2)
         db.fit(perceptron, data, SGD(epochs=1, learning_rate=1.0), 0)
-
-    @contextmanager
-    def one_thread(self) -> Iterator[None]:
-        """torch, too, whose MKL no general limit reaches."""
-        import torch
-
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            with super().one_thread():
-                yield
-        finally:
-            torch.set_num_threads(before)
-
-    def stamp(self) -> str:
-        """Hash of this package's sources, and the version of torch."""
-        return stamp()
 
     # Verbs
 

@@ -46,8 +46,8 @@ def load_solution(path: str | Path, network: Network | None = None, behind: int 
     """The solution that `ContinuousSolution.save` wrote, to the last bit.
 
     network: of a module of your own, whose code no file holds: `db.from_module(module, example_input).network`. An
-    algorithm that is not defined here gives a warning, and .algorithm is None: nothing in a file is executed. behind: calls from the
-    user's to this one.
+    algorithm that is not defined here gives a warning, and .algorithm is None: nothing in a file is executed.
+    behind: calls from the user's to this one.
     Raises StoreError on a file that is missing, foreign or damaged or of another network, InvalidInputError where the
     network is needed and not given.
     """

@@ -1,0 +1,193 @@
+"""Errors in the plane through a solution, another one, and the other one aligned to the first, as they are and
+normalised, with the lines drawn in, `[measure.sections]` (paper, section 4.2, Figs. 4 and 11 to 16).
+
+Verbs: those of `lines`; section(three, train, points, compute, margin, test, statistics) -> a plane with .errors,
+.losses, .test_errors, .x, .y, .corners and .place(solution); interpolated(start, end, points, kind) -> networks on a
+line.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from binland.measures.lines import Method, pairs_of
+from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
+from binland.sweep.contracts.section import distinct
+from binland.sweep.contracts.variable import Coordinate, Variable
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Space = Literal["as trained", "normalized"]
+PATHS = ("unaligned", "aligned")
+PLACES = 21  # of lines and geodesics that are drawn in
+FEW_POINTS = 3  # along a side of a plane that is timed
+
+
+class SectionSettings(OfPairs):
+    """spaces: "as trained", "normalized". points: along each side. margin: beyond the solutions, as a fraction of their
+    extent. method, restarts: of the alignment. test: whether test errors are computed too. statistics: whether those of
+    batch-norms are re-estimated at every point."""
+
+    spaces: Annotated[list[Space], Field(min_length=1), distinct("space")] = ["as trained", "normalized"]  # noqa: RUF012
+    points: Annotated[int, Field(ge=2, le=10_000)] = 21
+    margin: Annotated[float, Field(ge=0, le=10)] = 0.2
+    method: Method = "greedy"
+    restarts: Annotated[int, Field(ge=1, le=1000)] = 8
+    test: bool = False
+    statistics: bool = True
+
+
+class Sections(Measure[SectionSettings]):
+    """Planes through two solutions and the second one aligned."""
+
+    name, of = "sections", 2
+    Settings = SectionSettings
+
+    def needs(self, settings: SectionSettings) -> tuple[str, ...]:
+        """A plane, symmetries, and lines to draw in."""
+        return ("section", "interpolated", "normalized", "aligned")
+
+    def test_patterns(self) -> bool:
+        """If they are asked for."""
+        return True
+
+    def variables(self, settings: SectionSettings) -> dict[str, Variable]:
+        """Per space: errors, where the solutions lie, where the lines run."""
+        rows = ("space", "section_row", "section_column")
+        found = {
+            "section_error": Variable(rows, "f8", "1", "train error in the plane"),
+            "section_loss": Variable(rows, "f8", "nat", "train loss in the plane"),
+            "section_corner": Variable(("space", "section_corner_of", "component"), "f8", "1", "where solutions lie"),
+            "section_path": Variable(
+                ("space", "section_line", "section_place", "component"), "f8", "1", "lines, projected onto the plane"
+            ),
+            "section_x": Variable(("space", "section_column"), "f8", "1", "coordinate of the points of a column"),
+            "section_y": Variable(("space", "section_row"), "f8", "1", "coordinate of the points of a row"),
+        }
+        return found | ({"section_test_error": Variable(rows, "f8", "1", "test error")} if settings.test else {})
+
+    def coordinates(self, settings: SectionSettings) -> dict[str, Coordinate]:
+        """Rows and columns; solutions, lines, and x and y."""
+        points = Coordinate(settings.points)
+        return {
+            "space": Coordinate(tuple(settings.spaces)),
+            "section_row": points,
+            "section_column": points,
+            "section_corner_of": Coordinate(("start", "end", "aligned end")),
+            "section_line": Coordinate(PATHS),
+            "section_place": Coordinate(tuple(np.linspace(0, 1, PLACES).tolist()), "place on the line"),
+            "component": Coordinate(("x", "y")),
+        }
+
+    def streams(
+        self, settings: SectionSettings, states: Sequence[str], described: Described
+    ) -> dict[str, dict[str, Any]]:
+        """The alignments: the same as of lines."""
+        found = {}
+        for space, kind in (("as trained", "linear"), ("normalized", "geodesic")):
+            stream = {"purpose": "alignment", "space": kind, "method": settings.method, "restarts": settings.restarts}
+            found[space] = stream
+        return found
+
+    def limits(self, settings: SectionSettings) -> list[tuple[float, str, str]]:
+        """Points of a plane."""
+        return [(settings.points**2, "points of a plane", "measure.sections.points")]
+
+    def quick(self, settings: SectionSettings) -> tuple[SectionSettings, float]:
+        """A few points of it."""
+        few = min(settings.points, FEW_POINTS)
+        return settings.model_copy(update={"points": few}), (settings.points / few) ** 2
+
+    def run(self, settings: SectionSettings, case: Case) -> Arrays:
+        """A plane in every space."""
+        family = case.family
+        columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
+        options = {"margin": settings.margin, "statistics": settings.statistics}
+        for space in settings.spaces:
+            start, end = case.solutions
+            if space == "normalized":
+                start, end = family.normalized(start), family.normalized(end)
+            seed = case.seeds[space]
+            aligned = family.aligned(end, start, settings.method, case.train, settings.restarts, seed, case.compute)
+            test = case.test if settings.test else None
+            found = family.section(
+                (start, end, aligned), case.train, settings.points, case.compute, test=test, **options
+            )
+            kind = "linear" if space == "as trained" else "geodesic"
+            lines = [family.interpolated(start, to, PLACES, kind) for to in (end, aligned)]
+            columns["section_error"].append(found.errors)
+            columns["section_loss"].append(found.losses)
+            columns["section_corner"].append(found.corners)
+            columns["section_path"].append([[found.place(one) for one in line] for line in lines])
+            columns["section_x"].append(found.x)
+            columns["section_y"].append(found.y)
+            if settings.test:
+                columns["section_test_error"].append(found.test_errors)
+        return {name: np.array(values) for name, values in columns.items()}
+
+    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+        """A figure at every point of the grid."""
+        for ending, point in results.named_points():
+            if results.any_done("sections", results.data.sel(point)):
+                yield f"_sections{ending}", draw_sections(results, point, "section_error", "train error (%)")
+                if "section_test_error" in results.data:
+                    yield (
+                        f"_sections_test{ending}",
+                        draw_sections(results, point, "section_test_error", "test error (%)"),
+                    )
+
+
+LEVELS = 16
+SIDE = 2.7  # inches of a panel
+CORNERS = ("A", "B", "B'")
+
+
+def draw_sections(results: Any, point: dict[str, Any], name: str, label: str) -> "Figure":
+    """A column for each two algorithms, a row for each space: the first pair of solutions of the first disorder sample
+    (Figs. 4 and 11 to 16)."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    from binland.plots.legend import framed
+    from binland.plots.style import headline, plain
+
+    data = results.data.sel(point).isel(disorder=0)
+    spaces = [str(space) for space in data["space"].to_numpy()]
+    pairs = list(pairs_of(results, data, "sections"))
+    first = [one.data.isel({"across" if one.prefix else "pair": 0}) for one in pairs]
+    highest = max(float(np.nanmax(at[f"{one.prefix}{name}"])) for one, at in zip(pairs, first, strict=True))
+    levels = np.asarray(MaxNLocator(LEVELS).tick_values(0, 100 * max(highest, 1e-3)))
+    figure = Figure((SIDE * len(pairs) + 1.2, (SIDE + 0.3) * len(spaces)), layout="constrained")
+    axes = figure.subplots(len(spaces), len(pairs), squeeze=False)
+    for row, space in zip(axes, spaces, strict=True):
+        for panel, one, at in zip(row, pairs, first, strict=True):
+            panel.set_title(plain(f"{one.label}, {space}"), fontsize=8)
+            filled = _draw(panel, at.sel(space=space), one.prefix, name, levels)
+    figure.colorbar(filled, ax=axes, label=label, shrink=0.8)
+    about = (
+        "A: first, B: second, B': second aligned to the first; dashed: lines, projected; one pair of solutions each."
+    )
+    title = headline(results, results.words_of(point), about, inches=figure.get_figwidth(), size=8)
+    return framed(figure, title, size=8)
+
+
+def _draw(panel: "Axes", at: "xr.Dataset", prefix: str, name: str, levels: Any) -> Any:
+    """Filled contours, solutions, lines."""
+    x, y = (at[f"{prefix}section_{axis}"].to_numpy() for axis in ("x", "y"))
+    filled = panel.contourf(x, y, 100 * at[f"{prefix}{name}"].to_numpy(), levels, cmap="viridis")
+    for line in at[f"{prefix}section_path"].to_numpy():
+        panel.plot(line[:, 0], line[:, 1], "--", color="white", linewidth=1)
+    for text, (a, b) in zip(CORNERS, at[f"{prefix}section_corner"].to_numpy(), strict=True):
+        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
+        panel.text(a, b, text, fontsize=6, ha="center", va="center", bbox=box)
+    panel.set_aspect("equal")
+    panel.tick_params(labelsize=6)
+    return filled
+
+
+SECTIONS = Sections()

@@ -1,0 +1,67 @@
+"""What families of torch networks share in sweeps: their library, their threads, their stamp."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from pydantic import Field
+
+from binland.errors import InvalidInputError
+from binland.interrupts import deferred
+from binland.lazy import installing
+from binland.sweep.contracts.family import Family
+from binland.sweep.contracts.problem import Inputs
+from binland.sweep.contracts.section import ModelSection, Section
+from deepbridge.common.data import Dataset
+from deepbridge.common.stamp import stamp
+
+M = TypeVar("M", bound=ModelSection)
+
+
+class OnDevice(Section):
+    """[compute]: where training and errors are computed."""
+
+    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+
+
+class TorchFamily(Family[M]):
+    """A family whose networks run on torch, which is imported when something is computed."""
+
+    problem = "images"
+    libraries = ("torch",)
+
+    def data(self, patterns: Any, inputs: Inputs) -> Dataset:
+        """Images as they are, inputs of -1 and +1 as integers, other numbers on a grid."""
+        if isinstance(patterns, Dataset):
+            return patterns
+        if inputs.values == "signs":
+            return Dataset(np.asarray(patterns.inputs, np.int16), np.asarray(patterns.labels), inputs.n_classes)
+        return Dataset.from_real(patterns.inputs, patterns.labels, inputs.n_classes)
+
+    def check_ready(self, settings: M, compute: Any) -> None:
+        """torch and the device are there."""
+        try:
+            with deferred():
+                import_module("torch")
+        except ImportError:
+            raise InvalidInputError(f"deep networks need torch: {installing('deep')}") from None
+        import_module("deepbridge.common.devices").as_device(compute.device)
+
+    @contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """torch, too, whose MKL no general limit reaches."""
+        import torch
+
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with super().one_thread():
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+    def stamp(self) -> str:
+        """Hash of this package's sources, and the version of torch."""
+        return stamp()
