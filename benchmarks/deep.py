@@ -9,8 +9,6 @@ same number of threads, in one process, taking turns; times are medians. Errors 
 import argparse
 import math
 import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
+from turns import in_turns
 
 import deepbridge as db
 from deepbridge.binary.networks import Network
@@ -25,20 +24,6 @@ from deepbridge.binary.paths import POINTS
 from deepbridge.binary.straight_through import straight_through
 
 FRACTIONS = [0.01, 0.02, 0.05, 0.1, 0.15, 0.2]
-
-
-def in_turns(repeat: int, *calls: Callable[[], object]) -> list[float]:
-    """Median seconds of each call, taking turns, after one turn that is not counted."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for turn in range(repeat + 1):
-        for call, taken in zip(calls, seconds, strict=True):
-            began = time.perf_counter()
-            call()
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            if turn:
-                taken.append(time.perf_counter() - began)
-    return [statistics.median(taken) for taken in seconds]
 
 
 class Loop:
@@ -96,7 +81,7 @@ def measure_walks(network: Network, data: db.Dataset, repeat: int, device: str) 
             lambda: loop.along(a.flat, order, ends),
         ),
     ):
-        rows.append((name, *in_turns(repeat, ours, theirs)))
+        rows.append((name, *map(statistics.median, in_turns(repeat, ours, theirs))))
     return rows
 
 
@@ -156,13 +141,14 @@ def measure_replicas(network: Network, data: db.Dataset, repeat: int, device: st
     rsgd = db.RSGD(epochs=epochs, learning_rate=1.0, history_every=10**6)
     sgd = db.SGD(epochs=epochs, learning_rate=1.0, history_every=10**6)
     modules = [Module(network, torch.Generator().manual_seed(k)).to(device) for k in range(5)]
-    batch, loop, single = in_turns(
+    seconds = in_turns(
         repeat,
         lambda: db.fit(network, data, rsgd, seed=0, device=device),
         lambda: [module_epoch(modules, data, device) for _ in range(epochs)],
         lambda: [db.fit(network, data, sgd, seed=k, device=device) for k in range(5)],
     )
-    return batch / epochs, loop / epochs, single / epochs
+    batch, loop, single = (statistics.median(taken) / epochs for taken in seconds)
+    return batch, loop, single
 
 
 def cases(tiny: bool) -> tuple[list[tuple[str, Network, db.Dataset]], list[tuple[str, Network, db.Dataset]]]:

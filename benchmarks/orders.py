@@ -14,7 +14,6 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -24,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 from torch.nn import functional
+from turns import in_turns, spread
 
 import binland as bl
 import deepbridge as db
@@ -35,23 +35,6 @@ from deepbridge.binary.networks import Network
 
 SPEED = 0  # disorder sample of the times
 TRADE = (100, 101)  # of the barriers: not looked at when the defaults were chosen
-
-
-def in_turns(repeat: int, *calls: Callable[[], object]) -> list[list[float]]:
-    """Seconds of each call, taking turns, after one turn that is not counted."""
-    seconds: list[list[float]] = [[] for _ in calls]
-    for turn in range(repeat + 1):
-        for call, taken in zip(calls, seconds, strict=True):
-            began = time.perf_counter()
-            call()
-            if turn:
-                taken.append(time.perf_counter() - began)
-    return seconds
-
-
-def spread(seconds: list[float]) -> str:
-    """Median, least and most."""
-    return f"{statistics.median(seconds):.3g} s ({min(seconds):.3g} - {max(seconds):.3g})"
 
 
 def trial(start: bl.Solution, end: bl.Solution, train: bl.Patterns, stages: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from deepbridge.continuous.examples import Examples
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.units import BATCH_NORMS, State, owner
 
-CHUNK = 2**18  # entries of a layer's output for all patterns that are computed together: what a cache holds
+CHUNK = 2**19  # entries of a layer's output for all patterns that are computed together: what a cache holds
 PAGE = 2**26  # bytes of the first layer's outputs that are kept
 
 

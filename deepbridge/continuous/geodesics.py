@@ -40,8 +40,9 @@ def spheres(network: Network) -> list[Sphere]:
 
 
 def vectors(sphere: Sphere, state: State) -> Tensor:
-    """(units, n) float64"""
-    return torch.cat([state[name].reshape(sphere.units, -1).double() for name in sphere.tensors], 1)
+    """(units, n) in the type of the tensors."""
+    rows = [state[name].reshape(sphere.units, -1) for name in sphere.tensors]
+    return rows[0] if len(rows) == 1 else torch.cat(rows, 1)
 
 
 class Arc:
@@ -52,6 +53,7 @@ class Arc:
 
     def __init__(self, a: Tensor, b: Tensor):
         self._a, self._b = a, b
+        a, b = a.double(), b.double()
         lengths = a.norm(dim=1), b.norm(dim=1)
         gone = (lengths[0] == 0) | (lengths[1] == 0)
         u, v = (x / torch.where(n == 0, torch.ones_like(n), n)[:, None] for x, n in zip((a, b), lengths, strict=True))
@@ -64,7 +66,8 @@ class Arc:
     @property
     def lengths(self) -> Tensor:
         """(count,) radius times angle; of straight lines their length."""
-        return torch.where(self.straight, (self._a - self._b).norm(dim=1), self.radii * self.angles)
+        straight = (self._a.double() - self._b.double()).norm(dim=1)
+        return torch.where(self.straight, straight, self.radii * self.angles)
 
     def shares(self, t: float) -> Tensor:
         """(2, count) what the point at t takes of each end; of opposite ends it is no sum of them."""
@@ -79,8 +82,8 @@ class Arc:
         """(count, n) the point at t, at constant speed from 0 to 1 and beyond."""
         if t in (0.0, 1.0):
             return self._b if t else self._a
-        first, second = self.shares(t)[:, :, None]
-        point = first * self._a + second * self._b
+        first, second = self.shares(t)[:, :, None].to(self._a.dtype)
+        point = torch.addcmul(first * self._a, second, self._b)
         if self.opposite.any():
             point[self.opposite] = self._around(t)
         return point
