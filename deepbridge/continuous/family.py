@@ -4,6 +4,7 @@ torch is imported when something is computed: checking a configuration and readi
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -236,15 +237,20 @@ CONTINUOUS = Continuous()
 
 def network(settings: ContinuousModel, inputs: Inputs) -> "Network":
     """The network of some settings for some inputs."""
+    outputs = 1 if inputs.n_classes == 2 else inputs.n_classes
+    layers = (settings.n_hidden_layers, tuple(settings.filters))
+    return _network(settings.kind, settings.width, layers, inputs.shape, outputs)
+
+
+@lru_cache(maxsize=16)
+def _network(kind: str, width: int, layers: tuple[int, tuple[int, ...]], shape: Any, outputs: int) -> "Network":
+    """Kept, with the symmetry that it finds."""
     from deepbridge.continuous.networks import MLP, VGG16, LeNet
 
-    outputs = 1 if inputs.n_classes == 2 else inputs.n_classes
-    if settings.kind == "continuous-mlp":
-        return MLP(int(np.prod(inputs.shape)), (settings.width,) * settings.n_hidden_layers, outputs)
-    shape: Any = inputs.shape
-    if settings.kind == "lenet":
-        return LeNet(shape, tuple(settings.filters), (settings.width,), outputs)
-    return VGG16(settings.width, shape, outputs)
+    depth, filters = layers
+    if kind == "continuous-mlp":
+        return MLP(int(np.prod(shape)), (width,) * depth, outputs)
+    return LeNet(shape, filters, (width,), outputs) if kind == "lenet" else VGG16(width, shape, outputs)
 
 
 VGG_BLOCKS = (1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 8, 8, 8)  # filters of the convolutions, in units of the first
