@@ -92,6 +92,28 @@ def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np
     return np.concatenate(list(_by_block(network, data, walk, predict)), axis=1)
 
 
+def hidden_bits(network: Network, data: Dataset, walk: Walk) -> list[Words]:
+    """Per hidden layer (H, W): the signs that each unit hands on where a walk starts, packed.
+
+    Of all patterns, and of a filter at all positions behind its max-pool: n_patterns times positions bits.
+    """
+
+    def record(plan: "_Plan", block: slice) -> list[Words]:
+        layers = zip(network.hidden_layers, plan.hidden(_laid_out(data, block, plan.block)), strict=True)
+        return [_by_unit(layer.n_units, bits, block.stop - block.start) for layer, bits in layers]
+
+    parts = zip(*_by_block(network, data, walk, record), strict=True)
+    return [np.concatenate(layer, axis=1) for layer in parts]  # all blocks but the last one fill their words
+
+
+def _by_unit(units: int, bits: Words, n_patterns: int) -> Words:
+    """(H, W) from the bits of a layer pattern by pattern, (S, G, WIDTH)."""
+    positions = bits.shape[1] // n_words(units)
+    octets = bits.swapaxes(1, 2).astype("<u8").reshape(-1, n_words(units))[: n_patterns * positions].view(np.uint8)
+    signs = 2 * np.unpackbits(octets, axis=1, count=units, bitorder="little").astype(np.int8) - 1
+    return pack(signs.T)
+
+
 def _by_block(network: Network, data: Dataset, walk: Walk, do: Callable[["_Plan", slice], Result]) -> Iterator[Result]:
     """Results of the blocks of patterns, in order, on as many threads as torch may use.
 
@@ -255,13 +277,23 @@ class _Plan:
             for layer, own in zip(self._others, words, strict=True):
                 layer.move(own, t)
             if self._others:
-                bits = self._first.bits(fields, t)
-                for layer, own in zip(self._others[:-1], words[:-1], strict=True):
-                    bits = layer.signs(own, bits, t)
+                *_, bits = self._hidden(fields, words, t)
                 self._others[-1].classes(words[-1], bits, predicted)
             else:
                 kernels.classes_of_fields(fields[:, 0, 0], predicted)
             yield predicted
+
+    def hidden(self, x: NDArray[np.int16]) -> Iterator[Words]:
+        """(S, G, WIDTH) what each hidden layer hands on of a block (N, B), at the start of the walk."""
+        return self._hidden(self._first.begin(x), [layer.begin() for layer in self._others], 0)
+
+    def _hidden(self, fields: NDArray[np.int32], words: list[Words], t: int) -> Iterator[Words]:
+        if self._others:
+            bits = self._first.bits(fields, t)
+            yield bits
+        for layer, own in zip(self._others[:-1], words[:-1], strict=True):
+            bits = layer.signs(own, bits, t)
+            yield bits
 
 
 def _activations(layer: Layer, stacks: int) -> Words:

@@ -16,8 +16,8 @@ import binland as bl
 import deepbridge as db
 from binland.array_file import TEXTS, _digest
 from binland.errors import InvalidInputError, StoreError
+from deepbridge.binary.moves import transformed
 from deepbridge.binary.solution_file import FORMAT
-from deepbridge.binary.symmetry import transformed
 from tests.deepbridge.problems import networks
 from tests.test_archive import same
 

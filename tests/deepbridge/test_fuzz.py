@@ -11,6 +11,7 @@ import torch
 import binland as bl
 import deepbridge as db
 from binland.errors import DataError, InvalidInputError, StoreError
+from deepbridge.binary.merging import merge
 from tests.deepbridge.problems import Problem, random_data
 
 CALLS = 3000
@@ -98,7 +99,10 @@ def valid_calls(o, folder):
         "fit": (db.fit, train | {"seed": 0}),
         "fit images": (db.fit, images | {"seed": 0}),
         "fit_many": (db.fit_many, train | {"seeds": [0, 1]}),
-        "align": (db.align, {"solution": a, "to": b}),
+        "align": (db.align, {"solution": a, "to": b, "method": "greedy", "seed": 0, "restarts": 1}),
+        "align coordinate": (db.align, {"solution": a, "to": b, "method": "coordinate", "seed": 0, "restarts": 1}),
+        "align activations": (db.align, {"solution": a, "to": b, "method": "activations", "data": data}),
+        "merge": (merge, {"solutions": [a, b, c], "align": "activations", "data": data, "seed": 0}),
         "hamming": (db.hamming, {"a": a, "b": b}),
         "shortest_path": (db.shortest_path, two | ways | {"points": 5}),
         "barrier": (db.barrier, two | ways | {"orders": 2, "points": 5}),

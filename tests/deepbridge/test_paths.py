@@ -10,8 +10,8 @@ import deepbridge as db
 from binland.errors import InvalidInputError
 from binland.rng import generator
 from binland.walks import random_order
+from deepbridge.binary.moves import transformed
 from deepbridge.binary.paths import midpoint_latents
-from deepbridge.binary.symmetry import transformed
 from tests.deepbridge.problems import Problem, convnets, naive_errors, networks, perceptrons, random_data
 
 

@@ -8,8 +8,9 @@ from scipy.optimize import linear_sum_assignment
 
 import deepbridge as db
 from binland.errors import InvalidInputError
+from deepbridge.binary.greedy import _greedy
+from deepbridge.binary.moves import moved, transformed
 from deepbridge.binary.networks import Conv
-from deepbridge.binary.symmetry import _greedy, moved, transformed
 from tests.deepbridge.problems import (
     Problem,
     convnets,
