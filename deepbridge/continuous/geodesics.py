@@ -137,7 +137,7 @@ class Line(Row):
         t = self.ts[i]
         if first not in self._on_spheres:
             return torch.tensor([[1 - t], [t]], dtype=torch.float64)
-        k = next(k for k, sphere in enumerate(self._spheres) if sphere.tensors[0] == first)
+        k = next(k for k, sphere in enumerate(self._spheres) if first in sphere.tensors)
         if len(self._spheres[k].tensors) > 1 or self._arcs[k].opposite.any():
             return None
         return self._arcs[k].shares(t)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from binland.checks import one_of
+from binland.checks import one_of, true_or_false
 from binland.errors import InvalidInputError, shown
 from deepbridge.continuous.networks import Network, cast
 from deepbridge.continuous.solutions import ContinuousSolution, check_solution
@@ -42,7 +42,7 @@ def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer
     precision = torch.finfo(solution.dtype).eps
     state = {name: cast(tensor, torch.float64) for name, tensor in solution.state.items()}
     state = (_normalized if batch_norm == "all" else _as_in_the_paper)(units, state, precision)
-    factor = _last_factor(solution.network, state, precision) if last_layer else 1.0
+    factor = _last_factor(solution.network, state, precision) if true_or_false("last_layer", last_layer) else 1.0
     state = {name: t * factor if owner(name) == solution.network.last_layer else t for name, t in state.items()}
     made = solution.moved({name: cast(tensor, solution.dtype) for name, tensor in state.items()})
     check_equal(solution, made, factor)
@@ -79,9 +79,10 @@ def _as_in_the_paper(units: Units, state: State, precision: float) -> State:
 
 def norms_of(units: Units, state: State, places: Sequence[Place]) -> Tensor:
     """(H,) norms over weights, and over gamma of batch-norms; biases are not in them."""
-    counted = [state[place.tensor] for place in places if not place.tensor.endswith(".bias")]
-    size = len(counted[0]) // places[0].block
-    return torch.stack([tensor.reshape(size, -1).square().sum(1) for tensor in counted]).sum(0).sqrt()
+    counted = [place for place in places if not place.tensor.endswith(".bias")]
+    rows = torch.cat([state[tensor].reshape(len(state[tensor]) // block, -1) for tensor, _, block in counted], 1)
+    largest = rows.abs().amax(1, keepdim=True)  # taken out, so that no square is too large or too small
+    return largest[:, 0] * (rows / torch.where(largest > 0, largest, torch.ones_like(largest))).norm(dim=1)
 
 
 def _inverse(norms: Tensor, precision: float) -> Tensor:
@@ -114,5 +115,6 @@ def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: f
 
 
 def _outputs(network: Network, state: State, inputs: Tensor) -> Tensor:
+    double = {name: cast(tensor, torch.float64) for name, tensor in state.items()}
     with torch.no_grad():
-        return functional_call(network.double, {name: cast(t, torch.float64) for name, t in state.items()}, (inputs,))
+        return functional_call(network.copied(torch.float64), double, (inputs,))
