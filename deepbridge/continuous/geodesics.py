@@ -45,7 +45,7 @@ def vectors(sphere: Sphere, state: State) -> Tensor:
 
 
 class Arc:
-    """Great circles between vectors (count, n) of the same norms; where one of two is zero, a straight line.
+    """Great circles between vectors (count, n) of the same norms; a straight line where one is zero, or n is 1.
 
     angles: (count,) in [0, pi]. radii: (count,). straight: (count,) where there is no angle, or one of zero.
     """
@@ -53,7 +53,7 @@ class Arc:
     def __init__(self, a: Tensor, b: Tensor):
         self._a, self._b = a, b
         lengths = a.norm(dim=1), b.norm(dim=1)
-        gone = (lengths[0] == 0) | (lengths[1] == 0)
+        gone = (lengths[0] == 0) | (lengths[1] == 0) | (a.shape[1] == 1)
         u, v = (x / torch.where(n == 0, torch.ones_like(n), n)[:, None] for x, n in zip((a, b), lengths, strict=True))
         angles = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1))  # exact near 0, where arccos is not
         self.angles = torch.where(gone, torch.zeros_like(angles), angles)

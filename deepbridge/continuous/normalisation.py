@@ -29,8 +29,9 @@ def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer
     together with the outgoing weights. "all" removes both: weights at norm 1, |gamma| = 1. "paper" divides weights,
     bias, gamma and beta by the norm of the weights and multiplies the outgoing weights by it, as the paper says, which
     removes one of the two. In evaluation mode the function stays (the running variance carries epsilon along); in
-    training mode it changes by what epsilon is to the variances. Several layers into the same units, as in residual
-    networks, are at norm 1 one by one behind batch-norms, together without.
+    training mode it changes by what epsilon is to the variances. Distances under "paper" depend on the scale that is
+    left. Several layers into the same units, as in residual networks, are at norm 1 one by one behind batch-norms,
+    whose gammas are at norm 1 together, as layers are that are added without batch-norms.
     Outputs are compared on random inputs; raises InvalidInputError if they change, on units that cannot be rescaled,
     and on residual networks for "paper".
     """

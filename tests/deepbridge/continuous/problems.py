@@ -87,6 +87,12 @@ def outputs(network, state, inputs, training=False):
         return module.train(training)(torch.as_tensor(inputs).to(dtype))
 
 
+def mlp_layers(one):
+    """[(W, b), ...] of a perceptron, as NumPy arrays."""
+    names = [name.removesuffix(".weight") for name in one.state if name.endswith(".weight")]
+    return [(one.state[f"{n}.weight"].numpy(), one.state[f"{n}.bias"].numpy()) for n in names]
+
+
 def close(a, b, tolerance):
     """Whether two tensors are equal, relative to the largest entry."""
     a, b = torch.as_tensor(a), torch.as_tensor(b)
