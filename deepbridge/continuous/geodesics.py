@@ -15,7 +15,7 @@ from deepbridge.continuous.evaluation import Row
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import Rule, normalize
 from deepbridge.continuous.solutions import ContinuousSolution, check_same
-from deepbridge.continuous.units import State
+from deepbridge.continuous.units import STATISTICS, State
 
 Kind = Literal["linear", "geodesic"]
 NEAR = 1e-7  # angles below which a geodesic is a straight line, and above pi minus which its direction is arbitrary
@@ -127,6 +127,8 @@ class Line(Row):
 
     def _straight(self, name: str, t: float) -> Tensor:
         a, b = self.a.state[name], self.b.state[name]
+        if name.endswith(STATISTICS):
+            t = min(max(t, 0.0), 1.0)  # beyond the ends a variance could be negative
         if t == 0 or name in self._on_spheres or not a.is_floating_point():
             return a
         return b if t == 1 else torch.lerp(a, b, t)
@@ -191,7 +193,8 @@ def interpolate(
     """The network at t between two: a at 0, b at 1, beyond them for other t.
 
     kind: "linear" on all tensors as they are; "geodesic" along arcs on the spheres of the normalised networks, at
-    constant speed, and linear for what is on none: biases, gamma and beta, running statistics. Align first.
+    constant speed, and linear for what is on none: biases, gamma and beta, running statistics. Align first. Beyond the
+    ends running statistics are those of the end.
     Raises InvalidInputError if the networks differ, or on a kind that is none.
     """
     line = line_between(a, b, (finite("t", t),), kind, batch_norm)

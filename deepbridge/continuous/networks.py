@@ -9,13 +9,14 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from binland.checks import positive_int
 from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed, generator
-from deepbridge.common.data import sizes
+from deepbridge.common.data import as_array, sizes
 from deepbridge.continuous.chains import chain_symmetry
 from deepbridge.continuous.probe import entrance, widest
 from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, Symmetry, Units, owner, permuted, rescaled, tensors
@@ -380,8 +381,8 @@ def _tries(units: Units, state: State, rng: torch.Generator) -> Iterator[tuple[s
         yield f"permuting the units {shown(name)}", permuted(units, state, name, order)
     for rescaling in units.rescalings:
         factors = 0.5 + torch.rand(units.sizes[rescaling.units], generator=rng, dtype=torch.float64)
-        what = f"{shown(rescaling.units)} in front of {shown(rescaling.norms)}" if rescaling.norms else rescaling.units
-        yield f"rescaling the units {what}", rescaled(units, state, rescaling, factors)
+        where = f" in front of {shown(rescaling.norms)}" if rescaling.norms else ""
+        yield f"rescaling the units {shown(rescaling.units)}{where}", rescaled(units, state, rescaling, factors)
 
 
 def _check_kinds(module: nn.Module) -> None:
@@ -408,13 +409,11 @@ def _own(module: nn.Module) -> nn.Module:
 
 def _as_batch(example: Any) -> Tensor:
     """A few inputs, copied."""
-    try:
-        batch = torch.as_tensor(example).detach()
-    except Exception as error:
-        raise InvalidInputError(f"example_input={shown(example)} is no array ({reason(error)})") from None
-    if batch.ndim < 2 or len(batch) == 0 or batch.is_complex():
-        raise InvalidInputError(f"example_input of shape {tuple(batch.shape)} is not a batch (P, ...) of real inputs")
-    few = batch[:CHECKED].to("cpu", torch.float32, copy=True)
+    batch = as_array("example_input", example)
+    if batch.ndim < 2 or len(batch) == 0:
+        raise InvalidInputError(f"example_input of shape {batch.shape} is not a batch (P, ...) of inputs")
+    with np.errstate(over="ignore"):  # infinite is refused below
+        few = torch.from_numpy(batch[:CHECKED].astype(np.float32))
     if not torch.isfinite(few).all():
         raise InvalidInputError("example_input is not finite; give a few inputs as they will be")
     return few

@@ -127,7 +127,7 @@ def greedy_matching(a, b):
     found = []
     for k in range(len(a) - 1):
         unit = [w / np.linalg.norm(w, axis=1, keepdims=True) for w in (a[k][0], b[k][0])]
-        rows, columns = linear_sum_assignment(unit[0] @ unit[1].T, maximize=True)
+        _rows, columns = linear_sum_assignment(unit[0] @ unit[1].T, maximize=True)
         found.append(columns)
         b[k] = (b[k][0][columns], b[k][1][columns])
         b[k + 1] = (b[k + 1][0][:, columns], b[k + 1][1])

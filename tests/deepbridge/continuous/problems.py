@@ -1,6 +1,7 @@
 """Small continuous networks with weights, statistics and data that no symmetry makes special."""
 
 import copy
+import itertools
 from functools import lru_cache
 
 import numpy as np
@@ -34,7 +35,7 @@ def random_state(module, shape, seed, dtype=torch.float64):
             if isinstance(one, nn.BatchNorm1d | nn.BatchNorm2d):
                 one.momentum = 1.0
         module.train()(torch.randn(20, *shape, generator=rng, dtype=torch.float64))
-        for name, tensor in module.named_buffers():
+        for tensor in module.buffers():
             if tensor.is_floating_point():
                 tensor *= 0.7 + 0.6 * torch.rand(tensor.shape, generator=rng, dtype=torch.float64)
     return {n: t.to(dtype) if t.is_floating_point() else t for n, t in module.state_dict().items()}
@@ -162,7 +163,7 @@ def groups(name):
         return _of_resnet()
     found = []
     chain = layers(network)
-    for (layer, norm), (after, _) in zip(chain, chain[1:], strict=False):
+    for (layer, norm), (after, _) in itertools.pairwise(chain):
         own = [f"{layer}.weight", f"{layer}.bias"]
         scale = own if norm is None else [f"{norm}.weight", f"{norm}.bias"]
         rows = own + ([] if norm is None else of_norm(norm))

@@ -319,8 +319,8 @@ def test_greedy_matching_fails_where_coordinate_descent_does_not():
     """As in appendix A.7: a small difference of incoming weights misleads whoever does not see where units go.
 
     Both networks give the same hat of x, with the labels of whether it is above a half: unit 1 rises from x = 0, unit 2
-    turns it down from x = 1. Their weights for y, +- 0.01, are exchanged, and the data hardly have y. By incoming weights alone unit 1
-    is unit 2; then thresholds and outgoing weights are mixed in the middle.
+    turns it down from x = 1. Their weights for y, +- 0.01, are exchanged, and y is 0 in the data. By incoming weights
+    alone unit 1 is unit 2; then thresholds and outgoing weights are mixed in the middle.
     """
     x = np.array([-1.0, -0.5, 0.1, 0.3, 0.7, 0.9, 1.1, 1.3, 1.7, 2.0])
     there = np.stack([x, 0 * x], 1), ((x > 0.5) & (x < 1.5)).astype(int)

@@ -1,5 +1,7 @@
 """Alg. 1: every hidden unit at norm 1, checked with plain NumPy on the tensors themselves."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -102,7 +104,7 @@ def test_the_paper_rule_of_batch_norms_against_a_twin():
     one = solution("vgg16", 1)
     state = {key: tensor.numpy().copy() for key, tensor in one.state.items()}
     chain = layers(one.network)
-    for (layer, norm), (after, _) in zip(chain, chain[1:], strict=False):
+    for (layer, norm), (after, _) in itertools.pairwise(chain):
         length = norms(torch.as_tensor(state[f"{layer}.weight"]))
         state[f"{layer}.weight"] /= length[:, None, None, None]
         for key in (f"{layer}.bias", f"{norm}.weight", f"{norm}.bias", f"{norm}.running_mean"):
@@ -178,7 +180,7 @@ def test_what_float32_cannot_hold_is_refused():
     one = solution("mlp", 0, torch.float32)
     state = dict(one.state)
     state["1.weight"] = state["1.weight"] * 1e-42
-    with pytest.raises(InvalidInputError, match="not finite|outputs change"):
+    with pytest.raises(InvalidInputError, match="not finite"):
         db.normalize(one.at(state))
 
 
