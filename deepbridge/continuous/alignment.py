@@ -177,27 +177,26 @@ def _by_activations(solution: ContinuousSolution, to: ContinuousSolution, data: 
 
 def activations(network: Network, state: State, inputs: Tensor) -> dict[str, Tensor]:
     """By kind of units, (samples, H) of what they send to the first layer that reads them; positions are samples."""
-    caught: dict[str, Tensor] = {}
-    hooks = [
-        network.template.get_submodule(layer).register_forward_pre_hook(partial(_caught, caught, layer))
-        for layer in {owner(weight) for weights in network.units.readers.values() for weight in weights}
-    ]
-    try:
-        functional_call(network.template, state, (inputs,))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    units = network.units
-    first = {name: owner(units.readers[name][0]) for name in units.names}
-    return {name: _samples(caught[layer], units.sizes[name]) for name, layer in first.items()}
+    units, caught, module = network.units, dict[str, Tensor](), network.copied()
+    layers = {owner(units.readers[name][0]): name for name in units.names}
+    for layer, name in layers.items():
+        one = module.get_submodule(layer)
+        one.register_forward_pre_hook(partial(_catch, caught, name, units.sizes[name]))
+    functional_call(module, state, (inputs,))
+    return caught
 
 
-def _caught(caught: dict[str, Tensor], layer: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    caught[layer] = inputs[0]
+def _catch(caught: dict[str, Tensor], name: str, size: int, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    caught[name] = samples(layer, inputs[0], size)
 
 
-def _samples(inputs: Tensor, size: int) -> Tensor:
-    return inputs.reshape(len(inputs), size, -1).transpose(1, 2).reshape(-1, size).double()
+def samples(layer: nn.Module, sent: Tensor, size: int) -> Tensor:
+    """(samples, size) float64 of what a layer reads or gives; everything but the units are samples.
+
+    Units are on the last axis for Linear, on the second for others; each may have a block of entries.
+    """
+    rows = sent if isinstance(layer, nn.Linear) else sent.movedim(1, -1)
+    return rows.reshape(-1, size, rows.shape[-1] // size).transpose(1, 2).reshape(-1, size).double()
 
 
 class Sums:
@@ -219,12 +218,12 @@ class Sums:
     def correlation(self, name: str) -> NDArray[np.float64]:
         """(H, H) Pearson correlations; 0 where a unit is constant."""
         x, y, xx, yy, xy = (total / self._count[name] for total in self._totals[name])
-        product = torch.outer(_deviation(x, xx), _deviation(y, yy))
+        product = torch.outer(deviation(x, xx), deviation(y, yy))
         covariance = xy - torch.outer(x, y)
         return torch.where(product > 0, covariance / product, torch.zeros_like(product)).cpu().numpy()
 
 
-def _deviation(mean: Tensor, square: Tensor) -> Tensor:
+def deviation(mean: Tensor, square: Tensor) -> Tensor:
     """Standard deviation from first and second moment; 0 where it may be rounding."""
     variance = square - mean.square()
     return torch.where(variance > 1e-13 * square, variance, torch.zeros_like(square)).sqrt()

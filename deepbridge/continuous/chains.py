@@ -63,6 +63,11 @@ class _Walk:
         if node.op == "placeholder":
             if self._node is not None:
                 raise InvalidInputError(f"forward takes more than one input; {ADVICE}")
+        elif node.op == "get_attr":
+            raise InvalidInputError(f"{_name(node)} is a tensor of its own; {ADVICE}")
+        elif not _is_tensor(node) and node.op == "call_module":
+            kind = type(self._modules[str(node.target)]).__name__
+            raise InvalidInputError(f"{node.target} ({kind}) gives no tensor; {ADVICE}")
         elif not _is_tensor(node) and node.op != "output":
             return  # a size, for a reshape
         elif [n for n in node.all_input_nodes if _is_tensor(n)] != [self._node]:
@@ -71,8 +76,6 @@ class _Walk:
             self._module(node, str(node.target), self._modules[str(node.target)])
         elif node.op in ("call_function", "call_method"):
             self._function(node)
-        elif node.op == "get_attr":
-            raise InvalidInputError(f"{_name(node)} is a tensor of its own; {ADVICE}")
         self._node = node
 
     def _module(self, node: fx.Node, name: str, module: nn.Module) -> None:
@@ -92,6 +95,8 @@ class _Walk:
         wanted = module.weight.ndim
         if self._rank() != wanted or getattr(module, "groups", 1) != 1:
             raise InvalidInputError(f"{name} ({type(module).__name__}) has groups or inputs of another rank; {ADVICE}")
+        if "weight" not in dict(module.named_parameters(recurse=False)):
+            raise InvalidInputError(f"{name} computes its weight, by pruning or a norm; make that permanent before")
         self._axes[f"{name}.weight"] = (name, self._units, *[None] * (wanted - 2))
         if module.bias is not None:
             self._axes[f"{name}.bias"] = (name,)

@@ -5,7 +5,6 @@ computed once, and combined at each point (`Row.entrance`). With T points it sav
 products, which are most of a multi-layer perceptron's.
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,9 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from binland.errors import InvalidInputError, reason
 from deepbridge.common.devices import full_precision
 from deepbridge.continuous.examples import Examples
 from deepbridge.continuous.networks import Network
+from deepbridge.continuous.probe import Given, replaced
 from deepbridge.continuous.units import BATCH_NORMS, State, owner
 
 CHUNK = 2**19  # entries of a layer's output for all patterns that are computed together: what a cache holds
@@ -112,14 +113,13 @@ class _Runner:
     """An architecture ready to run, and how many patterns it takes at once."""
 
     def __init__(self, network: Network, device: torch.device):
-        self._module = copy.deepcopy(network.template).to(device)
+        self._module = network.copied().to(device)
         self.chunk = max(1, (CHUNK if device.type == "cpu" else 2**6 * CHUNK) // network.widest)
         self._entrance = network.entrance
         if self._entrance:
             self._layer = self._module.get_submodule(self._entrance)
-            self._behind = copy.deepcopy(self._module)
-            self._given = _Given()
-            self._behind.set_submodule(self._entrance, self._given)
+            self._given = Given()
+            self._behind = replaced(self._module, self._entrance, self._given)
 
     def run(self, state: State, inputs: Tensor) -> Tensor:
         """Outputs of a network."""
@@ -175,16 +175,6 @@ class _Page(NamedTuple):
     sums: list[Tensor | None]
 
 
-class _Given(nn.Module):
-    """In place of the first layer: gives what it was told."""
-
-    value: Tensor
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """What it was told."""
-        return self.value
-
-
 def restated(network: Network, state: State, examples: Examples, batch: int = 1000) -> State:
     """The state with batch-norm statistics of the data: means over batches, each normalised by its own.
 
@@ -192,7 +182,7 @@ def restated(network: Network, state: State, examples: Examples, batch: int = 10
     """
     if not network.has_batch_norm:
         return state
-    module = copy.deepcopy(network.template).to(examples.inputs.device)
+    module = network.copied().to(examples.inputs.device)
     fresh = {name: tensor.to(examples.inputs.device) for name, tensor in state.items()}
     for name, one in module.named_modules():
         if isinstance(one, BATCH_NORMS) and one.track_running_stats:
@@ -201,7 +191,11 @@ def restated(network: Network, state: State, examples: Examples, batch: int = 10
             for tensor, value in (("running_mean", 0), ("running_var", 1), ("num_batches_tracked", 0)):
                 fresh[f"{name}.{tensor}"] = torch.full_like(fresh[f"{name}.{tensor}"], value)
     with torch.no_grad(), full_precision():
-        for inputs in examples.inputs.split(batch):
-            if len(inputs) > 1 or len(examples) == 1:  # one pattern has no variance
+        for inputs in examples.inputs.tensor_split(-(-len(examples) // batch)):  # all about as long, and count alike
+            try:
                 functional_call(module, fresh, (inputs,))
+            except ValueError as error:  # a single number has no variance
+                raise InvalidInputError(
+                    f"data of {len(examples)} patterns have no batch-norm statistics ({reason(error)})"
+                ) from None
     return {name: tensor.to(state[name].device) for name, tensor in fresh.items()}

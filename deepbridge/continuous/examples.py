@@ -1,10 +1,12 @@
 """Labelled inputs as continuous networks take them: a Dataset, or any pair of arrays (inputs, labels)."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from binland.errors import InvalidInputError, shown
@@ -38,30 +40,49 @@ def as_examples(network: Network, data: Data) -> Examples:
     ..., or of two classes -1 and +1 too. Raises InvalidInputError on anything else.
     """
     inputs, labels = _pair(data)
+    return Examples(_shaped(network, inputs), _classes(network, labels))
+
+
+def as_inputs(network: Network, inputs: Any) -> Tensor:
+    """(P, *input_shape) inputs without labels; raises InvalidInputError as `as_examples`."""
+    return _shaped(network, _real(as_array("inputs", inputs)))
+
+
+def _shaped(network: Network, inputs: Tensor) -> Tensor:
     shape = tuple(inputs.shape[1:])
     flat = len(shape) == 1 or len(network.input_shape) == 1
-    if shape != network.input_shape and not (flat and inputs[0].numel() == int(np.prod(network.input_shape))):
+    if shape != network.input_shape and not (flat and math.prod(shape) == math.prod(network.input_shape)):
         raise InvalidInputError(f"{shown(network)} reads inputs of shape {network.input_shape}; the data have {shape}")
-    return Examples(inputs.reshape(len(inputs), *network.input_shape), _classes(network, labels))
+    return inputs.reshape(len(inputs), *network.input_shape)
 
 
 def _pair(data: Any) -> tuple[Tensor, Tensor]:
     if isinstance(data, (tuple, list)) and len(data) == 2:
-        inputs, labels = torch.from_numpy(as_array("inputs", data[0]).copy()), as_array("labels", data[1])
+        inputs, labels = as_array("inputs", data[0]), as_array("labels", data[1])
         if inputs.ndim < 2 or labels.shape != inputs.shape[:1] or len(labels) == 0:
             raise InvalidInputError(
-                f"inputs of shape {tuple(inputs.shape)} and labels of shape {labels.shape} are not (P, ...) and (P,)"
+                f"inputs of shape {inputs.shape} and labels of shape {labels.shape} are not (P, ...) and (P,)"
             )
-        if not torch.isfinite(inputs).all():
-            raise InvalidInputError("inputs are not all finite; remove or replace what is not")
-        return (inputs if inputs.is_floating_point() else inputs.float()), _whole(labels)
+        return _real(inputs), _whole(labels)
     dataset = as_dataset(data)
     return torch.from_numpy(dataset.inputs * dataset.scale).float(), torch.from_numpy(dataset.classes.copy())
 
 
-def _whole(labels: Any) -> Tensor:
-    if labels.dtype.kind == "f" and not np.array_equal(labels, np.trunc(labels)):
-        raise InvalidInputError(f"labels {shown(np.unique(labels)[:5].tolist())} are not whole numbers")
+def _real(inputs: NDArray[Any]) -> Tensor:
+    """A copy in float64 or float32; raises InvalidInputError unless all are finite, in float32 too."""
+    if inputs.ndim < 2 or len(inputs) == 0:
+        raise InvalidInputError(f"inputs of shape {inputs.shape} are not (P, ...)")
+    large = inputs.dtype.kind == "f" and inputs.dtype.itemsize > 4
+    with np.errstate(over="ignore"):  # infinite is too large, which is said below
+        found = torch.from_numpy(inputs.astype(np.float64 if large else np.float32))
+    if found.numel() and not found.abs().max() <= torch.finfo(torch.float32).max:
+        raise InvalidInputError("inputs are not all finite numbers below 3.4e38; remove or replace what is not")
+    return found
+
+
+def _whole(labels: NDArray[Any]) -> Tensor:
+    if not (np.equal(labels, np.trunc(labels)) & (np.abs(labels.astype(np.float64)) < 2**31)).all():
+        raise InvalidInputError(f"labels {shown(np.unique(labels)[:5].tolist())} are not whole numbers below 2^31")
     found = labels.astype(np.int64)
     return torch.from_numpy((found + 1) // 2 if {*np.unique(found)} <= {-1, 1} and (found < 0).any() else found)
 

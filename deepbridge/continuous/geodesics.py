@@ -15,7 +15,7 @@ from deepbridge.continuous.evaluation import Row
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import Rule, normalize
 from deepbridge.continuous.solutions import ContinuousSolution, check_same
-from deepbridge.continuous.units import State
+from deepbridge.continuous.units import STATISTICS, State
 
 Kind = Literal["linear", "geodesic"]
 NEAR = 1e-7  # angles below which a geodesic is a straight line, and above pi minus which its direction is arbitrary
@@ -46,7 +46,7 @@ def vectors(sphere: Sphere, state: State) -> Tensor:
 
 
 class Arc:
-    """Great circles between vectors (count, n) of the same norms; where one of two is zero, a straight line.
+    """Great circles between vectors (count, n) of the same norms; a straight line where one is zero, or n is 1.
 
     angles: (count,) in [0, pi]. radii: (count,). straight: (count,) where there is no angle, or one of zero.
     """
@@ -55,7 +55,7 @@ class Arc:
         self._a, self._b = a, b
         a, b = a.double(), b.double()
         lengths = a.norm(dim=1), b.norm(dim=1)
-        gone = (lengths[0] == 0) | (lengths[1] == 0)
+        gone = (lengths[0] == 0) | (lengths[1] == 0) | (a.shape[1] == 1)
         u, v = (x / torch.where(n == 0, torch.ones_like(n), n)[:, None] for x, n in zip((a, b), lengths, strict=True))
         angles = 2 * torch.atan2((u - v).norm(dim=1), (u + v).norm(dim=1))  # exact near 0, where arccos is not
         self.angles = torch.where(gone, torch.zeros_like(angles), angles)
@@ -130,6 +130,8 @@ class Line(Row):
 
     def _straight(self, name: str, t: float) -> Tensor:
         a, b = self.a.state[name], self.b.state[name]
+        if name.endswith(STATISTICS):
+            t = min(max(t, 0.0), 1.0)  # beyond the ends a variance could be negative
         if t == 0 or name in self._on_spheres or not a.is_floating_point():
             return a
         return b if t == 1 else torch.lerp(a, b, t)
@@ -140,7 +142,7 @@ class Line(Row):
         t = self.ts[i]
         if first not in self._on_spheres:
             return torch.tensor([[1 - t], [t]], dtype=torch.float64)
-        k = next(k for k, sphere in enumerate(self._spheres) if sphere.tensors[0] == first)
+        k = next(k for k, sphere in enumerate(self._spheres) if first in sphere.tensors)
         if len(self._spheres[k].tensors) > 1 or self._arcs[k].opposite.any():
             return None
         return self._arcs[k].shares(t)
@@ -194,7 +196,8 @@ def interpolate(
     """The network at t between two: a at 0, b at 1, beyond them for other t.
 
     kind: "linear" on all tensors as they are; "geodesic" along arcs on the spheres of the normalised networks, at
-    constant speed, and linear for what is on none: biases, gamma and beta, running statistics. Align first.
+    constant speed, and linear for what is on none: biases, gamma and beta, running statistics. Align first. Beyond the
+    ends running statistics are those of the end.
     Raises InvalidInputError if the networks differ, or on a kind that is none.
     """
     line = line_between(a, b, (finite("t", t),), kind, batch_norm)

@@ -12,7 +12,7 @@ from binland.checks import one_of
 from binland.errors import InvalidInputError
 from binland.rng import Seed
 from deepbridge.common.devices import Device, as_device, full_precision
-from deepbridge.continuous.alignment import METHODS, Method, align_many, checked_solutions, mean_of
+from deepbridge.continuous.alignment import METHODS, Method, align_many, checked_solutions, deviation, mean_of, samples
 from deepbridge.continuous.evaluation import on_device
 from deepbridge.continuous.examples import Data, Examples, as_examples
 from deepbridge.continuous.geodesics import Kind, spheres
@@ -116,23 +116,20 @@ def moments(
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """(H,) float64 means and standard deviations of what layers give for the data; positions count like patterns."""
     sums: dict[str, list[Tensor]] = {}
-    hooks = [
-        network.template.get_submodule(layer).register_forward_hook(partial(_add, sums, layer)) for layer in layers
-    ]
-    try:
-        for inputs in examples.inputs.split(PATTERNS):
-            functional_call(network.template, state, (inputs,))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    module = network.copied().to(examples.inputs.device)
+    for layer in layers:
+        size = network.shapes[f"{layer}.weight"][0]
+        module.get_submodule(layer).register_forward_hook(partial(_add, sums, layer, size))
+    for inputs in examples.inputs.split(PATTERNS):
+        functional_call(module, state, (inputs,))
     found = {}
     for layer, (count, total, square) in sums.items():
         mean = total / count
-        found[layer] = mean, (square / count - mean.square()).clamp(min=0).sqrt()
+        found[layer] = mean, deviation(mean, square / count)
     return found
 
 
-def _add(sums: dict[str, list[Tensor]], layer: str, module: nn.Module, inputs: object, output: Tensor) -> None:
-    rows = output.reshape(len(output), output.shape[1], -1).transpose(1, 2).reshape(-1, output.shape[1]).double()
+def _add(sums: dict[str, list[Tensor]], name: str, size: int, layer: nn.Module, inputs: object, output: Tensor) -> None:
+    rows = samples(layer, output, size)
     new = [torch.tensor(float(len(rows)), device=rows.device), rows.sum(0), rows.square().sum(0)]
-    sums[layer] = [a + b for a, b in zip(sums[layer], new, strict=True)] if layer in sums else new
+    sums[name] = [a + b for a, b in zip(sums[name], new, strict=True)] if name in sums else new

@@ -9,17 +9,19 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from binland.checks import positive_int
 from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed, generator
-from deepbridge.common.data import sizes
+from deepbridge.common.data import as_array, sizes
 from deepbridge.continuous.chains import chain_symmetry
 from deepbridge.continuous.probe import entrance, widest
-from deepbridge.continuous.units import BATCH_NORMS, State, Symmetry, Units, owner, permuted, rescaled, tensors
+from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, Symmetry, Units, owner, permuted, rescaled, tensors
 
+CHECKED = 4  # inputs on which a module is tried
 EXACT = 1e-9  # of the outputs' size: what rounding in float64 may do when units are permuted and rescaled
 
 
@@ -43,9 +45,13 @@ class Network(ABC):
 
     @cached_property
     def template(self) -> nn.Module:
-        """One such module, in evaluation mode; its weights are never used."""
+        """One such module, in evaluation mode; to be copied before it runs, and its weights are never used."""
         with torch.random.fork_rng(devices=[]):
             return self.module().eval()
+
+    def copied(self, dtype: torch.dtype = torch.float32) -> nn.Module:
+        """A copy of the template for one caller: while a module runs with other weights, they are inside it."""
+        return copy.deepcopy(self.template).to(dtype)
 
     @cached_property
     def units(self) -> Units:
@@ -68,20 +74,13 @@ class Network(ABC):
         return tuple(name for name, _ in self.template.named_parameters())
 
     @cached_property
-    def double(self) -> nn.Module:
-        """The template in float64, for comparisons."""
-        return copy.deepcopy(self.template).double()
-
-    @cached_property
     def last_layer(self) -> str:
-        """The layer whose factor is a factor of the outputs; empty if there is none. Tried on random inputs."""
-        rng = torch.Generator().manual_seed(0)
-        inputs = torch.randn(len(self.example), *self.input_shape, generator=rng, dtype=torch.float64)
-        state = {name: cast(tensor.detach(), torch.float64) for name, tensor in tensors(self.double)}
-        before = torch.func.functional_call(self.double, state, (inputs,))
+        """The layer whose factor is a factor of the outputs; empty if there is none. Tried on random numbers."""
+        module, state, inputs = drawn(self)
+        before = torch.func.functional_call(module, state, (inputs,))
         for weight in reversed(self.units.outputs):
             scaled = {name: 2 * t if owner(name) == owner(weight) else t for name, t in state.items()}
-            after = torch.func.functional_call(self.double, scaled, (inputs,))
+            after = torch.func.functional_call(module, scaled, (inputs,))
             if (after - 2 * before).abs().max() <= EXACT * before.abs().max():
                 return owner(weight)
         return ""
@@ -94,12 +93,12 @@ class Network(ABC):
     @cached_property
     def entrance(self) -> str:
         """The layer that takes the inputs as they are, only reshaped, and is used once; empty if there is none."""
-        return entrance(self.template, self.example)
+        return entrance(self.copied(), self.example)
 
     @cached_property
     def widest(self) -> int:
         """Entries of the largest output of a layer for one pattern."""
-        return widest(self.template, self.example)
+        return widest(self.copied(), self.example)
 
     @property
     def n_weights(self) -> int:
@@ -116,6 +115,12 @@ class Network(ABC):
     def fresh(self) -> nn.Module:
         """A module with newly drawn weights."""
         return self.module()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is found out anew where it is needed, so that other processes get little to read."""
+        found = vars(type(self)).keys() | vars(Network).keys()
+        known = {name for name in found if isinstance(getattr(type(self), name, None), cached_property)}
+        return {name: value for name, value in self.__dict__.items() if name not in known}
 
 
 def cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
@@ -236,22 +241,20 @@ class Custom(Network):
             raise InvalidInputError(f"module={shown(module)} is not a torch.nn.Module")
         if symmetry is not None and not isinstance(symmetry, Symmetry):
             raise InvalidInputError(f"symmetry={shown(symmetry)} is not a db.Symmetry, nor None")
-        self._module = copy.deepcopy(module).to("cpu", torch.float32).eval()
-        self._module.requires_grad_(False)
+        _check_kinds(module)
+        self._module = _own(module)
         batch = _as_batch(example_input)
         outputs = _outputs(self._module, batch)
         self.input_shape, self.n_outputs = tuple(batch.shape[1:]), outputs.shape[1]
-        self._shared_names()
-        if symmetry is not None:
-            self.__dict__["symmetry"] = symmetry  # in place of the one that is found
+        self._given = symmetry
         check_symmetry(self, batch)
 
-    def _shared_names(self) -> None:
-        every = [id(tensor) for _, tensor in self._module.named_parameters(remove_duplicate=False)]
-        if len(set(every)) < len(every):
-            raise InvalidInputError("two modules share a parameter; give each its own: module.clone() or deepcopy")
-
     @cached_property
+    def symmetry(self) -> Symmetry:  # type: ignore[override]
+        """The one that was given, or that of a chain."""
+        return chain_symmetry(self.copied(), self.example) if self._given is None else self._given
+
+    @property
     def template(self) -> nn.Module:  # type: ignore[override]
         """The module itself."""
         return self._module
@@ -283,8 +286,18 @@ class Custom(Network):
             symmetry.rescaled,
         )
 
+    @cached_property
+    def _behaviour(self) -> Tensor:
+        """What random numbers make of random inputs: forwards may differ by what no name or shape tells."""
+        module, state, inputs = drawn(self)
+        return torch.func.functional_call(module, state, (inputs,))
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Custom) and self._structure == other._structure
+        return (
+            isinstance(other, Custom)
+            and self._structure == other._structure
+            and torch.allclose(self._behaviour, other._behaviour, EXACT, EXACT, equal_nan=True)
+        )
 
     def __hash__(self) -> int:
         return hash(repr(self._module))
@@ -293,22 +306,72 @@ class Custom(Network):
         return f"Custom({type(self._module).__name__}, input_shape={self.input_shape}, n_outputs={self.n_outputs})"
 
 
+def drawn(network: Network) -> tuple[nn.Module, State, Tensor]:
+    """A module in float64, random weights of it, and random inputs: what holds for them holds for all but a few.
+
+    A user's own weights, perhaps zeros, could hide what a network does.
+    """
+    rng = torch.Generator().manual_seed(0)
+    state = {}
+    for name, tensor in tensors(network.template):
+        noise = torch.randn(tensor.shape, generator=rng, dtype=torch.float64)
+        if not tensor.is_floating_point():
+            state[name] = tensor.detach()
+        elif tensor.ndim >= 2:
+            state[name] = (
+                noise * (2 / max(1, tensor[0].numel())) ** 0.5
+            )  # He et al. 2015, so that depth does not matter
+        else:
+            state[name] = 0.5 + noise.abs()  # as variances have to be
+    inputs = torch.randn(CHECKED, *network.input_shape, generator=rng, dtype=torch.float64)
+    return network.copied(torch.float64), state, inputs
+
+
 def check_symmetry(network: Network, batch: Tensor) -> None:
     """Raise InvalidInputError unless outputs stay the same when units are permuted and rescaled at random, in float64.
 
-    Each kind of units and each rescaling is tried by itself, so that the message can name it.
+    It is tried with random weights, on a batch of inputs and on random ones; each kind of units and each rescaling by
+    itself, so that the message can name it.
     """
-    module = copy.deepcopy(network.template).double()
-    inputs = batch.double() if batch.is_floating_point() else batch
-    rng = torch.Generator().manual_seed(0)
-    state = {name: cast(tensor.detach().clone(), torch.float64) for name, tensor in tensors(module)}
-    expected = torch.func.functional_call(module, state, (inputs,))
-    for what, moved in _tries(network.units, state, rng):
-        found = torch.func.functional_call(module, moved, (inputs,))
-        if not (found - expected).abs().max() <= EXACT * max(1.0, float(expected.abs().max())):
+    units = network.units
+    module, state, inputs = drawn(network)
+    for one in (batch.double(), inputs):
+        expected = _expected(module, state, one)
+        _check_alone(module, state, one, expected)
+        _check_moves(units, module, state, one, expected)
+
+
+def _expected(module: nn.Module, state: State, inputs: Tensor) -> Tensor:
+    name = type(module).__name__
+    try:
+        outputs = torch.func.functional_call(module, state, (inputs,))
+    except Exception as error:  # a stranger's forward may fail in any way
+        raise InvalidInputError(f"{name} does not take real inputs in float64 ({reason(error)})") from None
+    if not torch.isfinite(outputs).all():
+        raise InvalidInputError(f"{name} gives outputs that are not finite for real inputs of either sign")
+    return outputs
+
+
+def _check_moves(units: Units, module: nn.Module, state: State, inputs: Tensor, expected: Tensor) -> None:
+    for what, moved in _tries(units, state, torch.Generator().manual_seed(0)):
+        change = float((torch.func.functional_call(module, moved, (inputs,)) - expected).abs().max())
+        if not change <= EXACT * max(1.0, float(expected.abs().max())):
             raise InvalidInputError(
-                f"{what} changes the outputs by {float((found - expected).abs().max()):.2g}: the symmetry is not"
-                " that of this module; correct axes or batch_norms, or say rescaled=False"
+                f"{what} changes the outputs by {change:.2g}: the symmetry is not that of this module; correct axes or"
+                " batch_norms, or say rescaled=False"
+            )
+
+
+def _check_alone(module: nn.Module, state: State, inputs: Tensor, expected: Tensor) -> None:
+    for one, outputs in zip(inputs.split(1), expected.split(1), strict=True):
+        try:
+            same = torch.allclose(torch.func.functional_call(module, state, (one,)), outputs, EXACT, EXACT)
+        except Exception:  # a stranger's forward may fail in any way
+            same = False
+        if not same:
+            raise InvalidInputError(
+                "outputs depend on the other inputs of a batch, or on chance; make forward give each input's own, the"
+                " same every time (F.dropout needs training=self.training)"
             )
 
 
@@ -318,28 +381,55 @@ def _tries(units: Units, state: State, rng: torch.Generator) -> Iterator[tuple[s
         yield f"permuting the units {shown(name)}", permuted(units, state, name, order)
     for rescaling in units.rescalings:
         factors = 0.5 + torch.rand(units.sizes[rescaling.units], generator=rng, dtype=torch.float64)
-        what = f"{shown(rescaling.units)} in front of {shown(rescaling.norms)}" if rescaling.norms else rescaling.units
-        yield f"rescaling the units {what}", rescaled(units, state, rescaling, factors)
+        where = f" in front of {shown(rescaling.norms)}" if rescaling.norms else ""
+        yield f"rescaling the units {shown(rescaling.units)}{where}", rescaled(units, state, rescaling, factors)
+
+
+def _check_kinds(module: nn.Module) -> None:
+    every = [id(tensor) for _, tensor in module.named_parameters(remove_duplicate=False)]
+    if len(set(every)) < len(every):
+        raise InvalidInputError("two modules share a parameter; give each its own: copy.deepcopy(module)")
+    if isinstance(module, (*LAYERS, *BATCH_NORMS)):
+        raise InvalidInputError(f"{type(module).__name__} by itself has no name; give torch.nn.Sequential(module)")
+    for name, one in module.named_modules():
+        if isinstance(one, BATCH_NORMS) and not one.track_running_stats:
+            raise InvalidInputError(
+                f"{name} ({type(one).__name__}) has no running statistics, so that outputs depend on the batch; set"
+                " track_running_stats=True"
+            )
+
+
+def _own(module: nn.Module) -> nn.Module:
+    """A copy on the CPU in float32, in evaluation mode."""
+    try:
+        return copy.deepcopy(module).to("cpu", torch.float32).eval().requires_grad_(False)
+    except Exception as error:  # such as of lazy or pruned layers
+        raise InvalidInputError(f"{type(module).__name__} cannot be copied ({reason(error)})") from None
 
 
 def _as_batch(example: Any) -> Tensor:
-    try:
-        batch = torch.as_tensor(example).detach().cpu()
-    except Exception as error:
-        raise InvalidInputError(f"example_input={shown(example)} is no array ({reason(error)})") from None
-    if batch.ndim < 2:
-        raise InvalidInputError(f"example_input of shape {tuple(batch.shape)} is not a batch (P, ...) of inputs")
-    return batch.float() if batch.is_floating_point() or batch.dtype != torch.int64 else batch
+    """A few inputs, copied."""
+    batch = as_array("example_input", example)
+    if batch.ndim < 2 or len(batch) == 0:
+        raise InvalidInputError(f"example_input of shape {batch.shape} is not a batch (P, ...) of inputs")
+    with np.errstate(over="ignore"):  # infinite is refused below
+        few = torch.from_numpy(batch[:CHECKED].astype(np.float32))
+    if not torch.isfinite(few).all():
+        raise InvalidInputError("example_input is not finite; give a few inputs as they will be")
+    return few
 
 
 def _outputs(module: nn.Module, batch: Tensor) -> Tensor:
+    given = batch.clone()
     try:
         with torch.no_grad():
-            outputs = module(batch)
+            outputs = module(given)
     except Exception as error:  # a stranger's forward may fail in any way
         raise InvalidInputError(f"{type(module).__name__} does not take example_input ({reason(error)})") from None
     if not isinstance(outputs, Tensor) or outputs.ndim != 2 or len(outputs) != len(batch):
         raise InvalidInputError(f"{type(module).__name__} gives {shown(outputs)}, not outputs (P, classes)")
+    if not torch.equal(given, batch):
+        raise InvalidInputError(f"{type(module).__name__} changes its inputs in place; say inplace=False, or copy them")
     return outputs
 
 

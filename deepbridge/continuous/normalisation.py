@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from binland.checks import one_of
+from binland.checks import one_of, true_or_false
 from binland.errors import InvalidInputError, shown
 from deepbridge.continuous.networks import Network, cast
 from deepbridge.continuous.solutions import ContinuousSolution, check_solution
@@ -29,8 +29,9 @@ def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer
     together with the outgoing weights. "all" removes both: weights at norm 1, |gamma| = 1. "paper" divides weights,
     bias, gamma and beta by the norm of the weights and multiplies the outgoing weights by it, as the paper says, which
     removes one of the two. In evaluation mode the function stays (the running variance carries epsilon along); in
-    training mode it changes by what epsilon is to the variances. Several layers into the same units, as in residual
-    networks, are at norm 1 one by one behind batch-norms, together without.
+    training mode it changes by what epsilon is to the variances. Distances under "paper" depend on the scale that is
+    left. Several layers into the same units, as in residual networks, are at norm 1 one by one behind batch-norms,
+    whose gammas are at norm 1 together, as layers are that are added without batch-norms.
     Outputs are compared on random inputs; raises InvalidInputError if they change, on units that cannot be rescaled,
     and on residual networks for "paper".
     """
@@ -42,7 +43,7 @@ def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer
     precision = torch.finfo(solution.dtype).eps
     state = {name: cast(tensor, torch.float64) for name, tensor in solution.state.items()}
     state = (_normalized if batch_norm == "all" else _as_in_the_paper)(units, state, precision)
-    factor = _last_factor(solution.network, state, precision) if last_layer else 1.0
+    factor = _last_factor(solution.network, state, precision) if true_or_false("last_layer", last_layer) else 1.0
     state = {name: t * factor if owner(name) == solution.network.last_layer else t for name, t in state.items()}
     made = solution.moved({name: cast(tensor, solution.dtype) for name, tensor in state.items()})
     check_equal(solution, made, factor)
@@ -79,9 +80,10 @@ def _as_in_the_paper(units: Units, state: State, precision: float) -> State:
 
 def norms_of(units: Units, state: State, places: Sequence[Place]) -> Tensor:
     """(H,) norms over weights, and over gamma of batch-norms; biases are not in them."""
-    counted = [state[place.tensor] for place in places if not place.tensor.endswith(".bias")]
-    size = len(counted[0]) // places[0].block
-    return torch.stack([tensor.reshape(size, -1).square().sum(1) for tensor in counted]).sum(0).sqrt()
+    counted = [place for place in places if not place.tensor.endswith(".bias")]
+    rows = torch.cat([state[tensor].reshape(len(state[tensor]) // block, -1) for tensor, _, block in counted], 1)
+    largest = rows.abs().amax(1, keepdim=True)  # taken out, so that no square is too large or too small
+    return largest[:, 0] * (rows / torch.where(largest > 0, largest, torch.ones_like(largest))).norm(dim=1)
 
 
 def _inverse(norms: Tensor, precision: float) -> Tensor:
@@ -114,5 +116,6 @@ def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: f
 
 
 def _outputs(network: Network, state: State, inputs: Tensor) -> Tensor:
+    double = {name: cast(tensor, torch.float64) for name, tensor in state.items()}
     with torch.no_grad():
-        return functional_call(network.double, {name: cast(t, torch.float64) for name, t in state.items()}, (inputs,))
+        return functional_call(network.copied(torch.float64), double, (inputs,))

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from binland.checks import positive, true_or_false
+from binland.checks import finite, positive, true_or_false
+from binland.errors import InvalidInputError
 from binland.results import BentPath
 from binland.rng import Seed, generator
 from deepbridge.common.data import limited
@@ -24,6 +25,7 @@ from deepbridge.continuous.training import fit
 from deepbridge.continuous.units import State
 
 POINTS = 25  # as Ainsworth et al. 2022 take them
+MOST_POINTS = 10**6
 FRANKLE = 0.02  # error above the ends' that counts as none (Frankle et al. 2020)
 
 
@@ -85,7 +87,7 @@ class ContinuousPath:
 
     def solution(self, t: float) -> ContinuousSolution:
         """The network at t; batch-norm statistics are those in between, see `with_statistics`."""
-        return self.start.at(self._line.at(float(t)))
+        return self.start.at(self._line.at(finite("t", t)))
 
     @property
     def _between(self) -> NDArray[np.bool_]:
@@ -121,7 +123,7 @@ def path(
     inside, an output that two classes share to its last digits may count either way.
     Raises InvalidInputError if networks or data do not fit.
     """
-    ts = _places(limited("points", points, 10**6, minimum=2), positive("beyond", beyond, zero=True))
+    ts = _places(limited("points", points, MOST_POINTS, minimum=2), positive("beyond", beyond, zero=True))
     line = line_between(start, end, ts.tolist(), kind, batch_norm)
     place, network = as_device(device), start.network
     train = as_examples(network, data).to(place, start.dtype)
@@ -141,6 +143,8 @@ def path(
 def _places(points: int, beyond: float) -> NDArray[np.float64]:
     """Steps of 1 / (points - 1) that have 0 and 1 among them."""
     more = math.floor(beyond * (points - 1) + 1e-9)
+    if points + 2 * more > MOST_POINTS:
+        raise InvalidInputError(f"points={points}, beyond={beyond:g} make more than {MOST_POINTS} points; take less")
     return np.arange(-more, points + more) / (points - 1)
 
 

@@ -15,7 +15,7 @@ from deepbridge.common.devices import Device, as_device
 from deepbridge.continuous.evaluation import Row, restated, scores
 from deepbridge.continuous.examples import Data, Examples, as_examples
 from deepbridge.continuous.solutions import ContinuousSolution, check_same
-from deepbridge.continuous.units import State
+from deepbridge.continuous.units import STATISTICS, State
 
 Three = tuple[ContinuousSolution, ContinuousSolution, ContinuousSolution]
 
@@ -90,7 +90,10 @@ def plane(
 
 
 class Sums(Row):
-    """Sums of three networks, weighted by shares (T, 3) that add up to 1; counters are those of the first."""
+    """Sums of three networks, weighted by shares (T, 3) that add up to 1; counters are those of the first.
+
+    Running statistics are weighted by what is positive of the shares: outside a variance could be negative.
+    """
 
     def __init__(self, three: Three, shares: NDArray[np.float64], statistics: Examples | None):
         self._three, self._shares, self._statistics = three, shares, statistics
@@ -101,16 +104,19 @@ class Sums(Row):
 
     def state(self, i: int) -> State:
         """Tensors of sum i."""
-        shares = self._shares[i].tolist()
+        shares = self._shares[i]
+        inside = shares.clip(0) / shares.clip(0).sum()
         state = {
-            name: sum(
-                (share * corner[name] for share, corner in zip(shares, self.corners, strict=True)), start=0 * tensor
-            )
+            name: self._sum(name, inside if name.endswith(STATISTICS) else shares)
             if tensor.is_floating_point()
             else tensor
             for name, tensor in self.corners[0].items()
         }
         return state if self._statistics is None else restated(self._three[0].network, state, self._statistics)
+
+    def _sum(self, name: str, shares: NDArray[np.float64]) -> Tensor:
+        first, second, third = (share * one[name] for share, one in zip(shares.tolist(), self.corners, strict=True))
+        return first + second + third
 
     def entrance(self, i: int) -> Tensor | None:
         """(3, 1) the shares."""

@@ -1,5 +1,7 @@
 """What a module does with its inputs, watched on an example."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -7,7 +9,10 @@ from deepbridge.continuous.units import LAYERS
 
 
 def entrance(module: nn.Module, example: Tensor) -> str:
-    """The layer that takes the inputs as they are, only reshaped, and is used once; empty if there is none."""
+    """The layer that takes the inputs as they are, only reshaped, and is used once; empty if there is none.
+
+    The module must do without it, too, when it is told what the layer gives: see `Given`.
+    """
     calls: list[tuple[str, nn.Module, Tensor]] = []
     hooks = [
         one.register_forward_pre_hook(lambda module, inputs, name=name: calls.append((name, module, inputs[0])))
@@ -15,8 +20,8 @@ def entrance(module: nn.Module, example: Tensor) -> str:
         if any(True for _ in one.parameters(recurse=False))
     ]
     try:
-        inputs = torch.arange(example.numel(), dtype=torch.float32).reshape(example.shape)
-        module(inputs)
+        inputs = torch.randn(example.shape, generator=torch.Generator().manual_seed(0))
+        outputs = module(inputs.clone())
     finally:
         for hook in hooks:
             hook.remove()
@@ -24,11 +29,40 @@ def entrance(module: nn.Module, example: Tensor) -> str:
         return ""
     name, layer, taken = calls[0]
     once = [other for _, other, _ in calls].count(layer) == 1
-    dense = isinstance(layer, nn.Linear) and taken.ndim == 2
+    fits = taken.ndim == 2 if isinstance(layer, nn.Linear) else taken.shape == example.shape
     as_they_are = torch.equal(taken.reshape(-1), inputs.reshape(-1))
-    return (
-        name if isinstance(layer, LAYERS) and (dense or taken.shape == example.shape) and once and as_they_are else ""
-    )
+    if name and isinstance(layer, LAYERS) and fits and once and as_they_are:
+        given = Given()
+        given.value = layer(taken)
+        if torch.equal(_without(module, name, given, inputs), outputs):
+            return name
+    return ""
+
+
+class Given(nn.Module):
+    """In place of a layer: gives what it was told."""
+
+    value: Tensor
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """What it was told."""
+        return self.value
+
+
+def replaced(module: nn.Module, name: str, given: Given) -> nn.Module:
+    """A copy of a module in which one layer gives what it is told."""
+    made = copy.deepcopy(module)
+    made.set_submodule(name, given)
+    return made
+
+
+def _without(module: nn.Module, name: str, given: Given, inputs: Tensor) -> Tensor:
+    """Outputs without the layer; nothing where forward looks at its weights."""
+    try:
+        found: Tensor = replaced(module, name, given)(inputs)
+    except Exception:  # a stranger's forward may fail in any way
+        return torch.empty(0)
+    return found
 
 
 def widest(module: nn.Module, example: Tensor) -> int:

@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 import deepbridge.continuous.algorithms  # noqa: F401  so that the built-in ones are known
 from binland.array_file import NUMPY, Arrays, described, restore, store
-from binland.errors import InvalidInputError, shown
+from binland.errors import InvalidInputError, StoreError, shown
 from binland.loading import loaded
 from deepbridge.continuous.networks import MLP, VGG16, Custom, LeNet, Network, check_network
 from deepbridge.continuous.resnet import ResNet20
@@ -55,7 +55,7 @@ def load_solution(path: str | Path, network: Network | None = None, behind: int 
         check_network(network)
 
     def read(path: Path) -> dict[str, Any]:
-        return restore(path, FORMAT, _type_of, lambda *content: _solution(network, *content))
+        return restore(path, FORMAT, _type_of, lambda *content: _solution(path, network, *content))
 
     found: dict[str, Any] = loaded(path, read, dict, behind)
     if found["network"] is None:
@@ -67,14 +67,17 @@ def _type_of(name: str) -> str | None:
     return "F64" if name in OF_RUNS else TYPES.get(name.partition(".")[0])
 
 
-def _solution(given: Network | None, arrays: Arrays, model: Any, algorithm: Any) -> dict[str, Any]:
+def _solution(path: Path, given: Network | None, arrays: Arrays, model: Any, algorithm: Any) -> dict[str, Any]:
     """Fields of a solution; network is None where it would have to be given."""
     kind = model.pop("kind")
-    network = given
-    if kind != "custom":
+    if kind == "custom":
+        network, same = given, given is None or model["module"] == repr(given.template)
+        what = model["module"]
+    else:
         network = NETWORKS[kind](**{name: tuple(v) if isinstance(v, list) else v for name, v in model.items()})
-        if given is not None and given != network:
-            raise ValueError(f"it is of {shown(network)}")
+        same, what = given in (None, network), network
+    if not same:
+        raise StoreError(f"{path}: is a solution of another network, {shown(what)}; give that one")
     history, spread = (arrays.pop(name, None) for name in OF_RUNS)
     tensors = {name.partition(".")[2]: torch.from_numpy(array.copy()) for name, array in arrays.items()}
     if network is not None:

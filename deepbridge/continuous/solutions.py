@@ -14,8 +14,8 @@ from binland.checks import checked_path
 from binland.errors import InvalidInputError, shown
 from binland.sweep.contracts.algorithm import Algorithm
 from deepbridge.common.devices import Device, as_device
-from deepbridge.continuous.evaluation import States, outputs_of, restated, scores
-from deepbridge.continuous.examples import Data, as_examples
+from deepbridge.continuous.evaluation import Scores, States, on_device, outputs_of, restated, scores
+from deepbridge.continuous.examples import Data, as_examples, as_inputs
 from deepbridge.continuous.networks import Custom, Network, check_network
 from deepbridge.continuous.units import State, Symmetry, tensors
 
@@ -54,28 +54,28 @@ class ContinuousSolution:
 
     def error_count(self, data: Data, device: Device = "cpu") -> int:
         """Number of patterns with a wrong label. Raises InvalidInputError if the data do not fit."""
-        return int(self._scores(data, device).errors[0])
+        return int(self._scores(data, device)[0].errors[0])
 
     def error(self, data: Data, device: Device = "cpu") -> float:
         """Fraction of the patterns with a wrong label, in [0, 1]. Raises InvalidInputError if the data do not fit."""
-        return self.error_count(data, device) / len(as_examples(self.network, data))
+        found, n_patterns = self._scores(data, device)
+        return int(found.errors[0]) / n_patterns
 
     def loss(self, data: Data, device: Device = "cpu") -> float:
         """Mean cross-entropy in nats. Raises InvalidInputError if the data do not fit."""
-        return float(self._scores(data, device).losses[0])
+        return float(self._scores(data, device)[0].losses[0])
 
-    def _scores(self, data: Data, device: Device) -> Any:
+    def _scores(self, data: Data, device: Device) -> tuple[Scores, int]:
+        """And the number of patterns."""
         place = as_device(device)
         examples = as_examples(self.network, data).to(place, self.dtype)
-        return scores(self.network, States([self.state]), examples, place)
+        return scores(self.network, States([self.state]), examples, place), len(examples)
 
     def outputs(self, inputs: Any, device: Device = "cpu") -> NDArray[Any]:
         """(P, n_outputs) outputs, in evaluation mode. Raises InvalidInputError if the inputs do not fit."""
         place = as_device(device)
-        labels = np.zeros(len(inputs), np.int64)
-        examples = as_examples(self.network, (inputs, labels)).to(place, self.dtype)
-        state = {name: tensor.to(place) for name, tensor in self.state.items()}
-        return outputs_of(self.network, state, examples.inputs).cpu().numpy()
+        found = as_inputs(self.network, inputs).to(place, self.dtype)
+        return outputs_of(self.network, on_device(self.state, place), found).cpu().numpy()
 
     def with_statistics(self, data: Data, device: Device = "cpu") -> "ContinuousSolution":
         """The same weights with batch-norm statistics of these data, as weights between solutions need them."""

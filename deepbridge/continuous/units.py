@@ -41,6 +41,16 @@ class Symmetry:
     batch_norms: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     rescaled: bool = True
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.axes, Mapping) or not isinstance(self.batch_norms, Mapping):
+            raise InvalidInputError("axes and batch_norms are dicts, from names to names; see db.Symmetry")
+        for tensor, units in self.axes.items():
+            listed = isinstance(units, (tuple, list)) and all(unit is None or isinstance(unit, str) for unit in units)
+            if not isinstance(tensor, str) or not listed:
+                raise InvalidInputError(
+                    f"axes: {shown(tensor)}: {shown(units)} is not a name with a tuple of names or None"
+                )
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Of all kinds of units, in the order in which tensors name them."""
@@ -174,7 +184,10 @@ def _completed(
         if any(unit is not None for unit in found[2:]) or len(set(found[:2]) - {None}) < sum(
             u is not None for u in found
         ):
-            raise InvalidInputError(f"axes: {shown(name)} has units {found}: rows and columns may be different units")
+            raise InvalidInputError(
+                f"axes: {shown(name)} has units {shown(found)}: the first two axes, rows and columns, may have some,"
+                " each its own"
+            )
     for name, module in modules.items():
         if isinstance(module, BATCH_NORMS):
             units = axes.get(f"{name}.weight") or axes.get(f"{name}.running_mean")
