@@ -7,7 +7,9 @@ import torch
 import binland as bl
 import deepbridge as db
 from binland.errors import InvalidInputError
-from binland.plots import plot_results
+from binland.plots import measures_of
+from binland.plots.overview import draw_overview
+from binland.plots.results import read
 from binland.sweep.config import load_spec
 from binland.sweep.contracts.problem import Inputs
 from binland.sweep.load import load_problem
@@ -43,6 +45,7 @@ restarts = 2
 [measure.bends]
 shapes = ["geodesic-aligned"]
 points = 3
+pairs = "within"
 [measure.sections]
 points = 3
 test = true
@@ -131,12 +134,22 @@ def test_a_sweep_holds_what_the_functions_give(result):
     assert np.array_equal(row["section_path"].sel(section_line="aligned", section_place=0.5), plane.place(middle))
 
 
-def test_figures_are_drawn(result, tmp_path):
-    plot_results(result, tmp_path)
-    names = {path.name for path in tmp_path.glob("*.png")}
+def test_figures_are_drawn(result):
+    results = read(result)
+    figures = {}
+    for measure in measures_of(results).values():
+        figures |= dict(measure.figures(results))
     for part in ("flatness", "lines", "lines_test", "distances", "bends", "midpoints", "sections", "sections_test"):
-        assert f"toroid_{part}_width_6.png" in names
-    assert {"toroid.png", "toroid_line_barriers.png"} <= names
+        assert f"_{part}_width_6" in figures
+    assert "_line_barriers" in figures
+    lines = figures["_lines_width_6"]
+    titles = [axes.get_title() for axes in lines.axes]
+    assert titles == [
+        "linear",
+        *(f"{kind}-aligned{how}" for kind in ("linear", "geodesic") for how in ("", ", coordinate")),
+    ]
+    assert all(len(axes.lines) == 3 for axes in lines.axes)  # RSGD, SGD and both
+    draw_overview(results, measures_of(results))
 
 
 @pytest.mark.parametrize(
