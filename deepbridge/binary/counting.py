@@ -109,7 +109,8 @@ def hidden_bits(network: Network, data: Dataset, walk: Walk) -> list[Words]:
 def _by_unit(units: int, bits: Words, n_patterns: int) -> Words:
     """(H, W) from the bits of a layer pattern by pattern, (S, G, WIDTH)."""
     positions = bits.shape[1] // n_words(units)
-    octets = bits.swapaxes(1, 2).astype("<u8").reshape(-1, n_words(units))[: n_patterns * positions].view(np.uint8)
+    by_pattern = bits.swapaxes(1, 2).astype("<u8", order="C").reshape(-1, n_words(units))
+    octets = by_pattern[: n_patterns * positions].view(np.uint8)
     signs = 2 * np.unpackbits(octets, axis=1, count=units, bitorder="little").astype(np.int8) - 1
     return pack(signs.T)
 

@@ -138,9 +138,13 @@ def test_correlations_are_those_of_the_plain_twin(problem):
 
 @pytest.mark.parametrize(
     ("network", "n_patterns"),
-    [(db.BinaryMLP(7, (70, 3)), 1100), (db.BinaryConvNet((1, 6, 6), (3,), (2,), 1, 2), 150)],
+    [
+        (db.BinaryMLP(7, (70, 3)), 1100),
+        (db.BinaryMLP(7, (70, 3)), 3),
+        (db.BinaryConvNet((1, 6, 6), (3,), (2,), 1, 2), 150),
+    ],
 )
-def test_correlations_over_several_blocks_of_patterns(network, n_patterns):
+def test_correlations_over_blocks_of_patterns_and_words_of_units(network, n_patterns):
     rng = np.random.default_rng(0)
     problem = Problem(network, random_data(rng, network.input_shape, 2, n_patterns), rng)
     a, b = problem.solution(), problem.solution()
