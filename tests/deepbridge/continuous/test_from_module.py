@@ -340,7 +340,7 @@ def test_batch_norms_that_do_not_stand_behind_their_layer_are_refused():
     assert db.from_module(module, VECTORS, db.Symmetry(axes, {"2": "0"})).network.units.sizes == {"a": 5, "b": 5}
     with pytest.raises(InvalidInputError, match="rescaling the units 'a' changes"):
         db.from_module(module, VECTORS, db.Symmetry(axes, {"2": "3"}))
-    with pytest.raises(InvalidInputError, match="'2' stands behind 'nothing', which are not layers"):
+    with pytest.raises(InvalidInputError, match=r"'2' stands behind .'nothing',., which are not layers"):
         db.from_module(module, VECTORS, db.Symmetry(axes, {"2": "nothing"}))
 
 
