@@ -41,8 +41,9 @@ def random_state(module, shape, seed, dtype=torch.float64):
     return {n: t.to(dtype) if t.is_floating_point() else t for n, t in module.state_dict().items()}
 
 
+@lru_cache(200)
 def solution(network, seed, dtype=torch.float64):
-    """network: one, or its name here."""
+    """network: one, or its name here; not to be changed."""
     network = NETWORKS.get(network, network) if isinstance(network, str) else network
     return ContinuousSolution(network, random_state(_module(network), network.input_shape, seed, dtype))
 
