@@ -80,6 +80,8 @@ def _solution(path: Path, given: Network | None, arrays: Arrays, model: Any, alg
         raise StoreError(f"{path}: is a solution of another network, {shown(what)}; give that one")
     history, spread = (arrays.pop(name, None) for name in OF_RUNS)
     tensors = {name.partition(".")[2]: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    if len(tensors) < len(arrays):
+        raise ValueError("it holds one tensor in two types")
     if network is not None:
         ContinuousSolution(network, tensors)  # raises what says that the file is damaged
     return {
