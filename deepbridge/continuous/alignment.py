@@ -22,7 +22,7 @@ from deepbridge.continuous.geodesics import euclidean
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import check_equal
 from deepbridge.continuous.solutions import ContinuousSolution, check_same
-from deepbridge.continuous.units import State, Units, owner, permuted
+from deepbridge.continuous.units import STATISTICS, State, Units, owner, permuted
 
 Method = Literal["greedy", "coordinate", "activations"]
 METHODS = ("greedy", "coordinate", "activations")
@@ -129,7 +129,7 @@ def _similarity(units: Units, state: State, target: State, moves: Moves, k: int)
     places = dict(zip(units.names, moves, strict=True))
     total = torch.zeros(size, size, dtype=torch.float64)
     for place in units.places[name]:
-        if place.tensor.endswith(("running_mean", "running_var")):
+        if place.tensor.endswith(STATISTICS):
             continue
         ours = state[place.tensor]
         for axis, other in enumerate(units.axes[place.tensor][:2]):
@@ -154,8 +154,8 @@ def _rows(tensor: Tensor, axis: int, size: int) -> Tensor:
 
 def _square(state: State, target: State) -> float:
     """Squared distance of all parameters, without statistics."""
-    left_out = ("running_mean", "running_var", "num_batches_tracked")
-    return sum(float((state[n].double() - t).square().sum()) for n, t in target.items() if not n.endswith(left_out))
+    counted = {n: t for n, t in target.items() if t.is_floating_point() and not n.endswith(STATISTICS)}
+    return sum(float((state[name].double() - tensor).square().sum()) for name, tensor in counted.items())
 
 
 # What units send
