@@ -1,8 +1,11 @@
 """What a module does with its inputs, watched on an example."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
+from deepbridge.common.devices import seeded
 from deepbridge.continuous.units import LAYERS
 
 
@@ -45,3 +48,12 @@ def widest(module: nn.Module, example: Tensor) -> int:
         for hook in hooks:
             hook.remove()
     return max(sizes, default=1)
+
+
+def draws(module: nn.Module, example: Tensor) -> bool:
+    """Whether it draws random numbers in training, as dropout does: torch's generator has then moved on."""
+    trained = copy.deepcopy(module).train()
+    with seeded(0), torch.no_grad():
+        before = torch.get_rng_state()
+        trained(example)
+        return not torch.equal(before, torch.get_rng_state())
