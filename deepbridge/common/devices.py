@@ -42,6 +42,31 @@ def model(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
+@contextmanager
+def usual() -> Iterator[None]:
+    """Gradients are recorded inside and new tensors are on the CPU, whatever the caller has told torch."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        if torch.empty(0).device.type != "cpu":  # else for nothing: it would take time in every call of torch
+            stack.enter_context(torch.device("cpu"))
+        yield
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Torch's own generators, of the CPU and of a GPU, start from a seed inside; afterwards they are as before.
+
+    `torch.manual_seed` would seed all GPUs, whatever was remembered of them, and formats a traceback on each call.
+    """
+    gpu = device is not None and device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if gpu else []):
+        torch.default_generator.manual_seed(seed)
+        if device is not None and gpu:
+            torch.cuda.default_generators[device.index].manual_seed(seed)
+        yield
+
+
 class _Shared:
     """Settings of torch are those of all threads: the first that comes in changes them, the last one out restores."""
 

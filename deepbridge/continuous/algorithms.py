@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from binland.rng import Seed
 
 KINDS = ("continuous-mlp", "lenet", "vgg16")  # of networks, as [model] kind names them
+LARGEST_EXPONENT = 600.0  # with which exp, times any setting, is finite
 Schedule = Literal["cosine", "constant"]
 
 
@@ -38,15 +40,20 @@ class ContinuousAlgorithm(Algorithm):
     history_every: int = 10
 
     def __post_init__(self) -> None:
-        positive("learning_rate", self.learning_rate)
-        positive_int("epochs", self.epochs, minimum=0)
-        positive_int("batch_size", self.batch_size)
-        positive_int("history_every", self.history_every)
-        if fraction("momentum", self.momentum) == 1:
+        self._check("learning_rate", positive)
+        self._check("epochs", positive_int, minimum=0)
+        self._check("batch_size", positive_int)
+        self._check("history_every", positive_int)
+        self._check("momentum", fraction)
+        if self.momentum == 1:
             raise InvalidInputError("momentum=1 never forgets; take less")
-        positive("weight_decay", self.weight_decay, zero=True)
-        true_or_false("nesterov", self.nesterov)
-        one_of("schedule", self.schedule, ("cosine", "constant"))
+        self._check("weight_decay", positive, zero=True)
+        self._check("nesterov", true_or_false)
+        self._check("schedule", one_of, allowed=("cosine", "constant"))
+
+    def _check(self, name: str, check: Callable[..., Any], **bounds: Any) -> None:
+        """Keep a setting as what a check makes of it, so that equal ones read alike: 1 and 1.0, numbers of NumPy."""
+        object.__setattr__(self, name, check(name, getattr(self, name), **bounds))
 
     @property
     def n_records(self) -> int:
@@ -113,10 +120,10 @@ class RSGD(_BuiltIn):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive_int("replicas", self.replicas)
+        self._check("replicas", positive_int)
         if self.coupling is not None:
-            positive("coupling", self.coupling, zero=True)
-        positive("coupling_growth", self.coupling_growth)
+            self._check("coupling", positive, zero=True)
+        self._check("coupling_growth", positive)
 
     @property
     def n_replicas(self) -> int:
@@ -146,10 +153,10 @@ class ADV(_BuiltIn):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive_int("pretrain_epochs", self.pretrain_epochs, minimum=0)
-        positive("pretrain_learning_rate", self.pretrain_learning_rate)
-        fraction("pretrain_error", self.pretrain_error)
-        fraction("zeroed", self.zeroed)
+        self._check("pretrain_epochs", positive_int, minimum=0)
+        self._check("pretrain_learning_rate", positive)
+        self._check("pretrain_error", fraction)
+        self._check("zeroed", fraction)
 
     @property
     def n_steps(self) -> int:
@@ -167,15 +174,19 @@ class ADV(_BuiltIn):
 class EntropySGD(_BuiltIn):
     """Entropy-SGD: steps towards the mean of a short Langevin run around the weights (Chaudhari et al. 2017).
 
-    inner_steps mini-batches of Langevin dynamics, each a step of inner_learning_rate down the loss plus (coupling / 2)
-    |w' - w|^2, with noise; then w goes the share learning_rate of the way to the running mean of w'. An epoch is a pass
-    of the mini-batches over the data, of whichever loop. The schedule is that of the inner rate. averaging: of the
-    running mean, what it keeps. noise: standard deviation of the noise in the gradient, over sqrt(inner rate / 2).
-    coupling: at the start; after every outer step it is multiplied by 1 + coupling_step. Defaults: the authors' for
-    MNIST.
+    From the weights w, inner_steps mini-batches of Langevin dynamics lead w' away: each is a step of
+    inner_learning_rate down the loss, with momentum that begins at zero in each of these loops, down (coupling / 2)
+    |w' - w|^2, and along Gaussian noise. Then w takes one step, of learning_rate and with momentum of its own, down
+    |w - <w'>|^2 / 2, where <w'> is the running mean of w', and the next loop begins there. An epoch is a pass of the
+    inner mini-batches over the data; the loops do not care where it ends, but the last one may be shorter.
+    The schedule is that of learning_rate. averaging: what the running mean keeps at each inner step. noise: standard
+    deviation of the noise, added to the gradient, times sqrt(inner_learning_rate / 2). coupling: at the start; after
+    each loop it is multiplied by 1 + coupling_step, up to 1 / (2 inner_learning_rate). weight_decay: of both kinds of
+    steps. The solution is w, with the batch-norm statistics of w' (`with_statistics` gives it those of data).
+    Defaults: the authors' for MNIST.
     """
 
-    learning_rate: float = 1.0
+    learning_rate: float = 0.1
     inner_learning_rate: float = 0.1
     inner_steps: int = 20
     averaging: float = 0.75
@@ -185,8 +196,12 @@ class EntropySGD(_BuiltIn):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        positive("inner_learning_rate", self.inner_learning_rate)
-        positive_int("inner_steps", self.inner_steps)
-        fraction("averaging", self.averaging)
+        self._check("inner_learning_rate", positive)
+        self._check("inner_steps", positive_int)
+        self._check("averaging", fraction)
         for name in ("noise", "coupling", "coupling_step"):
-            positive(name, getattr(self, name), zero=True)
+            self._check(name, positive, zero=True)
+
+    def pull(self, loops: int) -> float:
+        """coupling after so many loops."""
+        return self.coupling * math.exp(min(loops * math.log1p(self.coupling_step), LARGEST_EXPONENT))

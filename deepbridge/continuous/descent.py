@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from deepbridge.common.checkpoints import checked
+from deepbridge.common.checkpoints import checked, part
 from deepbridge.continuous.algorithms import RSGD, ContinuousAlgorithm, EntropySGD
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.units import State
 
-PULL = 0.5  # largest rate times 2 gamma
+PULL = 0.5  # largest rate times 2 gamma: nothing jumps past what it is pulled to
 
 
 class Descent:
@@ -22,10 +22,10 @@ class Descent:
     def __init__(self, network: Network, state: State, algorithm: ContinuousAlgorithm, replicas: int):
         device = next(iter(state.values())).device
         self._module = copy.deepcopy(network.template).to(device).train()
-        self.parameters = {name: state[name].requires_grad_() for name in network.parameters}
+        self.parameters = {name: state[name].contiguous().requires_grad_() for name in network.parameters}
         self.buffers = {name: t for name, t in state.items() if name not in self.parameters}
         self.momenta = [torch.zeros_like(tensor) for tensor in self._tensors]
-        self._algorithm, self._replicas = algorithm, replicas
+        self.nesterov, self._replicas = algorithm.nesterov, replicas
         self._networks = len(self._tensors[0])
         self._forward = vmap(self._one, randomness="different")
 
@@ -46,47 +46,42 @@ class Descent:
         else:
             loss = nn.functional.cross_entropy(outputs.flatten(0, 1), classes.flatten())
             wrong = outputs.detach().argmax(-1) != classes
-        gradients = torch.autograd.grad(self._networks * loss, self._tensors)  # of the sum of the means
-        return list(gradients), wrong.sum(1)
+        whole = self._networks * loss  # the sum of the means
+        gradients = torch.autograd.grad(whole, self._tensors, materialize_grads=True)
+        return [gradient.contiguous() for gradient in gradients], wrong.sum(1)  # those of linear layers are transposed
 
     @torch.no_grad()
-    def step(self, gradients: list[Tensor], rate: float, momentum: float, coupling: Tensor | None = None) -> None:
-        """One step of all; coupling: (runs,) gamma of each, the pull to the mean of its replicas."""
-        decay, tensors = self._algorithm.weight_decay, self._tensors
-        if decay:
-            torch._foreach_add_(gradients, tensors, alpha=decay)
+    def tried(self, inputs: Tensor) -> Tensor:
+        """Outputs of the first network for a batch (B, ...), in training; nothing is changed."""
+        parameters, buffers = ({n: t[:1].clone() for n, t in x.items()} for x in (self.parameters, self.buffers))
+        return self._forward(parameters, buffers, inputs[None])
+
+    @torch.no_grad()
+    def step(
+        self,
+        gradients: list[Tensor],
+        rate: float,
+        momentum: float = 0.0,
+        decay: float = 0.0,
+        coupling: Tensor | None = None,
+    ) -> None:
+        """One step of all; coupling: (runs,) gamma of each, the pull to the mean of its replicas. Uses up gradients."""
         if coupling is not None:
-            for gradient, tensor in zip(gradients, tensors, strict=True):
-                gradient += self._pull(tensor, 2 * coupling)
-        torch._foreach_add_(tensors, self._with_momentum(gradients, momentum), alpha=-rate)
+            self._pull(gradients, 2 * coupling)
+        descend(self._tensors, gradients, self.momenta, rate, momentum, decay, self.nesterov)
 
-    def _with_momentum(self, gradients: list[Tensor], momentum: float) -> list[Tensor]:
-        if momentum == 0:
-            return gradients
-        torch._foreach_mul_(self.momenta, momentum)
-        torch._foreach_add_(self.momenta, gradients)
-        if not self._algorithm.nesterov:
-            return self.momenta
-        torch._foreach_add_(gradients, self.momenta, alpha=momentum)
-        return gradients
+    def _pull(self, gradients: list[Tensor], strength: Tensor) -> None:
+        """Add strength (w_a - mean) for each replica; strength: (runs,)."""
+        for gradient, tensor in zip(gradients, self._tensors, strict=True):
+            factor = strength.reshape(-1, *[1] * tensor.ndim).to(tensor.dtype)
+            runs = tensor.unflatten(0, (-1, self._replicas))
+            gradient.unflatten(0, (-1, self._replicas)).addcmul_(runs - runs.mean(1, keepdim=True), factor)
 
-    def _pull(self, tensor: Tensor, strength: Tensor) -> Tensor:
-        """strength (w_a - mean) for each replica."""
-        runs = tensor.unflatten(0, (-1, self._replicas))
-        factor = strength.reshape(-1, *[1] * (runs.ndim - 1)).to(tensor.dtype)
-        return (factor * (runs - runs.mean(1, keepdim=True))).flatten(0, 1)
-
-    def squared_distance(self) -> Tensor:
-        """(runs,) mean over the replicas of their squared distance to their mean, of all parameters."""
-        total = torch.zeros(self._networks // self._replicas, dtype=torch.float64, device=self._tensors[0].device)
-        for tensor in self._tensors:
-            runs = tensor.detach().double().unflatten(0, (-1, self._replicas))
-            total += (runs - runs.mean(1, keepdim=True)).square().flatten(2).sum(2).mean(1)
-        return total
-
-    def forget(self) -> None:
-        """Momenta at zero."""
-        torch._foreach_zero_(self.momenta)
+    @torch.no_grad()
+    def squared_distances(self, of: slice = slice(None)) -> Tensor:
+        """(runs,) mean over the replicas of their squared distance to their mean, of all parameters; float64."""
+        every = [tensor.unflatten(0, (-1, self._replicas))[of].flatten(2).double() for tensor in self._tensors]
+        return sum((runs - runs.mean(1, keepdim=True)).square().sum(2).mean(1) for runs in every)  # type: ignore[return-value]
 
     def centre(self, run: int) -> State:
         """Mean of a run's replicas; counters are those of the first."""
@@ -98,6 +93,35 @@ def _mean(rows: Tensor) -> Tensor:
     return rows.mean(0) if rows.is_floating_point() else rows[0].clone()
 
 
+def descend(
+    tensors: list[Tensor],
+    gradients: list[Tensor],
+    momenta: list[Tensor],
+    rate: float,
+    momentum: float,
+    decay: float,
+    nesterov: bool,
+) -> None:
+    """A step of SGD, as torch.optim.SGD counts it; tensors and momenta change, gradients are used up; all contiguous.
+
+    In one pass over the memory, where torch can do that on CPUs too; its optimiser would take seconds to import.
+    """
+    if torch.__version__ >= "2.4":  # compared number by number
+        torch._fused_sgd_(
+            tensors, gradients, momenta if momentum else [], lr=rate, momentum=momentum, weight_decay=decay,
+            nesterov=nesterov, dampening=0.0, maximize=False, is_first_step=False,
+        )  # fmt: skip
+        return
+    if decay:
+        torch._foreach_add_(gradients, tensors, alpha=decay)
+    if momentum:
+        torch._foreach_mul_(momenta, momentum)
+        torch._foreach_add_(momenta, gradients)
+        if nesterov:
+            torch._foreach_add_(gradients, momenta, alpha=momentum)
+    torch._foreach_add_(tensors, momenta if momentum and not nesterov else gradients, alpha=-rate)
+
+
 class Rule:
     """How an algorithm turns gradients into steps; this one is SGD's."""
 
@@ -105,8 +129,13 @@ class Rule:
         self.algorithm, self.descent = algorithm, descent
 
     def step(self, gradients: list[Tensor], epoch: int, progress: float) -> None:
-        """One step, in an epoch, after a fraction of the run."""
-        self.descent.step(gradients, self.algorithm.rate(progress), self.algorithm.momentum)
+        """One step, in an epoch, after a fraction of the run; the gradients are used up."""
+        a = self.algorithm
+        self.descent.step(gradients, a.rate(progress), a.momentum, a.weight_decay)
+
+    def finish(self) -> None:
+        """What is left to do when the run is over."""
+        return
 
     def centre(self, run: int) -> State:
         """The weights that a run stands for."""
@@ -122,21 +151,24 @@ class Rule:
 
 
 class Coupled(Rule):
-    """RSGD. first: (runs,) gamma in epoch 0."""
+    """RSGD. first: (runs,) gamma in epoch 0. losses: (runs,) mean train loss of the replicas at the start."""
 
     algorithm: RSGD
 
     def __init__(self, algorithm: RSGD, descent: Descent, losses: Tensor):
         super().__init__(algorithm, descent)
-        apart = descent.squared_distance()
-        automatic = torch.where(apart > 0, losses.to(apart) / apart.clamp(min=1e-300), torch.zeros_like(apart))
-        self.first = automatic if algorithm.coupling is None else torch.full_like(apart, algorithm.coupling)
+        if algorithm.coupling is not None or algorithm.replicas == 1:  # one replica is not pulled anywhere
+            self.first = torch.full_like(losses, algorithm.coupling or 0.0)
+        else:
+            apart = descent.squared_distances()
+            self.first = torch.where(apart > 0, losses / apart, 0.0)  # 0 of modules that begin with constants
 
     def step(self, gradients: list[Tensor], epoch: int, progress: float) -> None:
         """With the pull of this epoch, at most PULL."""
-        rate = self.algorithm.rate(progress)
-        coupling = (self.first * self.algorithm.growth(epoch)).clamp(max=PULL / (2 * rate) if rate else math.inf)
-        self.descent.step(gradients, rate, self.algorithm.momentum, coupling)
+        a = self.algorithm
+        rate = a.rate(progress)
+        coupling = (self.first * a.growth(epoch)).clamp(max=PULL / (2 * rate) if rate else math.inf)
+        self.descent.step(gradients, rate, a.momentum, a.weight_decay, coupling)
 
     def state(self) -> dict[str, Any]:
         """gamma"""
@@ -148,7 +180,10 @@ class Coupled(Rule):
 
 
 class Langevin(Rule):
-    """Entropy-SGD: outer weights w, the running mean of the inner ones, and how many inner steps are done."""
+    """Entropy-SGD. The descent's tensors are the inner weights w'; outer: w. mean: running one of w'.
+
+    The momenta of the inner steps begin at zero in each loop, those of the outer steps go on; pull and noise have none.
+    """
 
     algorithm: EntropySGD
 
@@ -157,57 +192,76 @@ class Langevin(Rule):
         self._rng = rng
         self.outer = [tensor.detach().clone() for tensor in descent.parameters.values()]
         self.mean = [tensor.clone() for tensor in self.outer]
+        self.momenta = [torch.zeros_like(tensor) for tensor in self.outer]
         self.inner_steps = self.outer_steps = 0
+        self.rate = 0.0  # of the next outer step
 
     @torch.no_grad()
     def step(self, gradients: list[Tensor], epoch: int, progress: float) -> None:
         """An inner step, and an outer one behind the last of them."""
-        a = self.algorithm
-        rate = a.inner_learning_rate * a.factor(progress)
-        coupling = a.coupling * (1 + a.coupling_step) ** self.outer_steps
-        inner = list(self.descent.parameters.values())
-        torch._foreach_add_(gradients, inner, alpha=coupling)
-        torch._foreach_add_(gradients, self.outer, alpha=-coupling)
-        self.descent.step(gradients, rate, a.momentum)
-        if a.noise and rate:
-            amplitude = rate * a.noise / math.sqrt(rate / 2)
-            for tensor in inner:
-                tensor += amplitude * self._noise(tensor)
+        a, inner = self.algorithm, list(self.descent.parameters.values())
+        if self.inner_steps == 0:
+            self.rate = a.rate(progress)
+        aside = self._aside(inner)
+        self.descent.step(gradients, a.inner_learning_rate, a.momentum, a.weight_decay)
+        torch._foreach_add_(inner, aside, alpha=-a.inner_learning_rate)
         torch._foreach_lerp_(self.mean, inner, 1 - a.averaging)
         self.inner_steps += 1
         if self.inner_steps == a.inner_steps:
-            self._move(inner)
+            self._move()
+
+    def _aside(self, inner: list[Tensor]) -> list[Tensor]:
+        """Pull to the outer weights, and noise: what the momenta do not see."""
+        a = self.algorithm
+        found = [tensor - outer for tensor, outer in zip(inner, self.outer, strict=True)]
+        torch._foreach_mul_(found, min(a.pull(self.outer_steps), PULL / a.inner_learning_rate))
+        if a.noise:
+            amplitude = a.noise / math.sqrt(a.inner_learning_rate / 2)
+            torch._foreach_add_(found, [self._noise(tensor) for tensor in inner], alpha=amplitude)
+        return found
 
     def _noise(self, tensor: Tensor) -> Tensor:
         """Drawn on the CPU, a stream for each network, so that neither the batch nor the device matters."""
         rows = [torch.randn(tensor.shape[1:], generator=rng, dtype=tensor.dtype) for rng in self._rng]
         return torch.stack(rows).to(tensor.device)
 
-    def _move(self, inner: list[Tensor]) -> None:
-        torch._foreach_lerp_(self.outer, self.mean, self.algorithm.learning_rate)
-        for tensor, outer, mean in zip(inner, self.outer, self.mean, strict=True):
+    def _move(self) -> None:
+        """An outer step, and all at its end."""
+        a = self.algorithm
+        away = [outer - mean for outer, mean in zip(self.outer, self.mean, strict=True)]
+        descend(self.outer, away, self.momenta, self.rate, a.momentum, a.weight_decay, a.nesterov)
+        for tensor, outer, mean in zip(self.descent.parameters.values(), self.outer, self.mean, strict=True):
             tensor.copy_(outer)
             mean.copy_(outer)
+        torch._foreach_zero_(self.descent.momenta)
         self.inner_steps, self.outer_steps = 0, self.outer_steps + 1
 
+    @torch.no_grad()
+    def finish(self) -> None:
+        """The last loop may be shorter."""
+        if self.inner_steps:
+            self._move()
+
     def centre(self, run: int) -> State:
-        """Where an outer step would lead now."""
-        state = self.descent.centre(run)
-        share = self.algorithm.learning_rate if self.inner_steps else 0.0
-        for name, outer, mean in zip(self.descent.parameters, self.outer, self.mean, strict=True):
-            state[name] = torch.lerp(outer[run], mean[run], share)
-        return state
+        """The outer weights, with the batch-norm statistics of the inner ones."""
+        weights = {name: tensor[run].clone() for name, tensor in zip(self.descent.parameters, self.outer, strict=True)}
+        return {**self.descent.centre(run), **weights}
 
     def state(self) -> dict[str, Any]:
         """Weights, and where the loops stand."""
-        return {"outer": self.outer, "mean": self.mean, "loops": [self.inner_steps, self.outer_steps]}
+        loops = {"inner_steps": self.inner_steps, "outer_steps": self.outer_steps, "rate": self.rate}
+        return {"outer": self.outer, "mean": self.mean, "momenta": self.momenta, **loops}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Weights, and where the loops stand."""
-        inner, outer = map(int, state["loops"])
-        if not (0 <= inner < self.algorithm.inner_steps and outer >= 0):
-            raise ValueError(f"{inner} inner and {outer} outer steps")
-        for name, mine in (("outer", self.outer), ("mean", self.mean)):
-            for tensor, found in zip(mine, state[name], strict=True):
+        inner, outer, rate = (
+            part(state, "inner_steps", int),
+            part(state, "outer_steps", int),
+            part(state, "rate", float),
+        )
+        if not (0 <= inner < self.algorithm.inner_steps and outer >= 0 and 0 <= rate <= self.algorithm.learning_rate):
+            raise ValueError(f"{inner} inner and {outer} outer steps at a rate of {rate}")
+        for name in ("outer", "mean", "momenta"):
+            for tensor, found in zip(getattr(self, name), state[name], strict=True):
                 tensor.copy_(checked(name, found, tensor))
-        self.inner_steps, self.outer_steps = inner, outer
+        self.inner_steps, self.outer_steps, self.rate = inner, outer, rate

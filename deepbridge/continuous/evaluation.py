@@ -72,8 +72,8 @@ class Scores:
 def scores(network: Network, row: Row, examples: Examples, device: torch.device) -> Scores:
     """Errors and losses of every network of a row; in evaluation mode, with the statistics that are in the states."""
     runner = _Runner(network, device)
-    errors = torch.zeros(len(row), dtype=torch.int64)
-    losses = torch.zeros(len(row), dtype=torch.float64)
+    errors = torch.zeros(len(row), dtype=torch.int64, device="cpu")
+    losses = torch.zeros(len(row), dtype=torch.float64, device="cpu")
     with torch.no_grad(), full_precision():
         for page in runner.pages(row, examples):
             for i in range(len(row)):

@@ -93,3 +93,37 @@ def _classes(network: Network, labels: Tensor) -> Tensor:
         wrong = shown(torch.unique(labels)[:5].tolist())
         raise InvalidInputError(f"classes {wrong} ... are not among 0 to {count - 1}, of {network.n_outputs} outputs")
     return labels
+
+
+class Confused:
+    """What ADV learns first, in each run: uniform random classes, of inputs in which a random share is zero.
+
+    n_classes: from 0. zeros: that share. rngs: of each run.
+    """
+
+    def __init__(self, examples: Examples, n_classes: int, zeros: float, rngs: list[np.random.Generator]):
+        self._inputs = examples.inputs
+        device, shape = examples.inputs.device, examples.inputs.shape
+        kept, classes = [], []
+        for rng in rngs:
+            kept.append(_bits(rng, (shape[0], shape[1:].numel()), zeros))
+            classes.append(rng.integers(n_classes, size=len(examples)))
+        self._kept = torch.from_numpy(np.stack(kept)).to(device)  # (runs, P, bytes)
+        self._classes = torch.from_numpy(np.stack(classes)).to(device)  # (runs, P)
+        self._places = torch.arange(8, dtype=torch.uint8, device=device)
+
+    def batch(self, patterns: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs (R, B, ...) and classes (R, B) of a mini-batch (R, B) of every run."""
+        runs = torch.arange(len(patterns), device=patterns.device).unsqueeze(1)
+        inputs = self._inputs[patterns]
+        bits = (self._kept[runs, patterns].unsqueeze(-1) >> self._places) & 1
+        kept = bits.flatten(2)[..., : inputs[0, 0].numel()].reshape(inputs.shape)
+        return inputs * kept, self._classes[runs, patterns]
+
+
+def _bits(rng: np.random.Generator, shape: tuple[int, int], zeros: float) -> NDArray[np.uint8]:
+    """A random matrix of zeros and ones, eight of a row to a byte; drawn some rows at a time, to save memory."""
+    rows = max(1, 2**20 // shape[1])
+    counts = [min(rows, shape[0] - first) for first in range(0, shape[0], rows)]
+    drawn = (rng.random((count, shape[1]), dtype=np.float32) >= zeros for count in counts)
+    return np.concatenate([np.packbits(part, axis=1, bitorder="little") for part in drawn])

@@ -17,11 +17,13 @@ from binland.checks import positive_int
 from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed, generator
 from deepbridge.common.data import as_array, sizes
+from deepbridge.common.devices import seeded, usual
 from deepbridge.continuous.chains import chain_symmetry
 from deepbridge.continuous.probe import entrance, widest
 from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, Symmetry, Units, owner, permuted, rescaled, tensors
 
 CHECKED = 4  # inputs on which a module is tried
+SINGLE = torch.float32  # whatever torch's default is: draws of first weights depend on it
 EXACT = 1e-9  # of the outputs' size: what rounding in float64 may do when units are permuted and rescaled
 
 
@@ -46,7 +48,7 @@ class Network(ABC):
     @cached_property
     def template(self) -> nn.Module:
         """One such module, in evaluation mode; to be copied before it runs, and its weights are never used."""
-        with torch.random.fork_rng(devices=[]):
+        with seeded(0), usual():
             return self.module().eval()
 
     def copied(self, dtype: torch.dtype = torch.float32) -> nn.Module:
@@ -61,7 +63,7 @@ class Network(ABC):
     @property
     def example(self) -> Tensor:
         """A batch of two inputs."""
-        return torch.zeros(2, *self.input_shape)
+        return torch.zeros(2, *self.input_shape, dtype=SINGLE, device="cpu")
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -107,8 +109,7 @@ class Network(ABC):
 
     def initial(self, seed: Seed, dtype: torch.dtype = torch.float32) -> State:
         """First weights, as the layers' own `reset_parameters` draws them from a seed."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(generator(seed, "initial").integers(2**63)))
+        with seeded(int(generator(seed, "initial").integers(2**63))), usual():
             fresh = self.fresh()
         return {name: cast(tensor.detach(), dtype) for name, tensor in tensors(fresh)}
 
@@ -189,7 +190,7 @@ class LeNet(Network):
         """Conv, ReLU, pool in turn, then Linear and ReLU."""
         layers: list[nn.Module] = []
         for before, after in pairwise((self.input_shape[0], *self.filters)):
-            layers += [nn.Conv2d(before, after, self.filter_size), nn.ReLU(), nn.MaxPool2d(self.pool)]
+            layers += [nn.Conv2d(before, after, self.filter_size, dtype=SINGLE), nn.ReLU(), nn.MaxPool2d(self.pool)]
         flat = (self.filters or self.input_shape[:1])[-1] * self._last
         return nn.Sequential(*layers, nn.Flatten(), *_dense((flat, *self.hidden, self.n_outputs)))
 
@@ -220,12 +221,18 @@ class VGG16(Network):
         for block in VGG_BLOCKS:
             for multiple in block:
                 filters = multiple * self.width
-                layers += [nn.Conv2d(channels, filters, 3, padding=1), nn.BatchNorm2d(filters), nn.ReLU()]
+                layers += [
+                    nn.Conv2d(channels, filters, 3, padding=1, dtype=SINGLE),
+                    nn.BatchNorm2d(filters, dtype=SINGLE),
+                ]
+                layers.append(nn.ReLU())
                 channels = filters
             if side > 1:
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
-        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, self.n_outputs))
+        return nn.Sequential(
+            *layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, self.n_outputs, dtype=SINGLE)
+        )
 
 
 class Custom(Network):
@@ -436,7 +443,7 @@ def _outputs(module: nn.Module, batch: Tensor) -> Tensor:
 def _dense(widths: tuple[int, ...]) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
+        layers += [nn.Linear(before, after, dtype=SINGLE), nn.ReLU()]
     return layers[:-1]
 
 

@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from deepbridge.common.devices import seeded
 from deepbridge.continuous.units import LAYERS
 
 
@@ -20,7 +21,9 @@ def entrance(module: nn.Module, example: Tensor) -> str:
         if any(True for _ in one.parameters(recurse=False))
     ]
     try:
-        inputs = torch.randn(example.shape, generator=torch.Generator().manual_seed(0))
+        inputs = torch.randn(
+            example.shape, generator=torch.Generator().manual_seed(0), dtype=example.dtype, device="cpu"
+        )
         outputs = module(inputs.clone())
     finally:
         for hook in hooks:
@@ -79,3 +82,12 @@ def widest(module: nn.Module, example: Tensor) -> int:
         for hook in hooks:
             hook.remove()
     return max(sizes, default=1)
+
+
+def draws(module: nn.Module, example: Tensor) -> bool:
+    """Whether it draws random numbers in training, as dropout does: torch's generator has then moved on."""
+    trained = copy.deepcopy(module).train()
+    with seeded(0), torch.no_grad():
+        before = torch.get_rng_state()
+        trained(example)
+        return not torch.equal(before, torch.get_rng_state())

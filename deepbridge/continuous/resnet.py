@@ -7,10 +7,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from deepbridge.continuous.networks import Network, check_image, check_sizes
+from deepbridge.continuous.networks import SINGLE, Network, check_image, check_sizes
 from deepbridge.continuous.units import Axes, Symmetry
 
 BLOCKS = 3  # in each of the three stages
+OPTIONS: dict[str, Any] = {"padding": 1, "bias": False, "dtype": SINGLE}  # of a convolution
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, width: int, n_outputs: int):
         super().__init__()
-        self.conv, self.norm = nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        self.conv, self.norm = nn.Conv2d(channels, width, 3, **OPTIONS), nn.BatchNorm2d(width, dtype=SINGLE)
         stages, before = [], width
         for stage in range(3):
             filters = width * 2**stage
@@ -72,7 +73,7 @@ class Residual(nn.Module):
                 before = filters
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.Sequential(*stages)
-        self.linear = nn.Linear(before, n_outputs)
+        self.linear = nn.Linear(before, n_outputs, dtype=SINGLE)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(P, n_outputs)"""
@@ -86,10 +87,10 @@ class Block(nn.Module):
     def __init__(self, before: int, filters: int):
         super().__init__()
         stride = 1 if before == filters else 2
-        options: dict[str, Any] = {"padding": 1, "bias": False}
-        self.conv1, self.norm1 = nn.Conv2d(before, filters, 3, stride, **options), nn.BatchNorm2d(filters)
-        self.conv2, self.norm2 = nn.Conv2d(filters, filters, 3, **options), nn.BatchNorm2d(filters)
-        projection = (nn.Conv2d(before, filters, 1, stride, bias=False), nn.BatchNorm2d(filters))
+        self.conv1, self.norm1 = nn.Conv2d(before, filters, 3, stride, **OPTIONS), nn.BatchNorm2d(filters, dtype=SINGLE)
+        self.conv2, self.norm2 = nn.Conv2d(filters, filters, 3, **OPTIONS), nn.BatchNorm2d(filters, dtype=SINGLE)
+        shorter = nn.Conv2d(before, filters, 1, stride, bias=False, dtype=SINGLE)
+        projection = (shorter, nn.BatchNorm2d(filters, dtype=SINGLE))
         self.shortcut = nn.Identity() if before == filters else nn.Sequential(*projection)
 
     def forward(self, inputs: Tensor) -> Tensor:

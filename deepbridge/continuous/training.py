@@ -8,25 +8,27 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from binland.errors import InvalidInputError, shown
+from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed, generator
 from binland.sweep.contracts.algorithm import Algorithm
 from deepbridge.common.checkpoints import checked, part
-from deepbridge.common.devices import Device, as_device
+from deepbridge.common.devices import Device, as_device, full_precision, seeded, usual
 from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hashed, identity, run_through
 from deepbridge.continuous.algorithms import ADV, RSGD, SGD, ContinuousAlgorithm, EntropySGD
 from deepbridge.continuous.descent import Coupled, Descent, Langevin, Rule
 from deepbridge.continuous.evaluation import States, scores
-from deepbridge.continuous.examples import Data, Examples, as_examples
+from deepbridge.continuous.examples import Confused, Data, Examples, as_examples
 from deepbridge.continuous.networks import Network, cast, check_network
+from deepbridge.continuous.probe import draws
 from deepbridge.continuous.solutions import ContinuousSolution
 from deepbridge.continuous.units import State
 
 BUILT_IN = (SGD, RSGD, ADV, EntropySGD)
 MOST_WEIGHTS = 10**10  # of all runs and replicas
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
+LONGEST_HISTORY = 10**8  # epochs of all runs
+DEFAULTS = {"device": "cpu", "dtype": "float32", "checkpoint": None, "callback": None}
 AfterEpoch = Callable[["Training"], object]
 
 
@@ -51,6 +53,7 @@ def fit(
     )[0]  # fmt: skip
 
 
+@usual()
 def fit_many(
     network: Network,
     data: Data,
@@ -74,19 +77,24 @@ def fit_many(
     callback: called after every epoch with the `Training`, which knows .done, .epochs, .history and .solution(run).
     Numbers are the same for the same seeds, device, dtype, number of threads of a CPU and torch; runs in one batch
     differ from single ones by rounding only (networks with dropout are trained one by one, so that draws do not mix).
-    A run that has not reached zero error is returned all the same.
-    Any other `Algorithm` trains by its own fit(network, data, seed, start), once for every seed.
-    Raises InvalidInputError if data, start or algorithm do not fit the network, on unknown devices and types and on a
-    checkpoint of another run, StoreError on a damaged checkpoint and where none can be written.
+    Grad modes, default dtype and random numbers of torch are neither looked at nor changed.
+    A run that has not reached zero error is returned all the same; one whose weights become infinite or no numbers
+    raises InvalidInputError, and so ends the others of its batch.
+    Any other `Algorithm` trains by its own fit(network, data, seed, start), once for every seed; device, dtype,
+    checkpoint and callback are how those of this package are computed, and not to be given with it.
+    Raises InvalidInputError if data, start or algorithm do not fit the network or each other, on unknown devices and
+    types and on a checkpoint of another run, StoreError on a damaged checkpoint and where none can be written.
     """
     check_network(network)
     examples = as_examples(network, data)
     _check_start(network, start)
     listed = checked_seeds(seeds, MOST_RUNS)
     if type(algorithm) not in BUILT_IN:
+        given = {"device": str(device), "dtype": dtype, "checkpoint": checkpoint, "callback": callback}
+        _check_own(algorithm, {name: value for name, value in given.items() if value != DEFAULTS[name]})
         return [_own(algorithm, network, data, seed, start) for seed in listed]
     assert isinstance(algorithm, ContinuousAlgorithm)
-    if len(listed) > 1 and any(isinstance(module, DROPOUTS) for module in network.template.modules()):
+    if len(listed) > 1 and draws(network.template, network.example):
         if checkpoint is not None:
             raise InvalidInputError("networks with dropout are trained one by one: give a checkpoint to each `fit`")
         options: dict[str, Any] = {"device": device, "dtype": dtype, "progress": progress, "callback": callback}
@@ -102,16 +110,26 @@ def _check_start(network: Network, start: object) -> None:
         raise InvalidInputError(f"start={shown(start)} is not a solution of {shown(network)}, nor None")
 
 
-def _own(algorithm: object, network: Network, data: Data, seed: Seed, start: Any) -> ContinuousSolution:
-    """By an algorithm's own `fit`; raises InvalidInputError unless it is one and gives a solution of the network."""
-    own = isinstance(algorithm, Algorithm) and not isinstance(algorithm, BUILT_IN)
-    if not own and not type(algorithm).__dict__.get("fit"):
+def _check_own(algorithm: object, given: dict[str, object]) -> None:
+    """Raise InvalidInputError unless it trains by a `fit` of its own; given: arguments that this would not know of."""
+    own = type(algorithm).__dict__.get("fit") if isinstance(algorithm, BUILT_IN) else isinstance(algorithm, Algorithm)
+    families = getattr(algorithm, "families", ())
+    if not own or (families and not {*families} & {*ContinuousAlgorithm.families}):
+        what = f", but {' and '.join(map(shown, families))}" if own else ""
         raise InvalidInputError(
-            f"algorithm={shown(algorithm)} does not train continuous networks: give SGD, RSGD, ADV or EntropySGD of"
-            " deepbridge.continuous, or an Algorithm with a fit of its own"
+            f"algorithm={shown(algorithm)} does not train continuous networks{what}: give SGD, RSGD, ADV or EntropySGD"
+            " of deepbridge.continuous, or an Algorithm with a fit of its own"
         )
+    for name, value in given.items():
+        raise InvalidInputError(
+            f"{name}={shown(value)} is for SGD, RSGD, ADV and EntropySGD, but {type(algorithm).__name__} trains by its"
+            f" own fit; leave {name} out, or make it a setting of the algorithm"
+        )
+
+
+def _own(algorithm: Any, network: Network, data: Data, seed: Seed, start: Any) -> ContinuousSolution:
+    """By an algorithm's own `fit`; raises InvalidInputError unless it gives a solution of the network."""
     generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
-    assert isinstance(algorithm, Algorithm)
     found = algorithm.fit(network, data, seed, start)
     if not isinstance(found, ContinuousSolution) or found.network != network:
         raise InvalidInputError(
@@ -120,6 +138,8 @@ def _own(algorithm: object, network: Network, data: Data, seed: Seed, start: Any
     return found if found.algorithm is algorithm else replace(found, algorithm=algorithm)
 
 
+@usual()
+@full_precision()
 def train_many(
     network: Network,
     data: Data | Examples,
@@ -135,14 +155,28 @@ def train_many(
     callback: AfterEpoch | None = None,
 ) -> list[ContinuousSolution]:
     """`fit_many` for the built-in algorithms."""
+    if not isinstance(network, Network):
+        raise InvalidInputError(
+            f"{type(algorithm).__name__} of deepbridge.continuous trains continuous networks, not {shown(network)}: for"
+            " a binary one give SGD, RSGD or ADV of deepbridge"
+        )
     examples = data if isinstance(data, Examples) else as_examples(network, data)
+    _check_start(network, start)
+    if start is not None and isinstance(algorithm, RSGD) and algorithm.coupling is None and algorithm.replicas > 1:
+        raise InvalidInputError(
+            "coupling=None needs the distance of the replicas, but all begin at the start; set the coupling of RSGD"
+        )
     kind, place = checked_dtype(dtype), as_device(device)
     many = len(seeds) * algorithm.n_replicas
     if many * network.n_weights > MOST_WEIGHTS or many > MOST_RUNS:
         raise InvalidInputError(
             f"{many} networks of {network.n_weights} weights are more than 10^10, or 10 000; take less"
         )
+    if algorithm.epochs * len(seeds) > LONGEST_HISTORY:
+        raise InvalidInputError(f"epochs={algorithm.epochs} of {len(seeds)} runs are more than 10^8; take less")
     streams = [generator(seed, "fit").spawn(2 + algorithm.n_replicas) for seed in seeds]
+    if callback is not None and not callable(callback):
+        raise InvalidInputError(f"callback={shown(callback)} is not a function of the training, nor None")
     known = {}
     if checkpoint is not None:
         known = identity(streams, place, dtype, **_identity(network, examples, algorithm, start))
@@ -156,7 +190,7 @@ class Training:
     """All runs and replicas at once; the first axis R = runs x replicas of every tensor goes through them.
 
     done, epochs: that are over, and in all (of both phases of ADV). history: (epochs, runs) train errors, NaN where
-    nobody looked.
+    nobody looked. The callback of `fit` gets it; what it changes there changes the training.
     """
 
     def __init__(
@@ -172,30 +206,39 @@ class Training:
         self.network, self.algorithm, self._device = network, algorithm, device
         self._examples = examples.to(device, dtype)
         self._runs, self._replicas = len(streams), algorithm.n_replicas
-        self._label_rngs = [label for label, _, *_ in streams]
         self._orders = [replica for _, _, *replicas in streams for replica in replicas]
         firsts = [_first(network, rng, start, dtype) for rng in self._orders]
         stacked = {name: torch.stack([first[name] for first in firsts]).to(device) for name in firsts[0]}
         self._descent = Descent(network, stacked, algorithm, self._replicas)
         self._pretrained = algorithm.pretrain_epochs if isinstance(algorithm, ADV) else 0
-        self._noise = self._adversarial() if self._pretrained else None
+        self._confused = self._adversarial([labels for labels, *_ in streams]) if self._pretrained else None
         self._torch_rngs = [torch.Generator().manual_seed(int(rng.integers(2**63))) for _, rng, *_ in streams]
+        self._draws = draws(network.template, network.example)
+        self._try_batches()
         self._rule = self._chosen_rule()
-        self._begun = 0  # epochs in which orders were drawn
         self.epochs = self._pretrained + algorithm.epochs
         self.done = 0
         self._learnt: dict[int, list[Tensor]] = {}  # runs that know their random labels, and how they ended
         self.history = np.full((algorithm.epochs, self._runs), np.nan)
 
-    def _adversarial(self) -> list[tuple[Tensor, Tensor]]:
-        """Per run, which entries of the inputs stay (P, ...), and random classes (P,)."""
+    def _adversarial(self, rngs: list[np.random.Generator]) -> Confused:
         assert isinstance(self.algorithm, ADV)
-        made = []
-        for rng in self._label_rngs:
-            kept = rng.random(tuple(self._examples.inputs.shape), dtype=np.float32) >= self.algorithm.zeroed
-            classes = rng.integers(max(2, self.network.n_outputs), size=len(self._examples))
-            made.append((torch.from_numpy(kept).to(self._device), torch.from_numpy(classes).to(self._device)))
-        return made
+        return Confused(self._examples, max(2, self.network.n_outputs), self.algorithm.zeroed, rngs)
+
+    def _try_batches(self) -> None:
+        """Raise InvalidInputError unless the network can be trained on a full batch and on the last one."""
+        size = min(self.algorithm.batch_size, len(self._examples))
+        for count in sorted({size, len(self._examples) % size or size}, reverse=True):
+            try:
+                with seeded(0, self._device):
+                    self._descent.tried(self._examples.inputs[:count])
+            except (RuntimeError, ValueError) as error:  # a stranger's forward may fail in any way
+                advice = (
+                    "set batch_size so that the last batch of an epoch has more" if count == 1 else "see its modules"
+                )
+                raise InvalidInputError(
+                    f"{shown(self.network)} cannot be trained on a batch of {count} ({reason(error)}); {advice}"
+                ) from None
 
     def _chosen_rule(self) -> Rule:
         if isinstance(self.algorithm, RSGD):
@@ -219,14 +262,13 @@ class Training:
         return self.done == self.epochs
 
     def epoch(self) -> None:
-        """One epoch of all runs, and perhaps a look at their errors."""
+        """One epoch of all runs, and perhaps a look at their errors; raises InvalidInputError where one diverged."""
         epoch = self.done - self._pretrained
         if epoch < 0:
-            self._pretrain()
+            self._pretrain(last=epoch == -1)
         else:
-            if epoch == 0 and self._pretrained:
-                self._begin_true_labels()
             self._train(epoch)
+        self._check_finite()
         self.done += 1
         last = epoch + 1 == self.algorithm.epochs
         if epoch >= 0 and ((epoch + 1) % self.algorithm.history_every == 0 or last):
@@ -236,42 +278,62 @@ class Training:
         """Mini-batches of the true data."""
         batches = self._batches()
         for k, batch in enumerate(batches):
-            inputs, classes = self._examples.inputs[batch], self._examples.classes[batch]
-            gradients, _ = self._gradients(inputs, classes)
+            gradients, _ = self._gradients(self._examples.inputs[batch], self._examples.classes[batch])
             self._rule.step(gradients, epoch, (epoch + k / len(batches)) / self.algorithm.epochs)
+        if epoch + 1 == self.algorithm.epochs:
+            self._rule.finish()
 
     def _gradients(self, inputs: Tensor, classes: Tensor) -> tuple[list[Tensor], Tensor]:
-        with torch.random.fork_rng(devices=[self._device] if self._device.type == "cuda" else []):
-            torch.manual_seed(int(torch.randint(2**62, (), generator=self._torch_rngs[0])))  # of dropout
+        if not self._draws:
+            return self._descent.gradients(inputs, classes)
+        with seeded(int(torch.randint(2**62, (), generator=self._torch_rngs[0])), self._device):
             return self._descent.gradients(inputs, classes)
 
-    def _pretrain(self) -> None:
-        """An epoch of the random labels, for the runs that do not know them."""
+    def _pretrain(self, last: bool) -> None:
+        """An epoch of the random labels, unless all runs know them; behind the last one, each is where it knew them."""
         assert isinstance(self.algorithm, ADV)
-        noise = self._noise or []
-        batches = self._batches()
-        if len(self._learnt) == self._runs:
-            return
-        wrong = torch.zeros(self._runs, dtype=torch.int64, device=self._device)
-        for batch in batches:
-            inputs = torch.stack(
-                [self._examples.inputs[b] * kept[b] for b, (kept, _) in zip(batch, noise, strict=True)]
-            )
-            classes = torch.stack([labels[b] for b, (_, labels) in zip(batch, noise, strict=True)])
-            gradients, missed = self._gradients(inputs, classes)
-            self._descent.step(gradients, self.algorithm.pretrain_learning_rate, 0.0)
-            wrong += missed
-        allowed = self.algorithm.pretrain_error * len(self._examples)
-        for run in range(self._runs):
-            if run not in self._learnt and int(wrong[run]) <= allowed:  # of the epoch, while it went on
-                self._learnt[run] = [tensor.detach()[run].clone() for tensor in self._changing]
+        assert self._confused is not None
+        batches = self._batches()  # also where they are not needed: orders do not depend on other runs
+        if len(self._learnt) < self._runs:
+            wrong = torch.zeros(self._runs, dtype=torch.int64, device=self._device)
+            for batch in batches:
+                gradients, missed = self._gradients(*self._confused.batch(batch))
+                self._descent.step(gradients, self.algorithm.pretrain_learning_rate)
+                wrong += missed
+            allowed = self.algorithm.pretrain_error * len(self._examples)
+            for run in range(self._runs):
+                if run not in self._learnt and int(wrong[run]) <= allowed:  # of the epoch, while it went on
+                    self._learnt[run] = [tensor.detach()[run].clone() for tensor in self._changing]
+        if last:
+            self._return_to_learnt()
 
-    def _begin_true_labels(self) -> None:
-        """Every run from where it knew its labels."""
-        with torch.no_grad():
-            for run, kept in self._learnt.items():
-                for tensor, one in zip(self._changing, kept, strict=True):
-                    tensor[run] = one
+    @torch.no_grad()
+    def _return_to_learnt(self) -> None:
+        for run, kept in self._learnt.items():
+            for tensor, one in zip(self._changing, kept, strict=True):
+                tensor[run] = one
+
+    def _check_finite(self) -> None:
+        """Raise InvalidInputError if a run has weights that are not finite, unless they will be forgotten."""
+        finite = torch.ones(self._runs * self._replicas, dtype=torch.bool, device=self._device)
+        for tensor in self._changing:
+            finite &= tensor.detach().isfinite().reshape(len(tensor), -1).all(1)
+        lost = (~finite).unflatten(0, (-1, self._replicas)).any(1).tolist()
+        runs = [
+            run for run, gone in enumerate(lost) if gone and (self.done >= self._pretrained or run not in self._learnt)
+        ]
+        if runs:
+            rates = (
+                ("pretrain_learning_rate",)
+                if self.done < self._pretrained
+                else ("learning_rate", "inner_learning_rate")
+            )
+            given = [f"{name}={getattr(self.algorithm, name):g}" for name in rates if hasattr(self.algorithm, name)]
+            which = "" if self._runs == 1 else f" of seeds[{runs[0]}]"
+            raise InvalidInputError(
+                f"the training{which} diverged in epoch {self.done + 1} of {self.epochs}: weights are infinite or no"
+                f" numbers; lower {' or '.join(given)}, and see that the inputs are of unit size"
+            )
 
     @property
     def _changing(self) -> list[Tensor]:
@@ -279,7 +341,7 @@ class Training:
 
     def _batches(self) -> list[Tensor]:
         """(R, B) patterns of each mini-batch of an epoch."""
-        return list(torch.tensor(self._next_orders(), device=self._device).split(self.algorithm.batch_size, dim=1))
+        return list(torch.from_numpy(self._next_orders()).to(self._device).split(self.algorithm.batch_size, dim=1))
 
     def _next_orders(self) -> NDArray[np.int64]:
         """(R, P)"""
@@ -295,7 +357,7 @@ class Training:
         state = {name: tensor.cpu() for name, tensor in self._rule.centre(run).items()}
         spread = None
         if isinstance(self.algorithm, RSGD):
-            spread = float(self._descent.squared_distance()[run].sqrt())
+            spread = float(self._descent.squared_distances(slice(run, run + 1)).sqrt())
         return ContinuousSolution(self.network, state, self.history[:, run].copy(), spread, self.algorithm)
 
     def state(self) -> dict[str, Any]:
@@ -321,16 +383,25 @@ class Training:
             _checked_all("learnt", kept, [tensor.detach()[0] for tensor in self._changing])
         tensors = _checked_all("tensors", state["tensors"], [tensor.detach() for tensor in self._changing])
         momenta = _checked_all("momenta", state["momenta"], self._descent.momenta)
-        noise = checked("noise", state["noise"].cpu(), torch.stack([rng.get_state() for rng in self._torch_rngs]))
+        like = torch.stack([rng.get_state() for rng in self._torch_rngs]).to(self._device)
+        noise = checked("noise", state["noise"], like).cpu()
         self._rule.restore(part(state, "rule", dict))
+        for rng, row in zip(self._torch_rngs, noise, strict=True):
+            _set_state(rng, row)
         with torch.no_grad():
             for mine, other in zip([*self._changing, *self._descent.momenta], [*tensors, *momenta], strict=True):
                 mine.copy_(other)
-        for rng, row in zip(self._torch_rngs, noise, strict=True):
-            rng.set_state(row)
         self.done, self._learnt, self.history[:] = done, learnt, history
         for _ in range(done):
             self._next_orders()
+
+
+def _set_state(rng: torch.Generator, state: Tensor) -> None:
+    """Raises ValueError if it is none. A copy, since torch reads a row of a matrix from the matrix's begin, and on."""
+    try:
+        rng.set_state(state.clone())
+    except RuntimeError as error:
+        raise ValueError(f"noise: {reason(error)}") from None
 
 
 def _checked_all(name: str, found: Any, like: Sequence[Tensor]) -> list[Tensor]:
