@@ -27,7 +27,8 @@ class Descent:
         self.momenta = [torch.zeros_like(tensor) for tensor in self._tensors]
         self.nesterov, self._replicas = algorithm.nesterov, replicas
         self._networks = len(self._tensors[0])
-        self._forward = vmap(self._one, randomness="different")
+        self._batched = vmap(self._one, randomness="different")
+        self._singly = device.type == "cpu" and (self._networks == 1 or network.has_batch_norm)  # where it is faster
 
     @property
     def _tensors(self) -> list[Tensor]:
@@ -36,9 +37,16 @@ class Descent:
     def _one(self, parameters: State, buffers: State, inputs: Tensor) -> Tensor:
         return functional_call(self._module, (parameters, buffers), (inputs,))
 
+    def _outputs(self, parameters: State, buffers: State, inputs: Tensor) -> Tensor:
+        """(R, B, n_outputs)"""
+        if not self._singly:
+            return self._batched(parameters, buffers, inputs)
+        each = zip(_apart(parameters, len(inputs)), _apart(buffers, len(inputs)), inputs, strict=True)
+        return torch.stack([self._one(p, b, batch) for p, b, batch in each])
+
     def gradients(self, inputs: Tensor, classes: Tensor) -> tuple[list[Tensor], Tensor]:
         """Gradients of each network's mean loss on its batch (R, B, ...), and (R,) wrong labels in it."""
-        outputs = self._forward(self.parameters, self.buffers, inputs)
+        outputs = self._outputs(self.parameters, self.buffers, inputs)
         if outputs.shape[-1] == 1:
             logits = outputs[..., 0]
             loss = nn.functional.binary_cross_entropy_with_logits(logits, classes.to(logits.dtype))
@@ -51,10 +59,19 @@ class Descent:
         return [gradient.contiguous() for gradient in gradients], wrong.sum(1)  # those of linear layers are transposed
 
     @torch.no_grad()
-    def tried(self, inputs: Tensor) -> Tensor:
-        """Outputs of the first network for a batch (B, ...), in training; nothing is changed."""
+    def try_batch(self, inputs: Tensor) -> None:
+        """Let the first network take a batch (B, ...) as in training; what it raises is raised.
+
+        If it cannot do that together with others, as where it looks at a number, all will be computed one by one.
+        """
         parameters, buffers = ({n: t[:1].clone() for n, t in x.items()} for x in (self.parameters, self.buffers))
-        return self._forward(parameters, buffers, inputs[None])
+        try:
+            self._outputs(parameters, buffers, inputs[None])
+        except (RuntimeError, ValueError):
+            if self._singly:
+                raise
+            self._singly = True
+            self._outputs(parameters, buffers, inputs[None])
 
     @torch.no_grad()
     def step(
@@ -87,6 +104,12 @@ class Descent:
         """Mean of a run's replicas; counters are those of the first."""
         rows = slice(run * self._replicas, (run + 1) * self._replicas)
         return {name: _mean(tensor.detach()[rows]) for name, tensor in {**self.parameters, **self.buffers}.items()}
+
+
+def _apart(state: State, networks: int) -> list[State]:
+    """The tensors of each network."""
+    rows = {name: tensor.unbind() for name, tensor in state.items()}
+    return [{name: row[k] for name, row in rows.items()} for k in range(networks)]
 
 
 def _mean(rows: Tensor) -> Tensor:

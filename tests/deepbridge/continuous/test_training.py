@@ -612,18 +612,16 @@ class Random(nn.Module):
         return nn.functional.dropout(x, 0.3, self.training)
 
 
-def dropping(*layers):
-    return db.from_module(
-        nn.Sequential(nn.Linear(12, 9), nn.ReLU(), *layers, nn.Linear(9, 3)),
-        torch.zeros(2, 12),
-        db.Symmetry({"0.weight": ("a", None), "0.bias": ("a",), f"{2 + len(layers)}.weight": (None, "a")}),
-    ).network
+def around(*layers):
+    """Two linear layers with others between them, whose units stay where they are."""
+    module = nn.Sequential(nn.Linear(12, 9), *layers, nn.Linear(9, 3))
+    return db.from_module(module, torch.zeros(2, 12), db.Symmetry({})).network
 
 
 @pytest.mark.parametrize("layer", [nn.Dropout(0.3), nn.AlphaDropout(0.3), Random()], ids=["Dropout", "Alpha", "own"])
 def test_networks_with_dropout_are_reproducible(layer, tmp_path, monkeypatch):
     """Whatever runs are asked for, also from a checkpoint."""
-    network, (_, data) = dropping(layer), drawn("mlp")
+    network, (_, data) = around(nn.ReLU(), layer), drawn("mlp")
     torch.manual_seed(5)
     before = torch.get_rng_state()
     for kind, algorithm in ALGORITHMS.items() if isinstance(layer, nn.Dropout) else [("SGD", ALGORITHMS["SGD"])]:
@@ -756,11 +754,40 @@ def test_batch_norm_of_images_takes_one_pattern():
     db.fit(network, drawn("own", 8)[1], replace(ALGORITHMS["SGD"], batch_size=7), 0)
 
 
-def test_modules_that_cannot_be_trained_in_batches_are_refused():
-    module = nn.Sequential(nn.Linear(12, 4), nn.BatchNorm1d(4, momentum=None), nn.ReLU(), nn.Linear(4, 3))
-    network = db.from_module(module, torch.zeros(2, 12)).network
-    with pytest.raises(InvalidInputError, match="cannot be trained on a batch of 7"):
-        db.fit(network, drawn("mlp")[1], ALGORITHMS["SGD"], 0)
+class Looking(nn.Module):
+    """Decides by a number that it sees, which networks in one batch cannot."""
+
+    def forward(self, x):
+        return torch.relu(x) if float(x.detach().sum()) > -1e9 else x
+
+
+class Picky(nn.Module):
+    """Takes batches of 7 only, in training."""
+
+    def forward(self, x):
+        if self.training and x.shape[0] != 7:
+            raise ValueError("not seven")
+        return torch.relu(x)
+
+
+@pytest.mark.parametrize(
+    "layers", [[Looking()], [nn.BatchNorm1d(9, momentum=None), nn.ReLU()]], ids=["control flow", "cumulative"]
+)
+def test_modules_that_do_not_work_in_batches_are_trained_one_by_one(layers):
+    _, data = drawn("mlp")
+    network = around(*layers)
+    for kind in ("SGD", "RSGD"):
+        many = db.fit_many(network, data, ALGORITHMS[kind], [0, 1], dtype="float64")
+        for seed, found in enumerate(many):
+            assert np.abs(found.flat - db.fit(network, data, ALGORITHMS[kind], seed, dtype="float64").flat).max() < 1e-9
+    if isinstance(layers[0], Looking):
+        plain = db.fit(db.MLP(12, (9,), 3), data, ALGORITHMS["SGD"], 0, dtype="float64")
+        assert np.abs(db.fit(network, data, ALGORITHMS["SGD"], 0, dtype="float64").flat - plain.flat).max() < 1e-9
+
+
+def test_modules_that_cannot_be_trained_are_refused_with_what_they_say():
+    with pytest.raises(InvalidInputError, match=r"cannot be trained on a batch of 2 \(ValueError: not seven\)"):
+        db.fit(around(Picky()), drawn("mlp")[1], ALGORITHMS["SGD"], 0)
 
 
 class Spare(nn.Module):
