@@ -13,6 +13,7 @@ from deepbridge.continuous.algorithms import RSGD, ContinuousAlgorithm, EntropyS
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.units import State
 
+FUSED = torch.__version__ >= "2.4"  # which torch compares number by number
 PULL = 0.5  # largest rate times 2 gamma: nothing jumps past what it is pulled to
 
 
@@ -129,7 +130,7 @@ def descend(
 
     In one pass over the memory, where torch can do that on CPUs too; its optimiser would take seconds to import.
     """
-    if torch.__version__ >= "2.4":  # compared number by number
+    if FUSED:
         torch._fused_sgd_(
             tensors, gradients, momenta if momentum else [], lr=rate, momentum=momentum, weight_decay=decay,
             nesterov=nesterov, dampening=0.0, maximize=False, is_first_step=False,

@@ -4,6 +4,8 @@ import io
 import math
 import os
 import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -642,6 +644,35 @@ def test_networks_with_dropout_are_reproducible(layer, tmp_path, monkeypatch):
             db.fit(network, data, algorithm, 1, callback=dying, **options)
         assert_equal(db.fit(network, data, algorithm, 1, **options), whole)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_threads_do_not_share_draws():
+    """Of torch's one generator, from which first weights and dropout are drawn."""
+    network, (_, data) = around(nn.ReLU(), nn.Dropout(0.3)), drawn("mlp")
+    before, interval = torch.get_rng_state(), sys.getswitchinterval()
+    jobs = [(algorithm, seed) for seed in range(4) for algorithm in ALGORITHMS.values()]
+    alone = [db.fit(network, data, *job) for job in jobs]
+    try:
+        sys.setswitchinterval(1e-5)
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda job: db.fit(network, data, *job), jobs))
+    finally:
+        sys.setswitchinterval(interval)
+    for a, b in zip(together, alone, strict=True):
+        assert_equal(a, b)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_older_torch_takes_the_same_steps(kind, monkeypatch):
+    """Which takes them one operation after the other."""
+    network, data = drawn("own")
+    for settings in ({"weight_decay": 0.05}, {"nesterov": False, "momentum": 0.5}, {"momentum": 0.0}):
+        algorithm = replace(ALGORITHMS[kind], **settings)
+        monkeypatch.setattr(descent, "FUSED", True)
+        expected = db.fit(network, data, algorithm, 0, dtype="float64")
+        monkeypatch.setattr(descent, "FUSED", False)
+        assert np.abs(db.fit(network, data, algorithm, 0, dtype="float64").flat - expected.flat).max() < 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
