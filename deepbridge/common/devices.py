@@ -10,6 +10,7 @@ import torch
 from binland.errors import InvalidInputError, one_line, shown
 
 Device = str | torch.device
+_SEEDING = threading.RLock()
 
 # What torch 2.9 and later ask how to take float32 products: the general before the special, which goes before it.
 _LEVELS = [("generic", "all"), ("cuda", "all"), ("mkldnn", "all")]
@@ -57,10 +58,11 @@ def usual() -> Iterator[None]:
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
     """Torch's own generators, of the CPU and of a GPU, start from a seed inside; afterwards they are as before.
 
-    `torch.manual_seed` would seed all GPUs, whatever was remembered of them, and formats a traceback on each call.
+    One thread at a time, since all share them. `torch.manual_seed` would seed all GPUs, whatever was remembered of
+    them, and formats a traceback on each call.
     """
     gpu = device is not None and device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if gpu else []):
+    with _SEEDING, torch.random.fork_rng(devices=[device] if gpu else []):
         torch.default_generator.manual_seed(seed)
         if device is not None and gpu:
             torch.cuda.default_generators[device.index].manual_seed(seed)

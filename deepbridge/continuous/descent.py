@@ -13,6 +13,7 @@ from deepbridge.continuous.algorithms import RSGD, ContinuousAlgorithm, EntropyS
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.units import State
 
+FUSED = torch.__version__ >= "2.4"  # which torch compares number by number
 PULL = 0.5  # largest rate times 2 gamma: nothing jumps past what it is pulled to
 
 
@@ -27,7 +28,8 @@ class Descent:
         self.momenta = [torch.zeros_like(tensor) for tensor in self._tensors]
         self.nesterov, self._replicas = algorithm.nesterov, replicas
         self._networks = len(self._tensors[0])
-        self._forward = vmap(self._one, randomness="different")
+        self._batched = vmap(self._one, randomness="different")
+        self._singly = device.type == "cpu" and (self._networks == 1 or network.has_batch_norm)  # where it is faster
 
     @property
     def _tensors(self) -> list[Tensor]:
@@ -36,9 +38,16 @@ class Descent:
     def _one(self, parameters: State, buffers: State, inputs: Tensor) -> Tensor:
         return functional_call(self._module, (parameters, buffers), (inputs,))
 
+    def _outputs(self, parameters: State, buffers: State, inputs: Tensor) -> Tensor:
+        """(R, B, n_outputs)"""
+        if not self._singly:
+            return self._batched(parameters, buffers, inputs)
+        each = zip(_apart(parameters, len(inputs)), _apart(buffers, len(inputs)), inputs, strict=True)
+        return torch.stack([self._one(p, b, batch) for p, b, batch in each])
+
     def gradients(self, inputs: Tensor, classes: Tensor) -> tuple[list[Tensor], Tensor]:
         """Gradients of each network's mean loss on its batch (R, B, ...), and (R,) wrong labels in it."""
-        outputs = self._forward(self.parameters, self.buffers, inputs)
+        outputs = self._outputs(self.parameters, self.buffers, inputs)
         if outputs.shape[-1] == 1:
             logits = outputs[..., 0]
             loss = nn.functional.binary_cross_entropy_with_logits(logits, classes.to(logits.dtype))
@@ -51,10 +60,19 @@ class Descent:
         return [gradient.contiguous() for gradient in gradients], wrong.sum(1)  # those of linear layers are transposed
 
     @torch.no_grad()
-    def tried(self, inputs: Tensor) -> Tensor:
-        """Outputs of the first network for a batch (B, ...), in training; nothing is changed."""
+    def try_batch(self, inputs: Tensor) -> None:
+        """Let the first network take a batch (B, ...) as in training; what it raises is raised.
+
+        If it cannot do that together with others, as where it looks at a number, all will be computed one by one.
+        """
         parameters, buffers = ({n: t[:1].clone() for n, t in x.items()} for x in (self.parameters, self.buffers))
-        return self._forward(parameters, buffers, inputs[None])
+        try:
+            self._outputs(parameters, buffers, inputs[None])
+        except (RuntimeError, ValueError):
+            if self._singly:
+                raise
+            self._singly = True
+            self._outputs(parameters, buffers, inputs[None])
 
     @torch.no_grad()
     def step(
@@ -89,6 +107,12 @@ class Descent:
         return {name: _mean(tensor.detach()[rows]) for name, tensor in {**self.parameters, **self.buffers}.items()}
 
 
+def _apart(state: State, networks: int) -> list[State]:
+    """The tensors of each network."""
+    rows = {name: tensor.unbind() for name, tensor in state.items()}
+    return [{name: row[k] for name, row in rows.items()} for k in range(networks)]
+
+
 def _mean(rows: Tensor) -> Tensor:
     return rows.mean(0) if rows.is_floating_point() else rows[0].clone()
 
@@ -106,7 +130,7 @@ def descend(
 
     In one pass over the memory, where torch can do that on CPUs too; its optimiser would take seconds to import.
     """
-    if torch.__version__ >= "2.4":  # compared number by number
+    if FUSED:
         torch._fused_sgd_(
             tensors, gradients, momenta if momentum else [], lr=rate, momentum=momentum, weight_decay=decay,
             nesterov=nesterov, dampening=0.0, maximize=False, is_first_step=False,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from binland.checks import checked_path
 from binland.errors import InvalidInputError, shown
 from binland.sweep.contracts.algorithm import Algorithm
-from deepbridge.common.devices import Device, as_device
+from deepbridge.common.devices import Device, as_device, seeded
 from deepbridge.continuous.evaluation import Scores, States, on_device, outputs_of, restated, scores
 from deepbridge.continuous.examples import Data, as_examples, as_inputs
 from deepbridge.continuous.networks import Custom, Network, check_network
@@ -92,7 +92,7 @@ class ContinuousSolution:
 
     def to_module(self) -> nn.Module:
         """A new module with these weights, in evaluation mode."""
-        with torch.random.fork_rng(devices=[]):
+        with seeded(0):
             module = self.network.module().to(self.dtype)
         with torch.no_grad():
             for name, tensor in tensors(module):

@@ -231,7 +231,7 @@ class Training:
         for count in sorted({size, len(self._examples) % size or size}, reverse=True):
             try:
                 with seeded(0, self._device):
-                    self._descent.tried(self._examples.inputs[:count])
+                    self._descent.try_batch(self._examples.inputs[:count])
             except (RuntimeError, ValueError) as error:  # a stranger's forward may fail in any way
                 advice = (
                     "set batch_size so that the last batch of an epoch has more" if count == 1 else "see its modules"

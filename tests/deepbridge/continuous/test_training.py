@@ -4,6 +4,8 @@ import io
 import math
 import os
 import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -239,7 +241,7 @@ def test_replicas_that_begin_at_one_point_need_a_coupling():
     db.fit(network, data, replace(ALGORITHMS["RSGD"], replicas=1), 0, start)
 
 
-@pytest.mark.parametrize("name", ["mlp", "two classes", "lenet", "own"])
+@pytest.mark.parametrize("name", ["two classes", "lenet", "own"])
 @pytest.mark.parametrize("kind", ALGORITHMS)
 def test_several_runs_in_one_batch_are_the_single_runs(name, kind):
     network, data = drawn(name)
@@ -361,7 +363,7 @@ def test_what_torch_was_told_does_not_matter(around, name, kind):
     with AROUND[around]():
         found = db.fit(network, data, algorithm, 0)
         assert found.error(data) == expected.error(data)
-        if around != "meta":
+        if around != "meta" and kind == "SGD":
             assert_equal(db.fit(network, list(map(torch.tensor, data)), algorithm, 0), expected)
         begun = db.fit(network, data, ALGORITHMS["SGD"], 0, found)
     assert_equal(found, expected)
@@ -385,8 +387,10 @@ class _Killer:
         return gradients
 
 
-@pytest.mark.parametrize("name", ["own", "two classes"])
-@pytest.mark.parametrize("kind", [*ALGORITHMS, "ADV that learns early"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*(("own", kind) for kind in ALGORITHMS), ("mlp", "ADV that learns early"), ("two classes", "RSGD")],
+)
 def test_a_killed_training_goes_on_from_its_checkpoint(name, kind, tmp_path, monkeypatch):
     """After a few more mini-batches each time, in the middle of epochs, phases and loops; to the last bit."""
     network, data = drawn(name)
@@ -489,7 +493,7 @@ def test_foreign_content_with_the_right_checksum_is_refused(kind, tmp_path):
         packed = buffer.getvalue()
         file.write_bytes(checkpoints.MAGIC + hashlib.sha256(packed).digest() + packed)
 
-    strange = [None, -1, 10**6, [], {"x": 1}, torch.ones(2)]
+    strange = [None, -1, 10**6, {"x": 1}, torch.ones(2)]
     for place in _places(read()):
         inner = functools.reduce(lambda part, key: part[key], place, read())
         wrong = []
@@ -612,18 +616,16 @@ class Random(nn.Module):
         return nn.functional.dropout(x, 0.3, self.training)
 
 
-def dropping(*layers):
-    return db.from_module(
-        nn.Sequential(nn.Linear(12, 9), nn.ReLU(), *layers, nn.Linear(9, 3)),
-        torch.zeros(2, 12),
-        db.Symmetry({"0.weight": ("a", None), "0.bias": ("a",), f"{2 + len(layers)}.weight": (None, "a")}),
-    ).network
+def between(*layers):
+    """Two linear layers with others between them, whose units stay where they are."""
+    module = nn.Sequential(nn.Linear(12, 9), *layers, nn.Linear(9, 3))
+    return db.from_module(module, torch.zeros(2, 12), db.Symmetry({})).network
 
 
 @pytest.mark.parametrize("layer", [nn.Dropout(0.3), nn.AlphaDropout(0.3), Random()], ids=["Dropout", "Alpha", "own"])
 def test_networks_with_dropout_are_reproducible(layer, tmp_path, monkeypatch):
     """Whatever runs are asked for, also from a checkpoint."""
-    network, (_, data) = dropping(layer), drawn("mlp")
+    network, (_, data) = between(nn.ReLU(), layer), drawn("mlp")
     torch.manual_seed(5)
     before = torch.get_rng_state()
     for kind, algorithm in ALGORITHMS.items() if isinstance(layer, nn.Dropout) else [("SGD", ALGORITHMS["SGD"])]:
@@ -644,6 +646,35 @@ def test_networks_with_dropout_are_reproducible(layer, tmp_path, monkeypatch):
             db.fit(network, data, algorithm, 1, callback=dying, **options)
         assert_equal(db.fit(network, data, algorithm, 1, **options), whole)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_threads_do_not_share_draws():
+    """Of torch's one generator, from which first weights and dropout are drawn."""
+    network, (_, data) = between(nn.ReLU(), nn.Dropout(0.3)), drawn("mlp")
+    before, interval = torch.get_rng_state(), sys.getswitchinterval()
+    jobs = [(algorithm, seed) for seed in range(4) for algorithm in ALGORITHMS.values()]
+    alone = [db.fit(network, data, *job) for job in jobs]
+    try:
+        sys.setswitchinterval(1e-5)
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda job: db.fit(network, data, *job), jobs))
+    finally:
+        sys.setswitchinterval(interval)
+    for a, b in zip(together, alone, strict=True):
+        assert_equal(a, b)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("kind", ALGORITHMS)
+def test_older_torch_takes_the_same_steps(kind, monkeypatch):
+    """Which takes them one operation after the other."""
+    network, data = drawn("mlp")
+    for settings in ({"weight_decay": 0.05}, {"nesterov": False, "momentum": 0.5}, {"momentum": 0.0}):
+        algorithm = replace(ALGORITHMS[kind], **settings)
+        monkeypatch.setattr(descent, "FUSED", True)
+        expected = db.fit(network, data, algorithm, 0, dtype="float64")
+        monkeypatch.setattr(descent, "FUSED", False)
+        assert np.abs(db.fit(network, data, algorithm, 0, dtype="float64").flat - expected.flat).max() < 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -756,11 +787,40 @@ def test_batch_norm_of_images_takes_one_pattern():
     db.fit(network, drawn("own", 8)[1], replace(ALGORITHMS["SGD"], batch_size=7), 0)
 
 
-def test_modules_that_cannot_be_trained_in_batches_are_refused():
-    module = nn.Sequential(nn.Linear(12, 4), nn.BatchNorm1d(4, momentum=None), nn.ReLU(), nn.Linear(4, 3))
-    network = db.from_module(module, torch.zeros(2, 12)).network
-    with pytest.raises(InvalidInputError, match="cannot be trained on a batch of 7"):
-        db.fit(network, drawn("mlp")[1], ALGORITHMS["SGD"], 0)
+class Looking(nn.Module):
+    """Decides by a number that it sees, which networks in one batch cannot."""
+
+    def forward(self, x):
+        return torch.relu(x) if float(x.detach().sum()) > -1e9 else x
+
+
+class Picky(nn.Module):
+    """Takes batches of 7 only, in training."""
+
+    def forward(self, x):
+        if self.training and x.shape[0] != 7:
+            raise ValueError("not seven")
+        return torch.relu(x)
+
+
+@pytest.mark.parametrize(
+    "layers", [[Looking()], [nn.BatchNorm1d(9, momentum=None), nn.ReLU()]], ids=["control flow", "cumulative"]
+)
+def test_modules_that_do_not_work_in_batches_are_trained_one_by_one(layers):
+    _, data = drawn("mlp")
+    network = between(*layers)
+    for kind in ("SGD", "RSGD"):
+        many = db.fit_many(network, data, ALGORITHMS[kind], [0, 1], dtype="float64")
+        for seed, found in enumerate(many):
+            assert np.abs(found.flat - db.fit(network, data, ALGORITHMS[kind], seed, dtype="float64").flat).max() < 1e-9
+    if isinstance(layers[0], Looking):
+        plain = db.fit(db.MLP(12, (9,), 3), data, ALGORITHMS["SGD"], 0, dtype="float64")
+        assert np.abs(db.fit(network, data, ALGORITHMS["SGD"], 0, dtype="float64").flat - plain.flat).max() < 1e-9
+
+
+def test_modules_that_cannot_be_trained_are_refused_with_what_they_say():
+    with pytest.raises(InvalidInputError, match=r"cannot be trained on a batch of 2 \(ValueError: not seven\)"):
+        db.fit(between(Picky()), drawn("mlp")[1], ALGORITHMS["SGD"], 0)
 
 
 class Spare(nn.Module):
