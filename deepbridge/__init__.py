@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deepbridge.common.data import Dataset, load
     from deepbridge.continuous.algorithms import EntropySGD
     from deepbridge.continuous.alignment import align_many
-    from deepbridge.continuous.geodesics import interpolate, unit_distances
+    from deepbridge.continuous.geodesics import euclidean, interpolate, unit_distances
     from deepbridge.continuous.networks import MLP, VGG16, LeNet
     from deepbridge.continuous.normalisation import normalize
     from deepbridge.continuous.paths import path
@@ -48,7 +48,7 @@ _MODULES = {
     "common.data": ("Dataset", "load"),
     "continuous.algorithms": ("EntropySGD",),
     "continuous.alignment": ("align_many",),
-    "continuous.geodesics": ("interpolate", "unit_distances"),
+    "continuous.geodesics": ("euclidean", "interpolate", "unit_distances"),
     "continuous.networks": ("MLP", "VGG16", "LeNet"),
     "continuous.normalisation": ("normalize",),
     "continuous.paths": ("path",),
@@ -59,6 +59,7 @@ _MODULES = {
         "align",
         "barrier",
         "distance",
+        "euclidean",
         "fit",
         "fit_many",
         "load_solution",
@@ -93,6 +94,7 @@ __all__ = [
     "barrier",
     "continuous",
     "distance",
+    "euclidean",
     "fit",
     "fit_many",
     "from_module",

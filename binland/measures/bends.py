@@ -1,7 +1,7 @@
 """Paths of continuous networks with one bend: the middle of a line is trained again, and two lines lead to it,
 `[measure.bends]` (paper, section 4.2, Figs. 3, 5, 10 and 17).
 
-Verbs: those of `lines`, and bend(start, end, train, algorithm, seed, compute, kind, points, statistics) -> a bent path
+Verbs: those of `lines`, and bend(start, end, train, algorithm, seed, compute, kind, points, reestimate) -> a bent path
 with .first and .second (lines), .midpoint and .barrier.
 """
 
@@ -97,7 +97,7 @@ class Bends(Measure[BendSettings]):
         """Train the midpoint of every line and follow both legs."""
         family, algorithm = case.family, case.algorithms[settings.midpoint_algorithm or ""]
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
-        options = {"points": settings.points, "statistics": settings.statistics}
+        options = {"points": settings.points, "reestimate": settings.reestimate}
         for line in settings.lines:
             start, end = ends_of(settings, case, line)
             seed = case.seeds[f"midpoint {line}"]

@@ -2,7 +2,7 @@
 `[measure.lines]` (paper, section 4.2, Figs. 2, 5 and 9).
 
 Verbs: normalized(solution); aligned(solution, to, method, train, restarts, seed, compute) -> solution; distance(a, b);
-line(start, end, train, compute, kind, points, beyond, test, statistics) -> a path with .ts, .errors, .losses,
+line(start, end, train, compute, kind, points, beyond, test, reestimate) -> a path with .ts, .errors, .losses,
 .test_errors, .test_losses, .length, .barrier, .ainsworth, .entezari and .frankle.
 """
 
@@ -45,12 +45,12 @@ class LineOf(NamedTuple):
 class AlignedSettings(OfPairs):
     """shapes: of lines, "linear" between networks as they are, "linear-aligned", "geodesic-aligned" of the normalised
     ones. methods: of alignment: "greedy" (paper, Alg. 2), "coordinate" (Git Re-Basin), "activations". restarts: of the
-    coordinate descent. statistics: whether those of batch-norms are re-estimated on lines."""
+    coordinate descent. reestimate: whether statistics of batch-norms are estimated anew on lines."""
 
     shapes: Annotated[list[Shape], Field(min_length=1), distinct("shape")] = list(SHAPES)  # noqa: RUF012
     methods: Annotated[list[Method], Field(min_length=1), distinct("method")] = ["greedy"]  # noqa: RUF012
     restarts: Annotated[int, Field(ge=1, le=1000)] = 8
-    statistics: bool = True
+    reestimate: bool = True
 
     @property
     def lines(self) -> list[LineOf]:
@@ -151,7 +151,7 @@ class Lines(Measure[LineSettings]):
     def run(self, settings: LineSettings, case: Case) -> Arrays:
         """Every line."""
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
-        options = {"points": settings.points, "beyond": settings.beyond, "statistics": settings.statistics}
+        options = {"points": settings.points, "beyond": settings.beyond, "reestimate": settings.reestimate}
         for line in settings.lines:
             start, end = ends_of(settings, case, line)
             found = case.family.line(start, end, case.train, case.compute, kind=line.kind, test=case.test, **options)

@@ -1,7 +1,7 @@
 """Errors in the plane through a solution, another one, and the other one aligned to the first, as they are and
 normalised, with the lines drawn in, `[measure.sections]` (paper, section 4.2, Figs. 4 and 11 to 16).
 
-Verbs: those of `lines`; section(three, train, points, compute, margin, test, statistics) -> a plane with .errors,
+Verbs: those of `lines`; section(three, train, points, compute, margin, test, reestimate) -> a plane with .errors,
 .losses, .test_errors, .x, .y, .corners and .place(solution); interpolated(start, end, points, kind) -> networks on a
 line.
 """
@@ -30,8 +30,8 @@ FEW_POINTS = 3  # along a side of a plane that is timed
 
 class SectionSettings(OfPairs):
     """spaces: "as trained", "normalized". points: along each side. margin: beyond the solutions, as a fraction of their
-    extent. method, restarts: of the alignment. test: whether test errors are computed too. statistics: whether those of
-    batch-norms are re-estimated at every point."""
+    extent. method, restarts: of the alignment. test: whether test errors are computed too. reestimate: whether those of
+    batch-norms are estimated anew at every point."""
 
     spaces: Annotated[list[Space], Field(min_length=1), distinct("space")] = ["as trained", "normalized"]  # noqa: RUF012
     points: Annotated[int, Field(ge=2, le=10_000)] = 21
@@ -39,7 +39,7 @@ class SectionSettings(OfPairs):
     method: Method = "greedy"
     restarts: Annotated[int, Field(ge=1, le=1000)] = 8
     test: bool = False
-    statistics: bool = True
+    reestimate: bool = True
 
 
 class Sections(Measure[SectionSettings]):
@@ -107,7 +107,7 @@ class Sections(Measure[SectionSettings]):
         """A plane in every space."""
         family = case.family
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
-        options = {"margin": settings.margin, "statistics": settings.statistics}
+        options = {"margin": settings.margin, "reestimate": settings.reestimate}
         for space in settings.spaces:
             start, end = case.solutions
             if space == "normalized":

@@ -193,7 +193,7 @@ class Continuous(TorchFamily[ContinuousModel]):
     def line(
         self, start: "ContinuousSolution", end: "ContinuousSolution", train: Dataset, compute: OnDevice, **options: Any
     ) -> Any:
-        """`db.path`; options: kind, points, beyond, test, statistics"""
+        """`db.path`; options: kind, points, beyond, test, reestimate"""
         from deepbridge.continuous.paths import path
 
         return path(start, end, train, device=compute.device, **options)
@@ -217,7 +217,7 @@ class Continuous(TorchFamily[ContinuousModel]):
         compute: OnDevice,
         **options: Any,
     ) -> Any:
-        """`db.optimized_path`; options: kind, points, statistics"""
+        """`db.optimized_path`; options: kind, points, reestimate"""
         from deepbridge.continuous.paths import optimized_path
 
         return optimized_path(start, end, train, algorithm, seed, device=compute.device, **options)
@@ -225,7 +225,7 @@ class Continuous(TorchFamily[ContinuousModel]):
     def section(
         self, three: Sequence["ContinuousSolution"], train: Dataset, points: int, compute: OnDevice, **options: Any
     ) -> Any:
-        """`db.plane`; options: margin, test, statistics"""
+        """`db.plane`; options: margin, test, reestimate"""
         from deepbridge.continuous.planes import plane
 
         first, second, third = three

@@ -110,7 +110,7 @@ def path(
     *,
     beyond: float = 0.0,
     test: Data | None = None,
-    statistics: bool = True,
+    reestimate: bool = True,
     batch_norm: Rule = "all",
     device: Device = "cpu",
 ) -> ContinuousPath:
@@ -118,8 +118,8 @@ def path(
 
     kind: "linear" between the networks as they are, or "geodesic" between the normalised ones. points: evenly spaced
     from 0 to 1, ends included. beyond: how far the line goes on at both sides, as a fraction of it, in the same steps.
-    test: data whose errors are given too. statistics: whether batch-norm statistics are re-estimated on `data` at every
-    point but the ends, else they are interpolated. Errors are counted with numbers of the solutions' type: at a point
+    test: data whose errors are given too. reestimate: whether batch-norm statistics are estimated anew on `data` at
+    every point but the ends, else they are interpolated. Errors are counted with numbers of the solutions' type: at a point
     inside, an output that two classes share to its last digits may count either way.
     Raises InvalidInputError if networks or data do not fit.
     """
@@ -127,7 +127,7 @@ def path(
     line = line_between(start, end, ts.tolist(), kind, batch_norm)
     place, network = as_device(device), start.network
     train = as_examples(network, data).to(place, start.dtype)
-    row = Restated(line, network, train) if true_or_false("statistics", statistics) else line
+    row = Restated(line, network, train) if true_or_false("reestimate", reestimate) else line
     here = scores(network, row, train, place)
     there = None
     if test is not None:

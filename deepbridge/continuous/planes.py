@@ -51,13 +51,13 @@ def plane(
     margin: float = 0.2,
     *,
     test: Data | None = None,
-    statistics: bool = True,
+    reestimate: bool = True,
     device: Device = "cpu",
 ) -> ContinuousPlane:
     """Errors of the networks in the plane through three of them, as they are: normalise and align them before.
 
     The origin is the first, the x axis points to the second, and the third has y > 0 (Gram-Schmidt on all parameters).
-    margin: how far the grid goes beyond them, as a fraction of their extent. statistics: whether batch-norm statistics
+    margin: how far the grid goes beyond them, as a fraction of their extent. reestimate: whether batch-norm statistics
     are re-estimated at every point, else they are interpolated. The plane leaves the normalised space between the
     corners; `place` shows where paths run. Raises InvalidInputError if networks or data do not fit, or on one line.
     """
@@ -69,7 +69,7 @@ def plane(
     train = as_examples(network, data).to(target, first.dtype)
     places = grid([one.flat for one in three], points, margin)
     inside = np.stack([np.tile(places.x, points), np.repeat(places.y, points)], axis=1)
-    row = Sums(three, barycentric(places.corners, inside), train if true_or_false("statistics", statistics) else None)
+    row = Sums(three, barycentric(places.corners, inside), train if true_or_false("reestimate", reestimate) else None)
     corners = scores(network, Sums(three, np.eye(3), None), train, target)
     found, shape = scores(network, row, train, target), (points, points)
     tested = None

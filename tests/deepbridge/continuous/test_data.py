@@ -227,6 +227,6 @@ def test_the_smallest_networks_of_each_kind():
         a, b = (ContinuousSolution(network, network.initial(seed, torch.float64)) for seed in (0, 1))
         there = rng.standard_normal((6, *network.input_shape)), rng.integers(max(2, network.n_outputs), size=6)
         matched = db.align(db.normalize(b), db.normalize(a)).solution
-        path = db.path(a, matched, there, points=3, statistics=False)
+        path = db.path(a, matched, there, points=3, reestimate=False)
         assert path.losses[1] == pytest.approx(path.solution(0.5).loss(there), rel=1e-9)
         assert np.isfinite(db.distance(a, b))

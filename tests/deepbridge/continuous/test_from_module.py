@@ -120,7 +120,7 @@ def test_modules_that_are_understood(name):
         match = db.align(other, one, method, there, restarts=2)
         assert close(match.solution.outputs(inputs), other.outputs(inputs), 1e-4)
     for kind in ("linear", "geodesic"):
-        path = db.path(one, other, there, kind, 3, statistics=False)
+        path = db.path(one, other, there, kind, 3, reestimate=False)
         for t, loss in zip(path.ts, path.losses, strict=True):
             assert path.solution(t).loss(there) == pytest.approx(loss, rel=1e-4)
     assert np.isfinite(db.local_energy(one, there, [0.1], 2).mean).all()

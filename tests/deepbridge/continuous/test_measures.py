@@ -84,7 +84,7 @@ def test_the_geodesic_is_normalised_and_the_line_is_not():
 
 def test_a_network_has_no_barrier_to_itself():
     a, there = solution("vgg16", 0), data("vgg16", 0, 30)
-    path = db.path(a, a, there, points=3, statistics=False)
+    path = db.path(a, a, there, points=3, reestimate=False)
     assert path.length == 0
     assert path.frankle == 0
     assert np.ptp(path.losses) < 1e-12
@@ -238,7 +238,7 @@ def test_corners_have_the_errors_of_the_solutions_and_places_find_them(name):
         (lambda a, d: db.path(a, a, d, points=10**7), "points=10000000 is more than 1000000"),
         (lambda a, d: db.path(a, a, d, points=99, beyond=1e9), "make more than 1000000 points"),
         (lambda a, d: db.path(a, a, d, beyond=-1), "beyond=-1 is not a number"),
-        (lambda a, d: db.path(a, a, d, statistics=None), "statistics=None is not true or false"),
+        (lambda a, d: db.path(a, a, d, reestimate=None), "reestimate=None is not true or false"),
         (lambda a, d: db.path(a, a, d, device="abacus"), "device='abacus' cannot be used"),
         (lambda a, d: db.path(a, a, d, test=3), "int given where a Dataset or Patterns are needed"),
         (lambda a, d: db.path(a, None, d), "None given where a solution"),

@@ -57,7 +57,7 @@ def check(path, there, solutions):
 @pytest.mark.parametrize("name", EVERY)
 def test_points_of_a_line_are_the_networks_there(name, kind):
     a, b, there = solution(name, 0), solution(name, 1), data(name, 0, 30)
-    path = db.path(a, b, there, kind, 5, statistics=False, beyond=0.25)
+    path = db.path(a, b, there, kind, 5, reestimate=False, beyond=0.25)
     assert path.ts.tolist() == [-0.25, 0, 0.25, 0.5, 0.75, 1, 1.25]
     check(path, there, [db.interpolate(a, b, t, kind) for t in path.ts])
     check(path, there, [path.solution(t) for t in path.ts])
@@ -70,7 +70,7 @@ def test_statistics_are_those_of_the_data_at_every_point_between_the_ends(name, 
     path = db.path(a, b, there, kind, 4)
     line = [db.interpolate(a, b, t, kind) for t in path.ts]
     check(path, there, [line[0], *(re_estimated(one, there[0], 1) for one in line[1:3]), line[3]])
-    assert not np.allclose(path.losses[1:3], db.path(a, b, there, kind, 4, statistics=False).losses[1:3])
+    assert not np.allclose(path.losses[1:3], db.path(a, b, there, kind, 4, reestimate=False).losses[1:3])
 
 
 def test_statistics_are_means_over_batches_of_about_a_thousand():
@@ -101,7 +101,7 @@ def test_statistics_need_more_than_one_pattern():
 def test_points_of_a_plane_are_the_networks_there(name, statistics):
     one = solution(name, 0)
     three, there = (one, near(one, 1, 0.3), near(one, 2, 0.3)), data(name, 0, 30)
-    plane = db.plane(*three, there, 3, 0.5, statistics=statistics)
+    plane = db.plane(*three, there, 3, 0.5, reestimate=statistics)
     flat = [solution.flat for solution in three]
     side = flat[1] - flat[0]
     e1 = side / np.linalg.norm(side)
@@ -143,9 +143,9 @@ def test_the_first_layer_is_computed_for_the_ends_alone(name, monkeypatch):
     calls = []
     run = evaluation._Runner.run
     monkeypatch.setattr(evaluation._Runner, "run", lambda *given: calls.append(1) or run(*given))
-    db.path(a, b, there, "geodesic", 9, statistics=False)
+    db.path(a, b, there, "geodesic", 9, reestimate=False)
     assert calls == []
-    db.path(a, b, there, "linear", 9, statistics=False)
+    db.path(a, b, there, "linear", 9, reestimate=False)
     assert calls == []
 
 
@@ -177,10 +177,10 @@ def test_a_layer_that_does_not_read_the_inputs_as_they_are_is_no_entrance(module
     assert a.network.entrance == entrance
     for kind in ("linear", "geodesic"):
         if kind == "linear" or module is not modules.Twice:
-            path = db.path(a, b, there, kind, 5, statistics=False)
+            path = db.path(a, b, there, kind, 5, reestimate=False)
             check(path, there, [path.solution(t) for t in path.ts])
     third = near(a, 2, 0.5)
-    plane = db.plane(a, b, third, there, 2, 0.0, statistics=False)
+    plane = db.plane(a, b, third, there, 2, 0.0, reestimate=False)
     assert plane.corner_errors.tolist() == [alone(one, there)[0] / 30 for one in (a, b, third)]
 
 
