@@ -326,7 +326,7 @@ def drawn(network: Network) -> tuple[nn.Module, State, Tensor]:
             state[name] = tensor.detach()
         elif tensor.ndim >= 2:
             state[name] = (
-                noise * (2 / max(1, tensor[0].numel())) ** 0.5
+                noise * (2 / max(1, tensor.shape[1:].numel())) ** 0.5
             )  # He et al. 2015, so that depth does not matter
         else:
             state[name] = 0.5 + noise.abs()  # as variances have to be

@@ -115,10 +115,11 @@ class ContinuousSolution:
 def from_module(module: nn.Module, example_input: Any, symmetry: Symmetry | None = None) -> ContinuousSolution:
     """The weights of a module of your own as a solution; the module stays as it is.
 
-    example_input: a batch of inputs (P, ...). symmetry: of chains of Linear, Conv, BatchNorm, ReLU, LeakyReLU, pools,
-    Flatten and Dropout it is found; of anything else, such as residual networks, say which axes run over the same
-    units. That the symmetry is one is tried: outputs must not change. Raises InvalidInputError with the name of the
-    module that is not understood or the units that do not fit, and on parameters that are not finite.
+    example_input: a few inputs (P, ...), of real numbers. symmetry: of chains of Linear, Conv, BatchNorm, ReLU,
+    LeakyReLU, pools, Flatten and Dropout it is found; of anything else, such as residual networks, say which axes run
+    over the same units. That the symmetry is one is tried, with random weights: outputs must not change. Raises
+    InvalidInputError with the name of the module that is not understood or the units that do not fit, on parameters
+    that are not finite, and where outputs depend on the other inputs of a batch or on chance.
 
     >>> solution = db.from_module(net, images[:2])
     >>> solution.error((images, labels))

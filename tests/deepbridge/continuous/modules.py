@@ -141,6 +141,27 @@ class Residual(Small):
         return self.c(x + F.relu(self.b(x)))
 
 
+class Stream(Small):
+    """What a branch gives is added to what it read."""
+
+    def __init__(self, n_inputs=2, width=12, inner=15):
+        super().__init__(n_inputs)
+        self.a, self.c = nn.Linear(n_inputs, width), nn.Linear(width, 3)
+        self.b, self.d = nn.Linear(width, inner), nn.Linear(inner, width)
+
+    def forward(self, x):
+        x = F.relu(self.a(x))
+        return self.c(F.relu(x + self.d(F.relu(self.b(x)))))
+
+
+OF_STREAM = db.Symmetry(
+    {
+        "a.weight": ("stream", None), "a.bias": ("stream",), "b.weight": ("inner", "stream"), "b.bias": ("inner",),
+        "d.weight": ("stream", "inner"), "d.bias": ("stream",), "c.weight": (None, "stream"),
+    }
+)  # fmt: skip
+
+
 class Branching(Small):
     def first(self, x):
         return x if x.sum() > 0 else -x

@@ -13,6 +13,7 @@ import deepbridge as db
 from binland.errors import InvalidInputError
 from binland.rng import generator
 from deepbridge.continuous.solutions import ContinuousSolution
+from tests.deepbridge.continuous import modules
 from tests.deepbridge.continuous.problems import (
     EVERY,
     blobs,
@@ -259,6 +260,21 @@ def test_units_of_a_linear_layer_are_on_the_last_axis():
     state = shuffled(state, [1, 2, 0, 4, 3], ["second.weight", "second.bias"], ["third.weight"])
     match = db.align(one.at(state), one, "activations", (inputs, np.zeros(40, int)))
     assert np.array_equal(match.solution.flat, one.flat)
+
+
+def test_of_several_layers_into_the_same_units_those_count_whose_inputs_are_placed():
+    """The branch that is added to a stream reads units that are matched later: it would only be noise."""
+    torch.manual_seed(0)
+    inputs = np.random.default_rng(0).standard_normal((40, 2))
+    one = db.from_module(modules.Stream().double(), inputs, modules.OF_STREAM)
+    rng = np.random.default_rng(1)
+    for method in METHODS:
+        stream = ["a.weight", "a.bias", "d.weight", "d.bias"]
+        state = shuffled(one.state, rng.permutation(12).tolist(), stream, ["b.weight", "c.weight"])
+        state = shuffled(state, rng.permutation(15).tolist(), ["b.weight", "b.bias"], ["d.weight"])
+        match = db.align(one.at(state), one, method, (inputs, np.zeros(40, int)))
+        assert np.array_equal(match.solution.flat, one.flat)
+        assert db.distance(match.solution, one) == 0
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,13 @@ def test_a_layer_that_does_not_read_the_inputs_as_they_are_is_no_entrance(module
     assert plane.corner_errors.tolist() == [alone(one, there)[0] / 30 for one in (a, b, third)]
 
 
+def test_weights_of_zero_do_not_hide_that_a_layer_is_used_again():
+    module = modules.Twice()
+    for layer in (module.a, module.c):
+        nn.init.zeros_(layer.weight)
+    assert db.from_module(module, np.ones((2, 6)), db.Symmetry({})).network.entrance == ""
+
+
 @pytest.mark.parametrize("name", ["mlp", "lenet", "vgg16"])
 def test_results_do_not_depend_on_how_data_are_cut(name, monkeypatch):
     a, b, there = solution(name, 0), solution(name, 1), data(name, 0, 37)
