@@ -233,11 +233,9 @@ class Training:
                 with seeded(0, self._device):
                     self._descent.try_batch(self._examples.inputs[:count])
             except (RuntimeError, ValueError) as error:  # a stranger's forward may fail in any way
-                advice = (
-                    "set batch_size so that the last batch of an epoch has more" if count == 1 else "see its modules"
-                )
+                advice = "; set batch_size so that the last batch of an epoch has more" if count == 1 else ""
                 raise InvalidInputError(
-                    f"{shown(self.network)} cannot be trained on a batch of {count} ({reason(error)}); {advice}"
+                    f"{shown(self.network)} cannot be trained on a batch of {count} ({reason(error)}){advice}"
                 ) from None
 
     def _chosen_rule(self) -> Rule:
@@ -312,28 +310,27 @@ class Training:
         for run, kept in self._learnt.items():
             for tensor, one in zip(self._changing, kept, strict=True):
                 tensor[run] = one
+        self._learnt = {}
 
     def _check_finite(self) -> None:
         """Raise InvalidInputError if a run has weights that are not finite, unless they will be forgotten."""
-        finite = torch.ones(self._runs * self._replicas, dtype=torch.bool, device=self._device)
-        for tensor in self._changing:
-            finite &= tensor.detach().isfinite().reshape(len(tensor), -1).all(1)
-        lost = (~finite).unflatten(0, (-1, self._replicas)).any(1).tolist()
-        runs = [
-            run for run, gone in enumerate(lost) if gone and (self.done >= self._pretrained or run not in self._learnt)
-        ]
+        first = self.done < self._pretrained
+        runs = [run for run in self._diverged() if not (first and run in self._learnt)]
         if runs:
-            rates = (
-                ("pretrain_learning_rate",)
-                if self.done < self._pretrained
-                else ("learning_rate", "inner_learning_rate")
-            )
+            rates = ("pretrain_learning_rate",) if first else ("learning_rate", "inner_learning_rate")
             given = [f"{name}={getattr(self.algorithm, name):g}" for name in rates if hasattr(self.algorithm, name)]
             which = "" if self._runs == 1 else f" of seeds[{runs[0]}]"
             raise InvalidInputError(
                 f"the training{which} diverged in epoch {self.done + 1} of {self.epochs}: weights are infinite or no"
                 f" numbers; lower {' or '.join(given)}, and see that the inputs are of unit size"
             )
+
+    def _diverged(self) -> list[int]:
+        """Runs with a weight or a statistic that is not finite."""
+        finite = torch.ones(self._runs, dtype=torch.bool, device=self._device)
+        for tensor in self._changing:
+            finite &= tensor.detach().isfinite().reshape(self._runs, -1).all(1)
+        return (~finite).nonzero().flatten().tolist()
 
     @property
     def _changing(self) -> list[Tensor]:
