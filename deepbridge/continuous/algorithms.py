@@ -25,7 +25,7 @@ class ContinuousAlgorithm(Algorithm):
     learning_rate: at the first step. epochs: passes over the data. batch_size: the last batch of an epoch may be
     shorter. momentum: 0 for none, nesterov: whether Nesterov's. weight_decay: times the weights, added to the gradient.
     schedule: "cosine" goes to zero over the run, step by step; "constant". history_every: epochs between two looks at
-    the train error, which cost a pass over the data each. Raises InvalidInputError on values out of range.
+    the train error, which cost a pass over the data each; the history has NaN in between. Raises InvalidInputError on values out of range.
     """
 
     families: ClassVar[tuple[str, ...]] = KINDS
@@ -139,9 +139,10 @@ class RSGD(_BuiltIn):
 class ADV(_BuiltIn):
     """Plain SGD from an adversarial start, which finds sharp solutions (Liu et al. 2020; paper, appendix A.1).
 
-    First the network learns uniform random labels on images in which a random share of the entries is zero (of the
-    inputs as the network sees them), without momentum, at a constant rate, until the error is at most pretrain_error or
-    the epochs are over; then the true data. zeroed: that share. Defaults of the first phase are Liu's.
+    First the network learns uniform random labels on images in which a random share of the entries is zero, without
+    momentum, at a constant rate, until the error is at most pretrain_error or the epochs are over; then the true data.
+    zeroed: that share; zero is what the network sees, the mean gray of normalised images. Defaults of the first phase
+    are Liu's, but for the rate, which they lower twice.
     """
 
     momentum: float = 0.0

@@ -119,8 +119,8 @@ def path(
     kind: "linear" between the networks as they are, or "geodesic" between the normalised ones. points: evenly spaced
     from 0 to 1, ends included. beyond: how far the line goes on at both sides, as a fraction of it, in the same steps.
     test: data whose errors are given too. reestimate: whether batch-norm statistics are estimated anew on `data` at
-    every point but the ends, else they are interpolated. Errors are counted with numbers of the solutions' type: at a point
-    inside, an output that two classes share to its last digits may count either way.
+    every point but the ends, else they are interpolated. Errors are counted with numbers of the solutions' type: at a
+    point inside, an output that two classes share to its last digits may count either way.
     Raises InvalidInputError if networks or data do not fit.
     """
     ts = _places(limited("points", points, MOST_POINTS, minimum=2), positive("beyond", beyond, zero=True))

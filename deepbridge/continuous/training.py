@@ -46,7 +46,10 @@ def fit(
     progress: bool = True,
     callback: AfterEpoch | None = None,
 ) -> ContinuousSolution:
-    """Train a continuous network (paper, section 3.2 and appendix A.1); see `fit_many` for the arguments."""
+    """Train a continuous network (paper, section 3.2 and appendix A.1); see `fit_many` for the arguments.
+
+    >>> flat = db.fit(db.MLP(784, (64, 64)), train, db.continuous.RSGD(epochs=100), seed=0)
+    """
     return fit_many(
         network, data, algorithm, [seed], start, device=device, dtype=dtype, checkpoint=checkpoint,
         checkpoint_seconds=checkpoint_seconds, progress=progress, callback=callback,
