@@ -25,7 +25,8 @@ class ContinuousAlgorithm(Algorithm):
     learning_rate: at the first step. epochs: passes over the data. batch_size: the last batch of an epoch may be
     shorter. momentum: 0 for none, nesterov: whether Nesterov's. weight_decay: times the weights, added to the gradient.
     schedule: "cosine" goes to zero over the run, step by step; "constant". history_every: epochs between two looks at
-    the train error, which cost a pass over the data each; the history has NaN in between. Raises InvalidInputError on values out of range.
+    the train error, which cost a pass over the data each; the history has NaN in between. Raises InvalidInputError on
+    values out of range.
     """
 
     families: ClassVar[tuple[str, ...]] = KINDS
