@@ -3,11 +3,11 @@
 
 evaluation: train errors at 25 points of a line, all together, against a loop that loads the weights of each point into
 a module and evaluates batches of 1000 patterns; errors of both are checked to be equal. The bound is that of the
-products: a line's first layer is computed twice, not 25 times. replicas: an epoch of RSGD's 5 replicas in one batch,
-against a loop of modules with torch.optim. matching: our coordinate descent, one start and eight, against the package
-`rebasin` (pip install rebasin; left out where it is not), or else a plain twin of Git Re-Basin's weight matching:
-squared distance, barrier of the straight line, time, on the same trained pairs. One thread, one process, taking turns;
-medians. Images are Fashion-MNIST if BINLAND_DATA names its folder, else noise of its size.
+products: a line's first layer is computed twice, not 25 times. replicas: a training of RSGD's 5 replicas in one batch,
+set-up included, against a loop of modules with torch.optim. matching: our coordinate descent, one start and eight,
+against a plain twin of Git Re-Basin's weight matching and the package `rebasin` (pip install rebasin; left out where it
+is not): squared distance, barrier of the straight line, time, on the same trained pairs. One thread, one process,
+taking turns; medians. Images are Fashion-MNIST if BINLAND_DATA names its folder, else noise of its size.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from deepbridge.continuous.networks import Network
 
 POINTS = 25
 BATCH = 1000  # patterns of the loop
+EPOCHS = 5
 CPU = torch.device("cpu")
 
 
@@ -117,22 +118,23 @@ def cases(tiny: bool) -> Iterator[tuple[str, Network, tuple[int, ...], int]]:
 
 
 def replicas(tiny: bool, repeat: int, device: str) -> Table:
-    """An epoch of five replicas."""
-    table = Table("network", "batch of 5", "loop of 5 modules", "loop / batch", title="an epoch of 5 replicas")
+    """Epochs of five replicas."""
+    table = Table("network", "batch of 5", "loop of 5 modules", "loop / batch", title=f"{EPOCHS} epochs of 5 replicas")
     sizes = ((16, 16),) if tiny else ((16, 16), (64, 64), (192, 192), (512, 512))
-    data = images((1, 28, 28), 5 if tiny else 100)
+    data = images((1, 28, 28), 5 if tiny else 200)
     named: list[tuple[str, Network]] = [(f"MLP {'-'.join(map(str, size))}", db.MLP(784, size)) for size in sizes]
     for name, network in [*named, *([] if tiny else [("LeNet 20-50-500", db.LeNet())])]:
         place = torch.device(device)
         examples = as_examples(network, data).to(place, torch.float32)
-        rsgd = db.continuous.RSGD(epochs=1, learning_rate=0.01, history_every=10)
+        rsgd = db.continuous.RSGD(epochs=EPOCHS, learning_rate=0.01, history_every=10)
         modules = [network.module().to(place) for _ in range(rsgd.replicas)]
 
         def batch(network: Network = network, rsgd: Any = rsgd) -> None:
             db.fit(network, data, rsgd, seed=0, device=device, progress=False)
 
         def loop(modules: Any = modules, examples: Any = examples) -> None:
-            train_loop(modules, examples.inputs, examples.classes)
+            for _ in range(EPOCHS):
+                train_loop(modules, examples.inputs, examples.classes)
 
         ours, theirs = in_turns(repeat, batch, loop)
         table.add_row(name, spread(ours), spread(theirs), ratio(theirs, ours))
