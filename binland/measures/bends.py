@@ -18,6 +18,7 @@ from binland.measures.lines import (
     AlignedSettings,
     alignment_streams,
     colours_of,
+    draw_curve,
     draw_row,
     ends_of,
     framed_pairs,
@@ -121,8 +122,6 @@ def draw_bends(results: Any, point: dict[str, Any]) -> "Figure":
     """A panel for each kind of lines, a curve for each two algorithms (Fig. 3)."""
     from matplotlib.figure import Figure
 
-    from binland.plots.style import mean_and_error
-
     data = results.data.sel(point)
     kinds = [str(kind) for kind in data["bend_line"].to_numpy()]
     figure = Figure((PANEL * len(kinds) + 0.6, HEIGHT), layout="constrained")
@@ -133,10 +132,8 @@ def draw_bends(results: Any, point: dict[str, Any]) -> "Figure":
             look = looks[pairs.label]
             for k, leg in enumerate(LEGS):
                 values = pairs.values("bends_error").sel(bend_line=kind, leg=leg)
-                mean, error = mean_and_error(values, "leg_position")
-                x, band = (k + data["leg_position"].to_numpy()) / 2, np.nan_to_num(error)
-                panel.plot(x, 100 * mean, linewidth=1.4, **look)
-                panel.fill_between(x, 100 * (mean - band), 100 * (mean + band), color=look["color"], alpha=0.2, lw=0)
+                halves = values.assign_coords(leg_position=(k + values["leg_position"]) / 2)
+                draw_curve(panel, halves, "leg_position", look)
         panel.set_title(kind, fontsize=9)
         panel.set_xlabel("place on the path, optimised midpoint at 0.5", fontsize=8)
     panels[0].set_ylabel("train error (%) on paths with one bend")

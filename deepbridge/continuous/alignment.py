@@ -22,7 +22,7 @@ from deepbridge.continuous.geodesics import euclidean
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import check_equal
 from deepbridge.continuous.solutions import ContinuousSolution, check_same
-from deepbridge.continuous.units import STATISTICS, State, Units, owner, permuted
+from deepbridge.continuous.units import STATISTICS, Place, State, Units, owner, permuted, placed
 
 Method = Literal["greedy", "coordinate", "activations"]
 METHODS = ("greedy", "coordinate", "activations")
@@ -85,8 +85,12 @@ def _aligned(solution: ContinuousSolution, moves: Moves) -> ContinuousAlignment:
     return ContinuousAlignment(made, tuple(move.permutation for move in moves))
 
 
+def _staying(units: Units) -> Moves:
+    return [stay(units.sizes[name]) for name in units.names]
+
+
 def _moved(units: Units, state: State, moves: Moves) -> State:
-    for name, move in zip(units.names, moves, strict=False):
+    for name, move in zip(units.names, moves, strict=True):
         state = permuted(units, state, name, torch.from_numpy(move.permutation))
     return state
 
@@ -116,7 +120,7 @@ def _by_descent(units: Units, state: State, target: State, rng: np.random.Genera
     """The moves with the largest sum of products of all parameters, hence the smallest distance."""
     sizes = [units.sizes[name] for name in units.names]
     similarity = partial(_similarity, units, state, target)
-    starts = [[stay(size) for size in sizes], _greedy(units, state, target)]
+    starts = [_staying(units), _greedy(units, state, target)]
     starts += [[stay(size)._replace(permutation=rng.permutation(size)) for size in sizes] for _ in range(restarts - 2)]
     never = [False] * len(sizes)
     found = [coordinate_descent(start, similarity, never, rng) for start in starts[:restarts]]
@@ -134,16 +138,11 @@ def _similarity(units: Units, state: State, target: State, moves: Moves, k: int)
         ours = state[place.tensor]
         for axis, other in enumerate(units.axes[place.tensor][:2]):
             if other is not None and other != name:
-                ours = _placed(ours, axis, places[other].permutation)
+                beside = Place(place.tensor, axis, ours.shape[axis] // units.sizes[other])
+                ours = placed(ours, beside, torch.from_numpy(places[other].permutation))
         x, y = (_rows(tensor, place.axis, size) for tensor in (target[place.tensor], ours))
         total += x @ y.T
     return total.numpy()
-
-
-def _placed(tensor: Tensor, axis: int, permutation: NDArray[np.int64]) -> Tensor:
-    block = tensor.shape[axis] // len(permutation)
-    index = (torch.from_numpy(permutation)[:, None] * block + torch.arange(block)).reshape(-1)
-    return torch.index_select(tensor, axis, index)
 
 
 def _rows(tensor: Tensor, axis: int, size: int) -> Tensor:
@@ -166,24 +165,29 @@ def _by_activations(solution: ContinuousSolution, to: ContinuousSolution, data: 
         raise InvalidInputError('method="activations" compares units on data; give data=')
     place = as_device(device)
     examples = as_examples(solution.network, data).to(place, solution.dtype)
-    sums = Sums(solution.network)
+    sums, activations = Sums(solution.network), Activations(solution.network)
     with torch.no_grad(), full_precision():
         states = [on_device(one.state, place) for one in (to, solution)]
         for inputs in examples.inputs.split(PATTERNS):
-            sums.add(*(activations(solution.network, state, inputs) for state in states))
+            sums.add(*(activations(state, inputs) for state in states))
     units = solution.network.units
     return _greedy(units, solution.state, to.state, {name: sums.correlation(name) for name in units.names})
 
 
-def activations(network: Network, state: State, inputs: Tensor) -> dict[str, Tensor]:
-    """By kind of units, (samples, H) of what they send to the first layer that reads them; positions are samples."""
-    units, caught, module = network.units, dict[str, Tensor](), network.copied()
-    layers = {owner(units.readers[name][0]): name for name in units.names}
-    for layer, name in layers.items():
-        one = module.get_submodule(layer)
-        one.register_forward_pre_hook(partial(_catch, caught, name, units.sizes[name]))
-    functional_call(module, state, (inputs,))
-    return caught
+class Activations:
+    """What units send to the first layer that reads them, caught in a module of its own."""
+
+    def __init__(self, network: Network):
+        units = network.units
+        self._module, self._caught = network.copied(), dict[str, Tensor]()
+        for name in units.names:
+            layer = self._module.get_submodule(owner(units.readers[name][0]))
+            layer.register_forward_pre_hook(partial(_catch, self._caught, name, units.sizes[name]))
+
+    def __call__(self, state: State, inputs: Tensor) -> dict[str, Tensor]:
+        """By kind of units, (samples, H); positions are samples."""
+        functional_call(self._module, state, (inputs,))
+        return dict(self._caught)
 
 
 def _catch(caught: dict[str, Tensor], name: str, size: int, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -253,9 +257,7 @@ def align_many(
     options: dict[str, Any] = {"method": method, "data": data, "restarts": restarts, "device": device}
     if to is not None:
         return [align(one, to, seed=rng, **options) for one, rng in _streams(chosen, seed)]
-    current = [
-        _aligned(one, [stay(one.network.units.sizes[name]) for name in one.network.units.names]) for one in chosen
-    ]
+    current = [_aligned(one, _staying(one.network.units)) for one in chosen]
     for _ in range(ROUNDS):
         changed = False
         for k, (one, rng) in enumerate(_streams(chosen, seed)):

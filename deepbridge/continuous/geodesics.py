@@ -125,7 +125,7 @@ class Line(Row):
         """Tensors at t."""
         state = {name: self._straight(name, t) for name in self.a.state}
         for sphere, arc in zip(self._spheres, self._arcs, strict=True):
-            _write(sphere, state, arc.at(t), self.a)
+            write(sphere, state, arc.at(t))
         return state
 
     def _straight(self, name: str, t: float) -> Tensor:
@@ -156,14 +156,21 @@ class Line(Row):
         """By weight, lengths of the arcs of its units."""
         return {sphere.tensors[0]: arc.lengths.numpy() for sphere, arc in zip(self._spheres, self._arcs, strict=True)}
 
+    @property
+    def length(self) -> float:
+        """From 0 to 1: Euclidean, or geodesic."""
+        if self.kind == "linear":
+            return euclidean(self.a, self.b)
+        return math.sqrt(sum(float((lengths**2).sum()) for lengths in self.unit_lengths.values()))
 
-def _write(sphere: Sphere, state: State, rows: Tensor, like: ContinuousSolution) -> None:
-    """Vectors back into tensors."""
+
+def write(sphere: Sphere, state: State, rows: Tensor) -> None:
+    """Undo `vectors`: rows in place of the tensors that are in a state, in their shapes and type."""
     begin = 0
     for name in sphere.tensors:
-        shape = like.state[name].shape
-        width = math.prod(shape) // sphere.units
-        state[name] = rows[:, begin : begin + width].reshape(shape).to(like.dtype)
+        before = state[name]
+        width = before.numel() // sphere.units
+        state[name] = rows[:, begin : begin + width].reshape(before.shape).to(before.dtype)
         begin += width
 
 
@@ -173,15 +180,14 @@ def distance(a: ContinuousSolution, b: ContinuousSolution, batch_norm: Rule = "a
     The square root of the sum over hidden units, and over the last layer as one, of squared radius times angle. Biases
     and batch-norm parameters do not count. batch_norm: how to normalise. Raises InvalidInputError if networks differ.
     """
-    return math.sqrt(sum(float((lengths**2).sum()) for lengths in unit_distances(a, b, batch_norm).values()))
+    return line_between(a, b, (), "geodesic", batch_norm).length
 
 
 def unit_distances(
     a: ContinuousSolution, b: ContinuousSolution, batch_norm: Rule = "all"
 ) -> dict[str, NDArray[np.float64]]:
     """By the name of the weight, (H,) geodesic distances of its units, and (1,) of the last layer; see `distance`."""
-    check_same(a, b)
-    return Line(normalize(a, batch_norm), normalize(b, batch_norm), (), "geodesic").unit_lengths
+    return line_between(a, b, (), "geodesic", batch_norm).unit_lengths
 
 
 def euclidean(a: ContinuousSolution, b: ContinuousSolution) -> float:

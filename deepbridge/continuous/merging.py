@@ -15,7 +15,7 @@ from deepbridge.common.devices import Device, as_device, full_precision
 from deepbridge.continuous.alignment import METHODS, Method, align_many, checked_solutions, deviation, mean_of, samples
 from deepbridge.continuous.evaluation import on_device
 from deepbridge.continuous.examples import Data, Examples, as_examples
-from deepbridge.continuous.geodesics import Kind, spheres
+from deepbridge.continuous.geodesics import Kind, spheres, vectors, write
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import normalize
 from deepbridge.continuous.solutions import ContinuousSolution
@@ -72,16 +72,11 @@ def _on_spheres(merged: ContinuousSolution, like: ContinuousSolution) -> Continu
     """Rows of each sphere at the norm that the parents' have; rows that cancel stay at zero."""
     state = dict(merged.state)
     for sphere in spheres(merged.network):
-        norms, wanted = (_row_norms(one, sphere.tensors, sphere.units) for one in (state, like.state))
-        factors = torch.where(norms > 0, wanted / norms.clamp(min=1e-300), torch.ones_like(norms))
-        for name in sphere.tensors:
-            rows = state[name].reshape(sphere.units, -1).double() * factors[:, None]
-            state[name] = rows.reshape(state[name].shape).to(state[name].dtype)
+        rows, wanted = (vectors(sphere, one).double() for one in (state, like.state))
+        norms = rows.norm(dim=1)
+        factors = torch.where(norms > 0, wanted.norm(dim=1) / norms.clamp(min=1e-300), torch.ones_like(norms))
+        write(sphere, state, rows * factors[:, None])
     return merged.at(state)
-
-
-def _row_norms(state: State, tensors: Sequence[str], count: int) -> Tensor:
-    return torch.cat([state[name].reshape(count, -1).double() for name in tensors], 1).norm(dim=1)
 
 
 def repaired(

@@ -17,7 +17,7 @@ from deepbridge.common.devices import Device, as_device
 from deepbridge.continuous.algorithms import SGD, ContinuousAlgorithm
 from deepbridge.continuous.evaluation import Row, restated, scores
 from deepbridge.continuous.examples import Data, Examples, as_examples
-from deepbridge.continuous.geodesics import Kind, Line, euclidean, line_between
+from deepbridge.continuous.geodesics import Kind, Line, line_between
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import Rule
 from deepbridge.continuous.solutions import ContinuousSolution, check_same
@@ -133,10 +133,9 @@ def path(
     if test is not None:
         examples = as_examples(network, test).to(place, start.dtype)
         there = scores(network, row, examples, place), len(examples)
-    length = math.sqrt(sum(float((x**2).sum()) for x in line.unit_lengths.values()))
     return ContinuousPath(
-        ts, here.errors, len(train), here.losses, kind, euclidean(line.a, line.b) if kind == "linear" else length,
-        line.a, line.b, there and there[0].errors / there[1], there and there[0].losses, line,
+        ts, here.errors, len(train), here.losses, kind, line.length, line.a, line.b,
+        there and there[0].errors / there[1], there and there[0].losses, line,
     )  # fmt: skip
 
 

@@ -253,9 +253,15 @@ def _joined(sources: Mapping[str, tuple[str, ...]]) -> list[tuple[tuple[str, ...
 def permuted(units: Units, state: State, name: str, permutation: Tensor) -> State:
     """The state with unit permutation[h] at place h, in all tensors that know these units."""
     changed = dict(state)
-    for tensor, axis, block in units.places[name]:
-        changed[tensor] = torch.index_select(changed[tensor], axis, _blocks(permutation, block))
+    for place in units.places[name]:
+        changed[place.tensor] = placed(changed[place.tensor], place, permutation)
     return changed
+
+
+def placed(tensor: Tensor, place: Place, permutation: Tensor) -> Tensor:
+    """A tensor with the units along one axis permuted, each with its block of entries."""
+    blocks = permutation[:, None] * place.block + torch.arange(place.block)
+    return torch.index_select(tensor, place.axis, blocks.reshape(-1))
 
 
 def rescaled(units: Units, state: State, rescaling: Rescaling, factors: Tensor) -> State:
@@ -285,8 +291,3 @@ def along(factors: Tensor, place: Place, tensor: Tensor) -> Tensor:
     shape = [1] * tensor.ndim
     shape[place.axis] = -1
     return factors.repeat_interleave(place.block).reshape(shape)
-
-
-def _blocks(permutation: Tensor, block: int) -> Tensor:
-    """Indices of an axis on which every unit has a block."""
-    return (permutation[:, None] * block + torch.arange(block)).reshape(-1)
