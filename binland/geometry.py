@@ -1,5 +1,6 @@
 """The plane through three points of a space of weights: coordinates in it, and a grid."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -60,6 +61,17 @@ def gram_schmidt(
     if length == 0 or height <= FLAT * np.linalg.norm(third):
         raise InvalidInputError("the three solutions lie on one line and span no plane; take three different ones")
     return np.array([[0.0, 0.0], [length, 0.0], [along, height]]), np.stack([e1, rest / height])
+
+
+def places_on_line(points: int, beyond: float) -> NDArray[np.float64]:
+    """Evenly spaced numbers, so many from 0 to 1 with both, that go on in the same steps at both sides."""
+    more = steps_beyond(points, beyond)
+    return np.arange(-more, points + more) / (points - 1)
+
+
+def steps_beyond(points: int, beyond: float) -> int:
+    """How many steps from one of so many points to the next there are in a fraction of their line."""
+    return math.floor(beyond * (points - 1) + 1e-9)
 
 
 def barycentric(corners: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:

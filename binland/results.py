@@ -162,9 +162,12 @@ class LocalEnergy:
     @property
     def std(self) -> NDArray[np.float64]:
         """(F,) standard deviation over the realisations (ddof = 1); nan where there is one, as in the closed form."""
-        if self.samples.shape[1] < 2:
-            return np.full(len(self.samples), np.nan)
-        return self.samples.std(axis=1, ddof=1)
+        return std_of_rows(self.samples)
+
+
+def std_of_rows(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Standard deviation along each row (ddof = 1); nan where it has one sample."""
+    return samples.std(axis=1, ddof=1) if samples.shape[1] > 1 else np.full(len(samples), np.nan)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from binland.geometry import places_on_line
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import distinct
 from binland.sweep.contracts.variable import Coordinate, Variable
@@ -95,8 +96,7 @@ class LineSettings(AlignedSettings):
     @property
     def places(self) -> NDArray[np.float64]:
         """Parameters of the points, as `db.path` takes them."""
-        more = int(np.floor(self.beyond * (self.points - 1) + 1e-9))
-        return np.arange(-more, self.points + more) / (self.points - 1)
+        return places_on_line(self.points, self.beyond)
 
 
 class Lines(Measure[LineSettings]):

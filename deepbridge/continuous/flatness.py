@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from binland.checks import positive
 from binland.errors import InvalidInputError, shown
+from binland.results import std_of_rows
 from binland.rng import Seed, generator
 from deepbridge.common.data import limited
 from deepbridge.common.devices import Device, as_device
@@ -38,7 +39,7 @@ class ContinuousLocalEnergy:
     @property
     def std(self) -> NDArray[np.float64]:
         """(S,) standard deviation over the realisations (ddof = 1), the shades of Fig. 1; nan where there is one."""
-        return _std(self.samples)
+        return std_of_rows(self.samples)
 
     @property
     def loss_mean(self) -> NDArray[np.float64]:
@@ -48,11 +49,7 @@ class ContinuousLocalEnergy:
     @property
     def loss_std(self) -> NDArray[np.float64]:
         """(S,) standard deviation of the rise of the loss over the realisations (ddof = 1)."""
-        return _std(self.loss_samples)
-
-
-def _std(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    return samples.std(axis=1, ddof=1) if samples.shape[1] > 1 else np.full(len(samples), np.nan)
+        return std_of_rows(self.loss_samples)
 
 
 def local_energy(

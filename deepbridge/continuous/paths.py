@@ -10,6 +10,7 @@ from torch import Tensor
 
 from binland.checks import finite, positive, true_or_false
 from binland.errors import InvalidInputError
+from binland.geometry import places_on_line, steps_beyond
 from binland.results import BentPath
 from binland.rng import Seed, generator
 from deepbridge.common.data import limited
@@ -140,11 +141,10 @@ def path(
 
 
 def _places(points: int, beyond: float) -> NDArray[np.float64]:
-    """Steps of 1 / (points - 1) that have 0 and 1 among them."""
-    more = math.floor(beyond * (points - 1) + 1e-9)
-    if points + 2 * more > MOST_POINTS:
+    """Of the points of a line; raises InvalidInputError if they are too many."""
+    if points + 2 * steps_beyond(points, beyond) > MOST_POINTS:
         raise InvalidInputError(f"points={points}, beyond={beyond:g} make more than {MOST_POINTS} points; take less")
-    return np.arange(-more, points + more) / (points - 1)
+    return places_on_line(points, beyond)
 
 
 class Restated(Row):
