@@ -5,8 +5,9 @@ computed once, and combined at each point (`Row.entrance`). With T points it sav
 products, which are most of a multi-layer perceptron's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +21,11 @@ from deepbridge.common.devices import full_precision
 from deepbridge.continuous.examples import Examples
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.probe import Given, replaced
-from deepbridge.continuous.units import BATCH_NORMS, State, owner
+from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, owner, tensors
 
-CHUNK = 2**19  # entries of a layer's output for all patterns that are computed together: what a cache holds
+CHUNK = 2**17  # entries of a layer's output for all patterns that are computed together: what a cache holds
+FEWEST = 256  # patterns in any case: of fewer the calls take longer than what they compute
+FRESH = (*LAYERS, *BATCH_NORMS, Given)  # modules whose outputs are new tensors
 PAGE = 2**26  # bytes of the first layer's outputs that are kept
 
 
@@ -77,11 +80,10 @@ def scores(network: Network, row: Row, examples: Examples, device: torch.device)
     with torch.no_grad(), full_precision():
         for page in runner.pages(row, examples):
             for i in range(len(row)):
-                state, shares = on_device(row.state(i), device), row.entrance(i)
-                for (inputs, classes), sums in zip(page.chunks, page.sums, strict=True):
-                    wrong, loss = judged(runner.outputs(state, shares, inputs, sums), classes)
-                    errors[i] += wrong.cpu()
-                    losses[i] += loss.double().cpu()
+                run = runner.ready(on_device(row.state(i), device), row.entrance(i) if page.known else None)
+                wrong, loss = judged(torch.cat([run(*part) for part in page.parts]), page.classes)
+                errors[i] += wrong.cpu()
+                losses[i] += loss.cpu()
     return Scores(errors.numpy(), losses.numpy() / len(examples))
 
 
@@ -101,7 +103,8 @@ def outputs_of(network: Network, state: State, inputs: Tensor) -> Tensor:
     """(P, n_outputs) of one network, in evaluation mode."""
     with torch.no_grad(), full_precision():
         runner = _Runner(network, inputs.device)
-        return torch.cat([runner.run(state, part) for part in inputs.split(runner.chunk)])
+        run = runner.ready(state)
+        return torch.cat([run(part, ()) for part in inputs.split(runner.chunk)])
 
 
 def on_device(state: State, device: torch.device) -> State:
@@ -109,55 +112,71 @@ def on_device(state: State, device: torch.device) -> State:
     return {name: tensor.to(device) for name, tensor in state.items()}
 
 
+Run = Callable[[Tensor, Sequence[Tensor]], Tensor]  # outputs for inputs, and what their first layer's corners give
+
+
 class _Runner:
     """An architecture ready to run, and how many patterns it takes at once."""
 
     def __init__(self, network: Network, device: torch.device):
-        self._module = network.copied().to(device)
-        self.chunk = max(1, (CHUNK if device.type == "cpu" else 2**6 * CHUNK) // network.widest)
+        module = network.copied().to(device)
+        size = CHUNK if device.type == "cpu" else 2**8 * CHUNK
+        self.chunk = max(FEWEST, size // network.widest)
+        self._whole = Loaded(module)
         self._entrance = network.entrance
         if self._entrance:
-            self._layer = self._module.get_submodule(self._entrance)
+            self._layer = module.get_submodule(self._entrance)
             self._given = Given()
-            self._behind = replaced(self._module, self._entrance, self._given)
+            self._behind = Loaded(replaced(module, self._entrance, self._given))
 
-    def run(self, state: State, inputs: Tensor) -> Tensor:
-        """Outputs of a network."""
-        return functional_call(self._module, state, (inputs,))
+    def ready(self, state: State, shares: Tensor | None = None) -> Run:
+        """A network; its first layer, if shares are given, gives the corners' sums weighted by (corners, H) of them.
+
+        It is ready until the next one is.
+        """
+        if shares is None:
+            return self._run_whole(state)
+        rest = {name: tensor for name, tensor in state.items() if owner(name) != self._entrance}
+        behind, weight = self._behind.with_tensors(rest), state[f"{self._entrance}.weight"]
+        shape = (-1, *[1] * (weight.ndim - 2))
+        bias = state.get(f"{self._entrance}.bias", weight.new_zeros(1)).reshape(shape)
+        (first, *others), given = [share.to(weight).reshape(shape) for share in shares], self._given
+
+        def run(inputs: Tensor, sums: Sequence[Tensor]) -> Tensor:
+            given.value = torch.addcmul(bias, sums[0], first)
+            for one, share in zip(sums[1:], others, strict=True):
+                given.value.addcmul_(one, share)
+            outputs: Tensor = behind(inputs)
+            return outputs
+
+        return run
+
+    def _run_whole(self, state: State) -> Run:
+        whole = self._whole.with_tensors(state)
+
+        def run(inputs: Tensor, sums: Sequence[Tensor]) -> Tensor:
+            outputs: Tensor = whole(inputs)
+            return outputs
+
+        return run
 
     def pages(self, row: Row, examples: Examples) -> "Iterator[_Page]":
         """The data in parts for which the first layer's outputs of all corners can be kept."""
-        chunks = list(zip(examples.inputs.split(self.chunk), examples.classes.split(self.chunk), strict=True))
+        chunks = examples.inputs.split(self.chunk)
         if not (self._entrance and row.corners):
-            yield _Page(chunks, [None] * len(chunks))
+            yield _Page([(inputs, ()) for inputs in chunks], examples.classes, False)
             return
         corners = [on_device(self._weight(state), examples.inputs.device) for state in row.corners]
-        kept: list[Tensor | None] = []
-        first = 0
-        for k, (inputs, _) in enumerate(chunks):
-            kept.append(
-                torch.stack([functional_call(self._layer, weight, (self._shaped(inputs),)) for weight in corners])
-            )
-            if sum(tensor.nbytes for tensor in kept if tensor is not None) > PAGE or k + 1 == len(chunks):
-                yield _Page(chunks[first : k + 1], kept)
-                first, kept = k + 1, []
-
-    def outputs(self, state: State, shares: Tensor | None, inputs: Tensor, sums: Tensor | None) -> Tensor:
-        """Outputs of a network whose first layer gives the corners' sums, weighted by shares (corners, H), and bias."""
-        if shares is None or sums is None:
-            return self.run(state, inputs)
-        self._given.value = self._combined(state, shares, sums)
-        rest = {name: tensor for name, tensor in state.items() if owner(name) != self._entrance}
-        return functional_call(self._behind, rest, (inputs,))
-
-    def _combined(self, state: State, shares: Tensor, sums: Tensor) -> Tensor:
-        shape = (-1, *[1] * (sums.ndim - 3))
-        factors = shares.to(sums).reshape(len(shares), *shape)
-        bias = state.get(f"{self._entrance}.bias", torch.zeros((), dtype=sums.dtype, device=sums.device))
-        total = torch.addcmul(bias.reshape(shape), sums[0], factors[0])
-        for one, factor in zip(sums[1:], factors[1:], strict=True):
-            total.addcmul_(one, factor)
-        return total
+        parts: list[tuple[Tensor, Sequence[Tensor]]] = []
+        first, size = 0, 0
+        for k, inputs in enumerate(chunks):
+            sums = [functional_call(self._layer, weight, (self._shaped(inputs),)) for weight in corners]
+            parts.append((inputs, sums))
+            size += sum(tensor.nbytes for tensor in sums)
+            if size > PAGE or k + 1 == len(chunks):
+                stop = first + sum(len(inputs) for inputs, _ in parts)
+                yield _Page(parts, examples.classes[first:stop], True)
+                first, size, parts = stop, 0, []
 
     def _weight(self, state: State) -> State:
         """Tensors of the first layer, without bias."""
@@ -169,10 +188,41 @@ class _Runner:
 
 
 class _Page(NamedTuple):
-    """Inputs and classes in chunks, and for each what the first layer gives for every corner, if it is known."""
+    """Inputs in parts, each with what the first layer gives for every corner, if that is known; and all classes."""
 
-    chunks: list[tuple[Tensor, Tensor]]
-    sums: list[Tensor | None]
+    parts: list[tuple[Tensor, Sequence[Tensor]]]
+    classes: Tensor
+    known: bool
+
+
+class Loaded:
+    """A module of one's own that runs with one network's tensors after the other's.
+
+    What `functional_call` does at every call is done once for all parts of the data, and the outputs of a layer are
+    overwritten by the ReLU behind it, where nobody else can see them.
+    """
+
+    def __init__(self, module: nn.Module):
+        self._module = module
+        self._places = dict(tensors(module))
+        for relu in hidden_relus(module):
+            relu.inplace = True
+
+    def with_tensors(self, state: State) -> nn.Module:
+        """The module; a state's tensors are in it, not copies of them."""
+        for name, tensor in state.items():
+            self._places[name].data = tensor
+        return self._module
+
+
+def hidden_relus(module: nn.Module) -> list[nn.ReLU]:
+    """Those that alone take what a layer gives: behind one in an `nn.Sequential` that is run as a whole."""
+    if type(module) is not nn.Sequential:
+        return []  # its own forward may do anything with the parts
+    every = [one for _, one in module.named_modules(remove_duplicate=False)]
+    found = [relu for layer, relu in pairwise(module) if isinstance(layer, FRESH) and type(relu) is nn.ReLU]
+    inner = [relu for one in module for relu in hidden_relus(one)]
+    return inner + [relu for relu in found if every.count(relu) == 1]
 
 
 def restated(network: Network, state: State, examples: Examples, batch: int = 1000) -> State:

@@ -141,8 +141,8 @@ def test_perceptrons_against_plain_numpy():
 def test_the_first_layer_is_computed_for_the_ends_alone(name, monkeypatch):
     a, b, there = solution(name, 0), solution(name, 1), data(name)
     calls = []
-    run = evaluation._Runner.run
-    monkeypatch.setattr(evaluation._Runner, "run", lambda *given: calls.append(1) or run(*given))
+    whole = evaluation._Runner._run_whole
+    monkeypatch.setattr(evaluation._Runner, "_run_whole", lambda *given: calls.append(1) or whole(*given))
     db.path(a, b, there, "geodesic", 9, reestimate=False)
     assert calls == []
     db.path(a, b, there, "linear", 9, reestimate=False)
@@ -197,6 +197,7 @@ def test_results_do_not_depend_on_how_data_are_cut(name, monkeypatch):
     expected = db.path(a, b, there, "geodesic", 5)
     for chunk, page in ((1, 1), (NETWORKS[name].widest * 10, 2**11), (2**40, 2**40)):
         monkeypatch.setattr(evaluation, "CHUNK", chunk)
+        monkeypatch.setattr(evaluation, "FEWEST", 1)
         monkeypatch.setattr(evaluation, "PAGE", page)
         found = db.path(a, b, there, "geodesic", 5)
         assert np.array_equal(found.error_counts, expected.error_counts)
@@ -273,3 +274,29 @@ def test_templates_stay_as_they_are_also_behind_an_error():
         assert not module._forward_hooks
         assert not module._forward_pre_hooks
         assert not module.training
+
+
+class Kept(nn.Module):
+    """Uses what a layer gives before the ReLU, too, though both are in a Sequential."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 6))
+
+    def forward(self, x):
+        before = self.inner[0](x)
+        return self.inner[2](self.inner[1](before)) + before
+
+
+def test_outputs_of_layers_are_overwritten_only_where_nobody_else_can_see_them():
+    twice = nn.ReLU()
+    chain = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Sequential(nn.Linear(6, 6), twice, nn.Linear(6, 6), twice))
+    assert evaluation.hidden_relus(chain) == [chain[1]]
+    assert evaluation.hidden_relus(nn.Sequential(nn.ReLU(), nn.Flatten(), nn.ReLU())) == []
+    inner = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), Kept(), nn.ReLU(), nn.Sequential(nn.Linear(6, 3), nn.ReLU()))
+    assert evaluation.hidden_relus(inner) == [inner[4][1], inner[1]]
+    there = np.random.default_rng(0).standard_normal((20, 6)), np.arange(20) % 3
+    for module, symmetry in ((chain, None), (Kept(), db.Symmetry({})), (inner, db.Symmetry({}))):
+        one = db.from_module(module.double(), there[0], symmetry)
+        assert one.loss(there) == pytest.approx(alone(one, there)[1], rel=1e-12)
+        assert one.error_count(there) == alone(one, there)[0]
