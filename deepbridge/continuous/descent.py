@@ -23,7 +23,7 @@ class Descent:
     def __init__(self, network: Network, state: State, algorithm: ContinuousAlgorithm, replicas: int):
         device = next(iter(state.values())).device
         self._module = copy.deepcopy(network.template).to(device).train()
-        self.parameters = {name: state[name].contiguous().requires_grad_() for name in network.parameters}
+        self.parameters = {name: state[name].contiguous().requires_grad_() for name in network.trained}
         self.buffers = {name: t for name, t in state.items() if name not in self.parameters}
         self.momenta = [torch.zeros_like(tensor) for tensor in self._tensors]
         self.nesterov, self._replicas = algorithm.nesterov, replicas
@@ -114,7 +114,8 @@ def _apart(state: State, networks: int) -> list[State]:
 
 
 def _mean(rows: Tensor) -> Tensor:
-    return rows.mean(0) if rows.is_floating_point() else rows[0].clone()
+    """The first of rows that are all the same, as of what is not trained: a mean of them would be rounded."""
+    return rows.mean(0) if rows.is_floating_point() and (rows != rows[0]).any() else rows[0].clone()
 
 
 def descend(

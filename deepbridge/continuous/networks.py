@@ -72,8 +72,13 @@ class Network(ABC):
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """Names of what is trained."""
+        """Names of the parameters."""
         return tuple(name for name, _ in self.template.named_parameters())
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Names of the parameters that a training changes."""
+        return self.parameters
 
     @cached_property
     def last_layer(self) -> str:
@@ -238,7 +243,8 @@ class VGG16(Network):
 class Custom(Network):
     """The architecture of a module of the user's own.
 
-    module: copied; only its structure counts. example_input: one input or a batch of them, of the right shape.
+    module: copied; only its structure counts, and parameters that do not require gradients: a training leaves these as
+    they are. example_input: one input or a batch of them, of the right shape.
     symmetry: None for chains, whose own is found. Permuting and rescaling units at random must leave its outputs as
     they are, which is tried. Raises InvalidInputError with the name of what is not understood or changes the outputs.
     """
@@ -249,6 +255,7 @@ class Custom(Network):
         if symmetry is not None and not isinstance(symmetry, Symmetry):
             raise InvalidInputError(f"symmetry={shown(symmetry)} is not a db.Symmetry, nor None")
         _check_kinds(module)
+        self._frozen = {name for name, tensor in module.named_parameters() if not tensor.requires_grad}
         self._module = _own(module)
         batch = _as_batch(example_input)
         outputs = _outputs(self._module, batch)
@@ -268,17 +275,36 @@ class Custom(Network):
 
     def module(self) -> nn.Module:
         """A copy."""
-        return copy.deepcopy(self._module).requires_grad_(True)
+        made = copy.deepcopy(self._module)
+        for name, tensor in made.named_parameters():
+            tensor.requires_grad_(name not in self._frozen)
+        return made
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Those that require gradients; raises InvalidInputError if none do."""
+        found = tuple(name for name in self.parameters if name not in self._frozen)
+        if not found:
+            raise InvalidInputError(
+                f"no parameter of {shown(self)} requires gradients; call requires_grad_(True) on it"
+            )
+        return found
 
     def fresh(self) -> nn.Module:
-        """A copy in which every module with parameters has drawn them anew; raises InvalidInputError if one cannot."""
+        """A copy in which every module with parameters has drawn them anew, but for those that are not trained.
+
+        Raises InvalidInputError if one cannot.
+        """
         made = self.module()
         for name, module in made.named_modules():
-            if any(True for _ in module.parameters(recurse=False)):
+            if any(tensor.requires_grad for tensor in module.parameters(recurse=False)):
                 reset = getattr(module, "reset_parameters", None)
                 if reset is None:
                     raise InvalidInputError(f"{name} ({type(module).__name__}) has no reset_parameters; give a start")
                 reset()
+        with torch.no_grad():
+            for name in self._frozen:
+                made.get_parameter(name).copy_(self._module.get_parameter(name))
         return made
 
     @cached_property

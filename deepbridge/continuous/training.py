@@ -423,6 +423,6 @@ def _identity(
     return {
         "data": hashed([examples.inputs.numpy(), examples.classes.numpy()]),
         "start": hashed(begun),
-        "network": f"{network!r} {network.shapes}",
+        "network": f"{network!r} {network.shapes} {network.trained}",
         "algorithm": repr(algorithm),
     }

@@ -419,3 +419,23 @@ def test_random_numbers_of_the_user_are_left_alone():
     db.local_energy(one, data("mlp"), [0.1], 2)
     one.network.initial(0)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_parameters_that_do_not_require_gradients_are_not_trained():
+    module = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    module[0].weight.requires_grad_(False)
+    rng = np.random.default_rng(0)
+    there = rng.standard_normal((40, 6)), rng.integers(3, size=40)
+    one = db.from_module(module, there[0])
+    rsgd = db.continuous.RSGD(epochs=2, learning_rate=0.1, replicas=3, batch_size=10)
+    for algorithm in (db.continuous.SGD(epochs=2, batch_size=10), rsgd, db.EntropySGD(epochs=2, batch_size=10)):
+        found = db.fit(one.network, there, algorithm, seed=1, progress=False)
+        same = {name for name in found.state if torch.equal(found.state[name], one.state[name])}
+        assert same == {"0.weight"}  # those drawn for the start are the module's too
+    begun = db.fit(one.network, there, db.continuous.SGD(epochs=1), 0, one, progress=False)
+    assert torch.equal(begun.state["0.weight"], one.state["0.weight"])
+    assert {name for name, tensor in begun.to_module().named_parameters() if not tensor.requires_grad} == {"0.weight"}
+    still = db.from_module(module.requires_grad_(False), there[0])
+    with pytest.raises(InvalidInputError, match="requires gradients"):
+        db.fit(still.network, there, db.continuous.SGD(epochs=1), 0, progress=False)
+    assert still.error(there) == one.error(there)
