@@ -8,7 +8,7 @@ products, which are most of a multi-layer perceptron's.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -204,14 +204,19 @@ class Loaded:
 
     def __init__(self, module: nn.Module):
         self._module = module
-        self._places = dict(tensors(module))
+        members: list[dict[str, Any]] = [kept for one in module.modules() for kept in (one._parameters, one._buffers)]
+        self._places = {  # two modules may share a tensor
+            name: [(some, key) for some in members for key, tensor in some.items() if tensor is shared]
+            for name, shared in tensors(module)
+        }
         for relu in hidden_relus(module):
             relu.inplace = True
 
     def with_tensors(self, state: State) -> nn.Module:
         """The module; a state's tensors are in it, not copies of them."""
         for name, tensor in state.items():
-            self._places[name].data = tensor
+            for members, key in self._places[name]:
+                members[key] = tensor
         return self._module
 
 

@@ -300,3 +300,27 @@ def test_outputs_of_layers_are_overwritten_only_where_nobody_else_can_see_them()
         one = db.from_module(module.double(), there[0], symmetry)
         assert one.loss(there) == pytest.approx(alone(one, there)[1], rel=1e-12)
         assert one.error_count(there) == alone(one, there)[0]
+
+
+class Sharing(nn.Module):
+    """Two modules with one buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.last = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+        for layer in (self.a, self.b):
+            layer.register_buffer("scale", self.a.weight.new_tensor([2.0]) if layer is self.a else self.a.scale)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.a(x) * self.a.scale + self.b(x) * self.b.scale))
+
+
+def test_a_tensor_that_modules_share_is_the_same_in_both():
+    there = np.random.default_rng(0).standard_normal((20, 6)), np.arange(20) % 3
+    one = db.from_module(Sharing().double(), there[0], db.Symmetry({}))
+    assert one.state.keys() >= {"a.scale"}
+    assert "b.scale" not in one.state
+    two = one.at({**one.state, "a.scale": torch.tensor([5.0], dtype=torch.float64)})
+    for some in (one, two):
+        assert some.loss(there) == pytest.approx(alone(some, there)[1], rel=1e-12)
+    assert two.loss(there) != one.loss(there)
