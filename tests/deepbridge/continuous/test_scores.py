@@ -317,10 +317,10 @@ class Sharing(nn.Module):
 
 def test_a_tensor_that_modules_share_is_the_same_in_both():
     there = np.random.default_rng(0).standard_normal((20, 6)), np.arange(20) % 3
-    one = db.from_module(Sharing().double(), there[0], db.Symmetry({}))
+    one = db.from_module(Sharing(), there[0], db.Symmetry({}))
     assert one.state.keys() >= {"a.scale"}
     assert "b.scale" not in one.state
-    two = one.at({**one.state, "a.scale": torch.tensor([5.0], dtype=torch.float64)})
+    two = one.at({**one.state, "a.scale": torch.tensor([5.0])})
     for some in (one, two):
-        assert some.loss(there) == pytest.approx(alone(some, there)[1], rel=1e-12)
+        assert some.loss(there) == pytest.approx(alone(some, there)[1], rel=1e-5)
     assert two.loss(there) != one.loss(there)
