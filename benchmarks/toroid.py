@@ -119,17 +119,21 @@ def cases(tiny: bool) -> Iterator[tuple[str, Network, tuple[int, ...], int]]:
 
 def replicas(tiny: bool, repeat: int, device: str) -> Table:
     """Epochs of five replicas."""
-    table = Table("network", "batch of 5", "loop of 5 modules", "loop / batch", title=f"{EPOCHS} epochs of 5 replicas")
-    sizes = ((16, 16),) if tiny else ((16, 16), (64, 64), (192, 192), (512, 512))
-    data = images((1, 28, 28), 5 if tiny else 200)
-    named: list[tuple[str, Network]] = [(f"MLP {'-'.join(map(str, size))}", db.MLP(784, size)) for size in sizes]
-    for name, network in [*named, *([] if tiny else [("LeNet 20-50-500", db.LeNet())])]:
+    table = Table(
+        "network", "images", "batch of 5", "loop of 5 modules", "loop / batch", title=f"{EPOCHS} epochs of 5 replicas"
+    )
+    every: list[tuple[str, Network, int]] = [
+        (f"MLP {width}-{width}", db.MLP(784, (width, width)), 5 if tiny else 200)
+        for width in ((16,) if tiny else (16, 64, 192, 512))
+    ]
+    for name, network, per_class in [*every, *([] if tiny else [("LeNet 20-50-500", db.LeNet(), 20)])]:
+        data = images((1, 28, 28), per_class)
         place = torch.device(device)
         examples = as_examples(network, data).to(place, torch.float32)
         rsgd = db.continuous.RSGD(epochs=EPOCHS, learning_rate=0.01, history_every=10)
         modules = [network.module().to(place) for _ in range(rsgd.replicas)]
 
-        def batch(network: Network = network, rsgd: Any = rsgd) -> None:
+        def batch(network: Network = network, data: db.Dataset = data, rsgd: Any = rsgd) -> None:
             db.fit(network, data, rsgd, seed=0, device=device, progress=False)
 
         def loop(modules: Any = modules, examples: Any = examples) -> None:
@@ -137,7 +141,7 @@ def replicas(tiny: bool, repeat: int, device: str) -> Table:
                 train_loop(modules, examples.inputs, examples.classes)
 
         ours, theirs = in_turns(repeat, batch, loop)
-        table.add_row(name, spread(ours), spread(theirs), ratio(theirs, ours))
+        table.add_row(name, str(len(examples)), spread(ours), spread(theirs), ratio(theirs, ours))
     return table
 
 

@@ -11,7 +11,8 @@ import deepbridge.continuous.algorithms  # noqa: F401  so that the built-in ones
 from binland.array_file import NUMPY, Arrays, described, restore, store
 from binland.errors import InvalidInputError, StoreError, shown
 from binland.loading import loaded
-from deepbridge.continuous.networks import MLP, VGG16, Custom, LeNet, Network, check_network
+from deepbridge.continuous.custom import Custom
+from deepbridge.continuous.networks import MLP, VGG16, LeNet, Network, check_network
 from deepbridge.continuous.resnet import ResNet20
 from deepbridge.continuous.solutions import ContinuousSolution
 

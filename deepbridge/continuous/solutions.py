@@ -14,9 +14,10 @@ from binland.checks import checked_path
 from binland.errors import InvalidInputError, shown
 from binland.sweep.contracts.algorithm import Algorithm
 from deepbridge.common.devices import Device, as_device, seeded
+from deepbridge.continuous.custom import Custom
 from deepbridge.continuous.evaluation import Scores, States, on_device, outputs_of, restated, scores
 from deepbridge.continuous.examples import Data, as_examples, as_inputs
-from deepbridge.continuous.networks import Custom, Network, check_network
+from deepbridge.continuous.networks import Network, check_network
 from deepbridge.continuous.units import State, Symmetry, tensors
 
 TYPES = (torch.float32, torch.float64)
