@@ -31,7 +31,11 @@ class Custom(Network):
         if symmetry is not None and not isinstance(symmetry, Symmetry):
             raise InvalidInputError(f"symmetry={shown(symmetry)} is not a db.Symmetry, nor None")
         _check_kinds(module)
-        self._frozen = {name for name, tensor in module.named_parameters() if not tensor.requires_grad}
+        self._constants = {
+            name: tensor.detach().cpu().clone()
+            for name, tensor in module.named_parameters()
+            if not tensor.requires_grad
+        }
         self._module = _own(module)
         batch = _as_batch(example_input)
         outputs = _outputs(self._module, batch)
@@ -53,18 +57,13 @@ class Custom(Network):
         """A copy."""
         made = copy.deepcopy(self._module)
         for name, tensor in made.named_parameters():
-            tensor.requires_grad_(name not in self._frozen)
+            tensor.requires_grad_(name not in self._constants)
         return made
 
     @property
-    def trained(self) -> tuple[str, ...]:
-        """Those that require gradients; raises InvalidInputError if none do."""
-        found = tuple(name for name in self.parameters if name not in self._frozen)
-        if not found:
-            raise InvalidInputError(
-                f"no parameter of {shown(self)} requires gradients; call requires_grad_(True) on it"
-            )
-        return found
+    def constants(self) -> State:
+        """Those that do not require gradients, as the module has them."""
+        return self._constants
 
     def fresh(self) -> nn.Module:
         """A copy in which every module with parameters has drawn them anew, but for those that are not trained.
@@ -78,9 +77,6 @@ class Custom(Network):
                 if reset is None:
                     raise InvalidInputError(f"{name} ({type(module).__name__}) has no reset_parameters; give a start")
                 reset()
-        with torch.no_grad():
-            for name in self._frozen:
-                made.get_parameter(name).copy_(self._module.get_parameter(name))
         return made
 
     @cached_property
@@ -99,7 +95,7 @@ class Custom(Network):
     def _behaviour(self) -> Tensor:
         """What random numbers make of random inputs: forwards may differ by what no name or shape tells."""
         module, state, inputs = drawn(self)
-        return torch.func.functional_call(module, state, (inputs,))
+        return torch.func.functional_call(module, state, (inputs,)).clone()  # not what it may write to again
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -137,7 +133,7 @@ def _expected(module: nn.Module, state: State, inputs: Tensor) -> Tensor:
         raise InvalidInputError(f"{name} does not take real inputs in float64 ({reason(error)})") from None
     if not torch.isfinite(outputs).all():
         raise InvalidInputError(f"{name} gives outputs that are not finite for real inputs of either sign")
-    return outputs
+    return outputs.clone()  # a forward may write to the same memory each time
 
 
 def _check_moves(units: Units, module: nn.Module, state: State, inputs: Tensor, expected: Tensor) -> None:
@@ -174,9 +170,13 @@ def _tries(units: Units, state: State, rng: torch.Generator) -> Iterator[tuple[s
 
 
 def _check_kinds(module: nn.Module) -> None:
-    every = [id(tensor) for _, tensor in module.named_parameters(remove_duplicate=False)]
-    if len(set(every)) < len(every):
-        raise InvalidInputError("two modules share a parameter; give each its own: copy.deepcopy(module)")
+    for kind, named in (("parameter", module.named_parameters), ("buffer", module.named_buffers)):
+        every = [id(tensor) for _, tensor in named(remove_duplicate=False)]
+        if len(set(every)) < len(every):
+            raise InvalidInputError(f"two modules share a {kind}; give each its own: copy.deepcopy(module)")
+    for name, tensor in module.named_parameters():
+        if not tensor.is_floating_point():
+            raise InvalidInputError(f"{name} is a parameter of type {tensor.dtype}; make it a buffer, or real numbers")
     if isinstance(module, (*LAYERS, *BATCH_NORMS)):
         raise InvalidInputError(f"{type(module).__name__} by itself has no name; give torch.nn.Sequential(module)")
     for name, one in module.named_modules():

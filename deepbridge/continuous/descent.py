@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from binland.errors import InvalidInputError
 from deepbridge.common.checkpoints import checked, part
 from deepbridge.continuous.algorithms import RSGD, ContinuousAlgorithm, EntropySGD
 from deepbridge.continuous.networks import Network
@@ -55,6 +56,8 @@ class Descent:
         else:
             loss = nn.functional.cross_entropy(outputs.flatten(0, 1), classes.flatten())
             wrong = outputs.detach().argmax(-1) != classes
+        if not loss.requires_grad:
+            raise InvalidInputError("the outputs do not depend on the parameters that require gradients; see forward")
         whole = self._networks * loss  # the sum of the means
         gradients = torch.autograd.grad(whole, self._tensors, materialize_grads=True)
         return [gradient.contiguous() for gradient in gradients], wrong.sum(1)  # those of linear layers are transposed

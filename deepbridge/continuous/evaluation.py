@@ -20,7 +20,7 @@ from binland.errors import InvalidInputError, reason
 from deepbridge.common.devices import full_precision
 from deepbridge.continuous.examples import Examples
 from deepbridge.continuous.networks import Network
-from deepbridge.continuous.probe import Given, replaced
+from deepbridge.continuous.probe import Given, is_plain, replaced
 from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, owner, tensors
 
 CHUNK = 2**17  # entries of a layer's output for all patterns that are computed together: what a cache holds
@@ -81,7 +81,7 @@ def scores(network: Network, row: Row, examples: Examples, device: torch.device)
         for page in runner.pages(row, examples):
             for i in range(len(row)):
                 run = runner.ready(on_device(row.state(i), device), row.entrance(i) if page.known else None)
-                wrong, loss = judged(torch.cat([run(*part) for part in page.parts]), page.classes)
+                wrong, loss = judged(_one_by_one(run, page.parts, len(page.classes)), page.classes)
                 errors[i] += wrong.cpu()
                 losses[i] += loss.cpu()
     return Scores(errors.numpy(), losses.numpy() / len(examples))
@@ -104,7 +104,7 @@ def outputs_of(network: Network, state: State, inputs: Tensor) -> Tensor:
     with torch.no_grad(), full_precision():
         runner = _Runner(network, inputs.device)
         run = runner.ready(state)
-        return torch.cat([run(part, ()) for part in inputs.split(runner.chunk)])
+        return _one_by_one(run, [(part, ()) for part in inputs.split(runner.chunk)], len(inputs))
 
 
 def on_device(state: State, device: torch.device) -> State:
@@ -112,7 +112,20 @@ def on_device(state: State, device: torch.device) -> State:
     return {name: tensor.to(device) for name, tensor in state.items()}
 
 
-Run = Callable[[Tensor, Sequence[Tensor]], Tensor]  # outputs for inputs, and what their first layer's corners give
+Part = tuple[Tensor, Sequence[Tensor]]  # inputs, and what the first layer gives for every corner, if that is known
+Run = Callable[[Tensor, Sequence[Tensor]], Tensor]  # outputs for a part
+
+
+def _one_by_one(run: Run, parts: Sequence[Part], count: int) -> Tensor:
+    """(count, n_outputs) of all parts; copied, since a forward may write to the same memory each time."""
+    outputs, done = torch.empty(0), 0
+    for part in parts:
+        here = run(*part)
+        if done == 0:
+            outputs = here.new_empty(count, here.shape[1])
+        outputs[done : done + len(here)] = here
+        done += len(here)
+    return outputs
 
 
 class _Runner:
@@ -167,7 +180,7 @@ class _Runner:
             yield _Page([(inputs, ()) for inputs in chunks], examples.classes, False)
             return
         corners = [on_device(self._weight(state), examples.inputs.device) for state in row.corners]
-        parts: list[tuple[Tensor, Sequence[Tensor]]] = []
+        parts: list[Part] = []
         first, size = 0, 0
         for k, inputs in enumerate(chunks):
             sums = [functional_call(self._layer, weight, (self._shaped(inputs),)) for weight in corners]
@@ -188,9 +201,9 @@ class _Runner:
 
 
 class _Page(NamedTuple):
-    """Inputs in parts, each with what the first layer gives for every corner, if that is known; and all classes."""
+    """Parts of the data, their classes, and whether it is known what the first layer gives."""
 
-    parts: list[tuple[Tensor, Sequence[Tensor]]]
+    parts: list[Part]
     classes: Tensor
     known: bool
 
@@ -204,28 +217,30 @@ class Loaded:
 
     def __init__(self, module: nn.Module):
         self._module = module
-        members: list[dict[str, Any]] = [kept for one in module.modules() for kept in (one._parameters, one._buffers)]
-        self._places = {  # two modules may share a tensor
-            name: [(some, key) for some in members for key, tensor in some.items() if tensor is shared]
-            for name, shared in tensors(module)
-        }
+        self._places: dict[str, tuple[dict[str, Any], str, bool]] = {}
+        for name, _ in tensors(module):
+            one, key = module.get_submodule(owner(name)), name.rpartition(".")[2]
+            is_buffer = key in one._buffers
+            self._places[name] = one._buffers if is_buffer else one._parameters, key, is_buffer
         for relu in hidden_relus(module):
             relu.inplace = True
 
     def with_tensors(self, state: State) -> nn.Module:
-        """The module; a state's tensors are in it, not copies of them."""
+        """The module; a state's parameters are in it, and copies of its buffers, to which a forward may write."""
         for name, tensor in state.items():
-            for members, key in self._places[name]:
-                members[key] = tensor
+            members, key, is_buffer = self._places[name]
+            members[key] = tensor.clone() if is_buffer else tensor
         return self._module
 
 
 def hidden_relus(module: nn.Module) -> list[nn.ReLU]:
-    """Those that alone take what a layer gives: behind one in an `nn.Sequential` that is run as a whole."""
-    if type(module) is not nn.Sequential:
+    """Those that alone take what a layer of torch's gives: behind one in an `nn.Sequential` that is run as a whole."""
+    if not is_plain(module, (nn.Sequential,)):
         return []  # its own forward may do anything with the parts
+    assert isinstance(module, nn.Sequential)
     every = [one for _, one in module.named_modules(remove_duplicate=False)]
-    found = [relu for layer, relu in pairwise(module) if isinstance(layer, FRESH) and type(relu) is nn.ReLU]
+    couples = [(a, b) for a, b in pairwise(module) if is_plain(a, FRESH) and is_plain(b, (nn.ReLU,))]
+    found = [relu for _, relu in couples if isinstance(relu, nn.ReLU)]
     inner = [relu for one in module for relu in hidden_relus(one)]
     return inner + [relu for relu in found if every.count(relu) == 1]
 

@@ -75,14 +75,19 @@ class Network(ABC):
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """Names of the parameters that a training changes."""
-        return self.parameters
+        """Names of the parameters that a training changes; raises InvalidInputError if there are none."""
+        found = tuple(name for name in self.parameters if name not in self.constants)
+        if not found:
+            raise InvalidInputError(
+                f"no parameter of {shown(self)} requires gradients; call requires_grad_(True) on it"
+            )
+        return found
 
     @cached_property
     def last_layer(self) -> str:
         """The layer whose factor is a factor of the outputs; empty if there is none. Tried on random numbers."""
         module, state, inputs = drawn(self)
-        before = torch.func.functional_call(module, state, (inputs,))
+        before = torch.func.functional_call(module, state, (inputs,)).clone()
         for weight in reversed(self.units.outputs):
             scaled = {name: 2 * t if owner(name) == owner(weight) else t for name, t in state.items()}
             after = torch.func.functional_call(module, scaled, (inputs,))
@@ -106,15 +111,21 @@ class Network(ABC):
         return widest(self.copied(), self.example)
 
     @property
+    def constants(self) -> State:
+        """Parameters that a training leaves as they are, by name."""
+        return {}
+
+    @property
     def n_weights(self) -> int:
         """Number of parameters."""
         return sum(math.prod(self.shapes[name]) for name in self.parameters)
 
     def initial(self, seed: Seed, dtype: torch.dtype = torch.float32) -> State:
-        """First weights, as the layers' own `reset_parameters` draws them from a seed."""
+        """First weights, as the layers' own `reset_parameters` draws them from a seed, and the constants."""
         with seeded(int(generator(seed, "initial").integers(2**63))), usual():
             fresh = self.fresh()
-        return {name: cast(tensor.detach(), dtype) for name, tensor in tensors(fresh)}
+        drawn_now = {name: tensor.detach() for name, tensor in tensors(fresh)}
+        return {name: cast(tensor, dtype) for name, tensor in {**drawn_now, **self.constants}.items()}
 
     def fresh(self) -> nn.Module:
         """A module with newly drawn weights."""

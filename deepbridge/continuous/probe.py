@@ -2,6 +2,7 @@
 
 import copy
 from contextlib import suppress
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,17 @@ from deepbridge.continuous.units import LAYERS
 def entrance(module: nn.Module, example: Tensor) -> str:
     """The layer that takes the inputs as they are, only reshaped, and is used once; empty if there is none.
 
-    The module must do without it, too, when it is told what the layer gives: see `Given`.
+    It must be one of torch's, with nothing added: what it gives is linear in its weights then. The module must do
+    without it, too, when it is told what the layer gives: see `Given`.
     """
-    calls: list[tuple[str, nn.Module, Tensor]] = []
+    calls: list[tuple[str, nn.Module, Tensor | None]] = []
+    plain = {name for name, one in module.named_modules() if is_plain(one, LAYERS)}  # before hooks are added
+
+    def note(name: str, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        calls.append((name, layer, inputs[0] if inputs else None))  # it may be called by keyword
+
     hooks = [
-        one.register_forward_pre_hook(lambda module, inputs, name=name: calls.append((name, module, inputs[0])))
+        one.register_forward_pre_hook(partial(note, name))
         for name, one in module.named_modules()
         if any(True for _ in one.parameters(recurse=False))
     ]
@@ -25,22 +32,28 @@ def entrance(module: nn.Module, example: Tensor) -> str:
         inputs = torch.randn(
             example.shape, generator=torch.Generator().manual_seed(0), dtype=example.dtype, device="cpu"
         )
-        outputs = module(inputs.clone())
+        outputs = module(inputs.clone()).clone()  # the next call may write to the same memory
     finally:
         for hook in hooks:
             hook.remove()
-    if not calls:
+    name, layer, taken = calls[0] if calls else ("", module, None)
+    if taken is None or name not in plain:
         return ""
-    name, layer, taken = calls[0]
     once = [other for _, other, _ in calls].count(layer) == 1
-    fits = taken.ndim == 2 if isinstance(layer, nn.Linear) else taken.shape == example.shape
+    fits = taken.shape == (example.flatten(1) if isinstance(layer, nn.Linear) else example).shape
     as_they_are = torch.equal(taken.reshape(-1), inputs.reshape(-1))
-    if name and isinstance(layer, LAYERS) and fits and once and as_they_are:
+    if name and fits and once and as_they_are:
         given = Given()
         given.value = layer(taken)
         if torch.equal(_without(module, name, given, inputs), outputs):
             return name
     return ""
+
+
+def is_plain(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
+    """Whether it is exactly of one of these types, with no hooks and no forward of its own."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks)
+    return type(module) in kinds and not any(hooks) and "forward" not in vars(module)
 
 
 class Given(nn.Module):

@@ -23,7 +23,7 @@ from deepbridge.continuous.examples import Confused, Data, Examples, as_examples
 from deepbridge.continuous.networks import Network, cast, check_network
 from deepbridge.continuous.probe import draws
 from deepbridge.continuous.solutions import ContinuousSolution
-from deepbridge.continuous.units import State
+from deepbridge.continuous.units import State, owner
 
 BUILT_IN = (SGD, RSGD, ADV, EntropySGD)
 MOST_WEIGHTS = 10**10  # of all runs and replicas
@@ -420,9 +420,12 @@ def _identity(
 ) -> dict[str, str]:
     """What else decides the numbers of a training."""
     begun = [] if start is None else [tensor.numpy() for tensor in start.state.values()]
+    reset = {owner(name) for name in network.trained}  # modules that draw anew, and begin with other buffers
+    kept = [tensor for name, tensor in network.template.named_buffers() if owner(name) not in reset]
     return {
         "data": hashed([examples.inputs.numpy(), examples.classes.numpy()]),
         "start": hashed(begun),
+        "constants": hashed([tensor.numpy() for tensor in (*network.constants.values(), *kept)]),
         "network": f"{network!r} {network.shapes} {network.trained}",
         "algorithm": repr(algorithm),
     }

@@ -439,3 +439,41 @@ def test_parameters_that_do_not_require_gradients_are_not_trained():
     with pytest.raises(InvalidInputError, match="requires gradients"):
         db.fit(still.network, there, db.continuous.SGD(epochs=1), 0, progress=False)
     assert still.error(there) == one.error(there)
+
+
+def test_constants_of_a_module_are_kept_to_the_last_bit_and_known_to_checkpoints(tmp_path):
+    rng = np.random.default_rng(0)
+    there = rng.standard_normal((40, 6)), rng.integers(3, size=40)
+    first = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+    first[0].requires_grad_(False)
+    second = copy.deepcopy(first)
+    nn.init.normal_(second[0].weight)
+    sgd, at = db.continuous.SGD(epochs=2), tmp_path / "checkpoint"
+    options = {"dtype": "float64", "progress": False}
+    network = db.from_module(first, there[0]).network
+    found = db.fit(network, there, sgd, 0, checkpoint=at, **options)
+    assert torch.equal(found.state["0.weight"], first[0].weight)
+    with pytest.raises(InvalidInputError, match="other constants"):
+        db.fit(db.from_module(second, there[0]).network, there, sgd, 0, checkpoint=at, **options)
+
+
+def test_what_is_trained_must_reach_the_outputs():
+    rng = np.random.default_rng(0)
+    there = rng.standard_normal((40, 6)), rng.integers(3, size=40)
+    net = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).requires_grad_(False)
+    net.register_parameter("unused", nn.Parameter(torch.ones(1)))
+    one = db.from_module(net, there[0], db.Symmetry({}))
+    with pytest.raises(InvalidInputError, match="do not depend"):
+        db.fit(one.network, there, db.continuous.SGD(epochs=1), 0, one, progress=False)
+
+
+def test_integer_parameters_and_shared_buffers_are_refused():
+    net = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    net.register_parameter("k", nn.Parameter(torch.ones(1, dtype=torch.int64), requires_grad=False))
+    with pytest.raises(InvalidInputError, match=r"k is a parameter of type torch\.int64"):
+        db.from_module(net, np.ones((2, 6)), db.Symmetry({}))
+    net = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    for layer in (net[0], net[2]):
+        layer.register_buffer("scale", net[0].scale if layer is net[2] else torch.ones(1))
+    with pytest.raises(InvalidInputError, match="two modules share a buffer"):
+        db.from_module(net, np.ones((2, 6)))

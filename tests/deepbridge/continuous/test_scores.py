@@ -2,6 +2,7 @@
 
 import copy
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -302,25 +303,135 @@ def test_outputs_of_layers_are_overwritten_only_where_nobody_else_can_see_them()
         assert one.error_count(there) == alone(one, there)[0]
 
 
-class Sharing(nn.Module):
-    """Two modules with one buffer."""
+class Halved(nn.Linear):
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight / 2, 0.1 * self.bias)
+
+
+class Tap(nn.Linear):
+    def forward(self, x):
+        self.before = super().forward(x)
+        return self.before
+
+
+class Added(nn.Module):
+    def __init__(self, tap):
+        super().__init__()
+        self.taps = [tap]
+
+    def forward(self, x):
+        return x + self.taps[0].before
+
+
+def with_hook(hook, at):
+    net = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3))
+    net[at].register_forward_hook(hook)
+    return net
+
+
+def with_own_forward():
+    net = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3))
+
+    def forward(self, x):
+        before = self[0](x)
+        return self[2](self[1](before) + before / 2)
+
+    net.forward = types.MethodType(forward, net)
+    return net
+
+
+def with_tap():
+    tap = Tap(6, 6)
+    return nn.Sequential(tap, nn.ReLU(), Added(tap), nn.Linear(6, 3))
+
+
+class Patches(nn.Module):
+    """The first layer runs over parts of an input."""
 
     def __init__(self):
         super().__init__()
-        self.a, self.b, self.last = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
-        for layer in (self.a, self.b):
-            layer.register_buffer("scale", self.a.weight.new_tensor([2.0]) if layer is self.a else self.a.scale)
+        self.a, self.b = nn.Linear(2, 4), nn.Linear(4, 3)
 
     def forward(self, x):
-        return self.last(torch.relu(self.a(x) * self.a.scale + self.b(x) * self.b.scale))
+        return self.b(torch.relu(self.a(x.reshape(-1, 2))).reshape(-1, 3, 4).mean(1))
 
 
-def test_a_tensor_that_modules_share_is_the_same_in_both():
-    there = np.random.default_rng(0).standard_normal((20, 6)), np.arange(20) % 3
-    one = db.from_module(Sharing(), there[0], db.Symmetry({}))
-    assert one.state.keys() >= {"a.scale"}
-    assert "b.scale" not in one.state
-    two = one.at({**one.state, "a.scale": torch.tensor([5.0])})
-    for some in (one, two):
-        assert some.loss(there) == pytest.approx(alone(some, there)[1], rel=1e-5)
-    assert two.loss(there) != one.loss(there)
+class ByName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.b(input=torch.relu(self.a(input=x)))
+
+
+class SameMemory(nn.Module):
+    """Writes its outputs where the last ones were."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.kept = nn.Linear(6, 600), nn.Linear(600, 3), None
+
+    def forward(self, x):
+        found = self.b(torch.relu(self.a(x)))
+        if self.kept is None or self.kept.shape != found.shape or self.kept.dtype != found.dtype:
+            self.kept = torch.empty_like(found)
+        self.kept.copy_(found)
+        return self.kept
+
+
+class Counting(nn.Module):
+    """Notes in a buffer what it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(6, 3)
+        self.register_buffer("seen", torch.zeros(1))
+
+    def forward(self, x):
+        self.seen += len(x)
+        return self.a(x)
+
+
+ODD = {
+    "subclass": lambda: nn.Sequential(Halved(6, 6), nn.ReLU(), nn.Linear(6, 3)),
+    "hook of the first layer": lambda: with_hook(lambda module, inputs, output: output.relu(), 0),
+    "hook that sees inputs": lambda: with_hook(lambda module, inputs, output: output + inputs[0] / 2, 1),
+    "own forward": with_own_forward,
+    "kept output": with_tap,
+    "patches": Patches,
+    "by name": ByName,
+    "parametrized first": lambda: nn.Sequential(
+        nn.utils.parametrizations.weight_norm(nn.Linear(6, 6)), nn.ReLU(), nn.Linear(6, 3)
+    ),
+    "parametrized last": lambda: nn.Sequential(
+        nn.Linear(6, 6), nn.ReLU(), nn.utils.parametrizations.weight_norm(nn.Linear(6, 3))
+    ),
+    "same memory": SameMemory,
+    "counting": Counting,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_modules_that_do_more_than_their_layers_say(name):
+    torch.manual_seed(1)
+    rng = np.random.default_rng(0)
+    there = rng.standard_normal((600, 6)), rng.integers(3, size=600)
+    module = ODD[name]()
+    a = db.from_module(module, there[0].astype(np.float32), db.Symmetry({}))
+    with torch.no_grad():
+        expected = module(torch.as_tensor(there[0], dtype=torch.float32)).clone().numpy()
+    assert np.allclose(a.outputs(there[0]), expected, atol=1e-5)
+    state = {key: tensor.clone() for key, tensor in a.state.items()}
+    b = near(a, 1, 0.5)
+    path = db.path(a, b, there, "linear", 3)
+    assert path.losses[[0, 2]] == pytest.approx([a.loss(there), b.loss(there)], rel=1e-6)
+    assert path.losses[1] == pytest.approx(path.solution(0.5).loss(there), rel=1e-6)
+    assert all(torch.equal(a.state[key], tensor) for key, tensor in state.items())
+
+
+def test_what_a_hook_notes_is_not_overwritten():
+    noted = []
+    net = with_hook(lambda module, inputs, output: noted.append(output), 0)
+    db.from_module(net, np.ones((2, 6), np.float32)).outputs(np.random.default_rng(0).standard_normal((50, 6)))
+    assert noted[-1].min() < 0
