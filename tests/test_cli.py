@@ -26,6 +26,7 @@ def config(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_sweep_status_and_plot(config, tmp_path):
     done = call("sweep", config.name, "--out", "out.h5", "--workers", 2, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -83,6 +84,7 @@ def test_bad_input_is_one_line_and_exit_code_2(config, tmp_path, arguments, mess
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing_and_says_what_is_to_do(config, tmp_path):
     found = call("sweep", config.name, "--dry-run", "--workers", 3, cwd=tmp_path)
     assert (found.returncode, found.stderr) == (0, "")
@@ -93,6 +95,7 @@ def test_a_dry_run_writes_nothing_and_says_what_is_to_do(config, tmp_path):
     assert "32 of 64 tasks to do" in call("sweep", config.name, "--out", "out.h5", "--dry-run", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_extend_export_and_merge(config, tmp_path):
     first = call("sweep", config.name, "--out", "out.h5", "--smoke", "--workers", 1, cwd=tmp_path)
     assert first.returncode == 0
@@ -108,6 +111,7 @@ def test_extend_export_and_merge(config, tmp_path):
     assert exported.stdout == f"same.csv: {len((tmp_path / 'same.csv').read_text().splitlines()) - 1} rows\n"
 
 
+@pytest.mark.slow
 def test_the_status_of_parts_counts_their_tasks(config, tmp_path):
     for k in (1, 2):
         call("sweep", config.name, "--out", f"part{k}.h5", "--workers", 1, "--part", f"{k}/2", cwd=tmp_path)
@@ -217,6 +221,7 @@ def group_is_gone(group):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to a process group")
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
     process = started(config, tmp_path)
@@ -234,6 +239,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(config, tmp_path):
     assert re.search("^[1-9][0-9]* done", after, re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 @pytest.mark.parametrize("everybody", [False, True])
 def test_a_terminal_that_is_closed_leaves_no_trace(config, tmp_path, everybody):
@@ -251,6 +257,7 @@ def test_a_terminal_that_is_closed_leaves_no_trace(config, tmp_path, everybody):
     assert not list(tmp_path.glob("*.journal"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_nohup_is_respected(config, tmp_path):
     with sighup(signal.SIG_IGN):
@@ -277,6 +284,7 @@ def test_ctrl_c_is_one_line_from_the_first_moment(config, tmp_path, arguments, m
     assert stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends signals to a process group")
 def test_workers_end_with_a_killed_parent(config, tmp_path):
     process = started(config, tmp_path)

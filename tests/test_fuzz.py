@@ -340,6 +340,7 @@ def digest(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_whatever_the_arguments_are(finished, guarded):
     before = digest(finished), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sorted(finished.parent.iterdir())
     found, tried = fuzz(0, CALLS, str(finished), guarded)
@@ -349,6 +350,7 @@ def test_whatever_the_arguments_are(finished, guarded):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before[1] + GROWTH
 
 
+@pytest.mark.slow
 def test_the_good_arguments_are_good(finished, guarded):
     for function, arguments in [*pure_calls(), *file_calls(finished)]:
         function(**arguments)

@@ -8,6 +8,7 @@ import pytest
 import binland as bl
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_flatness_generalisation_and_barriers_rank_the_algorithms(seed):
     """Per disorder sample, two solutions of each kind; the gaps are several times the spread over seeds."""

@@ -112,6 +112,7 @@ def names_of(path, out):
     return [one.stem.removeprefix(path.stem) for one in drawn[::2]]
 
 
+@pytest.mark.slow
 def test_of_two_axes_the_longer_one_is_drawn_along(tmp_path):
     """An overview for each value of the other one, and figures of paths for each point."""
     small = spec(grid={"n_inputs": [31, 21], "model.n_hidden": [3, 5, 7], "disorder_samples": 1})
@@ -140,6 +141,7 @@ def test_how_often_training_succeeds_is_drawn_against_the_constraint_density(tmp
             assert any(np.allclose(curve, expected) for curve in curves)
 
 
+@pytest.mark.slow
 def test_barriers_between_two_algorithms_are_drawn(tmp_path):
     bl.run_sweep(spec(measure={"pair": {"pairs": "all"}}, algorithms=variants(3, 20)), tmp_path / "x.h5")
     assert names_of(tmp_path / "x.h5", tmp_path)[-1] == "_across"
@@ -156,6 +158,7 @@ def test_barriers_between_two_algorithms_are_drawn(tmp_path):
     assert any(np.allclose(curve, expected) for curve in curves)
 
 
+@pytest.mark.slow
 def test_across_two_axes_there_is_a_figure_for_each_value_of_one(tmp_path):
     grid = {"n_inputs": [21, 31], "model.n_hidden": [3, 5, 7], "disorder_samples": 1, "solutions": 2}
     bl.run_sweep(spec(grid=grid, measure={"pair": {"pairs": "all"}}), tmp_path / "x.h5")
@@ -163,11 +166,13 @@ def test_across_two_axes_there_is_a_figure_for_each_value_of_one(tmp_path):
     assert across == ["_across_n_inputs_21", "_across_n_inputs_31"]
 
 
+@pytest.mark.slow
 def test_a_sweep_of_one_point_is_drawn(tmp_path):
     bl.run_sweep(spec(grid={"n_inputs": "5 * model.n_hidden"}, measure={"pair": {"pairs": "all"}}), tmp_path / "x.h5")
     assert names_of(tmp_path / "x.h5", tmp_path) == ["", "_paths", "_across"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "off", [("local_energy",), ("errors",), ("pair",), ("errors", "local_energy", "pair")], ids=str
 )
@@ -200,6 +205,7 @@ class Flat:
         self.corners = np.array([[0, 0], [1, 0], [0.5, 1]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "length"), [(1, 20), (4, 20), (3, 60), (12, 60), (2, 1000)])
 def test_legends_cover_nothing_and_panels_keep_their_size(tmp_path, monkeypatch, count, length):
     monkeypatch.setattr(Shallow, "plane", lambda *_: Flat(2), raising=False)
@@ -249,6 +255,7 @@ def test_long_texts_of_a_file_are_drawn_in_short(tmp_path):
     assert len(figure.get_suptitle()) < 1000
 
 
+@pytest.mark.slow
 def test_drawing_changes_nothing_of_a_session(finished, tmp_path):
     script = f"""
 import sys

@@ -91,6 +91,7 @@ def test_the_name_of_a_module_counts_and_what_is_left_out_does_not(package, tmp_
     assert package(others=("other.py", "plots")) == before
 
 
+@pytest.mark.slow
 def test_what_numbers_come_from_is_in_the_stamp_and_what_stores_them_is_not(tmp_path, monkeypatch):
     """On a copy of binland, a constant is changed in every file."""
     own = shutil.copytree(Path(stamp.__file__).parent, tmp_path / "binland")

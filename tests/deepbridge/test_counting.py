@@ -78,10 +78,12 @@ def test_products_of_signs_are_exact_against_int64(arithmetic, rows, n, units):
         assert np.array_equal(found, truth)
 
 
+@pytest.mark.slow
 def test_the_fastest_arithmetic_is_one_of_them():
     assert batched.fastest("cpu") in batched.ARITHMETICS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_large_inputs_and_several_blocks(threads):
     rng = np.random.default_rng(0)

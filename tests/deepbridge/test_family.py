@@ -170,6 +170,7 @@ def test_images_are_the_same_for_every_width_and_others_for_every_disorder_sampl
     assert not np.array_equal(narrow.inputs, other.inputs)
 
 
+@pytest.mark.slow
 def test_workers_change_no_number(result, tmp_path):
     bl.run_sweep(result.with_suffix(".toml"), tmp_path / "two.h5", workers=2, report=lambda progress: None)
     one, two = bl.load_results(result), bl.load_results(tmp_path / "two.h5")
@@ -362,6 +363,7 @@ def test_settings_without_effect_are_refused(tmp_path, text, message):
         load_spec(tmp_path / "deep.toml")
 
 
+@pytest.mark.slow
 def test_without_torch_shallow_sweeps_run_and_deep_results_are_read(result, tmp_path):
     deep = command(tmp_path, "sweep", result.with_suffix(".toml"), "--out", "x.h5", block_torch=True)
     assert deep.returncode == 2
@@ -444,6 +446,7 @@ def fresh():
     return stamps.stamp.__wrapped__()
 
 
+@pytest.mark.slow
 def test_the_stamp_covers_every_room(tmp_path, monkeypatch):
     package = shutil.copytree(Path(db.__file__).parent, tmp_path / "deepbridge")
     monkeypatch.setattr(stamps, "__file__", str(package / "common" / "stamp.py"))

@@ -7,7 +7,10 @@ import pytest
 
 import deepbridge as db
 
-pytestmark = pytest.mark.skipif(not os.environ.get("BINLAND_DATA"), reason="BINLAND_DATA is not set: no MNIST files")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not os.environ.get("BINLAND_DATA"), reason="BINLAND_DATA is not set: no MNIST files"),
+]
 EPOCHS = 150
 
 

@@ -120,6 +120,7 @@ def numbers():
     return digest.hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [{"NUMBA_CPU_NAME": "generic"}, {"BINLAND_PORTABLE": "1"}],

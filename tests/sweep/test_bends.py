@@ -110,6 +110,7 @@ def test_ids_stay_what_they_were_before_there_were_families(changes, digest):
     assert hashlib.sha256(ids.encode()).hexdigest().startswith(digest)
 
 
+@pytest.mark.slow
 def test_parts_with_bends_are_merged(tmp_path):
     small = spec(measure=MIDPOINTS)
     bl.run_sweep(small, tmp_path / "whole.h5", workers=2)

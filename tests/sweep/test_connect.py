@@ -177,6 +177,7 @@ def certificates(tmp_path):
     return {name: str(tmp_path / name) for name in texts}
 
 
+@pytest.mark.slow
 def test_a_scheduler_with_certificates_and_what_is_said_without(finished, tmp_path, monkeypatch, certificates):
     options = [word for name, path in certificates.items() for word in (f"--tls-{name}", path)]
     scheduler = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--protocol", "tls", *options)

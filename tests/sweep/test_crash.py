@@ -20,6 +20,7 @@ def crashes(how, folder, argument):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path):
     found = crashes("random", tmp_path, 0)
     assert found["killed"] >= 10
@@ -31,6 +32,7 @@ def test_a_sweep_killed_at_random_moments_ends_as_if_it_had_not_been(tmp_path):
     assert sorted(p.suffix for p in tmp_path.glob("killed*")) == [".h5", ".lock", ".log"]
 
 
+@pytest.mark.slow
 def test_bends_and_planes_survive_kills_too(tmp_path, monkeypatch):
     found = crashes("toy", tmp_path, 1)
     assert found["killed"] >= 3
@@ -40,6 +42,7 @@ def test_bends_and_planes_survive_kills_too(tmp_path, monkeypatch):
     assert_same_numbers(tmp_path / "whole.h5", tmp_path / "killed.h5", crashing.toy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["half-way", "after"])
 def test_a_sweep_killed_at_any_change_of_the_disk_ends_as_if_it_had_not_been(tmp_path, when):
     """Every sixth call that writes, renames, links, removes or copies, or each; the last run makes all of them."""

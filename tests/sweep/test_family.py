@@ -333,6 +333,7 @@ def test_all_ids_are_different():
 # What the engine does with it
 
 
+@pytest.mark.slow
 def test_workers_find_the_family_and_give_the_same_numbers(whole, tmp_path):
     bl.run_sweep(coarse.spec(), tmp_path / "out.h5", workers=2)
     assert_same_numbers(whole, tmp_path / "out.h5", coarse.spec())
@@ -413,6 +414,7 @@ def test_tasks_run_in_the_familys_context_after_its_warm_up(tmp_path, monkeypatc
     assert inside == []
 
 
+@pytest.mark.slow
 def test_a_larger_grid_is_added(whole, tmp_path):
     path = tmp_path / "out.h5"
     path.write_bytes(whole.read_bytes())
@@ -431,6 +433,7 @@ def test_another_midpoint_algorithm_is_another_sweep(whole, tmp_path):
         bl.run_sweep(coarse.spec(bend={"midpoint_algorithm": "ADV"}), path, extend=True)
 
 
+@pytest.mark.slow
 def test_parts_are_merged(whole, tmp_path):
     paths = [tmp_path / f"{k}.h5" for k in (1, 2)]
     for k, path in enumerate(paths, 1):
@@ -524,6 +527,7 @@ def test_an_estimate_knows_all_kinds(tmp_path, monkeypatch, capsys):
             )
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn(whole, tmp_path):
     written = plot_results(whole, tmp_path)
     stems = ["whole", *(f"whole_{name}_width_{size}" for name in ("paths", "plane") for size in (3, 5))]
@@ -531,6 +535,7 @@ def test_every_figure_is_drawn(whole, tmp_path):
     assert all(path.stat().st_size > 5000 for path in written)
 
 
+@pytest.mark.slow
 def test_an_unfinished_sweep_of_one_size_is_drawn(tmp_path):
     path, seen = tmp_path / "out.h5", []
     one = coarse.spec(grid={"width": [3], "disorder_samples": 1})
@@ -543,6 +548,7 @@ def test_an_unfinished_sweep_of_one_size_is_drawn(tmp_path):
     assert seen == [2, 2, 4, 4, 6, 6]
 
 
+@pytest.mark.slow
 def test_the_command_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "toy.toml").write_text(coarse.TEXT)
     monkeypatch.chdir(tmp_path)

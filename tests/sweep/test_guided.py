@@ -25,6 +25,7 @@ SHALLOW_SWEEP = {
 }
 
 
+@pytest.mark.slow
 def test_guided_paths_in_a_sweep_are_those_by_hand(tmp_path):
     path = tmp_path / "out.h5"
     small = check_settings(SHALLOW_SWEEP, "guided")

@@ -119,6 +119,7 @@ def commands_for(name):
     return ALL if WHOLE else (turns[[*KINDS].index(name) % len(turns)],)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_a_hostile_file_is_one_line_of_every_command(folder, name):
     KINDS[name](folder / "x.h5", folder.parent / "secret")
@@ -203,5 +204,6 @@ def test_a_file_can_be_read_without_its_plug_ins(folder, name):
     assert not (folder / TRACE).exists()
 
 
+@pytest.mark.slow
 def test_a_good_file_is_none_of_these(folder):
     assert {check("good", command, folder) for command in ALL} == {0}

@@ -80,6 +80,7 @@ def interrupted(k, action):
             action()
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_a_new_version_is_written(killed, finished, tmp_path):
     def copy(name):
         (tmp_path / name).mkdir()
@@ -96,6 +97,7 @@ def test_ctrl_c_while_a_new_version_is_written(killed, finished, tmp_path):
         assert_same_numbers(finished, path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", ["create", "extend", "merge"])
 def test_ctrl_c_while_a_file_is_made_or_joined(finished, tmp_path, work):
     larger = spec(grid={"disorder_samples": 3})
@@ -120,6 +122,7 @@ def test_ctrl_c_while_a_file_is_made_or_joined(finished, tmp_path, work):
         assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_a_write_that_is_lost_replaces_nothing(path, finished):
     """Whatever the reason: the new version is compared with what it should hold before the old one goes."""
     before = path.read_bytes(), journal_path(path).read_bytes()

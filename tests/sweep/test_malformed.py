@@ -108,6 +108,7 @@ def changed(draw):
     return plain
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(changed())
 @example(small.settings(grid={"n_inputs": [3], "disorder_samples": 10**7, "solutions": 10**7}))

@@ -606,6 +606,7 @@ def with_module(folder, *texts):
     return folder / "odd.toml"
 
 
+@pytest.mark.slow
 def test_a_module_that_registers_what_it_declares_is_no_trouble(tmp_path):
     config = with_module(
         tmp_path, "import binland as bl\nODD = Odd()\nbl.register(ODD)\nbl.register(ODD)\nAGAIN = ODD\n"

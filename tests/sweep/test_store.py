@@ -283,6 +283,7 @@ def test_a_journal_is_read_with_the_file_and_taken_in_by_the_next_run(finished, 
     assert_same_numbers(finished, path)
 
 
+@pytest.mark.slow
 def test_a_running_sweep_can_be_read_at_any_moment(tmp_path, monkeypatch):
     """A reader in a tight loop beside a writer that replaces the file and its journal all the time."""
     path, count = tmp_path / "out.h5", 6
@@ -363,6 +364,7 @@ def test_a_damaged_journal_gives_what_is_whole_and_a_warning(finished, tmp_path)
     assert kept.read_bytes() == bytes(octets)
 
 
+@pytest.mark.slow
 def test_a_long_journal_is_taken_in_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(writers, "JOURNAL_BYTES", 1)
     monkeypatch.setattr(writers, "JOURNAL_SHARE", 0.0)
@@ -376,6 +378,7 @@ def test_a_long_journal_is_taken_in_at_once(tmp_path, monkeypatch):
     assert seen == list(range(1, 65))
 
 
+@pytest.mark.slow
 def test_weights_are_found_before_and_after_an_update(finished, copy):
     trainings = [task for task in tasks(spec()) if task.kind == TRAINING]
     expected = {task: Store.open(finished).values(task, "weights") for task in trainings}

@@ -92,6 +92,7 @@ def command(folder, *arguments, **options):
     return subprocess.run(line, capture_output=True, text=True, cwd=ROOT, check=False, **options)
 
 
+@pytest.mark.slow
 def test_plugins_of_a_folder_go_through_every_command(folder):
     config, out = folder / "toy.toml", folder / "out.h5"
     dry = command(folder, "sweep", config, "--dry-run")
@@ -127,6 +128,7 @@ def test_plugins_of_a_folder_go_through_every_command(folder):
         assert np.allclose(results["load"], 5 / 9)
 
 
+@pytest.mark.slow
 def test_the_numbers_of_toys_do_not_depend_on_workers_parts_or_kills(folder):
     config = folder / "toy.toml"
     whole = bl.run_sweep(config, folder / "whole.h5", report=lambda _: None).path
@@ -153,6 +155,7 @@ def assert_same(one, two):
     assert all(state == 1 for state in Store.open(two).states().values())
 
 
+@pytest.mark.slow
 def test_what_is_registered_in_a_script_runs_on_local_workers(tmp_path):
     """The classes are made in the script itself, so that no worker can import them."""
     script = tmp_path / "notebook.py"
@@ -175,6 +178,7 @@ def test_what_is_registered_in_a_script_runs_on_local_workers(tmp_path):
     assert_same(tmp_path / "1.h5", tmp_path / "2.h5")
 
 
+@pytest.mark.slow
 def test_measures_are_added_to_a_finished_file_without_training(tmp_path, monkeypatch):
     """A plane and an annealed path for a finished sweep of Fig. 6; everything else stays as it is."""
     bl.register(ANNEALED)

@@ -54,6 +54,7 @@ def cluster(n_workers):
             yield address, scheduler
 
 
+@pytest.mark.slow
 def test_local_workers_give_the_numbers_of_one(finished, tmp_path):
     bl.run_sweep(spec(), tmp_path / "out.h5", workers=3)
     assert_same_numbers(finished, tmp_path / "out.h5")
@@ -91,6 +92,7 @@ def worker_processes():
     return [process for process in mine if "spawn_main" in " ".join(process.cmdline())]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_in_a_task_costs_nothing_but_time(tmp_path):
     bl.run_sweep(slow(), tmp_path / "whole.h5")
     killed = []
@@ -121,6 +123,7 @@ class Poison(WorkerPlugin):
         workers.execute_all = deadly
 
 
+@pytest.mark.slow
 def test_a_task_that_kills_every_worker_fails_and_the_others_are_done(finished, tmp_path):
     bad = training(cell(), 1)
     with cluster(2) as (address, _):
@@ -192,6 +195,7 @@ echo "Submitted batch job $!"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs a shell")
 def test_the_slurm_example_works_with_a_stand_in_for_slurm(finished, tmp_path):
     """Its own configuration but for the size of a job; `sbatch` starts the job's script here."""
