@@ -41,7 +41,7 @@ def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer
         raise InvalidInputError(f"{shown(solution.network)} has units that cannot be rescaled, so that no norm is free")
     one_of("batch_norm", batch_norm, ("all", "paper"))
     precision = torch.finfo(solution.dtype).eps
-    state = {name: cast(tensor, torch.float64) for name, tensor in solution.state.items()}
+    state = double(solution.state)
     state = (_normalized if batch_norm == "all" else _as_in_the_paper)(units, state, precision)
     factor = _last_factor(solution.network, state, precision) if true_or_false("last_layer", last_layer) else 1.0
     state = {name: t * factor if owner(name) == solution.network.last_layer else t for name, t in state.items()}
@@ -105,7 +105,10 @@ def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: f
     """Raise InvalidInputError unless outputs on random inputs are the same, times a factor, as far as the type goes."""
     network, rng = before.network, torch.Generator().manual_seed(0)
     inputs = torch.randn(CHECKED, *network.input_shape, generator=rng, dtype=torch.float64)
-    expected, found = (_outputs(network, solution.state, inputs) for solution in (before, after))
+    module = network.copied(torch.float64)
+    with torch.no_grad():
+        expected = functional_call(module, double(before.state), (inputs,)).clone()
+        found = functional_call(module, double(after.state), (inputs,))
     change = float((found - factor * expected).abs().max())
     allowed = torch.finfo(before.dtype).eps ** 0.5 * max(float((factor * expected).abs().max()), 1e-300)
     if not change <= allowed:
@@ -115,7 +118,6 @@ def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: f
         )
 
 
-def _outputs(network: Network, state: State, inputs: Tensor) -> Tensor:
-    double = {name: cast(tensor, torch.float64) for name, tensor in state.items()}
-    with torch.no_grad():
-        return functional_call(network.copied(torch.float64), double, (inputs,))
+def double(state: State) -> State:
+    """In float64."""
+    return {name: cast(tensor, torch.float64) for name, tensor in state.items()}
