@@ -4,10 +4,10 @@
 Pairs of solutions of SGD on the tasks of these papers, as large as a CPU can train: multi-layer perceptrons 3 x 512 on
 the 60 000 images of MNIST (Git Re-Basin: no barrier; 100 epochs there, 10 here), the same with batch-norm (REPAIR:
 accuracy of the midpoint 81 -> 95 %), VGG16 with batch-norm and a quarter of the filters on 5000 CIFAR-10 images
-(REPAIR: VGG11 67 -> 85 %). For each alignment: the rise of the train loss on the line (Git Re-Basin's
-barrier; 25 points, 9 for VGG16), and the test accuracy of the midpoint with averaged batch-norm statistics and with re-estimated ones or,
-without batch-norm, as it is and corrected as in REPAIR. Also: whether a planted permutation is undone by one descent.
-Images are found as `db.load` finds them; --tiny takes scikit-learn's digits.
+(REPAIR: VGG11 67 -> 85 %). For each alignment: the rise of the train loss on the line (Git Re-Basin's barrier; 25
+points, 9 for VGG16), and the test accuracy of the midpoint with averaged batch-norm statistics and with re-estimated
+ones or, without batch-norm, as it is and corrected as in REPAIR. Also: whether a planted permutation is undone by one
+descent. Images are found as `db.load` finds them; --tiny takes scikit-learn's digits.
 """
 
 import argparse
