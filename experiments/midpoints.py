@@ -37,40 +37,19 @@ def perceptron(inputs: int, widths: tuple[int, ...], batch_norm: bool) -> Any:
 
 def cases(tiny: bool) -> Iterator[tuple[str, str, Any, Any, dict[str, Any]]]:
     """Short name, name, network, algorithm, what to load."""
+    data: dict[str, Any]
+    images, inputs, width, epochs, data = "MNIST", 784, 512, 10, {"name": "mnist"}
     if tiny:
-        digits = {"name": "digits", "per_class": 20, "test_per_class": 10}
-        yield "mlp", "digits, 3 x 16", perceptron(64, (16,) * 3, False), db.continuous.SGD(epochs=5), digits
-        yield (
-            "mlp-bn",
-            "digits, 3 x 16, batch-norm",
-            perceptron(64, (16,) * 3, True),
-            db.continuous.SGD(epochs=5),
-            digits,
-        )
+        images, inputs, width, epochs = "digits", 64, 16, 5
+        data = {"name": "digits", "per_class": 20, "test_per_class": 10}
+    sgd = db.continuous.SGD(epochs=epochs, history_every=5)
+    for short, batch_norm, ending in (("mlp", False, ""), ("mlp-bn", True, ", batch-norm")):
+        yield short, f"{images}, 3 x {width}{ending}", perceptron(inputs, (width,) * 3, batch_norm), sgd, data
+    if tiny:
         return
-    mnist = {"name": "mnist"}
-    yield (
-        "mlp",
-        "MNIST, 3 x 512",
-        perceptron(784, (512,) * 3, False),
-        db.continuous.SGD(epochs=10, history_every=5),
-        mnist,
-    )
-    yield (
-        "mlp-bn",
-        "MNIST, 3 x 512, batch-norm",
-        perceptron(784, (512,) * 3, True),
-        db.continuous.SGD(epochs=10, history_every=5),
-        mnist,
-    )
     cifar = {"name": "cifar10", "batches": [1], "per_class": 500, "test_per_class": 400}
-    yield (
-        "vgg",
-        "CIFAR-10, VGG16 with 16 filters",
-        db.VGG16(16),
-        db.continuous.SGD(epochs=20, learning_rate=0.05, history_every=5),
-        cifar,
-    )
+    sgd = db.continuous.SGD(epochs=20, learning_rate=0.05, history_every=5)
+    yield "vgg", "CIFAR-10, VGG16 with 16 filters", db.VGG16(16), sgd, cifar
 
 
 def row(a: Any, b: Any, train: Any, test: Any, method: Any) -> list[float]:

@@ -235,14 +235,18 @@ class Loaded:
 
 def hidden_relus(module: nn.Module) -> list[nn.ReLU]:
     """Those that alone take what a layer of torch's gives: behind one in an `nn.Sequential` that is run as a whole."""
-    if not is_plain(module, (nn.Sequential,)):
+    if not (isinstance(module, nn.Sequential) and is_plain(module, (nn.Sequential,))):
         return []  # its own forward may do anything with the parts
-    assert isinstance(module, nn.Sequential)
     every = [one for _, one in module.named_modules(remove_duplicate=False)]
-    couples = [(a, b) for a, b in pairwise(module) if is_plain(a, FRESH) and is_plain(b, (nn.ReLU,))]
-    found = [relu for _, relu in couples if isinstance(relu, nn.ReLU)]
     inner = [relu for one in module for relu in hidden_relus(one)]
-    return inner + [relu for relu in found if every.count(relu) == 1]
+    return inner + [
+        relu
+        for layer, relu in pairwise(module)
+        if is_plain(layer, FRESH)
+        and isinstance(relu, nn.ReLU)
+        and is_plain(relu, (nn.ReLU,))
+        and every.count(relu) == 1
+    ]
 
 
 def restated(network: Network, state: State, examples: Examples, batch: int = 1000) -> State:

@@ -123,9 +123,8 @@ class Network(ABC):
     def initial(self, seed: Seed, dtype: torch.dtype = torch.float32) -> State:
         """First weights, as the layers' own `reset_parameters` draws them from a seed, and the constants."""
         with seeded(int(generator(seed, "initial").integers(2**63))), usual():
-            fresh = self.fresh()
-        drawn_now = {name: tensor.detach() for name, tensor in tensors(fresh)}
-        return {name: cast(tensor, dtype) for name, tensor in {**drawn_now, **self.constants}.items()}
+            fresh = {name: tensor.detach() for name, tensor in tensors(self.fresh())}
+        return cast({**fresh, **self.constants}, dtype)
 
     def fresh(self) -> nn.Module:
         """A module with newly drawn weights."""
@@ -138,9 +137,9 @@ class Network(ABC):
         return {name: value for name, value in self.__dict__.items() if name not in known}
 
 
-def cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+def cast(state: State, dtype: torch.dtype) -> State:
     """Real numbers in a type, counters as they are."""
-    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+    return {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 
 @dataclass(frozen=True)

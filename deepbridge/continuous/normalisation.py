@@ -41,11 +41,11 @@ def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer
         raise InvalidInputError(f"{shown(solution.network)} has units that cannot be rescaled, so that no norm is free")
     one_of("batch_norm", batch_norm, ("all", "paper"))
     precision = torch.finfo(solution.dtype).eps
-    state = double(solution.state)
+    state = cast(solution.state, torch.float64)
     state = (_normalized if batch_norm == "all" else _as_in_the_paper)(units, state, precision)
     factor = _last_factor(solution.network, state, precision) if true_or_false("last_layer", last_layer) else 1.0
     state = {name: t * factor if owner(name) == solution.network.last_layer else t for name, t in state.items()}
-    made = solution.moved({name: cast(tensor, solution.dtype) for name, tensor in state.items()})
+    made = solution.moved(cast(state, solution.dtype))
     check_equal(solution, made, factor)
     return made
 
@@ -107,8 +107,8 @@ def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: f
     inputs = torch.randn(CHECKED, *network.input_shape, generator=rng, dtype=torch.float64)
     module = network.copied(torch.float64)
     with torch.no_grad():
-        expected = functional_call(module, double(before.state), (inputs,)).clone()
-        found = functional_call(module, double(after.state), (inputs,))
+        expected = functional_call(module, cast(before.state, torch.float64), (inputs,)).clone()
+        found = functional_call(module, cast(after.state, torch.float64), (inputs,))
     change = float((found - factor * expected).abs().max())
     allowed = torch.finfo(before.dtype).eps ** 0.5 * max(float((factor * expected).abs().max()), 1e-300)
     if not change <= allowed:
@@ -116,8 +116,3 @@ def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: f
             f"{shown(network)}: outputs change by {change:.2g} of {float(expected.abs().max()):.2g}, so this is no"
             " symmetry of the network at these weights; are there numbers near the limits of their type?"
         )
-
-
-def double(state: State) -> State:
-    """In float64."""
-    return {name: cast(tensor, torch.float64) for name, tensor in state.items()}

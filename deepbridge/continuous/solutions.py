@@ -17,7 +17,7 @@ from deepbridge.common.devices import Device, as_device, seeded
 from deepbridge.continuous.custom import Custom
 from deepbridge.continuous.evaluation import Scores, States, on_device, outputs_of, restated, scores
 from deepbridge.continuous.examples import Data, as_examples, as_inputs
-from deepbridge.continuous.networks import Network, check_network
+from deepbridge.continuous.networks import Network, cast, check_network
 from deepbridge.continuous.units import State, Symmetry, tensors
 
 TYPES = (torch.float32, torch.float64)
@@ -129,7 +129,7 @@ def from_module(module: nn.Module, example_input: Any, symmetry: Symmetry | None
     kinds = {tensor.dtype for _, tensor in module.named_parameters()}
     dtype = torch.float64 if torch.float64 in kinds else torch.float32
     found = {name: tensor.detach().cpu().clone() for name, tensor in tensors(module)}
-    return ContinuousSolution(network, {n: t.to(dtype) if t.is_floating_point() else t for n, t in found.items()})
+    return ContinuousSolution(network, cast(found, dtype))
 
 
 def checked_state(network: Network, state: Mapping[str, Tensor]) -> State:

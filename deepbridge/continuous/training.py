@@ -411,7 +411,7 @@ def _checked_all(name: str, found: Any, like: Sequence[Tensor]) -> list[Tensor]:
 def _first(network: Network, rng: np.random.Generator, start: ContinuousSolution | None, dtype: torch.dtype) -> State:
     """Weights to begin with: the start's, or drawn."""
     if start is not None:
-        return {name: cast(tensor, dtype).clone() for name, tensor in start.state.items()}
+        return {name: tensor.clone() for name, tensor in cast(start.state, dtype).items()}
     return network.initial(rng, dtype)
 
 
