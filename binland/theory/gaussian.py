@@ -5,7 +5,7 @@ G(x) = exp(-x^2 / 2) / sqrt(2 pi), H(x) = int_x^inf G = erfc(x / sqrt 2) / 2.
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_ndtr, ndtr
+from scipy.special import erfcx, log_ndtr, ndtr
 
 Array = NDArray[np.float64]
 EDGE = 12.0  # where integrals end: G(12) is 2e-32
@@ -42,8 +42,7 @@ def log_tail(x: ArrayLike) -> Array:
 
 def hazard(x: ArrayLike) -> Array:
     """G(x) / H(x) = -d ln H(x) / dx: the mean of a Gaussian that is known to be above x."""
-    points = np.asarray(x, float)
-    return np.asarray(np.exp(-(points**2) / 2 - log_tail(points)) / np.sqrt(2 * np.pi))
+    return np.asarray(np.sqrt(2 / np.pi) / erfcx(np.asarray(x, float) / np.sqrt(2)))
 
 
 def log_two_cosh(x: ArrayLike) -> Array:
