@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
+    from binland import theory
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
@@ -38,6 +39,7 @@ _MODULES = {
     "results": ("Barrier", "BentPath", "LocalEnergy", "Path", "Plane"),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),
+    "theory": ("theory",),
     "training": ("fit",),
 }
 
@@ -75,6 +77,7 @@ __all__ = [
     "register",
     "run_sweep",
     "shortest_path",
+    "theory",
 ]
 
 __getattr__, __dir__ = lazy(__name__, _MODULES, globals())

@@ -59,10 +59,15 @@ def finite(name: str, value: object) -> float:
 
 def fraction(name: str, value: object) -> float:
     """`value` as a float in [0, 1]; raises InvalidInputError otherwise."""
+    return number_between(name, value, 0, 1)
+
+
+def number_between(name: str, value: object, low: float, high: float) -> float:
+    """`value` as a float in [low, high]; raises InvalidInputError otherwise."""
     number = _real(value)
-    if 0 <= number <= 1:
+    if low <= number <= high:
         return float(number) + 0.0  # not -0.0
-    raise InvalidInputError(f"{name}={shown(value)} is not a number from 0 to 1")
+    raise InvalidInputError(f"{name}={shown(value)} is not a number from {low:g} to {high:g}")
 
 
 def true_or_false(name: str, value: object) -> bool:

@@ -10,6 +10,8 @@ def lazy(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines.
 
+    A module is public itself where it is said to define its own name.
+
     extra: of the installation, that brings what may not be there.
     """
     home = {name: module for module, names in modules.items() for name in names}
@@ -24,7 +26,7 @@ def lazy(
                 raise
             message = f"{package}.{name} needs {error.name}: {installing(extra)}"
             raise ModuleNotFoundError(message, name=error.name) from None
-        value = namespace[name] = getattr(module, name)
+        value = namespace[name] = module if home[name] == name else getattr(module, name)
         return value
 
     def names() -> list[str]:

@@ -1,1 +1,43 @@
-"""Replica theory: what typical solutions of a learning problem are like in the limit of large N."""
+"""Replica theory: what typical solutions of a learning problem are like for N to infinity.
+
+All results are replica-symmetric. Solvers do not raise where a problem has no solution: `.converged` is then False, and
+`.advice` says why.
+"""
+
+from typing import TYPE_CHECKING
+
+from binland.lazy import lazy
+
+if TYPE_CHECKING:
+    from binland.theory.franz_parisi import LocalEntropy, local_entropy
+    from binland.theory.manifold import hidden_manifold, hidden_manifold_capacity
+    from binland.theory.replicas import CoupledReplicas, coupled_replicas
+    from binland.theory.storage import capacity, random_labels
+    from binland.theory.teacher import teacher_spinodal, teacher_student, teacher_transition
+    from binland.theory.typical import Typical
+
+_MODULES = {
+    "franz_parisi": ("LocalEntropy", "local_entropy"),
+    "manifold": ("hidden_manifold", "hidden_manifold_capacity"),
+    "replicas": ("CoupledReplicas", "coupled_replicas"),
+    "storage": ("capacity", "random_labels"),
+    "teacher": ("teacher_spinodal", "teacher_student", "teacher_transition"),
+    "typical": ("Typical",),
+}
+
+__all__ = [
+    "CoupledReplicas",
+    "LocalEntropy",
+    "Typical",
+    "capacity",
+    "coupled_replicas",
+    "hidden_manifold",
+    "hidden_manifold_capacity",
+    "local_entropy",
+    "random_labels",
+    "teacher_spinodal",
+    "teacher_student",
+    "teacher_transition",
+]
+
+__getattr__, __dir__ = lazy(__name__, _MODULES, globals())

@@ -3,31 +3,35 @@
 G(x) = exp(-x^2 / 2) / sqrt(2 pi), H(x) = int_x^inf G = erfc(x / sqrt 2) / 2.
 """
 
+import math
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, log_ndtr, ndtr
 
 Array = NDArray[np.float64]
 EDGE = 12.0  # where integrals end: G(12) is 2e-32
-STEPS = 2400
+FINEST = 2e-5  # step; 1.2 million points
 
 
-def nodes(count: int = STEPS + 1) -> tuple[Array, Array]:
-    """Points z (count,) from -EDGE to EDGE and weights (count,): E_z f(z) = sum weights f(z).
+def nodes(width: float = 1.0) -> tuple[Array, Array]:
+    """Points z (n,) from -EDGE to EDGE and weights (n,), read-only: E_z f(z) = sum weights f(z).
 
-    Equal steps: exponentially exact as soon as a step is a fraction of the width of what f does. Of the default, 0.01,
-    sigmoids of width 0.02 are integrated to 1e-15, of 0.01 to 1e-8.
+    width: of the sharpest step of f. Equal steps, a fifth of the width and 0.05 at most, are exponentially exact: 1e-10
+    for tanh(z / width).
     """
-    z = np.linspace(-EDGE, EDGE, count)
-    return z, np.exp(-(z**2) / 2) * (z[1] - z[0]) / np.sqrt(2 * np.pi)
+    return _nodes(2 ** math.floor(math.log2(max(FINEST, min(0.05, width / 5)))))
 
 
-Z, WEIGHTS = nodes()
-
-
-def mean(values: Array) -> float:
-    """E_z of the values of a function at the points Z."""
-    return float(WEIGHTS @ values)
+@lru_cache(maxsize=16)
+def _nodes(step: float) -> tuple[Array, Array]:
+    count = math.ceil(EDGE / step)
+    z = step * np.arange(-count, count + 1, dtype=np.float64)
+    weights = step * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    for array in (z, weights):
+        array.flags.writeable = False
+    return z, weights
 
 
 def tail(x: ArrayLike) -> Array:
@@ -42,10 +46,17 @@ def log_tail(x: ArrayLike) -> Array:
 
 def hazard(x: ArrayLike) -> Array:
     """G(x) / H(x) = -d ln H(x) / dx: the mean of a Gaussian that is known to be above x."""
-    return np.asarray(np.sqrt(2 / np.pi) / erfcx(np.asarray(x, float) / np.sqrt(2)))
+    return np.asarray(math.sqrt(2 / math.pi) / erfcx(np.asarray(x, float) / math.sqrt(2)))
 
 
 def log_two_cosh(x: ArrayLike) -> Array:
     """ln(2 cosh x) without overflow."""
     size = np.abs(x)
     return np.asarray(size + np.log1p(np.exp(-2 * size)))
+
+
+def coarse_nodes() -> tuple[Array, Array]:
+    """Points (181,) and weights of integrals in two dimensions, exact to 1e-10 where nothing is sharper than 0.5."""
+    z, weights = nodes()
+    near = np.flatnonzero(np.abs(z) <= 9)[::3]
+    return z[near], 3 * weights[near]

@@ -1,0 +1,147 @@
+"""Solutions around a typical solution: the Franz-Parisi entropy of the binary perceptron with random labels.
+
+Huang, Wong and Kabashima 2013; Huang and Kabashima 2014. A solution v is drawn uniformly; how many others w have the
+overlap p = v . w / N with it? Order parameters: q of two such w, r of w with another typical solution; q_0 of typical
+solutions is known from `random_labels`.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import toms748
+
+from binland.checks import number_between
+from binland.theory.gaussian import Array, coarse_nodes, hazard, log_tail, log_two_cosh
+from binland.theory.iteration import fixed_point
+from binland.theory.storage import MARGIN, random_labels
+
+LARGEST, NEAREST = 10.0, 1e-3
+STRONGEST = 60.0  # field along the reference
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalEntropy:
+    """Solutions at a given distance of a typical one, in the replica-symmetric approximation.
+
+    alpha, kappa, distance: P / N, margin and Hamming distance as a fraction. entropy: ln(number of solutions) / N at
+    this distance; negative where there are typically none. bound: of all weight vectors at this distance. overlap: q of
+    two of these solutions. converged: whether the equations were solved; if not, entropy and overlap are nan. advice:
+    what else to know, in words.
+    """
+
+    alpha: float
+    kappa: float
+    distance: float
+    entropy: float = math.nan
+    overlap: float = math.nan
+    converged: bool = True
+    advice: str = ""
+
+    @property
+    def bound(self) -> float:
+        """-d ln d - (1 - d) ln(1 - d)"""
+        d = self.distance
+        return float(-d * math.log(d) - (1 - d) * math.log1p(-d))
+
+
+def local_entropy(alpha: float, distance: float, kappa: float = 0.0) -> LocalEntropy:
+    """How many solutions of the binary perceptron with random labels lie at a distance of a typical solution.
+
+    alpha: P / N, above 0 and at most the capacity. distance: Hamming distance as a fraction, from 0.001 to 0.5. kappa:
+    margin of all of them, from -4 to 4. Near a typical solution the entropy is negative at every alpha: typical
+    solutions are isolated (Huang and Kabashima 2014). Raises InvalidInputError on numbers out of range.
+
+    >>> import binland as bl
+    >>> bl.theory.local_entropy(0.5, 0.002).entropy < 0
+    True
+    """
+    density, margin = number_between("alpha", alpha, 1e-6, LARGEST), number_between("kappa", kappa, -MARGIN, MARGIN)
+    far = number_between("distance", distance, NEAREST, 0.5)
+    asked = LocalEntropy(alpha=density, kappa=margin, distance=far, converged=False)
+    typical = random_labels(density, margin)
+    if not typical.converged or typical.entropy < 0:
+        return replace(asked, advice="beyond the capacity there is no typical solution")
+    equations = Equations(density, margin, typical.overlap, typical.parameters["overlap_conjugate"], 1 - 2 * far)
+    found = fixed_point(equations.update, equations.start())
+    if not found.converged:
+        return replace(asked, advice="no saddle point: take another distance")
+    value = equations.entropy(*found.values)
+    advice = "typically there is no solution at this distance" if value < 0 else ""
+    return replace(asked, converged=True, entropy=value, overlap=float(found.values[0]), advice=advice)
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Saddle-point equations at given alpha, kappa, q_0, its conjugate, and p."""
+
+    alpha: float
+    kappa: float
+    q_0: float
+    q_0_hat: float
+    p: float
+
+    def start(self) -> Array:
+        """q and r as if w were as far from the others as v is, but for what v and w share."""
+        near = self.p**2
+        return np.array([near + (1 - near) * self.q_0, self.q_0 * self.p + 1e-6])
+
+    def patterns(self, q: float, r: float) -> tuple[float, float, float]:
+        """E of f, f'^2 and f' G(a) / H(a) / sqrt(1 - q_0), with f = ln H((kappa - omega) / sqrt(1 - q)).
+
+        omega: field of w, of variance q; the field of v is sqrt(q_0) z + sqrt(1 - q_0) u, u > a; their covariances with
+        omega are r and p - r. With x the part of omega that does not depend on z, u given x is again Gaussian.
+        """
+        z, weights = coarse_nodes()
+        a = (self.kappa - math.sqrt(self.q_0) * z) / math.sqrt(1 - self.q_0)
+        along = r / math.sqrt(self.q_0)  # of omega on z
+        with_u = (self.p - r) / math.sqrt(1 - self.q_0)
+        rest = math.sqrt(max(q - along**2, 1e-300))  # of x
+        share = min(with_u / rest, 1.0)
+        left = math.sqrt(max(1 - share**2, 1e-12))
+        joint = np.outer(weights, weights) * np.exp(log_tail((a[:, None] - share * z) / left) - log_tail(a)[:, None])
+        field = (self.kappa - along * z[:, None] - rest * z) / math.sqrt(1 - q)
+        slope = hazard(field) / math.sqrt(1 - q)
+        reference = hazard(a)[:, None] / math.sqrt(1 - self.q_0)
+        return (
+            float(np.sum(joint * log_tail(field))),
+            float(np.sum(joint * slope**2)),
+            float(np.sum(joint * slope * reference)),
+        )
+
+    def spins(self, q_hat: float, r_hat: float, pull: float) -> tuple[float, float, float, float]:
+        """E of ln 2cosh(h), tanh^2(h), v tanh(h) and tanh(sqrt(q_0_hat) z) tanh(h), h the field on a weight of w.
+
+        By the symmetry of v and z, v = 1 with a weight that favours z > 0.
+        """
+        z, weights = coarse_nodes()
+        slope = math.sqrt(self.q_0_hat)
+        chance = 2 * weights * np.exp(slope * z - log_two_cosh(slope * z))
+        joint = np.outer(chance, weights)
+        noise = math.sqrt(max(q_hat - r_hat**2 / self.q_0_hat, 0.0))
+        h = r_hat / slope * z[:, None] + noise * z + (pull - r_hat)
+        tanh = np.tanh(h)
+        means = (log_two_cosh(h), tanh**2, tanh, np.tanh(slope * z)[:, None] * tanh)
+        logarithm, square, along, other = (float(np.sum(joint * values)) for values in means)
+        return logarithm, square, along, other
+
+    def conjugates(self, q: float, r: float) -> tuple[float, float, float]:
+        """q_hat, r_hat, and the field along v that gives the overlap p."""
+        _, squares, products = self.patterns(q, r)
+        q_hat, r_hat = self.alpha * squares, self.alpha * products
+        pull = toms748(lambda x: self.spins(q_hat, r_hat, x)[2] - self.p, -STRONGEST, STRONGEST, xtol=1e-13)
+        return q_hat, r_hat, float(pull)
+
+    def update(self, state: Array) -> Array:
+        """New q and r."""
+        q, r = state
+        if not 0 < q < 1 - 1e-9:
+            return np.full(2, np.nan)
+        _, square, _, other = self.spins(*self.conjugates(q, r))
+        return np.array([square, other])
+
+    def entropy(self, q: float, r: float) -> float:
+        """At a saddle point."""
+        q_hat, r_hat, pull = self.conjugates(q, r)
+        sites = self.spins(q_hat, r_hat, pull)[0] - q_hat * (1 - q) / 2 + r_hat * r - pull * self.p
+        return float(sites + self.alpha * self.patterns(q, r)[0])

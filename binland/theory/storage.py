@@ -1,0 +1,72 @@
+"""The binary perceptron with random labels, at any margin (Gardner 1988; Krauth and Mezard 1989)."""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from binland.checks import number_between
+from binland.theory.curve import Curve, Point
+from binland.theory.gaussian import hazard, log_tail, log_two_cosh, nodes
+from binland.theory.typical import Typical, of_point, unsolved
+
+MARGIN = 4.0  # largest size
+DENSITY = 1e6  # largest alpha
+
+
+class RandomLabels(Curve):
+    """phi = -q_hat (1 - q) / 2 + E ln 2cosh(sqrt(q_hat) z) + alpha E ln H(a), a = (kappa - sqrt(q) z) / sqrt(1 - q)."""
+
+    largest = 8.0
+
+    def __init__(self, kappa: float):
+        self.kappa = kappa
+
+    def point(self, conjugate: float) -> Point:
+        """From q = E tanh^2(sqrt(q_hat) z) and q_hat = alpha / (1 - q) E (G(a) / H(a))^2."""
+        slope = math.sqrt(conjugate)
+        z, weights = nodes(1 / slope)
+        q = float(weights @ np.tanh(slope * z) ** 2)
+        spins = float(weights @ log_two_cosh(slope * z)) - conjugate * (1 - q) / 2
+        z, weights = nodes(math.sqrt((1 - q) / q))
+        a = (self.kappa - math.sqrt(q) * z) / math.sqrt(1 - q)
+        alpha = conjugate * (1 - q) / float(weights @ hazard(a) ** 2)
+        return Point(alpha, q, conjugate, spins + alpha * float(weights @ log_tail(a)))
+
+
+@lru_cache(maxsize=64)
+def storage_curve(kappa: float) -> RandomLabels:
+    """Kept, since many alpha are asked for."""
+    return RandomLabels(kappa)
+
+
+def random_labels(alpha: float, kappa: float = 0.0) -> Typical:
+    """Typical solutions of the binary perceptron with P = alpha N random patterns (Krauth and Mezard 1989).
+
+    alpha: P / N >= 0. kappa: margin, from -4 to 4: y w . x / sqrt(N) > kappa for every pattern. Exact up to
+    `capacity(kappa)`; from there on the entropy is negative: typically there is no solution. Its overlaps grow up to
+    alpha = 4 / pi (at kappa = 0), beyond which nothing converges.
+    Raises InvalidInputError on numbers out of range.
+
+    >>> import binland as bl
+    >>> round(bl.theory.random_labels(0.5).overlap, 6)
+    0.322385
+    """
+    density, margin = number_between("alpha", alpha, 0, DENSITY), number_between("kappa", kappa, -MARGIN, MARGIN)
+    if density == 0:
+        return Typical(alpha=0.0, entropy=math.log(2), overlap=0.0, parameters={"overlap_conjugate": 0.0})
+    points = storage_curve(margin).saddle_points(density)
+    if not points:
+        most = storage_curve(margin).turn.alpha
+        return unsolved(density, f"no saddle point beyond alpha = {most:.4g}; solutions end at capacity({margin:g})")
+    beyond = "beyond the capacity: typically there is no solution" if points[0].entropy < 0 else ""
+    return of_point(points[0], advice=beyond)
+
+
+def capacity(kappa: float = 0.0) -> float:
+    """The largest P / N at which the binary perceptron can learn random labels (Krauth and Mezard 1989).
+
+    kappa: margin, from -4 to 4. Where the replica-symmetric entropy vanishes; 0.8330786 without a margin.
+    Raises InvalidInputError on a margin out of range.
+    """
+    return storage_curve(number_between("kappa", kappa, -MARGIN, MARGIN)).without_entropy()[0].alpha
