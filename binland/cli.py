@@ -150,6 +150,9 @@ def plot(
     plugin: Annotated[
         list[str] | None, typer.Option(help="Module, or file in this folder, that declares a measure of the file.")
     ] = None,
+    theory: Annotated[
+        bool, typer.Option("--theory", help="Lay curves of theory and closed forms over what was measured.")
+    ] = False,
 ) -> None:
     """Draw every figure that the file has data for, as PNG and PDF."""
     from binland.plots import plot_results
@@ -157,7 +160,7 @@ def plot(
 
     load(plugin or (), Path.cwd())
     with _tidily():
-        for path in plot_results(file, out):
+        for path in plot_results(file, out, theory):
             say(str(path))
 
 

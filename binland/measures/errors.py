@@ -52,22 +52,27 @@ class Errors(Measure[Section]):
 def draw_test_errors(axes: "Axes", results: Any) -> None:
     """Test error against the swept setting."""
     from binland.plots.curves import draw_curves
+    from binland.plots.overlay import lay_over
 
     draw_curves(axes, results, "test_error", "test error (%)", scale=100)
+    lay_over(axes, results, "test_error")
 
 
 def draw_success(results: Any) -> "Figure":
     """Share of the runs without a train error, and train error, against the constraint density, a curve for each other
     setting and algorithm."""
     from binland.plots.curves import draw_families
+    from binland.plots.overlay import lay_over
 
-    return draw_families(
+    figure = draw_families(
         results,
         (
             ("success rate (share of runs without a train error)", lambda data: data["train_error"] == 0, 1),
             ("train error (%)", lambda data: data["train_error"], 100),
         ),
     )
+    lay_over(figure.axes[0], results, "success")
+    return figure
 
 
 ERRORS = Errors()

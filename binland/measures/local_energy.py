@@ -105,6 +105,7 @@ class LocalEnergy(Measure[LocalEnergySettings]):
 
 def draw_local_energies(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
     """Local energies against the fraction of flips at one point of the grid, a curve for every algorithm."""
+    from binland.plots.overlay import lay_over
     from binland.plots.style import errorbar, mean_and_error, style
 
     data = results.data.sel(point)
@@ -116,6 +117,7 @@ def draw_local_energies(axes: "Axes", results: Any, point: dict[str, Any]) -> No
         errorbar(axes, *curve, label=algorithm, **style(results, algorithm))
     axes.set_xlabel(results.layout.words["perturbation"])
     axes.set_ylabel(f"local energy (train error, %){results.at(point)}")
+    lay_over(axes, results, "local_energy", point, legend="lower right")
 
 
 INSET = (0.13, 0.57, 0.4, 0.35)  # left, bottom, width and height, in units of its panel

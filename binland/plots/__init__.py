@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from binland.checks import true_or_false
 from binland.plots.overview import draw_overview, plot_overview
 from binland.plots.results import Results, read
 from binland.plots.style import mean_and_error, saved
@@ -16,16 +17,17 @@ from binland.sweep.words import ACROSS, TRAINING
 __all__ = ["mean_and_error", "plot_overview", "plot_results"]
 
 
-def plot_results(path: str | Path, out: str | Path) -> list[Path]:
+def plot_results(path: str | Path, out: str | Path, theory: bool = False) -> list[Path]:
     """Draw every figure that a result file has data for, as PNG and PDF; returns their paths.
 
     STEM: the overview. STEM_paths_AXIS_VALUE: errors along the paths between solutions. STEM_plane_AXIS_VALUE: errors
     in the plane through three solutions. STEM_success: how often training succeeds. STEM_across: barriers between two
     algorithms. Measures of plug-ins may have others; they are drawn if the plug-in has been imported, else a warning
-    says so. Raises StoreError if the file is missing, foreign or holds no finished task yet, InvalidInputError if `out`
+    says so. theory: lay curves of theory and closed forms over what was measured, where there are some.
+    Raises StoreError if the file is missing, foreign or holds no finished task yet, InvalidInputError if `out`
     cannot be written.
     """
-    results = read(path)
+    results = read(path, true_or_false("theory", theory))
     measures = measures_of(results)
     with blamed():
         figures = {ending: draw_overview(part, measures) for ending, part in results.slices()}

@@ -23,6 +23,7 @@ class Results(NamedTuple):
     """A sweep to be drawn, or the part of it where all axes but one have a value.
 
     settings: tables of its configuration. fixed: names and values of the axes that are no dimension of `data` any more.
+    theory: whether curves of theory are laid over what was measured.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Results(NamedTuple):
     settings: Mapping[str, Any]
     data: xr.Dataset
     fixed: dict[str, float]
+    theory: bool = False
 
     @property
     def axes(self) -> list[Axis]:
@@ -113,8 +115,8 @@ def shown_number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:g}"
 
 
-def read(path: str | Path) -> Results:
-    """What there is to draw.
+def read(path: str | Path, theory: bool = False) -> Results:
+    """What there is to draw, with theory laid over it or without.
 
     Raises StoreError if the file is missing, foreign or holds no finished task yet.
     """
@@ -122,4 +124,4 @@ def read(path: str | Path) -> Results:
     store, data = Store.open(path), load_results(path)
     if not bool((data[f"{TRAINING}_state"] == DONE).any()):
         raise StoreError(f"{path}: no finished task yet; run `binland sweep` first")
-    return Results(path, store.layout, store.settings, data, {})
+    return Results(path, store.layout, store.settings, data, {}, theory)

@@ -2,7 +2,8 @@
 
 binland's own are the files of the packages in BUILT_IN: a new one is a new file there. An installed package has an
 entry point in the group `binland.plugins`, whose value is a module. A plug-in of a sweep is a module too. In a module
-counts every object at its top level that is a Problem, a Family, a Measure or a class of Algorithm, and is made there.
+counts every object at its top level that is a Problem, a Family, a Measure, an Overlay or a class of Algorithm, and is
+made there.
 """
 
 import inspect
@@ -20,22 +21,30 @@ from binland.lazy import installing
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Family
 from binland.sweep.contracts.measure import Measure
+from binland.sweep.contracts.overlay import Overlay
 from binland.sweep.contracts.problem import Problem
 from binland.sweep.sound import Thing, check_sound, is_thing
 
 GROUP = "binland.plugins"  # entry points; the value is a module
 NOT_IMPORTED = (Exception, SystemExit)  # what a module may raise when it is imported, Ctrl-C apart
-BUILT_IN = ("binland.problems", "binland.families", "binland.algorithms", "binland.measures")
-NAMES: dict[type, str] = {Problem: "a problem", Family: "a family", Measure: "a measure", Algorithm: "an algorithm"}
+BUILT_IN = ("binland.problems", "binland.families", "binland.algorithms", "binland.measures", "binland.overlays")
+NAMES: dict[type, str] = {
+    Problem: "a problem",
+    Family: "a family",
+    Measure: "a measure",
+    Overlay: "an overlay",
+    Algorithm: "an algorithm",
+}
 
 
 @dataclass
 class Declared:
-    """Problems, families and measures by their words; algorithms by word and class."""
+    """Problems, families, measures and overlays by their words; algorithms by word and class."""
 
     problems: dict[str, Problem[Any]] = field(default_factory=dict)
     families: dict[str, Family[Any]] = field(default_factory=dict)
     measures: dict[str, Measure[Any]] = field(default_factory=dict)
+    overlays: dict[str, Overlay] = field(default_factory=dict)
     algorithms: list[type[Algorithm]] = field(default_factory=list)
 
     def add(self, things: Iterable[Thing]) -> None:
@@ -47,6 +56,8 @@ class Declared:
                 self.families.update(dict.fromkeys(thing.kinds, thing))
             elif isinstance(thing, Measure):
                 self.measures[thing.name] = thing
+            elif isinstance(thing, Overlay):
+                self.overlays[thing.name] = thing
             else:
                 self.algorithms = [*(one for one in self.algorithms if words(one) != words(thing)), thing]
 
@@ -58,7 +69,8 @@ class Declared:
 
     def all(self) -> list[Thing]:
         """Everything that is declared."""
-        return [*self.problems.values(), *self.families.values(), *self.measures.values(), *self.algorithms]
+        named = (self.problems, self.families, self.measures, self.overlays)
+        return [*(thing for table in named for thing in table.values()), *self.algorithms]
 
 
 _own = Declared()  # what `register` and plug-ins add in this process
@@ -69,14 +81,14 @@ _changes: list[None] = []
 def register(*things: Thing) -> None:
     """Make own problems, families, measures or algorithms known to sweeps of this process and of its local workers.
 
-    things: objects that are a Problem, a Family or a Measure, or classes derived from Algorithm. One of a name that an
-    earlier call gave replaces it; the names of binland itself cannot be replaced.
+    things: objects that are a Problem, a Family, a Measure or an Overlay, or classes derived from Algorithm. One of a
+    name that an earlier call gave replaces it; the names of binland itself cannot be replaced.
     Raises InvalidInputError on anything else and on names that are taken.
     """
     for thing in things:
         if not is_thing(thing):
             raise InvalidInputError(
-                f"{shown(thing)} is no Problem, Family or Measure and no class of Algorithm; give one of these"
+                f"{shown(thing)} is no Problem, Family, Measure or Overlay and no class of Algorithm; give one of these"
             )
     declare(things)
     _by_hand.append(things)
@@ -135,6 +147,8 @@ def words(thing: Thing) -> list[str]:
         return [f"model.kind = {kind!r}" for kind in thing.kinds]
     if isinstance(thing, Measure):
         return [f"measure.{thing.name}"]
+    if isinstance(thing, Overlay):
+        return [f"the overlay {thing.name!r}"]
     return [f"the algorithm {thing.__name__!r} of {kind!r}" for kind in sorted(thing.families)]
 
 
@@ -166,6 +180,11 @@ def measures(wanted: Iterable[str] = ()) -> dict[str, Measure[Any]]:
     if not {*wanted} <= {*found}:
         found = _installed().measures | found
     return found
+
+
+def overlays() -> list[Overlay]:
+    """All overlays: binland's own, of installed packages, and those that were registered."""
+    return [*(_built_in().overlays | _installed().overlays | _own.overlays).values()]
 
 
 def algorithms(family: Family[Any]) -> dict[str, type[Algorithm]]:

@@ -10,6 +10,7 @@ from binland.errors import InvalidInputError, reason, shown
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Family
 from binland.sweep.contracts.measure import Measure
+from binland.sweep.contracts.overlay import Overlay
 from binland.sweep.contracts.problem import Problem
 from binland.sweep.contracts.section import ModelSection, Section
 from binland.sweep.words import ACROSS, TRAINING
@@ -20,14 +21,14 @@ DIMENSIONS = ("disorder", "algorithm", "symmetry", "epoch")  # of every file
 PLACES = ("start", "end", "solution", "solutions", "algorithm", "to_algorithm", "disorder", "purpose", "model")
 LATENTS = ("unused", "used", "needed")
 MOST_SOLUTIONS = 1000  # that a measure looks at
-Thing = Problem[Any] | Family[Any] | Measure[Any] | type[Algorithm]
+Thing = Problem[Any] | Family[Any] | Measure[Any] | Overlay | type[Algorithm]
 
 
 def is_thing(value: object) -> bool:
     """Whether something can be declared. It is not asked itself: a stand-in for another object may answer anything."""
     if issubclass(type(value), type):
         return issubclass(value, Algorithm) and not inspect.isabstract(value)  # type: ignore[arg-type]
-    return issubclass(type(value), Problem | Family | Measure)
+    return issubclass(type(value), Problem | Family | Measure | Overlay)
 
 
 def check_sound(thing: Thing) -> None:
@@ -48,6 +49,9 @@ def _check(thing: Thing) -> None:
         _check_family(thing)
     elif isinstance(thing, Problem):
         _check_problem(thing)
+    elif isinstance(thing, Overlay):
+        _check_word(thing.name)
+        _check_word(thing.panel)
     else:
         _check_algorithm(thing)
 

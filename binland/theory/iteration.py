@@ -1,23 +1,24 @@
-"""Fixed points of several order parameters by damped iteration, which says when it has found none."""
+"""Fixed points of several order parameters by iteration, which says when it has found none."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import root
 
 from binland.theory.gaussian import Array
 
-TOLERANCE = 1e-11  # of the residual, relative to the largest order parameter of a step
-DAMPINGS = (0.0, 0.5, 0.9)  # tried in turn
-STEPS = 2000
+TOLERANCE = 1e-11  # of the residual
+DAMPINGS = (0.0, 0.5)  # tried in turn
+STEPS, AIM = 1000, 40  # at most; between two attempts by Newton's method
+NEAR = 0.2  # relative: how far these may go
 
 
 class Fixed(NamedTuple):
-    """The last point of an iteration. residual: how far one undamped step would move it."""
+    """The last point of an iteration. residual: how far one undamped step moves it, relative to its size."""
 
     values: Array
     residual: float
-    steps: int
 
     @property
     def converged(self) -> bool:
@@ -26,8 +27,11 @@ class Fixed(NamedTuple):
 
 
 def fixed_point(update: Callable[[Array], Array], start: Array) -> Fixed:
-    """Iterate x <- d x + (1 - d) update(x) from a start, with stronger damping d where a weaker one does not settle."""
-    best = Fixed(start, np.inf, 0)
+    """Iterate x <- d x + (1 - d) update(x) from a start, with stronger damping d where a weaker one does not settle.
+
+    Now and then Newton's method takes a short cut to the fixed point that the iteration is near to.
+    """
+    best = Fixed(start, np.inf)
     for damping in DAMPINGS:
         found = _iterate(update, start, damping)
         best = min(best, found, key=lambda one: one.residual)
@@ -39,12 +43,33 @@ def fixed_point(update: Callable[[Array], Array], start: Array) -> Fixed:
 def _iterate(update: Callable[[Array], Array], start: Array, damping: float) -> Fixed:
     values, residual = start, np.inf
     for step in range(1, STEPS + 1):
-        with np.errstate(all="ignore"):
-            new = update(values)
-        if not np.isfinite(new).all():
-            return Fixed(values, np.inf, step)
-        residual = float(np.max(np.abs(new - values) / np.maximum(1e-3, np.abs(new))))
-        if residual < TOLERANCE:
-            return Fixed(new, residual, step)
+        new, residual = _step(update, values)
+        if residual < TOLERANCE or not np.isfinite(residual):
+            return Fixed(new if residual < TOLERANCE else values, residual)
         values = damping * values + (1 - damping) * new
-    return Fixed(values, residual, STEPS)
+        if step % AIM == 0:
+            short = _short_cut(update, values)
+            if short.converged:
+                return short
+    return Fixed(values, residual)
+
+
+def _step(update: Callable[[Array], Array], values: Array) -> tuple[Array, float]:
+    """update(values), and how far that is; infinitely far where it is not defined."""
+    with np.errstate(all="ignore"):
+        new = update(values)
+    if not np.isfinite(new).all():
+        return new, np.inf
+    return new, float(np.max(np.abs(new - values) / np.maximum(1e-3, np.abs(new))))
+
+
+def _short_cut(update: Callable[[Array], Array], values: Array) -> Fixed:
+    """Newton's method, if it stays near."""
+    try:
+        with np.errstate(all="ignore"):
+            found = root(lambda x: update(x) - x, values, tol=1e-14, options={"maxfev": 60}).x
+    except (ValueError, FloatingPointError):  # outside of where it is defined
+        return Fixed(values, np.inf)
+    if not np.all(np.abs(found - values) <= NEAR * np.abs(values)):
+        return Fixed(values, np.inf)
+    return Fixed(found, _step(update, found)[1])

@@ -21,6 +21,7 @@ from binland.theory.storage import MARGIN, random_labels
 MOST_REPLICAS, LARGEST = 100, 10.0  # of alpha
 NEAREST = 1e-3  # distance
 STRONGEST = 200.0  # coupling of spins, times y
+ROUNDING = 1e-9
 SEARCHED = 8  # values of Q, before one is searched for in between
 
 
@@ -98,10 +99,12 @@ def _solved(equations: "Equations") -> Solved | None:
     """The saddle point of smallest Q."""
     places = equations.inner * np.linspace(0, 1, SEARCHED + 1)[1:]
     gaps = [equations.gap(outer) for outer in places]
+    gaps[-1] -= ROUNDING  # without coupling Q = P
     ends = [k for k in range(1, SEARCHED) if gaps[k - 1] > 0 >= gaps[k]]
     if not ends:
         return None
-    outer, y = float(toms748(equations.gap, *places[ends[0] - 1 : ends[0] + 1], xtol=1e-12)), equations.y
+    between, y = places[ends[0] - 1 : ends[0] + 1], equations.y
+    outer = float(toms748(equations.gap, *between, xtol=1e-12)) if equations.gap(between[1]) < 0 else equations.inner
     coupling, free_entropy = equations.free_entropy(outer)
     entropy = (free_entropy - coupling / 2 * (1 + (y - 1) * equations.inner)) / y
     return Solved(entropy, coupling, free_entropy, outer)

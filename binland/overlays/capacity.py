@@ -1,0 +1,60 @@
+"""Capacities and thresholds, over success rates of perceptrons against P / N."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from binland.overlays.test_error import data_kind
+from binland.sweep.contracts.overlay import Overlay
+from binland.theory.storage import capacity
+from binland.theory.teacher import teacher_spinodal, teacher_transition
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ALGORITHMIC = (0.75, 0.77)  # where the best known solvers stop for large N (Baldassi et al. 2015; 2016)
+
+
+class Thresholds(Overlay):
+    """Lines at values of P / N."""
+
+    panel = "success"
+    kind: str
+
+    def applies(self, results: Any) -> bool:
+        """Perceptrons on such data, against P / N."""
+        longest = max(results.axes, key=lambda axis: len(axis.values), default=None)
+        perceptrons = results.settings["model"].get("kind") == "perceptron" and data_kind(results.settings) == self.kind
+        return perceptrons and longest is not None and longest.key == "data.alpha"
+
+    def line(self, axes: "Axes", value: float, label: str, look: str = "-") -> Any:
+        """One of them, with its value in the legend."""
+        return axes.axvline(value, color="black", linewidth=1.0, linestyle=look, label=f"{label}, {value:.3f}")
+
+
+class Capacity(Thresholds):
+    """Random labels."""
+
+    name, kind = "capacity", "random-labels"
+
+    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+        """The capacity, and where algorithms are known to stop."""
+        low, high = ALGORITHMIC
+        band = axes.axvspan(low, high, color="black", alpha=0.12, linewidth=0, label=f"best solvers, {low} to {high}")
+        return [self.line(axes, capacity(), "capacity"), band]
+
+
+class TeacherThresholds(Thresholds):
+    """Teacher and student."""
+
+    name, kind = "teacher-thresholds", "teacher"
+
+    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+        """First-order transition and spinodal."""
+        return [
+            self.line(axes, teacher_transition(), "only the teacher"),
+            self.line(axes, teacher_spinodal(), "spinodal", "--"),
+        ]
+
+
+CAPACITY = Capacity()
+TEACHER_THRESHOLDS = TeacherThresholds()

@@ -1,0 +1,91 @@
+"""The closed form of local energies, over sampled ones: the mean over all flips of the same solutions."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.errors import InvalidInputError
+from binland.flatness import local_energy
+from binland.sweep.contracts.overlay import Overlay
+from binland.sweep.load import load_problem, load_solution
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class LocalEnergies(Overlay):
+    """Crosses at the measured fractions."""
+
+    name, panel = "local-energy", "local_energy"
+
+    def applies(self, results: Any) -> bool:
+        """Perceptrons and committee machines whose local energies were sampled."""
+        kind = results.settings["model"].get("kind")
+        return kind in ("perceptron", "committee") and _table(results).get("method", "sampled") == "sampled"
+
+    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+        """Of every algorithm, in its colour."""
+        from matplotlib.lines import Line2D
+
+        from binland.plots.style import style
+
+        fractions = np.sort(results.data["fraction"].to_numpy())
+        where = {**results.fixed, **at}, fractions, str(_table(results).get("flips", "count"))
+        look: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 8}
+        for label in results.labels:
+            colour = style(results, label)["color"]
+            axes.plot(100 * fractions, 100 * closed_form(results, label, *where), color=colour, **look)
+        return [Line2D([], [], color="black", label="closed form", **look)]
+
+
+def _table(results: Any) -> Mapping[str, Any]:
+    """[measure.local_energy]"""
+    table = results.settings.get("measure", {}).get("local_energy")
+    return table if isinstance(table, Mapping) else {}
+
+
+def closed_form(
+    results: Any, label: str, point: Mapping[str, float], fractions: NDArray[np.float64], flips: str
+) -> NDArray[np.float64]:
+    """(F,) the mean over all finished solutions of an algorithm at a point of the grid; nan if there are none."""
+    data, path = results.data, results.path
+    counts = range(data.sizes["disorder"]), range(data.sizes["solution"])
+    energies = [
+        _energies(path, path.stat().st_mtime_ns, label, tuple(point.items()), tuple(fractions), flips, disorder, k)
+        for disorder in counts[0]
+        for k in counts[1]
+    ]
+    return np.mean([one for one in energies if one is not None] or [np.full(len(fractions), np.nan)], axis=0)
+
+
+@lru_cache(maxsize=1024)
+def _energies(
+    path: Path,
+    changed: int,
+    label: str,
+    point: tuple[tuple[str, float], ...],
+    fractions: tuple[float, ...],
+    flips: Any,
+    disorder: int,
+    k: int,
+) -> NDArray[np.float64] | None:
+    """Of one solution, kept since several figures show it; None if it is not finished."""
+    try:
+        solution = load_solution(path, algorithm=label, disorder=disorder, solution=k, **dict(point))
+    except InvalidInputError:
+        return None
+    train = _patterns(path, changed, point, disorder)
+    return local_energy(solution, train, fractions, flips=flips, method="exact").mean
+
+
+@lru_cache(maxsize=4)
+def _patterns(path: Path, changed: int, point: tuple[tuple[str, float], ...], disorder: int) -> Any:
+    """The training patterns of a disorder sample."""
+    return load_problem(path, disorder=disorder, **dict(point))[1]
+
+
+LOCAL_ENERGIES = LocalEnergies()

@@ -1,0 +1,83 @@
+"""Generalisation error of typical solutions by replica theory, over the test errors of perceptrons."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from binland.sweep.contracts.overlay import Overlay
+from binland.theory.manifold import LARGEST, LARGEST_T, SMALLEST_T, hidden_manifold
+from binland.theory.teacher import teacher_student
+from binland.theory.typical import Typical
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class TestErrors(Overlay):
+    """A curve along what is swept; nothing is drawn where there are typically no solutions."""
+
+    panel = "test_error"
+    kind: str  # of the data
+    coordinates: tuple[str, ...]  # from which alpha, ... follow
+
+    def applies(self, results: Any) -> bool:
+        """Perceptrons on such data, at two points at least along one axis that changes the coordinates."""
+        settings, axes = results.settings, results.axes
+        of_kind = settings["model"].get("kind") == "perceptron" and data_kind(settings) == self.kind
+        binary = settings.get("data", {}).get("teacher_kind", "binary") == "binary"
+        if not of_kind or not binary or len(axes) != 1 or len(axes[0].values) < 2:
+            return False
+        return all(results.data[name].dims == (axes[0].name,) for name in self.coordinates)
+
+    def typical(self, *values: float) -> Typical:
+        """Typical solutions at some coordinates."""
+        raise NotImplementedError
+
+    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+        """A line, in %."""
+        from binland.plots.overlay import LOOK, along, places
+
+        columns = [along(results, name) for name in self.coordinates]
+        errors = [_error(self.typical(*values)) for values in zip(*columns, strict=True)]
+        return axes.plot(places(results), 100 * np.array(errors), label="typical solutions, replica theory", **LOOK)
+
+
+def data_kind(settings: Mapping[str, Any]) -> str:
+    """[data] kind of a configuration of perceptrons."""
+    return str(settings.get("data", {}).get("kind", "hidden-manifold"))
+
+
+def _error(typical: Typical) -> float:
+    return typical.generalization_error if typical.converged and typical.entropy >= 0 else math.nan
+
+
+class ManifoldErrors(TestErrors):
+    """The Hidden Manifold Model."""
+
+    name, kind, coordinates = (
+        "hidden-manifold-errors",
+        "hidden-manifold",
+        ("constraint_density", "overparameterization"),
+    )
+
+    def typical(self, *values: float) -> Typical:
+        """alpha_T = P / D = alpha N / D"""
+        alpha, ratio = values
+        return hidden_manifold(min(alpha, LARGEST), min(max(alpha * ratio, SMALLEST_T), LARGEST_T))
+
+
+class TeacherErrors(TestErrors):
+    """A binary teacher."""
+
+    name, kind, coordinates = "teacher-errors", "teacher", ("constraint_density",)
+
+    def typical(self, *values: float) -> Typical:
+        """In equilibrium."""
+        (alpha,) = values
+        return teacher_student(alpha)
+
+
+MANIFOLD_ERRORS = ManifoldErrors()
+TEACHER_ERRORS = TeacherErrors()
