@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
+    from binland.enumeration import Enumeration, enumerate_solutions
     from binland.flatness import local_energy
     from binland.machines import CommitteeMachine, Perceptron
     from binland.models import Solution
@@ -26,6 +27,7 @@ _MODULES = {
     "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
     "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
+    "enumeration": ("Enumeration", "enumerate_solutions"),
     "flatness": ("local_energy",),
     "machines": ("CommitteeMachine", "Perceptron"),
     "models": ("Solution",),
@@ -51,6 +53,7 @@ __all__ = [
     "Barrier",
     "BentPath",
     "CommitteeMachine",
+    "Enumeration",
     "Guided",
     "HiddenManifold",
     "LocalEnergy",
@@ -62,6 +65,7 @@ __all__ = [
     "Teacher",
     "align",
     "barrier",
+    "enumerate_solutions",
     "fit",
     "hamming",
     "load",
