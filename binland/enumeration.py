@@ -1,8 +1,8 @@
 """Exact enumeration of the weights of small machines: solutions, their distances, components and bottlenecks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from math import comb, log
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from binland.bits import Signs, aligned
 from binland.checks import checked_memory, one_of, positive_int, read_only, real_array
-from binland.data import Patterns
+from binland.data import Patterns, checksum
 from binland.errors import InvalidInputError, shown
 from binland.kernels.enumeration import CHUNK, count_errors_into, masks_into, table_into
 from binland.kernels.hypercube import (
@@ -65,6 +65,25 @@ def enumerate_solutions(machine: Machine, patterns: Patterns, max_errors: int = 
         checked_memory(f"solutions with at most {most} errors", 8 * sum(map(len, found)))
     assert histogram.sum() == 1 << n
     return Enumeration(machine, patterns, most, histogram.sum(axis=0), np.concatenate(found))
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is enumerated, equal to another one of equal patterns."""
+
+    machine: Machine
+    checksum: str
+    patterns: Patterns = field(compare=False)
+
+
+@lru_cache(maxsize=1)
+def _enumeration(problem: _Problem) -> "Enumeration":
+    return enumerate_solutions(problem.machine, problem.patterns)
+
+
+def kept_enumeration(machine: Machine, patterns: Patterns) -> "Enumeration":
+    """`enumerate_solutions`, kept until another one is asked for: several looks at one problem enumerate it once."""
+    return _enumeration(_Problem(machine, checksum(patterns), patterns))
 
 
 def check_size(machine: Machine) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from binland.algorithms import RSGD
 from binland.data import HiddenManifold, Patterns
+from binland.enumeration import Enumeration, kept_enumeration
 from binland.families.binary import BinaryFamily
 from binland.flatness import local_energy
 from binland.models import CommitteeMachine, Machine, Perceptron, Solution
@@ -215,6 +216,10 @@ class Shallow(BinaryFamily[ShallowModel]):
     ) -> Solution:
         """The bend of `bl.optimized_path`"""
         return optimized_midpoint(start, end, train, algorithm, seed)
+
+    def enumeration(self, model: Machine, train: Patterns) -> Enumeration:
+        """`bl.enumerate_solutions`; the last one is kept."""
+        return kept_enumeration(model, train)
 
     def plane(self, solutions: Sequence[Solution], train: Patterns, points: int, compute: Any) -> Plane:
         """`bl.plane`"""
