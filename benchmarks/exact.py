@@ -3,8 +3,8 @@
 Error counts of all 2^n weight vectors on one thread, with their histogram and the solutions; in NumPy all codes at
 once, a popcount for each unit and pattern. In one process, taking turns, medians; both are checked to find the same.
 The bound is logic at the rate of `peaks.py`: (2 x 8 + 8) / 7 operations on the bits of a pattern for bit-sliced
-counters, and three on each of their 8 planes, as wide as bytes, to make bytes of them. Then time and memory of components, bottlenecks and distances of pairs, by the machine's own count
-of the largest memory in use (one process for each).
+counters, and three on each of their 8 planes, as wide as bytes, to make bytes of them. Then time and memory of
+components, bottlenecks and distances of pairs: the largest memory of a process, one for each.
 """
 
 import argparse
