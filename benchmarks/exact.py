@@ -123,9 +123,7 @@ def main() -> None:
         speed(console, [bl.Perceptron(12), bl.CommitteeMachine(5, 3)], (7, 24), given.repeat)
         graphs(console, [(14, 7)])
         return
-    speed(
-        console, [bl.Perceptron(24), bl.CommitteeMachine(7, 3), bl.CommitteeMachine(8, 3)], (24, 64, 256), given.repeat
-    )
+    speed(console, [bl.Perceptron(24), bl.CommitteeMachine(7, 3)], (24, 64, 256), given.repeat)
     graphs(console, [(24, 6), (24, 12), (28, 14)])
 
 

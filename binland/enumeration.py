@@ -51,7 +51,7 @@ def enumerate_solutions(machine: Machine, patterns: Patterns, max_errors: int = 
     >>> import binland as bl
     >>> found = bl.enumerate_solutions(bl.Perceptron(3), bl.Patterns([[1, 1, 1], [1, 1, -1]], [1, 1]))
     >>> found.count, found.energies.tolist(), found.solution(0).weights.tolist()
-    (3, [3, 2, 3], [1, 1, -1])
+    (2, [2, 4, 2], [1, 1, -1])
     """
     check_fit(machine, patterns)
     check_size(machine)
@@ -115,8 +115,8 @@ class Enumeration:
         object.__setattr__(self, "solutions", read_only(self.solutions))
 
     @property
-    def n(self) -> int:
-        """Number of weights."""
+    def n_weights(self) -> int:
+        """Number of weights n."""
         return self.machine.n_weights
 
     @property
@@ -127,7 +127,7 @@ class Enumeration:
     @property
     def entropy(self) -> float:
         """ln(number of solutions) / n; -inf if there is none."""
-        return log(self.count) / self.n if self.count else -np.inf
+        return log(self.count) / self.n_weights if self.count else -np.inf
 
     def solution(self, k: int) -> Solution:
         """The solution with the k-th of the ascending codes, k from 0 on; raises InvalidInputError beyond the last."""
@@ -139,10 +139,10 @@ class Enumeration:
     def weights(self, codes: ArrayLike) -> Signs:
         """(*codes.shape, *weight_shape) int8 weights of codes; raises InvalidInputError on what is none."""
         array = real_array("codes", codes)
-        if array.dtype.kind not in "iu" or np.any(array < 0) or np.any(array >= 1 << self.n):
-            raise InvalidInputError(f"codes={shown(codes)} are not integers from 0 to 2^{self.n} - 1")
-        checked_memory(f"weights of {array.size} codes", 10 * array.size * self.n)
-        bits = (array.astype(np.uint32)[..., None] >> np.arange(self.n, dtype=np.uint32)) & np.uint32(1)
+        if array.dtype.kind not in "iu" or np.any(array < 0) or np.any(array >= 1 << self.n_weights):
+            raise InvalidInputError(f"codes={shown(codes)} are not integers from 0 to 2^{self.n_weights} - 1")
+        checked_memory(f"weights of {array.size} codes", 10 * array.size * self.n_weights)
+        bits = (array.astype(np.uint32)[..., None] >> np.arange(self.n_weights, dtype=np.uint32)) & np.uint32(1)
         return (2 * bits.astype(np.int8) - 1).astype(np.int8).reshape(*array.shape, *self.machine.weight_shape)
 
     def code(self, solution: Solution) -> int:
@@ -150,7 +150,7 @@ class Enumeration:
         check_solutions(solution)
         if solution.machine != self.machine:
             raise InvalidInputError(f"{shown(solution)} is not of the machine enumerated, {shown(self.machine)}")
-        return int(np.sum((solution.weights.reshape(-1) > 0) << np.arange(self.n, dtype=np.int64)))
+        return int(np.sum((solution.weights.reshape(-1) > 0) << np.arange(self.n_weights, dtype=np.int64)))
 
     def index(self, solution: Solution) -> int | None:
         """k of a solution, so that `solution(k)` has the same weights; None if it makes more errors."""
@@ -166,8 +166,8 @@ class Enumeration:
         this machine does not have it.
         """
         dtype = np.min_scalar_type(self.patterns.n_patterns)
-        checked_memory(f"error counts of 2^{self.n} weight vectors", dtype.itemsize << self.n)
-        out = np.empty(1 << self.n, dtype)
+        checked_memory(f"error counts of 2^{self.n_weights} weight vectors", dtype.itemsize << self.n_weights)
+        out = np.empty(1 << self.n_weights, dtype)
         for first, counts in error_counts(self.machine, self.patterns):
             out[first : first + len(counts)] = counts
         return out
@@ -179,7 +179,7 @@ class Enumeration:
 
         ln(number) / n against distance / n is the local entropy of the reference.
         """
-        histogram = np.zeros(self.n + 1, np.int64)
+        histogram = np.zeros(self.n_weights + 1, np.int64)
         distances_into(self.solutions, np.uint32(self.code(reference)), histogram)
         return histogram
 
@@ -189,7 +189,7 @@ class Enumeration:
         By a transform of the set (Krawtchouk polynomials of its power spectrum) and not pair by pair: n 2^n additions,
         exact. Memory: 4 2^n bytes. Raises InvalidInputError if this machine does not have it.
         """
-        n = self.n
+        n = self.n_weights
         checked_memory(f"pairs of solutions among 2^{n} weight vectors", 4 << n)
         spectrum = np.zeros(1 << n, np.int32)
         spectrum[self.solutions] = 1
@@ -216,7 +216,7 @@ class Enumeration:
 
     @cached_property
     def _connected(self) -> tuple[Numbers, Numbers]:
-        words = -(-(1 << self.n) // 64)
+        words = -(-(1 << self.n_weights) // 64)
         checked_memory(f"components of {self.count} solutions", 12 * words + 40 * self.count)
         present, ranks = np.zeros(words, np.uint64), np.empty(words, np.uint32)
         ranks_into(self.solutions, present, ranks)
