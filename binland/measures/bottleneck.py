@@ -31,7 +31,7 @@ class BottleneckSettings(OfPairs):
 
     orders: Positive = 5
     budget: Positive = 20_000
-    temperature: Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT)] = 10.0
+    temperature: Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT)] = 1.0
 
     @property
     def options(self) -> dict[str, Any]:
