@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
+    from binland.enumeration import Enumeration, enumerate_solutions
     from binland.flatness import local_energy
     from binland.machines import CommitteeMachine, Perceptron
     from binland.models import Solution
@@ -27,6 +28,7 @@ _MODULES = {
     "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
     "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
+    "enumeration": ("Enumeration", "enumerate_solutions"),
     "flatness": ("local_energy",),
     "machines": ("CommitteeMachine", "Perceptron"),
     "models": ("Solution",),
@@ -53,6 +55,7 @@ __all__ = [
     "Barrier",
     "BentPath",
     "CommitteeMachine",
+    "Enumeration",
     "Guided",
     "HiddenManifold",
     "LocalEnergy",
@@ -64,6 +67,7 @@ __all__ = [
     "Teacher",
     "align",
     "barrier",
+    "enumerate_solutions",
     "fit",
     "hamming",
     "load",

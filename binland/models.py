@@ -108,7 +108,7 @@ class Solution:
     def toward(self, end: "Solution", flipped: NDArray[np.int64], t: float) -> "Solution":
         """The solution after some flips of a path to `end`; `Path.solution` says what its latents are."""
         weights = self.weights.copy()
-        weights.reshape(-1)[flipped] *= -1
+        np.multiply.at(weights.reshape(-1), flipped, np.int8(-1))  # a place may come again
         if self.latents is None or end.latents is None:
             return Solution(self.machine, weights)
         return Solution(self.machine, weights, blended(self.latents, end.latents, weights, t))

@@ -10,7 +10,6 @@ which the teacher is alone. +- is the standard error over samples.
 import argparse
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -69,22 +68,6 @@ def vectors(console: Console, sizes: tuple[int, int, int, int], samples: list[in
     console.print(table)
 
 
-def all_solutions(x: NDArray[np.int8], labels: NDArray[np.int8]) -> NDArray[np.uint32]:
-    """Bit i of each code (any,) says that weight i is +1. x (P, N), N odd; cost 2^N."""
-    n = x.shape[1]
-    codes = np.arange(2**n, dtype=np.uint32)
-    for row in x * labels[:, None]:
-        bits = np.uint32(sum(1 << i for i in range(n) if row[i] > 0))
-        codes = codes[2 * np.bitwise_count(codes ^ bits) < n]
-    return codes
-
-
-def alone(codes: NDArray[np.uint32], n: int) -> float:
-    """Share of the solutions of which no neighbour, at one flip, is a solution."""
-    near = [np.isin(codes ^ np.uint32(1 << i), codes, assume_unique=True) for i in range(n)]
-    return float(1 - np.any(near, axis=0).mean())
-
-
 def mean_and_error(values: list[float], form: str) -> str:
     """Over samples."""
     if not values:
@@ -103,21 +86,22 @@ def typical(console: Console, n: int, alphas: list[float], samples: int) -> None
         for sample in range(samples):
             rng = np.random.default_rng([n, p, sample])
             x, labels = rng.choice(np.array([-1, 1], np.int8), (p, n)), rng.choice(np.array([-1, 1], np.int8), p)
-            codes, patterns = all_solutions(x, labels), bl.Patterns(x, labels)
-            if len(codes) < 2:
+            patterns, machine = bl.Patterns(x, labels), bl.Perceptron(n)
+            found = bl.enumerate_solutions(machine, patterns)
+            if found.count < 2:
                 continue
             heights = {name: [] for name in ("exact", "guided", "random")}
             for _ in range(PAIRS):
-                bits = [(int(code) >> np.arange(n)) & 1 for code in rng.choice(codes, 2, replace=False)]
-                a, b = (bl.Solution(bl.Perceptron(n), (2 * row - 1).astype(np.int8)) for row in bits)
+                two = rng.choice(found.solutions, 2, replace=False)
+                a, b = (bl.Solution(machine, weights) for weights in found.weights(two))
                 if np.count_nonzero(a.weights != b.weights) > 20:
                     continue  # more than the exact order takes
-                for name, found in heights.items():
-                    found.append(bl.barrier(a, b, patterns, order=name).mean * p)
-            columns["solutions"].append(len(codes))
-            columns["alone"].append(100 * alone(codes, n))
-            for name, found in heights.items():
-                columns[name].append(float(np.mean(found)))
+                for name, values in heights.items():
+                    values.append(bl.barrier(a, b, patterns, order=name).mean * p)
+            columns["solutions"].append(found.count)
+            columns["alone"].append(100 * np.count_nonzero(found.components == 1) / found.count)
+            for name, values in heights.items():
+                columns[name].append(float(np.mean(values)))
         cells = (mean_and_error(columns[name], ".2f") for name in ("alone", "exact", "guided", "random"))
         count = f"{np.median(columns['solutions']):.0f}" if columns["solutions"] else "-"
         table.add_row(f"{p / n:.2f}", str(len(columns["alone"])), count, *cells)

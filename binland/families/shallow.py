@@ -9,10 +9,11 @@ from pydantic import Field, model_validator
 
 from binland.algorithms import RSGD
 from binland.data import HiddenManifold, Patterns
+from binland.enumeration import Enumeration, kept_enumeration
 from binland.families.binary import BinaryFamily
 from binland.flatness import local_energy
 from binland.models import CommitteeMachine, Machine, Perceptron, Solution
-from binland.orders import Guide, Guided
+from binland.orders import Annealed, Guide, Guided
 from binland.paths import Barrier, Path, barrier, hamming, latents_to_begin, optimized_midpoint, shortest_path
 from binland.planes import plane
 from binland.results import Plane
@@ -106,7 +107,7 @@ class Shallow(BinaryFamily[ShallowModel]):
 
     def stream_key(self, purpose: str, measure: Any, compute: Any) -> dict[str, Any]:
         """How walks are drawn, and the convention of the flips."""
-        if purpose == "guided":
+        if purpose in ("guided", "bottleneck"):
             return {"draws": WALKS, "guided": self.guided_defaults()}
         flips = {"flips": measure.flips} if purpose == "local_energy" else {}
         return {"draws": WALKS, **flips} if purpose in ("local_energy", "path", "bend") else {}
@@ -204,6 +205,12 @@ class Shallow(BinaryFamily[ShallowModel]):
         """`bl.shortest_path` in a guided order: after every flip, whatever the points are."""
         return shortest_path(start, end, train, order=Guided(**options, guide=guide))
 
+    def annealed_path(
+        self, start: Solution, end: Solution, train: Patterns, options: Mapping[str, Any], seed: Seed, compute: Any
+    ) -> Path:
+        """`bl.shortest_path` in an annealed order, from a guided one."""
+        return shortest_path(start, end, train, seed, Annealed(**options))
+
     def trained_from(
         self, solution: Solution, train: Patterns, algorithm: Algorithm, seed: Seed, compute: Any
     ) -> Solution:
@@ -215,6 +222,10 @@ class Shallow(BinaryFamily[ShallowModel]):
     ) -> Solution:
         """The bend of `bl.optimized_path`"""
         return optimized_midpoint(start, end, train, algorithm, seed)
+
+    def enumeration(self, model: Machine, train: Patterns) -> Enumeration:
+        """`bl.enumerate_solutions`; the last one is kept."""
+        return kept_enumeration(model, train)
 
     def plane(self, solutions: Sequence[Solution], train: Patterns, points: int, compute: Any) -> Plane:
         """`bl.plane`"""

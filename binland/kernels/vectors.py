@@ -173,6 +173,24 @@ def bits_of(typing_context: Any, array: Any, place: Any, mask: Any) -> Any:
 
 
 @intrinsic
+def add_counts(typing_context: Any, planes: Any, w: Any, counts: Any, place: Any) -> Any:
+    """Add 64 bit-sliced numbers, word w of planes (8, WIDTH) uint64, to as many unsigned entries of an array."""
+    kind = ir.VectorType(ir.IntType(counts.dtype.bitwidth), 64)
+
+    def build(b: Any, planes: Any, w: Any, counts: Any, place: Any) -> None:
+        address = b.bitcast(b.gep(counts, [place]), kind.as_pointer())
+        total = b.load(address, align=1)
+        for j in range(8):
+            word = b.load(b.gep(planes, [b.add(w, ir.Constant(_WORD, j * WIDTH))]), align=8)
+            bits = b.bitcast(word, ir.VectorType(ir.IntType(1), 64))
+            value = ir.Constant(kind, [1 << j] * 64)
+            total = b.add(total, b.select(bits, value, ir.Constant(kind, [0] * 64)))
+        b.store(total, address, align=1)
+
+    return _typed(types.void(planes, types.int64, counts, types.int64), build)
+
+
+@intrinsic
 def load_words(typing_context: Any, array: Any, place: Any) -> Any:
     """WIDTH entries of a uint64 array."""
     return _typed(_words(array, types.int64), _load(_WORDS, 8))

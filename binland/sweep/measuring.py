@@ -70,10 +70,23 @@ def _settings(spec: SweepSpec, measure: Measure[Any], table: Any, asked: bool) -
         raise InvalidInputError(
             f"{name} looks at {measure.of} solutions; set grid.solutions >= {measure.of} (not {spec.solutions})"
         )
+    _check_weights(spec, measure, settings)
     try:
         return measure.completed(settings, spec.at(spec.points[0]).described)
     except ValueError as error:
         raise InvalidInputError(f"{name}: {error}") from None
+
+
+def _check_weights(spec: SweepSpec, measure: Measure[Any], settings: Any) -> None:
+    most = measure.most_weights(settings)
+    if most is None:
+        return
+    setups = (spec.at(point) for point in spec.points)
+    largest = max(spec.family.n_weights(setup.model, setup.inputs) for setup in setups)
+    if largest > most:
+        raise InvalidInputError(
+            f"measure.{measure.name} is for models of at most {most} weights, not {largest}: choose less, or remove it"
+        )
 
 
 def figures(spec: SweepSpec, tables: dict[str, Any]) -> dict[str, dict[str, Any]]:

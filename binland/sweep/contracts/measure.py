@@ -119,6 +119,10 @@ class Measure(ABC, Generic[S]):
         """Raise ValueError if settings of its figures, [figure.NAME], do not fit its own."""
         return
 
+    def most_weights(self, settings: S) -> int | None:
+        """The largest number of weights of a model that it can look at; None for any."""
+        return None
+
     def limits(self, settings: S) -> list[tuple[float, str, str]]:
         """Numbers that one task gives: how many, of what, by which keys."""
         return []
