@@ -103,6 +103,7 @@ def _padded(numbers: NDArray[np.int64], length: int) -> NDArray[np.float64]:
 
 def draw_local_entropy(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
     """Logarithm of the number of solutions at a distance from the trained one, over n, against distance over n."""
+    from binland.plots.overlay import lay_over
     from binland.plots.style import errorbar, mean_and_error, style
 
     at = results.data.sel(point)
@@ -114,6 +115,7 @@ def draw_local_entropy(axes: "Axes", results: Any, point: dict[str, Any]) -> Non
         errorbar(axes, np.arange(n + 1) / n, mean, error, label=algorithm, **style(results, algorithm))
     axes.set_xlabel("distance from the solution, d / n")
     axes.set_ylabel("ln(solutions at d) / n, where there are some")
+    lay_over(axes, results, "enumeration", point)
 
 
 def draw_energies(axes: "Axes", results: Any, point: dict[str, Any]) -> None:

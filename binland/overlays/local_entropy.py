@@ -1,0 +1,92 @@
+"""Local entropies around solutions: by replica theory and by enumeration, over those of belief propagation."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from binland.overlays.test_error import data_kind
+from binland.sweep.contracts.overlay import Overlay
+from binland.theory.franz_parisi import local_entropy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DISTANCES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5)
+EXACT, MESSAGES = "enumeration_distances", "local_entropy"  # variables
+
+
+class AroundTypical(Overlay):
+    """Around typical solutions of perceptrons with random labels (Franz-Parisi), for N to infinity."""
+
+    def __init__(self, panel: str):
+        self.name, self.panel = f"typical-{panel}", panel
+
+    def applies(self, results: Any) -> bool:
+        """Perceptrons with random labels."""
+        return results.settings["model"].get("kind") == "perceptron" and data_kind(results.settings) == "random-labels"
+
+    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+        """As far as the panel goes, at the P / N of the point."""
+        from binland.plots.overlay import LOOK
+
+        alpha = float(results.data.sel(dict(at))["constraint_density"])
+        within = [distance for distance in DISTANCES if distance <= axes.get_xlim()[1]]
+        entropies = [local_entropy(alpha, distance).entropy for distance in within]
+        return axes.plot(within, entropies, label="around typical solutions, replica theory", **LOOK)
+
+
+class ByEnumeration(Overlay):
+    """Exact numbers of solutions at every distance, where a sweep has them too."""
+
+    name, panel = "exact-local-entropy", "local_entropy"
+
+    def applies(self, results: Any) -> bool:
+        """Both measures."""
+        return EXACT in results.data
+
+    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+        """Crosses in the colours of the algorithms, within the panel."""
+        from matplotlib.lines import Line2D
+
+        from binland.plots.style import mean_and_error, style
+
+        data = results.data.sel(dict(at))
+        n = int(data["n_weights"])
+        counts = data[EXACT].isel(flips=slice(1 + int(n * axes.get_xlim()[1])))
+        entropy = np.log(counts.where(counts > 0)) / n
+        look: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
+        for label in results.labels:
+            mean, _ = mean_and_error(entropy.sel(algorithm=label), "flips")
+            axes.plot(np.arange(len(mean)) / n, mean, color=style(results, label)["color"], **look)
+        return [Line2D([], [], color="black", label="enumeration, mean where there are some", **look)]
+
+
+class ByMessages(Overlay):
+    """Belief propagation, over exact numbers."""
+
+    name, panel = "messages-enumeration", "enumeration"
+
+    def applies(self, results: Any) -> bool:
+        """Both measures."""
+        return MESSAGES in results.data
+
+    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+        """Crosses in the colours of the algorithms."""
+        from matplotlib.lines import Line2D
+
+        from binland.plots.style import mean_and_error, style
+
+        data, along = results.data.sel(dict(at)), "local_entropy_distance"
+        known = data[MESSAGES].where(data["local_entropy_converged"] == 1)
+        look: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
+        for label in results.labels:
+            mean, _ = mean_and_error(known.sel(algorithm=label), along)
+            axes.plot(data[along].to_numpy(), mean, color=style(results, label)["color"], **look)
+        return [Line2D([], [], color="black", label="belief propagation", **look)]
+
+
+AROUND_TYPICAL = AroundTypical("local_entropy")
+AROUND_TYPICAL_EXACT = AroundTypical("enumeration")
+BY_ENUMERATION = ByEnumeration()
+BY_MESSAGES = ByMessages()
