@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
+    from binland import spherical
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
@@ -36,6 +37,7 @@ _MODULES = {
     "sweep.registry": ("register",),
     "planes": ("plane",),
     "results": ("Barrier", "BentPath", "LocalEnergy", "Path", "Plane"),
+    "spherical": ("spherical",),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),
     "training": ("fit",),
@@ -75,6 +77,7 @@ __all__ = [
     "register",
     "run_sweep",
     "shortest_path",
+    "spherical",
 ]
 
 __getattr__, __dir__ = lazy(__name__, _MODULES, globals())

@@ -8,7 +8,7 @@ from typing import Any
 def lazy(
     package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any], extra: str = ""
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines.
+    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines; a module of its own name is itself one.
 
     extra: of the installation, that brings what may not be there.
     """
@@ -24,7 +24,7 @@ def lazy(
                 raise
             message = f"{package}.{name} needs {error.name}: {installing(extra)}"
             raise ModuleNotFoundError(message, name=error.name) from None
-        value = namespace[name] = getattr(module, name)
+        value = namespace[name] = module if home[name] == name else getattr(module, name)
         return value
 
     def names() -> list[str]:
