@@ -8,7 +8,9 @@ from typing import Any
 def lazy(
     package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any], extra: str = ""
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines; a module of its own name is itself one.
+    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines.
+
+    A module is public itself where it is said to define its own name.
 
     extra: of the installation, that brings what may not be there.
     """

@@ -58,10 +58,10 @@ def draw_one(axes: Axes, results: Results, values: xr.DataArray, scale: float, l
     axis = results.axes[0].name
     values = values.sortby(axis)
     mean, error = mean_and_error(values, axis)
-    errorbar(axes, _x(results), scale * mean, scale * error, **look)
+    errorbar(axes, x_values(results), scale * mean, scale * error, **look)
 
 
-def _x(results: Results) -> NDArray[np.float64]:
+def x_values(results: Results) -> NDArray[np.float64]:
     """Numbers of parameters if they grow with the swept setting, else its values, in increasing order."""
     axis = results.axes[0].name
     data = results.data.sortby(axis)
@@ -90,7 +90,7 @@ def label_x(axes: Axes, results: Results, size: int = 8, every: int = 1, top: bo
         if len(values) > 2 and values.min() > 0 and values.max() / values.min() > 50:
             axes.set_xscale("log")
         return
-    counts = _x(results)
+    counts = x_values(results)
     axes.set_xscale("log")
     axes.set_xticks(counts[::every], [_count(int(count)) for count in counts[::every]])
     axes.minorticks_off()
@@ -114,7 +114,7 @@ def _top(axes: Axes, results: Results) -> None:
         name, text, show = "overparameterization", "overparameterisation N / D", ".2g"
     top = axes.secondary_xaxis("top")
     top.set_xlabel(plain(text), fontsize=8)
-    top.set_xticks(_x(results), [format(value, show) for value in data[name].to_numpy()], fontsize=8)
+    top.set_xticks(x_values(results), [format(value, show) for value in data[name].to_numpy()], fontsize=8)
     top.minorticks_off()
 
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
+    from binland.spherical.barriers import energy
     from binland.spherical.crossing import cross_overlap
     from binland.spherical.descent import solve
-    from binland.spherical.barriers import energy
+    from binland.spherical.gardner import Typical, almeida_thouless, capacity, overlap, stability, typical
     from binland.spherical.instances import Instance, Solution, patterns
     from binland.spherical.margins import convex_margin, kernel_margin, maximum_margin
     from binland.spherical.sampling import Chain, sample
     from binland.spherical.simplices import barycentre, energies
-    from binland.spherical.gardner import Typical, almeida_thouless, capacity, overlap, stability, typical
 
 _MODULES = {
     "crossing": ("cross_overlap",),

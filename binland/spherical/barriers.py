@@ -35,7 +35,7 @@ def energy(
 
     >>> import binland as bl
     >>> round(bl.spherical.energy(1.0, -0.5, [0.5, 0.5]), 6)
-    0.014041
+    0.010029
     """
     shares = checked_shares(weights)
     margins = _margins(kappa, shares.shape[-1])
@@ -95,7 +95,7 @@ def _sides(alpha: float, margins: list[float]) -> Sides | None:
     kinds = sorted(((kappa, one[0]) for kappa, one in found.items()), key=lambda kind: -kind[1].overlap)
     cross = crossing(kinds[0], kinds[-1]) if alpha else 0.0
     z, weights = nodes(width(kinds[0][1].overlap))
-    sides = []
+    sides: list[Side] = []
     for kappa, point in kinds:
         if sides:
             rho = min(1.0, cross / math.sqrt(sides[0].overlap * point.overlap)) if cross else 0.0
@@ -106,7 +106,7 @@ def _sides(alpha: float, margins: list[float]) -> Sides | None:
 
 
 def _at(sides: Sides, threshold: float, shares: Array) -> float:
-    """P(sum_r g_r h_r < threshold |sum_r g_r W_r| / sqrt(N)) as P(S < room), where S = sum_r g_r (h_r - kappa_r) >= 0."""
+    """P(sum_r g_r h_r < threshold n), n the norm, as P(S < room), where S = sum_r g_r (h_r - kappa_r) >= 0."""
     parts = [shares[side.members] for side in sides.of]
     lowest = sum(side.kappa * float(g.sum()) for side, g in zip(sides.of, parts, strict=True))
     room = threshold * _norm(sides, parts) - lowest

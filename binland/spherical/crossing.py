@@ -23,8 +23,8 @@ def cross_overlap(alpha: float, kappa: float, other: float) -> float:
     patterns the two are independent, so that t is the overlap of the centres of the two sets of solutions.
 
     alpha: P / N from 0 to 1e6. kappa, other: margins from -4 to 4. Where both are equal it is `overlap`. nan where one
-    of the two has no typical solutions. Raises InvalidInputError on numbers out of range, and where both overlaps are so
-    close to 1 that the integral is beyond reach.
+    of the two has no typical solutions. Raises InvalidInputError on numbers out of range, and where both overlaps are
+    so close to 1 that the integral is beyond reach.
     Derived from the equations of Annesi et al. (2023) for the simplex of solutions of several margins.
     """
     density, one, two = checked_alpha(alpha), checked_margin("kappa", kappa), checked_margin("other", other)

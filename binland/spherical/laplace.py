@@ -22,13 +22,14 @@ def truncated(a: Array, s: Complex) -> Complex:
     """
     shifted = a + s
     below = shifted.real < 0
-    root, sign = 1j / math.sqrt(2), np.where(below, -1, 1)
-    scaled = wofz(sign * root * shifted) / 2
-    small = np.exp(-(np.minimum(a, 0) ** 2) / 2)
+    root = 1j / math.sqrt(2)
+    rest = wofz(np.where(below, -root, root) * shifted) / 2
     # H(a) = erfcx(a / sqrt 2) exp(-a^2 / 2) / 2; for a > 0 the exponential is left out above and below.
-    heights = np.where(a > 0, wofz(root * np.maximum(a, 0)).real / 2, tail(np.minimum(a, 0)))
+    rest *= np.exp(-(np.minimum(a, 0) ** 2) / 2)
+    height = np.where(a > 0, wofz(root * np.maximum(a, 0)).real / 2, tail(np.minimum(a, 0)))
     whole = np.exp(np.where(below, a * s + s**2 / 2, 0))
-    return np.where(below, whole - small * scaled, small * scaled) / heights
+    transform: Complex = np.where(below, whole - rest, rest) / height
+    return transform
 
 
 def invert(transform: Callable[[Complex], Complex], room: float) -> float:
@@ -38,7 +39,7 @@ def invert(transform: Callable[[Complex], Complex], room: float) -> float:
     with binomial weights.
     """
     k = np.arange(TERMS + AVERAGED + 1)
-    s = (DISCRETISATION + 2j * math.pi * k) / (2 * room)
+    s: Complex = (DISCRETISATION + 2j * math.pi * k).astype(np.complex128) / (2 * room)
     terms = (-1.0) ** k * (transform(s) / s).real
     terms[0] /= 2
     partial = np.cumsum(terms)[TERMS:]

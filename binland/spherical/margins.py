@@ -1,8 +1,8 @@
 """Margins at which solutions become connected by geodesics without violated constraints.
 
-The fields of solutions of margins kappa_r lie above sum_r g_r kappa_r / n on their geodesic simplex, where the norm n of
-sum_r g_r W_r / sqrt(N) is at most 1, and with unbounded Gaussian patterns some come as close to it as one likes. So the
-energy at a threshold kappa_E < 0 vanishes exactly where sum_r g_r kappa_r >= kappa_E n: equations for overlaps alone.
+On the geodesic simplex of solutions of margins kappa_r fields lie above sum_r g_r kappa_r / n, where n, the norm of
+sum_r g_r W_r / sqrt(N), is at most 1, and some come as close to it as one likes. So the energy at a threshold
+kappa_E < 0 vanishes exactly where sum_r g_r kappa_r >= kappa_E n: equations for overlaps alone.
 """
 
 import math
@@ -35,10 +35,10 @@ def maximum_margin(alpha: float) -> float:
 def convex_margin(alpha: float, threshold: float, y: float = 2) -> float:
     """The smallest margin of y independent typical solutions whose geodesic simplex has no energy at all.
 
-    The root of kappa = kappa_E sqrt(1 / y + (1 - 1 / y) q(alpha, kappa)): the norm is smallest in the barycentre, so that
-    nothing is violated anywhere if nothing is violated there. alpha: P / N from 0 to 1e6. threshold: kappa_E, from -4 to
-    4; from 0 on all solutions are connected, and it is returned itself. y: solutions, 2 or more, or inf: typical
-    solutions of at least that margin are in one geodesically convex set.
+    The root of kappa = kappa_E sqrt(1 / y + (1 - 1 / y) q(alpha, kappa)): the norm is smallest in the barycentre, so
+    that nothing is violated anywhere if nothing is violated there. alpha: P / N from 0 to 1e6. threshold: kappa_E, from
+    -4 to 4; from 0 on all solutions are connected, and it is returned itself. y: solutions, 2 or more, or inf: any
+    number of them.
     nan where there are no solutions at the threshold. Raises InvalidInputError on numbers out of range.
     Source: Annesi et al. (2023), derived as in the text above.
     """

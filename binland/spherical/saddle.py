@@ -4,8 +4,8 @@ The free entropy per weight, of the fraction of the sphere that satisfies all co
 
     phi = ln(1 - q) / 2 + q / (2 (1 - q)) + alpha E_z ln H(a),    a = (kappa - sqrt(q) z) / sqrt(1 - q),
 
-and it is stationary where q = alpha (1 - q) E_z r(a)^2, with r = G / H. So q gives the one alpha at which it is a saddle
-point: nothing is iterated, and all saddle points at an alpha are the places where the curve alpha(q) has that height.
+and it is stationary where q = alpha (1 - q) E_z r(a)^2, with r = G / H. So q gives the one alpha at which it is a
+saddle point: nothing is iterated, and all saddle points at an alpha are where the curve alpha(q) has that height.
 """
 
 import math
@@ -41,8 +41,9 @@ def nodes(width: float) -> tuple[Array, Array]:
     """
     step = min(WIDEST, STEP * width)
     count = math.ceil(EDGE / step)
-    z = step * np.arange(-count, count + 1)
-    return z, step * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    z: Array = step * np.arange(-count, count + 1, dtype=np.float64)
+    weights: Array = step * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return z, weights
 
 
 def width(q: float) -> float:
@@ -51,7 +52,7 @@ def width(q: float) -> float:
 
 
 def correlated(z: Array, rho: float, q: float) -> tuple[Array, Array]:
-    """Points z' (n, m) and weights (m,): E_z' f(z') for Gaussians of covariance rho with each z (n,), f with width(q)."""
+    """Points z' (n, m) and weights (m,): E f(z') for Gaussians of covariance rho with each z (n,), f with width(q)."""
     deviation = math.sqrt(1 - rho**2)
     more, weights = nodes(width(q) / deviation if deviation else math.inf)
     return rho * z[:, None] + deviation * more, weights

@@ -1,5 +1,6 @@
 """Typical solutions: uniform ones of the sphere's part on which all constraints hold, by Gibbs sampling."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,10 +75,11 @@ def sample(
     A sweep rotates N / 2 pairs of weights, paired at random, each to a uniform one of the angles that all constraints
     allow, which are computed exactly: Gibbs sampling without rejection, cost N P.
     instance: patterns (P, N). kappa: margin, from -4 to 4. count: solutions to keep. spacing: sweeps from one to the
-    next; by default RELAXATION times (P / N)^2 N or so, see `default_spacing`. burn_in: sweeps before the first, by
+    next, by default P (1 + P / N): a few autocorrelation times for N of a few hundred and P / N up to 2, and too few
+    close to capacity, which .autocorrelation_time shows. burn_in: sweeps before the first, by
     default two spacings. start: a solution to begin at, by default what `solve` finds.
     Raises InvalidInputError if the start is not a solution, or none was found, and on arguments out of range. Equal
-    seeds give equal numbers on one machine; the cosines of another one may differ in the last bit, and a chain then goes
+    seeds give equal numbers on one machine; the cosines of another may differ in the last bit, and a chain then goes
     another way.
     """
     margin, kept = checked_margin("kappa", kappa), positive_int("count", count)
@@ -103,8 +105,8 @@ def sample(
 
 
 def default_spacing(instance: Instance) -> int:
-    """Sweeps"""
-    return instance.n_patterns
+    """P (1 + P / N) sweeps, since the free angles of a rotation shrink as 1 / P."""
+    return math.ceil(instance.n_patterns * (1 + instance.n_patterns / instance.n_inputs))
 
 
 class Walker:
@@ -117,8 +119,8 @@ class Walker:
         violated = int(np.count_nonzero(weights @ self.columns <= kappa))
         if violated:
             raise InvalidInputError(
-                f"start violates {violated} of {instance.n_patterns} constraints at kappa = {kappa:g}, and solutions are"
-                " drawn from one; give a solution as start, or take a smaller margin or less patterns"
+                f"start violates {violated} of {instance.n_patterns} constraints at kappa = {kappa:g}, and solutions"
+                " are drawn from one; give a solution as start, or take a smaller margin or less patterns"
             )
 
     def sweep(self) -> None:

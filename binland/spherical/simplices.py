@@ -43,13 +43,16 @@ def energies(
 
 def vertices(solutions: Sequence[Solution] | ArrayLike) -> Array:
     """(y, N) points of the sphere."""
+    given: object = solutions
     if isinstance(solutions, Sequence):
-        solutions = [one.weights if isinstance(one, Solution) else one for one in solutions]
-    return on_sphere(shaped_floats("solutions", solutions, (None, None)))
+        given = [one.weights if isinstance(one, Solution) else one for one in solutions]
+    return on_sphere(shaped_floats("solutions", given, (None, None)))
 
 
 def _shares(weights: ArrayLike, y: int) -> Array:
     shares = checked_shares(weights)
     if shares.shape[-1] != y:
-        raise InvalidInputError(f"weights of shape {shares.shape} do not fit {y} solutions; the last length is to be {y}")
+        raise InvalidInputError(
+            f"weights of shape {shares.shape} do not fit {y} solutions; the last length is to be {y}"
+        )
     return shares
