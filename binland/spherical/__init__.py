@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from binland.spherical.crossing import cross_overlap
     from binland.spherical.descent import solve
     from binland.spherical.gardner import Typical, almeida_thouless, capacity, overlap, stability, typical
-    from binland.spherical.instances import Instance, Solution, patterns
+    from binland.spherical.instances import Instance, Perceptron, Solution, patterns
     from binland.spherical.margins import convex_margin, kernel_margin, maximum_margin
     from binland.spherical.sampling import Chain, sample
     from binland.spherical.simplices import barycentre, energies
@@ -24,7 +24,7 @@ _MODULES = {
     "crossing": ("cross_overlap",),
     "descent": ("solve",),
     "barriers": ("energy",),
-    "instances": ("Instance", "Solution", "patterns"),
+    "instances": ("Instance", "Perceptron", "Solution", "patterns"),
     "margins": ("convex_margin", "kernel_margin", "maximum_margin"),
     "sampling": ("Chain", "sample"),
     "simplices": ("barycentre", "energies"),
@@ -34,6 +34,7 @@ _MODULES = {
 __all__ = [
     "Chain",
     "Instance",
+    "Perceptron",
     "Solution",
     "Typical",
     "almeida_thouless",

@@ -6,6 +6,7 @@ kappa_E < 0 vanishes exactly where sum_r g_r kappa_r >= kappa_E n: equations for
 """
 
 import math
+from functools import cache
 
 from scipy.optimize import brentq
 
@@ -14,9 +15,10 @@ from binland.errors import InvalidInputError, shown
 from binland.spherical.arguments import checked_alpha, checked_margin
 from binland.spherical.crossing import crossing
 from binland.spherical.gardner import largest_density
-from binland.spherical.saddle import LOGITS, Saddle, from_logit, saddle, saddles
+from binland.spherical.saddle import Saddle, from_logit, saddle, saddles
 
 TOLERANCE = 1e-10
+UNIQUE = 10.0  # ln(q / (1 - q)): 1 - q = 5e-5
 WIDEST = 1e4  # margin in which the maximum margin is looked for
 
 
@@ -72,6 +74,7 @@ def kernel_margin(alpha: float, threshold: float) -> float:
         return max(limit, 0.0) if density == 0 else limit
     end = (limit, _nearest(density, limit))
 
+    @cache  # the ends are asked for twice
     def excess(kappa: float) -> float:
         return kappa - limit * crossing((kappa, _nearest(density, kappa)), end)
 
@@ -80,9 +83,9 @@ def kernel_margin(alpha: float, threshold: float) -> float:
 
 
 def _nearest(alpha: float, kappa: float) -> Saddle:
-    """The saddle point at alpha; within 1e-6 of the capacity, where it is out of reach, the last one that is not."""
+    """The saddle point at alpha; at the capacity, where there is none, that of solutions that are nearly unique."""
     found = saddles(alpha, kappa) if alpha else [Saddle(0.0, 0.0, 0.0, 0.0)]
-    return found[0] if found else saddle(kappa, from_logit(LOGITS[-1]))
+    return found[0] if found else saddle(kappa, from_logit(UNIQUE))
 
 
 def _solutions(y: object) -> float:
