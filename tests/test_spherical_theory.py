@@ -90,7 +90,7 @@ def test_the_almeida_thouless_line():
 
 
 def test_the_smallest_of_several_overlaps():
-    """Below kappa = -2.7 or so the curve alpha(q) turns back."""
+    """Below kappa = -2.85 or so the curve alpha(q) turns back."""
     found = bl.spherical.typical(1e6, -4.0)
     assert "3 saddle points" in found.advice or "2 saddle points" in found.advice
     assert found.overlap < 0.1

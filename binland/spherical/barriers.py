@@ -123,9 +123,10 @@ def _norm(sides: Sides, parts: list[Array]) -> float:
 
 def _transform(sides: Sides, parts: list[Array], s: Complex) -> Complex:
     """E exp(-s S), (k,): given the z of a pattern its fields are independent."""
-    first, *second = (_factor(side, g, s) for side, g in zip(sides.of, parts, strict=True))
-    inner = second[0] @ sides.of[1].weights if second else 1.0
-    return (first * inner) @ sides.of[0].weights
+    first = _factor(sides.of[0], parts[0], s)
+    for side, g in zip(sides.of[1:], parts[1:], strict=True):
+        first *= [_factor(side, g, one)[0] @ side.weights for one in s[:, None]]  # one by one, to save memory
+    return first @ sides.of[0].weights
 
 
 def _factor(side: Side, shares: Array, s: Complex) -> Complex:

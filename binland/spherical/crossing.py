@@ -10,7 +10,7 @@ from binland.spherical.saddle import Saddle, cavity, correlated, nodes, saddles,
 from binland.theory.gaussian import hazard
 
 TOLERANCE = 1e-12
-MOST_POINTS = 2e7  # of a two-dimensional integral
+MOST_POINTS = 4e6  # of a two-dimensional integral
 TOO_CLOSE = "solutions of both margins are nearly unique (overlap 1), beyond reach; take a smaller alpha or margin"
 
 

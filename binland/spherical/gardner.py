@@ -32,7 +32,7 @@ def typical(alpha: float, kappa: float) -> Typical:
     """Typical solutions with P = alpha N patterns and a margin: the saddle point of the replica-symmetric free entropy.
 
     alpha: P / N from 0 to 1e6. kappa: margin from -4 to 4: W . xi / sqrt(N) > kappa for every pattern. Where there are
-    several saddle points (kappa below -2.7), the one of smallest overlap, which alone goes on to alpha = 0.
+    several saddle points (kappa below -2.85 or so), the one of smallest overlap, which alone goes on to alpha = 0.
     Exact up to `almeida_thouless(kappa)`. Beyond `capacity(kappa)` there is no solution of the equations: look at
     .converged and .advice. Raises InvalidInputError on numbers out of range.
     Source: Gardner, J. Phys. A 21, 257 (1988).

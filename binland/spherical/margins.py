@@ -64,8 +64,9 @@ def kernel_margin(alpha: float, threshold: float) -> float:
     kappa = kappa_E t(alpha, kappa, kappa_E), t their overlap (`cross_overlap`). alpha: P / N from 0 to 1e6. threshold:
     kappa_E, from -4 to 4; from 0 on it is returned itself.
     nan where no solution has that margin, and the space is not star-shaped in this sense, or where there is none at the
-    threshold. Raises InvalidInputError on numbers out of range. Source: Annesi et al. (2023), derived as in the text
-    above: with one end at kappa_E the energy vanishes on the whole geodesic if it does at its beginning there.
+    threshold. Replica-symmetric: where the maximum margin is negative, it is an upper bound.
+    Raises InvalidInputError on numbers out of range. Source: Annesi et al. (2023), derived as in the text above: with
+    one end at kappa_E the energy vanishes on the whole geodesic if it does at its beginning there.
     """
     density, limit = checked_alpha(alpha), checked_margin("threshold", threshold)
     if density >= largest_density(limit):
