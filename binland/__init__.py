@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
-    from binland import theory
+    from binland import spherical, theory
     from binland.algorithms import ADV, RSGD, SGD, Algorithm
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
@@ -39,6 +39,7 @@ _MODULES = {
     "sweep.registry": ("register",),
     "planes": ("plane",),
     "results": ("Barrier", "BentPath", "LocalEnergy", "Path", "Plane"),
+    "spherical": ("spherical",),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),
     "theory": ("theory",),
@@ -81,6 +82,7 @@ __all__ = [
     "register",
     "run_sweep",
     "shortest_path",
+    "spherical",
     "theory",
 ]
 

@@ -323,7 +323,7 @@ def test_a_bad_grid_is_one_line(grid, message):
             {"data": {"kind": "hidden-manifolds"}},
             "^x: data.kind = 'hidden-manifolds': is not .*; did you mean hidden-manifold\\?$",
         ),
-        ({"data": {"kind": 3}}, "^x: data.kind = 3: is not 'arrays', 'hidden-manifold', 'random-labels'"),
+        ({"data": {"kind": 3}}, "^x: data.kind = 3: is not 'arrays', 'gaussian', 'hidden-manifold'"),
         (
             {"data": {"kind": "random-labels"}},
             "^x: unknown key data.latent_dim = 11; allowed: n_patterns, alpha, n_inputs, n_test$",

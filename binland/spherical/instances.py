@@ -1,0 +1,138 @@
+"""Instances of the spherical perceptron: Gaussian patterns, and weights on the sphere."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from binland.checks import checked_memory, positive_int, read_only, real_array, shaped_floats
+from binland.errors import InvalidInputError, shown
+from binland.rng import Seed, generator
+from binland.spherical.arguments import checked_margin
+from binland.sweep.contracts.algorithm import Algorithm
+from binland.theory.gaussian import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """Patterns of the spherical perceptron, whose labels are absorbed: they all are to have large fields.
+
+    inputs: xi, (P, N) finite numbers, copied to float64 and read-only. Raises InvalidInputError on anything else.
+    """
+
+    inputs: Array
+
+    def __post_init__(self) -> None:
+        inputs = shaped_floats("inputs", self.inputs, (None, None))
+        if not inputs.size or not np.isfinite(inputs).all():
+            raise InvalidInputError(f"inputs of shape {inputs.shape} are not finite numbers of a pattern or more")
+        object.__setattr__(self, "inputs", inputs)
+
+    @property
+    def n_patterns(self) -> int:
+        """P"""
+        return self.inputs.shape[0]
+
+    @property
+    def n_inputs(self) -> int:
+        """N"""
+        return self.inputs.shape[1]
+
+    @property
+    def labels(self) -> NDArray[np.int8]:
+        """(P,) int8, all +1."""
+        return np.ones(self.n_patterns, np.int8)
+
+    def fields(self, weights: Array) -> Array:
+        """W . xi / sqrt(N), (..., P) of weights (..., N)."""
+        return weights @ self.inputs.T / math.sqrt(self.n_inputs)
+
+    def __repr__(self) -> str:
+        return f"Instance of {self.n_patterns} patterns of {self.n_inputs} inputs"
+
+
+def patterns(n_patterns: int, n_inputs: int, seed: Seed) -> Instance:
+    """Draw i.i.d. standard Gaussian patterns (P, N).
+
+    Raises InvalidInputError on sizes below 1 or beyond this machine's memory, and on bad seeds.
+    """
+    p, n = positive_int("n_patterns", n_patterns), positive_int("n_inputs", n_inputs)
+    checked_memory(f"{p} patterns of {n} inputs", 16 * p * n)
+    return Instance(generator(seed, "spherical.patterns").standard_normal((p, n)))
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """The spherical perceptron: weights (N,) with |W|^2 = N, and the margin kappa (from -4 to 4) that is asked for.
+
+    Raises InvalidInputError on a size below 1 and on a margin out of range.
+    """
+
+    n_inputs: int
+    kappa: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n_inputs", positive_int("n_inputs", self.n_inputs))
+        object.__setattr__(self, "kappa", checked_margin("kappa", self.kappa))
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Weights on the sphere, a solution if .error(instance) is 0.
+
+    weights: (N,) finite numbers, not all 0, scaled to |W|^2 = N, float64 and read-only. kappa: margin: a constraint is
+    violated where W . xi / sqrt(N) <= kappa. history: (steps,) float64 fractions of violated constraints while it was
+    made, or None. algorithm: the settings that made it, or None.
+    Raises InvalidInputError on other weights and on a margin out of range.
+    """
+
+    weights: Array
+    kappa: float
+    history: Array | None = None
+    algorithm: Algorithm | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", read_only(on_sphere(shaped_floats("weights", self.weights, (None,)))))
+        object.__setattr__(self, "kappa", checked_margin("kappa", self.kappa))
+        if self.history is not None:
+            object.__setattr__(self, "history", shaped_floats("history", self.history, (None,)))
+
+    def error_count(self, instance: Instance) -> int:
+        """Number of violated constraints. Raises InvalidInputError if n_inputs differ."""
+        check_fit(len(self.weights), instance)
+        return int(np.count_nonzero(instance.fields(self.weights) <= self.kappa))
+
+    def error(self, instance: Instance) -> float:
+        """Fraction of violated constraints, in [0, 1]. Raises InvalidInputError if n_inputs differ."""
+        return self.error_count(instance) / instance.n_patterns
+
+    def __repr__(self) -> str:
+        return f"Solution({len(self.weights)} weights, kappa = {self.kappa:g})"
+
+
+def on_sphere(weights: Array) -> Array:
+    """Weights (..., N) scaled to |W|^2 = N; raises InvalidInputError where that is not possible."""
+    length = np.linalg.norm(weights, axis=-1, keepdims=True)
+    if not weights.size or not (np.isfinite(length) & (length > 0)).all():
+        raise InvalidInputError("weights that are not finite, or all 0, are no point of a sphere; give others")
+    return weights * (math.sqrt(weights.shape[-1]) / length)
+
+
+def check_fit(n_inputs: int, instance: Instance) -> None:
+    """Raise InvalidInputError unless it is an instance with so many inputs."""
+    if not isinstance(instance, Instance):
+        raise InvalidInputError(f"{shown(instance)} is no Instance; bl.spherical.patterns draws one")
+    if instance.n_inputs != n_inputs:
+        raise InvalidInputError(f"{n_inputs} weights do not fit patterns of {instance.n_inputs} inputs")
+
+
+def starting(start: object, instance: Instance, seed: Seed, purpose: str) -> Array:
+    """Weights (N,) on the sphere: those of a solution or an array, or uniform ones for None."""
+    check_fit(getattr(instance, "n_inputs", 0), instance)
+    if start is None:
+        return on_sphere(generator(seed, purpose).standard_normal(instance.n_inputs))
+    weights = start.weights if isinstance(start, Solution) else real_array("start", start).astype(np.float64)
+    if weights.shape != (instance.n_inputs,):
+        raise InvalidInputError(f"start of shape {weights.shape} does not fit patterns of {instance.n_inputs} inputs")
+    return on_sphere(weights)

@@ -1,0 +1,109 @@
+"""Replica-symmetric saddle points of the spherical perceptron, as a curve over the overlap q.
+
+The free entropy per weight, of the fraction of the sphere that satisfies all constraints, is
+
+    phi = ln(1 - q) / 2 + q / (2 (1 - q)) + alpha E_z ln H(a),    a = (kappa - sqrt(q) z) / sqrt(1 - q),
+
+and it is stationary where q = alpha (1 - q) E_z r(a)^2, with r = G / H. So q gives the one alpha at which it is a
+saddle point: nothing is iterated, and all saddle points at an alpha are where the curve alpha(q) has that height.
+"""
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+
+from binland.theory.gaussian import Array, hazard, log_tail
+
+EDGE = 8.5  # where integrals end: beyond it lies 1e-17 of a Gaussian
+STEP, WIDEST = 0.3, 0.6  # of an integral: in units of the width of what is integrated, and at most; errors of 1e-13
+LOGITS = np.arange(-36.0, 14.5, 0.5)  # ln(q / (1 - q)) of the points at which one looks first: 1 - q >= 8e-7
+TOLERANCE = 1e-13
+
+
+class Saddle(NamedTuple):
+    """alpha, overlap q, free entropy per weight, and alpha E r'(a)^2, below 1 where replica symmetry is stable."""
+
+    alpha: float
+    overlap: float
+    entropy: float
+    stability: float
+
+
+def nodes(width: float) -> tuple[Array, Array]:
+    """Points z (n,) and weights (n,): E_z f(z) = sum weights f(z) for an analytic f with features of a width.
+
+    Equal steps are exponentially exact: poles of r(a) lie at least 2.8 widths off the real axis.
+    """
+    step = min(WIDEST, STEP * width)
+    count = math.ceil(EDGE / step)
+    z: Array = step * np.arange(-count, count + 1, dtype=np.float64)
+    weights: Array = step * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+    return z, weights
+
+
+def width(q: float) -> float:
+    """In z, of features of functions of a."""
+    return math.sqrt((1 - q) / q) if q > 0 else math.inf
+
+
+def correlated(z: Array, rho: float, q: float) -> tuple[Array, Array]:
+    """Points z' (n, m) and weights (m,): E f(z') for Gaussians of covariance rho with each z (n,), f with width(q)."""
+    deviation = math.sqrt(1 - rho**2)
+    more, weights = nodes(width(q) / deviation if deviation else math.inf)
+    return rho * z[:, None] + deviation * more, weights
+
+
+def cavity(kappa: float, q: float, z: ArrayLike) -> Array:
+    """a(z): where the field of a pattern must be, in standard deviations of what it is among solutions."""
+    return (kappa - math.sqrt(q) * np.asarray(z)) / math.sqrt(1 - q)
+
+
+def saddle(kappa: float, q: float) -> Saddle:
+    """The saddle point with an overlap 0 < q < 1."""
+    z, weights = nodes(width(q))
+    a = cavity(kappa, q, z)
+    r = hazard(a)
+    alpha = density(kappa, q)
+    entropy = math.log1p(-q) / 2 + q / (2 * (1 - q)) + alpha * float(weights @ log_tail(a))
+    return Saddle(alpha, q, entropy, alpha * float(weights @ (r * (r - a)) ** 2))
+
+
+def density(kappa: float, q: float) -> float:
+    """Its alpha."""
+    z, weights = nodes(width(q))
+    return q / ((1 - q) * float(weights @ hazard(cavity(kappa, q, z)) ** 2))
+
+
+def from_logit(x: float) -> float:
+    """q of x = ln(q / (1 - q))."""
+    return 1 / (1 + math.exp(-x))
+
+
+@lru_cache(maxsize=64)
+def densities(kappa: float) -> Array:
+    """alpha at LOGITS; kept, since many alpha are asked for."""
+    return np.array([density(kappa, from_logit(x)) for x in LOGITS])
+
+
+def saddles(alpha: float, kappa: float) -> list[Saddle]:
+    """All saddle points at an alpha > 0, by increasing overlap."""
+    return _where(kappa, densities(kappa) > alpha, lambda q: density(kappa, q) / alpha - 1)
+
+
+def marginal(kappa: float) -> list[Saddle]:
+    """Where replica symmetry becomes unstable, or stable again, by increasing overlap."""
+    unstable = [saddle(kappa, from_logit(x)).stability > 1 for x in LOGITS]
+    return _where(kappa, np.array(unstable), lambda q: saddle(kappa, q).stability - 1)
+
+
+def _where(kappa: float, above: NDArray[np.bool_], height: Callable[[float], float]) -> list[Saddle]:
+    """Where a height, a function of q, is 0: between LOGITS on either side of it."""
+    ends = np.flatnonzero(above[1:] != above[:-1])
+    options = {"xtol": TOLERANCE, "rtol": TOLERANCE}
+    roots = (brentq(lambda x: height(from_logit(x)), LOGITS[k], LOGITS[k + 1], **options) for k in ends)
+    return [saddle(kappa, from_logit(x)) for x in roots]
