@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
-    from binland.algorithms import ADV, RSGD, SGD, Algorithm
+    from binland.algorithms import ADV, FBP, RBP, RSGD, SGD, Algorithm
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
     from binland.flatness import local_energy
+    from binland.local_entropy import LocalEntropy, local_entropy
     from binland.machines import CommitteeMachine, Perceptron
+    from binland.messages import Marginals, belief_propagation
     from binland.models import Solution
     from binland.orders import Annealed, Guided
     from binland.paths import barrier, hamming, optimized_path, shortest_path
@@ -23,11 +25,13 @@ if TYPE_CHECKING:
     from binland.training import fit
 
 _MODULES = {
-    "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
+    "algorithms": ("ADV", "FBP", "RBP", "RSGD", "SGD", "Algorithm"),
     "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
     "flatness": ("local_energy",),
+    "local_entropy": ("LocalEntropy", "local_entropy"),
     "machines": ("CommitteeMachine", "Perceptron"),
+    "messages": ("Marginals", "belief_propagation"),
     "models": ("Solution",),
     "orders": ("Annealed", "Guided"),
     "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
@@ -43,6 +47,8 @@ _MODULES = {
 
 __all__ = [
     "ADV",
+    "FBP",
+    "RBP",
     "RSGD",
     "SGD",
     "Algorithm",
@@ -54,6 +60,8 @@ __all__ = [
     "Guided",
     "HiddenManifold",
     "LocalEnergy",
+    "LocalEntropy",
+    "Marginals",
     "Path",
     "Patterns",
     "Perceptron",
@@ -62,6 +70,7 @@ __all__ = [
     "Teacher",
     "align",
     "barrier",
+    "belief_propagation",
     "fit",
     "hamming",
     "load",
@@ -70,6 +79,7 @@ __all__ = [
     "load_results",
     "load_solution",
     "local_energy",
+    "local_entropy",
     "optimized_path",
     "plane",
     "register",
