@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from binland.checks import real_array
 from binland.data import Patterns
@@ -37,13 +38,7 @@ class LocalEntropy:
     @property
     def upper_bound(self) -> Array:
         """(F,) entropy per weight of all weights at these distances: S(d) if every one had no error."""
-        return binary_entropy(self.distances)
-
-
-def binary_entropy(distances: Array) -> Array:
-    """-d ln d - (1 - d) ln(1 - d), 0 at d = 0 and 1."""
-    inside = np.clip(distances, 1e-300, 1 - 1e-16)
-    return -inside * np.log(inside) - (1 - inside) * np.log1p(-inside)
+        return np.asarray(entr(self.distances) + entr(1 - self.distances))
 
 
 def local_entropy(
@@ -62,8 +57,8 @@ def local_entropy(
 
     distances: mean fractions of weights that differ from the solution's, each above 0 and below 1. The field along the
     solution is then found while the messages are: before every sweep it is the one that holds the distance. fields:
-    gamma, from -1000 to 1000; weights w count exp(gamma sum w_i solution_i), and the distance follows. S is the Legendre
-    transform of the free entropy, at gamma = dS / d(-2d). The other options are those of `belief_propagation`, which
+    gamma, from -1000 to 1000; weights w count exp(gamma sum w_i solution_i), and the distance follows. S is the
+    Legendre transform of the free entropy, dS/dd = 2 gamma. The other options are those of `belief_propagation`, which
     runs anew for each distance or field, with the same seed.
     The solution may have train errors: then S is of the weights without errors around it.
     Raises InvalidInputError on other distances or fields, both or neither of them, and as `belief_propagation`.
@@ -104,7 +99,7 @@ def _checked_strengths(fields: Numbers | None) -> Array:
 
 
 def _holding(messages: Messages, solution: Solution, value: float, is_field: bool) -> Callable[[], float]:
-    """What sets the external field along the solution, to this strength or for this distance, and gives its strength."""
+    """What sets the external field along the solution, to a strength or for a distance, and gives its strength."""
     if not is_field:
         return lambda: messages.hold(solution.units, value)
     messages.set_fields(value * solution.units.astype(np.float64))

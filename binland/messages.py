@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.bits import Signs, as_signs
-from binland.checks import checked_memory, one_of, positive, positive_int, real_array
+from binland.checks import checked_memory, finite, one_of, positive, positive_int, real_array
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.kernels.messages import LANES, Rule, Scratch, bethe, pull, sweep
@@ -24,6 +24,7 @@ Method = Literal["auto", "gaussian", "exact"]
 METHODS = ("auto", "gaussian", "exact")
 FEW_INPUTS = 50  # up to which "auto" is exact
 STRONGEST_FIELD = 1000.0
+LARGEST_INITIAL = 10.0
 PLAIN = Rule(0.0, math.inf, 1.0)
 
 
@@ -32,9 +33,9 @@ class Marginals:
     """What belief propagation says of the weights that satisfy all patterns.
 
     magnetizations: mean weights, float64 of shape machine.weight_shape. entropy: Bethe entropy per weight, natural
-    logarithm: of the number of these weights or, in external fields, of their Boltzmann distribution. converged: whether
-    no message changed by more than the tolerance in the last sweep. iterations: sweeps that were made. residual: the
-    largest change of a message in the last one. method: "gaussian" or "exact".
+    logarithm: of the number of these weights or, in external fields, of their Boltzmann distribution. converged:
+    whether no message changed by more than the tolerance in the last sweep. iterations: sweeps that were made.
+    residual: the largest change of a message in the last one. method: "gaussian" or "exact".
     """
 
     machine: Machine
@@ -77,15 +78,15 @@ def belief_propagation(
     """Marginals and Bethe entropy of the uniform distribution over all weights without a train error.
 
     fields: external fields of shape machine.weight_shape, |f| <= 1000, that multiply the probability of weights w by
-    exp(sum f w). method: "gaussian", the sums over inputs are normal, right for many inputs; "exact", by convolution, at
-    N times the cost; "auto", exact up to 50 inputs. The sum over hidden units is exact in both: a pattern is one factor
-    over all weights. damping: share of an old message that stays, 0 <= damping < 1. tolerance: largest change of a
-    message, a field, at which it stops. initial: messages start uniform in [-initial, initial]; from 0 all hidden units
-    with the same output weight stay alike, which is the state of all solutions together. seed: of these, and of the
-    order of the patterns, another one in every sweep.
+    exp(sum f w). method: "gaussian", the sums over inputs are normal, for many inputs (below some 20 it may converge to
+    nonsense); "exact", by convolution, at N times the cost; "auto", exact up to 50 inputs. The sum over hidden units is
+    exact in both: a pattern is one factor over all weights. damping: share of an old message that stays, 0 <= damping
+    < 1. tolerance: largest change of a message, a field, at which it stops. initial: messages start uniform in
+    [-initial, initial], at most 10; from 0 all hidden units with the same output weight stay alike, which is the state
+    of all solutions together. seed: of these, and of the order of the patterns, another one in every sweep.
 
-    Sums, quotients and square roots in a fixed order are all that is computed, so that equal seeds give equal numbers on
-    every CPU (`kernels/elementary.py`). A run that does not converge is returned all the same: look at .converged.
+    Messages are made by sums, quotients and square roots in a fixed order, so that equal seeds give equal ones on every
+    CPU (`kernels/elementary.py`). A run that does not converge is returned all the same: look at .converged.
     Raises InvalidInputError on patterns or fields that do not fit, options out of range, or beyond this machine's
     memory (8 bytes for each weight and pattern).
 
@@ -111,9 +112,7 @@ class Stop:
     @classmethod
     def checked(cls, damping: object, tolerance: object, max_sweeps: object) -> Self:
         """Raises InvalidInputError on values out of range."""
-        return cls(
-            checked_damping(damping), positive("tolerance", tolerance), positive_int("max_sweeps", max_sweeps)
-        )
+        return cls(checked_damping(damping), positive("tolerance", tolerance), positive_int("max_sweeps", max_sweeps))
 
 
 def checked_damping(damping: object) -> float:
@@ -121,6 +120,14 @@ def checked_damping(damping: object) -> float:
     value = positive("damping", damping, zero=True)
     if value >= 1:
         raise InvalidInputError(f"damping={value} keeps old messages for ever; choose it below 1")
+    return value
+
+
+def checked_initial(initial: object) -> float:
+    """A float; raises InvalidInputError unless it is in [0, 10]: larger messages leave rounding errors behind."""
+    value = finite("initial", initial)
+    if not 0 <= value <= LARGEST_INITIAL:
+        raise InvalidInputError(f"initial={value} is not a number from 0 to {LARGEST_INITIAL:g}")
     return value
 
 
@@ -154,7 +161,7 @@ class Messages:
         self.inputs = np.zeros((p, width), np.int8)
         self.inputs[:, :n] = patterns.inputs
         self.messages = np.zeros((p, h, width))
-        size = positive("initial", initial, zero=True)
+        size = checked_initial(initial)
         if size > 0:
             self.messages[..., :n] = rng.uniform(-size, size, (p, h, n))
         self.totals = np.zeros((h, width))
@@ -213,18 +220,16 @@ class Messages:
         """What is known of the weights now."""
         method = "exact" if self.exact else "gaussian"
         converged = residual <= tolerance
-        return Marginals(
-            self.machine, self.magnetizations, self.entropy(), converged, iterations, residual, method
-        )
+        return Marginals(self.machine, self.magnetizations, self.entropy(), converged, iterations, residual, method)
 
 
 def _scratch(h: int, width: int, exact_inputs: int) -> Scratch:
     n = exact_inputs
-    units, votes, inputs = [np.zeros(h) for _ in range(6)], (h + 1, h + 1), [np.zeros(n) for _ in range(4)]
-    law, tail = (np.zeros((n + 1, n + 1)), np.zeros(n + 1)) if n else (np.zeros((0, 0)), np.zeros(0))
+    units, inputs = np.zeros((6, h)), np.zeros((4, n))
     return Scratch(
         np.zeros((h, width)), np.zeros((2, LANES)), np.zeros(LANES),
-        *units, np.zeros(votes), np.zeros(h + 1), *inputs, law, tail,
+        units[0], units[1], units[2], units[3], units[4], units[5], np.zeros((h + 1, h + 1)), np.zeros(h + 1),
+        inputs[0], inputs[1], inputs[2], inputs[3], np.zeros((n + 1, n + 1)), np.zeros(n + 1),
     )  # fmt: skip
 
 

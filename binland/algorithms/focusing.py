@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 class FBP(Algorithm):
     """Focusing belief propagation (Baldassi et al., PNAS 113, E7655 (2016), section "Focusing Belief Propagation").
 
-    Every weight gets a message m' = tanh((y - 1) atanh(m tanh gamma)) tanh gamma from the other y - 1 of y replicas that
-    are coupled by gamma, m its magnetisation without that message. Both grow: at step k of the schedule rho = k / steps,
-    y = 1 + rho^(1 - 2 exponent) / (1 - rho) and gamma = atanh(rho^exponent).
+    Every weight gets a message m' = tanh((y - 1) atanh(m tanh gamma)) tanh gamma from the other y - 1 of y replicas
+    that are coupled by gamma, m its magnetisation without that message. Both grow: at step k of the schedule
+    rho = k / steps, y = 1 + rho^(1 - 2 exponent) / (1 - rho) and gamma = atanh(rho^exponent).
     steps: of the schedule. exponent: from 0, where gamma is infinite and y = 1 / (1 - rho), to 0.5. sweeps: at most so
-    many of belief propagation in each step, fewer if no message changes by more than tolerance. damping: share of an old
-    message that stays, 0 <= damping < 1. initial: messages start uniform in [-initial, initial]; from 0 the hidden
+    many of belief propagation in each step, fewer if no message changes by more than tolerance. damping: share of an
+    old message that stays, 0 <= damping < 1. initial: messages start uniform in [-initial, initial]; from 0 the hidden
     units of a committee machine could not become different. method: "gaussian", "exact" or "auto", as in
     `belief_propagation`. stop_at_zero_error: end after the first step whose most probable weights make no train error.
     The solution is the best of these weights; its history has an entry for every step. It has no latents.

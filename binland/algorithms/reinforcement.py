@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 class RBP(Algorithm):
     """Reinforced belief propagation (Braunstein and Zecchina, PRL 96, 030201 (2006)).
 
-    After every sweep the field H of a weight, all messages together, is H = H_in + r H_old: H_in from the patterns, H_old
-    what it was before the sweep; then r <- 1 - (1 - r) (1 - rate), from 0.
+    After every sweep the field H of a weight, all messages together, is H = H_in + r H_old: H_in from the patterns,
+    H_old what it was before the sweep; r <- 1 - (1 - r) (1 - rate) in every sweep, from 0.
     sweeps: of belief propagation, at most. rate: of r; smaller is slower and finds more. damping, initial, method,
-    stop_at_zero_error: as of `FBP`. The solution is the best of the most probable weights after every sweep, its history
-    their train errors. It has no latents. Raises InvalidInputError on values out of range.
+    stop_at_zero_error: as of `FBP`. The solution is the best of the most probable weights after every sweep, its
+    history their train errors. It has no latents. Raises InvalidInputError on values out of range.
     """
 
     families = ("perceptron", "committee")

@@ -22,10 +22,10 @@ def forth_into(up, down, law):
 def back_into(up, down, law, tail, given_up, given_down):
     """Means of a function of the sum, given one of the variables and the law of the others.
 
-    law as `forth_into` leaves it. tail (n + 1,) float64: the function's values at j = 0 to n; overwritten, and tail[0] is
-    its mean in the end. Written: given_up, given_down (n,), its mean where variable i is +1, where it is -1. Example:
-    n = 2, the function 1 where both are +1, tail = (0, 0, 1): given_up = (up[1], up[0]), given_down = (0, 0), and
-    tail[0] becomes up[0] up[1]. Cost 2 n^2.
+    law as `forth_into` leaves it. tail (n + 1,) float64: the function's values at j = 0 to n; overwritten, and tail[0]
+    is its mean in the end. Written: given_up, given_down (n,), its mean where variable i is +1, where it is -1.
+    Example: n = 2, the function 1 where both are +1, tail = (0, 0, 1): given_up = (up[1], up[0]), given_down = (0, 0),
+    and tail[0] becomes up[0] up[1]. Cost 2 n^2.
     """
     for i in range(up.shape[0] - 1, -1, -1):
         higher, lower = 0.0, 0.0

@@ -2,22 +2,23 @@
 
 A pattern is one factor over all H N weights, and sends each of them a message: a field u, half the logarithm of the
 odds of +1. messages (P, H, M) float64, M >= N a multiple of LANES, filled up with zeros; totals (H, M): the external
-field of a weight plus all messages to it, so that its cavity field towards a pattern is total - message, and its cavity
-magnetisation m is tanh of that. inputs (P, M) int8, 0 where they are filled up. A unit is +1 where its sum of N terms is
-at least 0.
+field of a weight plus all messages to it, so that its cavity field towards a pattern is total - message, and its
+cavity magnetisation m is tanh of that. inputs (P, M) int8, 0 where they are filled up. A unit is +1 where its sum of N
+terms is at least 0.
 
 u = ln(Z given +1 / Z given -1) / 2, where Z is the probability that the pattern is satisfied under the cavity laws.
 Units are independent under these, so that a convolution over their votes gives Z_plus and Z_minus, those given the sign
 of one unit. What is left is a sum over the inputs of this unit, x_i m_i with mean A and variance V = sum_i (1 - m_i^2).
 
-Gaussian messages: Z = Z_plus H(-A / sqrt V) + Z_minus H(A / sqrt V), H the tail of the normal law. With one weight given,
-A becomes A - x m +- x and V becomes V - 1 + m^2. The message is half the difference of L = ln Z at these two, expanded
-around A and V, derivatives with respect to A, and dZ/dV = Z'' / 2, as of every Gaussian mean:
+Gaussian messages: Z = Z_plus H(-A / sqrt V) + Z_minus H(A / sqrt V), H the tail of the normal law. With one weight
+given, A becomes A - x m +- x and V becomes V - 1 + m^2. The message is half the difference of L = ln Z at these two,
+expanded around A and V, derivatives with respect to A, and dZ/dV = Z'' / 2, as of every Gaussian mean:
 
     u = x (L' + (m^2 - 1/3) L''' - (1 - m^2) L' L'') - m L''
 
-up to terms of relative order 1 / V. Where N is even, a sum is at least 0 if it is above -1, the middle between two values
-that it can have: A is then taken 1 larger. Exact messages: the sum over inputs is a convolution, too.
+up to terms of relative order 1 / V. Example: m = 0 everywhere, one unit, odd N, label +1: V = N, A = 0 and L' =
+sqrt(2 / (pi N)), so that u is about x times that. Where N is even, a sum is at least 0 if it is above -1, the middle
+between two values that it can have: A is then taken 1 larger. Exact messages: the sum over inputs is a convolution.
 """
 
 import math
@@ -40,9 +41,9 @@ Array = NDArray[np.float64]
 
 
 class Scratch(NamedTuple):
-    """What kernels write for themselves: means (H, M), sums (2, LANES), changes (LANES,); A and V of the units, the laws
-    of their signs and Z_plus, Z_minus (H,); law and tail of convolutions over votes, (H + 1, H + 1) and (H + 1,); of
-    exact messages the same over inputs, else empty."""
+    """What kernels write for themselves: means (H, M), sums (2, LANES), changes (LANES,); A and V of the units, the
+    laws of their signs and Z_plus, Z_minus (H,); law and tail of convolutions over votes, (H + 1, H + 1) and (H + 1,);
+    of exact messages the same over inputs, else empty."""
 
     means: Array
     sums: Array
@@ -170,9 +171,7 @@ def gaussian_messages(totals, messages, inputs, damping, scratch):
     for j in range(LANES):
         scratch.changes[j] = 0.0
     for h in range(totals.shape[0]):
-        constant, slope, square = coefficients(
-            scratch.centres[h], scratch.widths[h], scratch.plus[h], scratch.minus[h]
-        )
+        constant, slope, square = coefficients(scratch.centres[h], scratch.widths[h], scratch.plus[h], scratch.minus[h])
         means, changes = scratch.means[h], scratch.changes
         renew(totals[h], messages[h], inputs, means, constant, slope, square, damping, changes)
     return scratch.changes.max()
@@ -180,7 +179,7 @@ def gaussian_messages(totals, messages, inputs, damping, scratch):
 
 @kernel
 def law_of_inputs(totals, messages, inputs, n_inputs, scratch):
-    """scratch.input_up, input_down, input_law <- laws of the terms x_i w_i of a unit's sum and of their sums. Cost N^2."""
+    """scratch.input_up, input_down, input_law <- laws of the terms x_i w_i of a unit and of their sums. Cost N^2."""
     up, down = scratch.input_up, scratch.input_down
     for i in range(n_inputs):
         field = inputs[i] * (totals[i] - messages[i])
@@ -235,7 +234,8 @@ def through(x, coupling):
 def focus(weight, n_inputs, rule, totals, fields):
     """The external field of one weight, h N + i, under focusing; returns the change of its tanh.
 
-    tanh((y - 1) atanh(m tanh gamma)) tanh gamma as a field, m the magnetisation without it. fields, totals (H, M) change.
+    tanh((y - 1) atanh(m tanh gamma)) tanh gamma as a field, m the magnetisation without it; fields, totals (H, M) have
+    it then.
     """
     h, i = weight // n_inputs, weight % n_inputs
     old = fields[h, i]
@@ -293,10 +293,10 @@ def bethe(messages, totals, satisfied, n_inputs):
 
 @kernel
 def pull(reference, distance, totals, fields):
-    """One external field, reference times gamma, with which the mean distance to the reference is as asked; returns gamma.
+    """External fields reference times gamma, with which the mean distance to the reference is as asked; returns gamma.
 
-    reference (H, M) float64, 0 where it is filled up; distance: mean of (1 - reference tanh(total)) / 2. By bisection in
-    atanh(1 - 2 distance) +- the largest of the other fields. fields, totals (H, M) change. Cost 60 H N.
+    reference (H, M) float64, 0 where it is filled up; distance: mean of (1 - reference tanh(total)) / 2. By bisection
+    in atanh(1 - 2 distance) +- the largest of the other fields. fields, totals (H, M) change. Cost 60 H N.
     """
     n, largest = 0.0, 0.0
     for h in range(totals.shape[0]):
