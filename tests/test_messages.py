@@ -1,5 +1,9 @@
 """Belief propagation against its definition, against sums over all weights, and as training algorithms."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -211,6 +215,33 @@ def test_focusing_solves_large_perceptrons_at_sixty_percent():
         patterns = bl.Patterns.random(1200, 2001, seed)
         solved += bl.fit(bl.Perceptron(2001), patterns, bl.FBP(), seed).error_count(patterns) == 0
     assert solved >= 18
+
+
+DIGEST = """
+import hashlib, numpy as np, binland as bl
+from binland.kernels.messages import Rule
+from binland.messages import Messages
+digest = hashlib.sha256()
+for machine, method in ((bl.CommitteeMachine(60, 4, (1, -1, 1, 1)), "gaussian"), (bl.CommitteeMachine(21, 3), "exact")):
+    messages = Messages(machine, bl.Patterns.random(40, machine.n_inputs, 0), method, np.random.default_rng(0), 0.01)
+    for k in range(30):
+        messages.sweep(Rule(0.1, np.inf if k % 2 else 1.0, 1 / (1 - k / 50)), focusing=True)
+    messages.hold(np.ones((machine.n_hidden, machine.n_inputs), np.int8), 0.1)
+    digest.update(messages.messages.tobytes() + messages.fields.tobytes())
+print(digest.hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_messages_are_the_same_bits_on_a_cpu_without_wide_registers():
+    """Also where a run does not converge and any rounding would grow."""
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", DIGEST], capture_output=True, text=True, check=True, env={**os.environ, **cpu}
+        ).stdout
+        for cpu in ({}, {"NUMBA_CPU_NAME": "generic"})
+    }
+    assert len(digests) == 1
 
 
 def test_a_whole_schedule_keeps_the_best_weights():
