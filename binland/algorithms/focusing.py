@@ -23,8 +23,8 @@ class FBP(Algorithm):
     rho = k / steps, y = 1 + rho^(1 - 2 exponent) / (1 - rho) and gamma = atanh(rho^exponent).
     steps: of the schedule. exponent: from 0, where gamma is infinite and y = 1 / (1 - rho), to 0.5. sweeps: at most so
     many of belief propagation in each step, fewer if no message changes by more than tolerance. damping: share of an
-    old message that stays, 0 <= damping < 1. initial: messages start uniform in [-initial, initial]; from 0 the hidden
-    units of a committee machine could not become different. method: "gaussian", "exact" or "auto", as in
+    old message that stays, 0 <= damping < 1. initial, 0 to 1: messages start uniform in [-initial, initial]; from 0
+    the hidden units of a committee machine could not become different. method: "gaussian", "exact" or "auto", as in
     `belief_propagation`. stop_at_zero_error: end after the first step whose most probable weights make no train error.
     The solution is the best of these weights; its history has an entry for every step. It has no latents.
     Raises InvalidInputError on values out of range.
@@ -44,10 +44,9 @@ class FBP(Algorithm):
     def __post_init__(self) -> None:
         for name in ("steps", "sweeps"):
             object.__setattr__(self, name, positive_int(name, getattr(self, name)))
-        for name in ("tolerance", "initial"):
-            object.__setattr__(self, name, positive(name, getattr(self, name)))
-        object.__setattr__(self, "exponent", fraction("exponent", self.exponent))
-        object.__setattr__(self, "damping", fraction("damping", self.damping))
+        object.__setattr__(self, "tolerance", positive("tolerance", self.tolerance))
+        for name in ("exponent", "damping", "initial"):
+            object.__setattr__(self, name, fraction(name, getattr(self, name)))
         object.__setattr__(self, "method", one_of("method", self.method, ("gaussian", "exact", "auto")))
         true_or_false("stop_at_zero_error", self.stop_at_zero_error)
         if self.exponent > 0.5:

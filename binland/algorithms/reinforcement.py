@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from binland.checks import fraction, one_of, positive, positive_int, true_or_false
+from binland.checks import fraction, one_of, positive_int, true_or_false
 from binland.errors import InvalidInputError
 from binland.sweep.contracts.algorithm import Algorithm
 
@@ -35,7 +35,7 @@ class RBP(Algorithm):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sweeps", positive_int("sweeps", self.sweeps))
-        object.__setattr__(self, "initial", positive("initial", self.initial))
+        object.__setattr__(self, "initial", fraction("initial", self.initial))
         for name in ("rate", "damping"):
             object.__setattr__(self, name, fraction(name, getattr(self, name)))
             if getattr(self, name) == 1:

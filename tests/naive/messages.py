@@ -74,7 +74,7 @@ def enumerated(means, x, outputs, label):
         factors = np.where(values > 0, 1 + means[h], 1 - means[h]) / 2
         others = np.prod(np.delete(factors, i, axis=1), axis=1)
         weight = others * np.where(positive, plus[h], minus[h])
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             odds = np.log(weight[values[:, i] > 0].sum() / weight[values[:, i] < 0].sum())
         messages[h, i] = np.clip(odds / 2, -20, 20)
     return whole, messages
@@ -83,23 +83,25 @@ def enumerated(means, x, outputs, label):
 def sweep(update, order, inputs, labels, outputs, messages, fields, damping=0.0, focusing=None):
     """Messages in place, in an order of patterns p and of P + h N + i, weights with focusing (gamma, y).
 
-    Returns the largest change and Z of every pattern.
+    Returns the largest change, Z of every pattern and the strongest field of a weight that was met.
     """
     P, _, N = messages.shape
-    change, Z = 0.0, np.zeros(P)
+    change, Z, strongest = 0.0, np.zeros(P), 0.0
     for item in order:
         totals = fields + messages.sum(axis=0)
+        cavity = totals - messages[item] if item < P else totals
+        strongest = max(strongest, np.max(np.abs(cavity)))
         if item >= P:
             h, i = divmod(item - P, N)
             new = damping * fields[h, i] + (1 - damping) * focused(totals[h, i] - fields[h, i], *focusing)
             change = max(change, abs(np.tanh(new) - np.tanh(fields[h, i])))
             fields[h, i] = new
             continue
-        Z[item], new = update(np.tanh(totals - messages[item]), inputs[item], outputs, labels[item])
+        Z[item], new = update(np.tanh(cavity), inputs[item], outputs, labels[item])
         new = damping * messages[item] + (1 - damping) * new
         change = max(change, np.max(np.abs(new - messages[item])))
         messages[item] = new
-    return change, Z
+    return change, Z, strongest
 
 
 def focused(field, coupling, replicas):
