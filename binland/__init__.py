@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
     from binland.flatness import local_energy
-    from binland.local_entropy import LocalEntropy, local_entropy
+    from binland.local_entropies import LocalEntropy, local_entropy
     from binland.machines import CommitteeMachine, Perceptron
     from binland.messages import Marginals, belief_propagation
     from binland.models import Solution
@@ -29,7 +29,7 @@ _MODULES = {
     "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
     "flatness": ("local_energy",),
-    "local_entropy": ("LocalEntropy", "local_entropy"),
+    "local_entropies": ("LocalEntropy", "local_entropy"),
     "machines": ("CommitteeMachine", "Perceptron"),
     "messages": ("Marginals", "belief_propagation"),
     "models": ("Solution",),

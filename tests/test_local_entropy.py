@@ -153,3 +153,10 @@ def test_message_passing_and_local_entropies_in_a_sweep(tmp_path):
     assert list(drawn) == ["_local_entropy_n_inputs_21"]
     curves = drawn["_local_entropy_n_inputs_21"].axes[0].lines
     assert len(curves) >= 4  # of the algorithms, and the upper bound
+
+
+def test_no_module_hides_the_function():
+    """A submodule of the same name would take its place in the package as soon as anything imports it."""
+    import binland.families.shallow  # noqa: F401
+
+    assert callable(bl.local_entropy)

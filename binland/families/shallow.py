@@ -11,7 +11,7 @@ from binland.algorithms import RSGD
 from binland.data import HiddenManifold, Patterns
 from binland.families.binary import BinaryFamily
 from binland.flatness import local_energy
-from binland.local_entropy import local_entropy
+from binland.local_entropies import local_entropy
 from binland.models import CommitteeMachine, Machine, Perceptron, Solution
 from binland.orders import Guide, Guided
 from binland.paths import Barrier, Path, barrier, hamming, latents_to_begin, optimized_midpoint, shortest_path
