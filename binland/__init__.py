@@ -6,12 +6,14 @@ from binland.lazy import lazy
 
 if TYPE_CHECKING:
     from binland import spherical, theory
-    from binland.algorithms import ADV, RSGD, SGD, Algorithm
+    from binland.algorithms import ADV, FBP, RBP, RSGD, SGD, Algorithm
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
     from binland.enumeration import Enumeration, enumerate_solutions
     from binland.flatness import local_energy
+    from binland.local_entropies import LocalEntropy, local_entropy
     from binland.machines import CommitteeMachine, Perceptron
+    from binland.messages import Marginals, belief_propagation
     from binland.models import Solution
     from binland.orders import Annealed, Guided
     from binland.paths import barrier, hamming, optimized_path, shortest_path
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
     from binland.training import fit
 
 _MODULES = {
-    "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
+    "algorithms": ("ADV", "FBP", "RBP", "RSGD", "SGD", "Algorithm"),
     "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
     "enumeration": ("Enumeration", "enumerate_solutions"),
     "flatness": ("local_energy",),
+    "local_entropies": ("LocalEntropy", "local_entropy"),
     "machines": ("CommitteeMachine", "Perceptron"),
+    "messages": ("Marginals", "belief_propagation"),
     "models": ("Solution",),
     "orders": ("Annealed", "Guided"),
     "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
@@ -48,6 +52,8 @@ _MODULES = {
 
 __all__ = [
     "ADV",
+    "FBP",
+    "RBP",
     "RSGD",
     "SGD",
     "Algorithm",
@@ -60,6 +66,8 @@ __all__ = [
     "Guided",
     "HiddenManifold",
     "LocalEnergy",
+    "LocalEntropy",
+    "Marginals",
     "Path",
     "Patterns",
     "Perceptron",
@@ -68,6 +76,7 @@ __all__ = [
     "Teacher",
     "align",
     "barrier",
+    "belief_propagation",
     "enumerate_solutions",
     "fit",
     "hamming",
@@ -77,6 +86,7 @@ __all__ = [
     "load_results",
     "load_solution",
     "local_energy",
+    "local_entropy",
     "optimized_path",
     "plane",
     "register",

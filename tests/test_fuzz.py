@@ -209,6 +209,8 @@ def pure_calls():
     replicas = {"replicas": 2, "coupling": 0.1, "coupling_growth": 1.0, "coupling_form": "after_epoch"}
     yield bl.RSGD, {**SETTINGS, **replicas}
     yield bl.ADV, {**SETTINGS, "pretrain_epochs": 1, "pretrain_learning_rate": 1.0}
+    yield bl.FBP, {"steps": 3, "exponent": 0.5, "sweeps": 2, "tolerance": 0.1, "damping": 0.5, "method": "exact"}
+    yield bl.RBP, {"sweeps": 3, "rate": 0.1, "damping": 0.5, "initial": 0.1, "method": "auto"}
     yield made_and_used, {"machine": MACHINE, **{name: getattr(ONE, name) for name in KEPT}}
     for method in (ONE.error, ONE.error_count, ONE.preactivations):
         yield method, {"patterns": PATTERNS}
@@ -217,6 +219,11 @@ def pure_calls():
     sampled = {"realizations": 2, "seed": 0, "flips": "count", "method": "sampled"}
     for options in (sampled, {"flips": "independent", "method": "exact"}):
         yield bl.local_energy, {"solution": ONE, "patterns": PATTERNS, "fractions": [0.1, 0.5], **options}
+    passing = {"method": "gaussian", "damping": 0.1, "tolerance": 0.01, "max_sweeps": 20, "seed": 0}
+    fields = np.ones((H, N))
+    yield bl.belief_propagation, {"machine": MACHINE, "patterns": PATTERNS, "fields": fields, "initial": 0.1, **passing}
+    for options in ({"distances": [0.1, 0.3]}, {"fields": [1.0, 0.2]}):
+        yield bl.local_entropy, {"solution": ONE, "patterns": PATTERNS, **options, **passing}
     yield bl.hamming, {"a": ONE, "b": TWO}
     yield bl.align, {"solution": ONE, "to": TWO}
     ends = {"start": ONE, "end": TWO, "patterns": PATTERNS}

@@ -12,6 +12,7 @@ from binland.data import HiddenManifold, Patterns
 from binland.enumeration import Enumeration, kept_enumeration
 from binland.families.binary import BinaryFamily
 from binland.flatness import local_energy
+from binland.local_entropies import local_entropy
 from binland.models import CommitteeMachine, Machine, Perceptron, Solution
 from binland.orders import Annealed, Guide, Guided
 from binland.paths import Barrier, Path, barrier, hamming, latents_to_begin, optimized_midpoint, shortest_path
@@ -181,6 +182,19 @@ class Shallow(BinaryFamily[ShallowModel]):
         """Their mean in closed form."""
         flips: Literal["independent", "count"] = "independent" if independent else "count"
         return local_energy(solution, train, fractions, flips=flips, method="exact").samples[:, 0]
+
+    def local_entropy(
+        self,
+        solution: Solution,
+        train: Patterns,
+        distances: Sequence[float],
+        options: Mapping[str, Any],
+        seed: Seed,
+        compute: Any,
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Entropies of `bl.local_entropy`, and where it converged"""
+        found = local_entropy(solution, train, distances, seed=seed, **options)
+        return found.entropy, found.converged
 
     def shortest_paths(
         self, start: Solution, end: Solution, train: Patterns, orders: int, seed: Seed, points: int | str, compute: Any

@@ -1,0 +1,243 @@
+"""Belief propagation at zero temperature: magnetisations and entropy of the weights that satisfy all patterns.
+
+Mezard, J. Phys. A 22, 2181 (1989); Braunstein and Zecchina, PRL 96, 030201 (2006); Baldassi et al., PNAS 113, E7655
+(2016), appendix. `kernels/messages.py` says what a message is.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from binland.bits import Signs, as_signs
+from binland.checks import checked_memory, finite, one_of, positive, positive_int, real_array
+from binland.data import Patterns
+from binland.errors import InvalidInputError, shown
+from binland.kernels.messages import LANES, Rule, Scratch, bethe, pull, sweep
+from binland.models import Machine, Solution, check_fit
+from binland.rng import Seed, generator
+
+Array = NDArray[np.float64]
+Method = Literal["auto", "gaussian", "exact"]
+METHODS = ("auto", "gaussian", "exact")
+FEW_INPUTS = 50  # up to which "auto" is exact
+STRONGEST_FIELD = 1000.0
+LARGEST_INITIAL = 10.0
+PLAIN = Rule(0.0, math.inf, 1.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Marginals:
+    """What belief propagation says of the weights that satisfy all patterns.
+
+    magnetizations: mean weights, float64 of shape machine.weight_shape. entropy: Bethe entropy per weight, natural
+    logarithm: of the number of these weights or, in external fields, of their Boltzmann distribution. converged:
+    whether no message changed by more than the tolerance in the last sweep. iterations: sweeps that were made.
+    residual: the largest change of a message in the last one. method: "gaussian" or "exact".
+    """
+
+    machine: Machine
+    magnetizations: Array
+    entropy: float
+    converged: bool
+    iterations: int
+    residual: float
+    method: str
+
+    @property
+    def advice(self) -> str:
+        """What to do if it has not converged; empty if it has."""
+        if self.converged:
+            return ""
+        return (
+            f"no fixed point after {self.iterations} sweeps (a message still changes by {self.residual:.2g}), so that"
+            " magnetisations and entropy are those of a moment: try damping=0.5 or more sweeps; close to capacity, and"
+            " where there is no solution, there may be none"
+        )
+
+    @property
+    def solution(self) -> Solution:
+        """The weights that are most probable one by one, sign(0) = +1; they need not satisfy all patterns."""
+        return Solution(self.machine, as_signs(self.magnetizations))
+
+
+def belief_propagation(
+    machine: Machine,
+    patterns: Patterns,
+    fields: ArrayLike | None = None,
+    *,
+    method: Method = "auto",
+    damping: float = 0.0,
+    tolerance: float = 1e-3,
+    max_sweeps: int = 1000,
+    initial: float = 0.0,
+    seed: Seed = 0,
+) -> Marginals:
+    """Marginals and Bethe entropy of the uniform distribution over all weights without a train error.
+
+    fields: external fields of shape machine.weight_shape, |f| <= 1000, that multiply the probability of weights w by
+    exp(sum f w). method: "gaussian", the sums over inputs are normal, for many inputs (below some 20 it may converge to
+    nonsense); "exact", by convolution, at N times the cost; "auto", exact up to 50 inputs. The sum over hidden units is
+    exact in both: a pattern is one factor over all weights. damping: share of an old message that stays, 0 <= damping
+    < 1. tolerance: largest change of a message, a field, at which it stops. initial: messages start uniform in
+    [-initial, initial], at most 10; from 0 all hidden units with the same output weight stay alike, which is the state
+    of all solutions together. seed: of these, and of the order of the patterns, another one in every sweep.
+
+    Messages are made by sums, quotients and square roots in a fixed order, so that equal seeds give equal ones on every
+    CPU (`kernels/elementary.py`). A run that does not converge is returned all the same: look at .converged.
+    Raises InvalidInputError on patterns or fields that do not fit, options out of range, or beyond this machine's
+    memory (8 bytes for each weight and pattern).
+
+        found = bl.belief_propagation(bl.Perceptron(1001), bl.Patterns.random(500, 1001, seed=0))
+        found.entropy, found.magnetizations
+    """
+    check_fit(machine, patterns)
+    messages = Messages(machine, patterns, method, generator(seed, "belief_propagation"), initial)
+    if fields is not None:
+        messages.set_fields(checked_fields(fields, machine))
+    residual, iterations = converge(messages, Stop.checked(damping, tolerance, max_sweeps))
+    return messages.marginals(residual, iterations, tolerance)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """How messages are repeated: damping, and the tolerance or number of sweeps at which that ends."""
+
+    damping: float
+    tolerance: float
+    max_sweeps: int
+
+    @classmethod
+    def checked(cls, damping: object, tolerance: object, max_sweeps: object) -> Self:
+        """Raises InvalidInputError on values out of range."""
+        return cls(checked_damping(damping), positive("tolerance", tolerance), positive_int("max_sweeps", max_sweeps))
+
+
+def checked_damping(damping: object) -> float:
+    """A float; raises InvalidInputError unless 0 <= damping < 1."""
+    value = positive("damping", damping, zero=True)
+    if value >= 1:
+        raise InvalidInputError(f"damping={value} keeps old messages for ever; choose it below 1")
+    return value
+
+
+def checked_initial(initial: object) -> float:
+    """A float; raises InvalidInputError unless it is in [0, 10]: larger messages leave rounding errors behind."""
+    value = finite("initial", initial)
+    if not 0 <= value <= LARGEST_INITIAL:
+        raise InvalidInputError(f"initial={value} is not a number from 0 to {LARGEST_INITIAL:g}")
+    return value
+
+
+def checked_fields(fields: ArrayLike, machine: Machine) -> Array:
+    """(H, N) float64; raises InvalidInputError on another shape and on values beyond +-1000."""
+    array = real_array("fields", fields)
+    if array.shape != machine.weight_shape or not np.all(np.abs(array) <= STRONGEST_FIELD):
+        raise InvalidInputError(
+            f"fields={shown(fields)} are not numbers of shape {machine.weight_shape} from -1000 to 1000"
+        )
+    return array.astype(np.float64).reshape(machine.n_hidden, machine.n_inputs)
+
+
+class Messages:
+    """The messages of all patterns to all weights, and how they are made anew.
+
+    messages (P, H, M), totals, fields (H, M): of `kernels.messages`, weights filled up to a multiple of LANES. rng: of
+    the orders.
+    """
+
+    def __init__(
+        self, machine: Machine, patterns: Patterns, method: str, rng: np.random.Generator, initial: float = 0.0
+    ):
+        method = one_of("method", method, METHODS)
+        n, h, p = machine.n_inputs, machine.n_hidden, patterns.n_patterns
+        self.machine, self.patterns, self.rng = machine, patterns, rng
+        self.exact = method == "exact" or (method == "auto" and n <= FEW_INPUTS)
+        width = -(-n // LANES) * LANES
+        room = 8 * (p * h * width + (h + 1) ** 2 + self.exact * (n + 1) ** 2) + p * width
+        checked_memory(f"messages of {p} patterns to {machine.n_weights} weights", room)
+        self.inputs = np.zeros((p, width), np.int8)
+        self.inputs[:, :n] = patterns.inputs
+        self.messages = np.zeros((p, h, width))
+        size = checked_initial(initial)
+        if size > 0:
+            self.messages[..., :n] = rng.uniform(-size, size, (p, h, n))
+        self.totals = np.zeros((h, width))
+        for message in self.messages:  # a sum whose order no library chooses
+            self.totals += message
+        self.fields = np.zeros((h, width))
+        self._satisfied, self._labels = np.zeros(p), np.array(patterns.labels)
+        self._scratch = _scratch(h, width, n if self.exact else 0)
+
+    def sweep(self, rule: Rule = PLAIN, focusing: bool = False) -> float:
+        """Every message once, in random order, between them the fields of the focusing; the largest change."""
+        machine = self.machine
+        count = self.patterns.n_patterns + focusing * machine.n_weights
+        return self._sweep(self.rng.permutation(count), rule)
+
+    def _sweep(self, order: NDArray[np.int64], rule: Rule) -> float:
+        machine = self.machine
+        return sweep(
+            self.exact, order, self.inputs, self._labels, machine.output_signs, machine.n_inputs, rule,
+            self.messages, self.totals, self.fields, self._satisfied, self._scratch,
+        )  # fmt: skip
+
+    def set_fields(self, fields: Array) -> None:
+        """External fields (H, N) instead of those there are."""
+        n = self.machine.n_inputs
+        self.totals[:, :n] += fields - self.fields[:, :n]
+        self.fields[:, :n] = fields
+
+    def reinforce(self, share: float, totals: Array) -> None:
+        """A share of the fields (H, M) that there were as external ones."""
+        self.set_fields(share * totals[:, : self.machine.n_inputs])
+
+    def hold(self, reference: Signs, distance: float) -> float:
+        """An external field along reference (H, N) that holds the mean distance; returns its strength gamma."""
+        padded = np.zeros_like(self.totals)
+        padded[:, : self.machine.n_inputs] = reference
+        return pull(padded, distance, self.totals, self.fields)
+
+    @property
+    def magnetizations(self) -> Array:
+        """Of shape machine.weight_shape."""
+        return np.tanh(self.totals[:, : self.machine.n_inputs]).reshape(self.machine.weight_shape)
+
+    @property
+    def decoded(self) -> Signs:
+        """The most probable sign of each weight, of shape machine.weight_shape; sign(0) = +1."""
+        return as_signs(self.totals[:, : self.machine.n_inputs]).reshape(self.machine.weight_shape)
+
+    def entropy(self) -> float:
+        """Bethe entropy per weight: (free entropy - fields . magnetisations) / n."""
+        self._sweep(np.arange(self.patterns.n_patterns), PLAIN._replace(damping=1.0))  # Z of all patterns, no more
+        free = bethe(self.messages, self.totals, self._satisfied, self.machine.n_inputs)
+        return float(free - np.sum(self.fields * np.tanh(self.totals))) / self.machine.n_weights
+
+    def marginals(self, residual: float, iterations: int, tolerance: float) -> Marginals:
+        """What is known of the weights now."""
+        method = "exact" if self.exact else "gaussian"
+        converged = residual <= tolerance
+        return Marginals(self.machine, self.magnetizations, self.entropy(), converged, iterations, residual, method)
+
+
+def _scratch(h: int, width: int, exact_inputs: int) -> Scratch:
+    n = exact_inputs
+    units, inputs = np.zeros((6, h)), np.zeros((4, n))
+    return Scratch(
+        np.zeros((h, width)), np.zeros((2, LANES)), np.zeros(LANES),
+        units[0], units[1], units[2], units[3], units[4], units[5], np.zeros((h + 1, h + 1)), np.zeros(h + 1),
+        inputs[0], inputs[1], inputs[2], inputs[3], np.zeros((n + 1, n + 1)), np.zeros(n + 1),
+    )  # fmt: skip
+
+
+def converge(messages: Messages, stop: Stop) -> tuple[float, int]:
+    """Sweeps until no message changes by more than the tolerance; the largest change and how many there were."""
+    rule, residual = PLAIN._replace(damping=stop.damping), math.inf
+    for iteration in range(1, stop.max_sweeps + 1):
+        residual = messages.sweep(rule)
+        if residual <= stop.tolerance:
+            return residual, iteration
+    return residual, stop.max_sweeps
