@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
-    from binland.algorithms import ADV, RSGD, SGD, Algorithm
+    from binland.algorithms import ADV, RSGD, SGD, Algorithm, SimulatedAnnealing
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
     from binland.flatness import local_energy
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from binland.training import fit
 
 _MODULES = {
-    "algorithms": ("ADV", "RSGD", "SGD", "Algorithm"),
+    "algorithms": ("ADV", "RSGD", "SGD", "Algorithm", "SimulatedAnnealing"),
     "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
     "flatness": ("local_energy",),
@@ -58,6 +58,7 @@ __all__ = [
     "Patterns",
     "Perceptron",
     "Plane",
+    "SimulatedAnnealing",
     "Solution",
     "Teacher",
     "align",

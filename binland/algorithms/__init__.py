@@ -1,7 +1,8 @@
 """Training algorithms: their settings, and what trains by them."""
 
+from binland.algorithms.annealing import SimulatedAnnealing
 from binland.algorithms.binarynet import ADV, RSGD, SGD, check_algorithm
 from binland.checks import positive
 from binland.sweep.contracts.algorithm import Algorithm
 
-__all__ = ["ADV", "RSGD", "SGD", "Algorithm", "check_algorithm", "positive"]
+__all__ = ["ADV", "RSGD", "SGD", "Algorithm", "SimulatedAnnealing", "check_algorithm", "positive"]
