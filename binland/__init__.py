@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from binland.algorithms import ADV, RSGD, SGD, Algorithm, SimulatedAnnealing
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
+    from binland.expected_paths import expected_path
     from binland.flatness import local_energy
     from binland.machines import CommitteeMachine, Perceptron
     from binland.models import Solution
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from binland.paths import barrier, hamming, optimized_path, shortest_path
     from binland.pattern_file import load_patterns
     from binland.planes import plane
-    from binland.results import Barrier, BentPath, LocalEnergy, Path, Plane
+    from binland.results import Barrier, BentPath, ExpectedPath, LocalEnergy, Path, Plane
     from binland.sweep.load import load_problem, load_results, load_solution
     from binland.sweep.registry import register
     from binland.sweep.run import run_sweep
@@ -26,6 +27,7 @@ _MODULES = {
     "algorithms": ("ADV", "RSGD", "SGD", "Algorithm", "SimulatedAnnealing"),
     "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
+    "expected_paths": ("expected_path",),
     "flatness": ("local_energy",),
     "machines": ("CommitteeMachine", "Perceptron"),
     "models": ("Solution",),
@@ -35,7 +37,7 @@ _MODULES = {
     "sweep.load": ("load_problem", "load_results", "load_solution"),
     "sweep.registry": ("register",),
     "planes": ("plane",),
-    "results": ("Barrier", "BentPath", "LocalEnergy", "Path", "Plane"),
+    "results": ("Barrier", "BentPath", "ExpectedPath", "LocalEnergy", "Path", "Plane"),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),
     "training": ("fit",),
@@ -51,6 +53,7 @@ __all__ = [
     "Barrier",
     "BentPath",
     "CommitteeMachine",
+    "ExpectedPath",
     "Guided",
     "HiddenManifold",
     "LocalEnergy",
@@ -63,6 +66,7 @@ __all__ = [
     "Teacher",
     "align",
     "barrier",
+    "expected_path",
     "fit",
     "hamming",
     "load",

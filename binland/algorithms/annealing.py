@@ -36,12 +36,12 @@ class SimulatedAnnealing(Algorithm):
 
     families = ("perceptron", "committee")
 
-    sweeps: int = 5000
-    temperature: float = 0.12
+    sweeps: int = 10_000
+    temperature: float = 0.16
     energy: Literal["stability", "errors"] = "stability"
-    margin: float = 0.2
+    margin: float = 0.18
     replicas: int = 1
-    coupling: float = 2.0
+    coupling: float = 3.0
     records: int = 100
     stop_at_zero_error: bool = True
 
