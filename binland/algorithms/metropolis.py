@@ -40,7 +40,7 @@ def run(
         history.append([one.error_count(patterns) for one in found(machine, state)])
         if algorithm.stop_at_zero_error and history[-1][0] == 0:
             break
-    return _solution(machine, state, np.array(history, np.int64).reshape(-1, 1 + len(weights)) / patterns.n_patterns)
+    return _solution(machine, state, patterns, np.array(history, np.int64).reshape(-1, 1 + len(weights)))
 
 
 def _first(
@@ -101,7 +101,7 @@ def step_of(state: State, linear: bool) -> float:
 
 def betas(algorithm: SimulatedAnnealing, sweeps: NDArray[np.int64], step: float) -> NDArray[np.float64]:
     """Inverse temperatures of some sweeps, per step of the energy."""
-    temperatures = algorithm.temperature * (1 - sweeps / algorithm.sweeps)
+    temperatures = algorithm.temperature * (1 - sweeps / max(algorithm.sweeps, 1))
     return step / np.maximum(temperatures, COLDEST)
 
 
@@ -191,11 +191,12 @@ def found(machine: Machine, state: State) -> list[Solution]:
     return _solutions(machine, np.array([centre, *state.weights * machine.output_signs[:, None]]))
 
 
-def _solution(machine: Machine, state: State, history: NDArray[np.float64]) -> Solution:
-    """The centre with history (records, 1 + R), and the replicas if there are several."""
+def _solution(machine: Machine, state: State, patterns: Patterns, history: NDArray[np.int64]) -> Solution:
+    """The centre with history (records, 1 + R) of error counts, and the replicas if there are several."""
     centre, *others = found(machine, state)
-    replicas = None
+    errors, replicas = history / patterns.n_patterns, None
     if len(others) > 1:
         weights = np.array([one.weights for one in others])
-        replicas = Replicas(weights, history[-1, 1:], history[:, 1:], mean_distance(weights))
-    return Solution(machine, centre.weights, None, history[:, 0], replicas)
+        last = np.array([one.error(patterns) for one in others])
+        replicas = Replicas(weights, last, errors[:, 1:], mean_distance(weights))
+    return Solution(machine, centre.weights, None, errors[:, 0], replicas)

@@ -1,19 +1,19 @@
 """Metropolis' single flips of the weights of a perceptron or committee machine, with the exact energy after each.
 
-Labels and output weights are taken into the signs: of a pattern with label y, unit h with output weight c counts the
-weights for which y c w x = +1, and a pattern counts its units that vote for its label. A unit's counter less what is
-needed for its vote is negative where the vote is wrong; a pattern's counter of votes, likewise, where the pattern is.
-All counters are bit-sliced, plane j of 64 patterns' integers to a word, in two's complement; the last plane is the sign.
+Labels and output weights are taken into the signs: of a pattern with label y, a unit with output weight c counts the
+weights with y c w x = +1, less as many as its vote for y needs, and the pattern counts such votes, less as many as it
+needs. A counter is negative where the vote, or the output, is wrong. Counters are bit-sliced, as in `lanes.py`.
 
-One flip moves every counter of one unit by one. So a vote can only be lost where the counter is 0 and falls, or won
-where it is -1 and rises, and an error is made where this happens and the votes are 0, or mended where they are -1.
-Masks of these four conditions are kept, so that a try looks at one row of inputs and four masks, and all else changes
-only when a flip is made.
+A flip moves every counter of one unit by one. A vote is lost where the counter was 0 and falls, and won where it was -1
+and rises; an error is made where a vote is lost and the pattern's counter was 0, and mended where one is won and it was
+-1. These four sets of patterns are kept as masks, so that a try looks at a row of inputs and four masks; all else
+changes only if it is accepted. If the energy is what the output lacks, the masks of its counter say <= 0 and < 0.
 
-Example: five weights, so that three have to agree, and counters of a perceptron of 1, 0, 0, -1, -2 for five patterns:
-two errors. Now weight i is flipped, and agrees then with patterns 1, 3, 4: `up` = 1 0 1 1 0. Where the counter is 0 and
-falls, there is one (the second): an error made. Where it is -1 and rises, there is one (the fourth): an error mended.
-The change is 0. If the flip is made, the counters are 2, -1, 1, 0, -3.
+Example: five weights, of which three have to agree, and counters 1, 0, 0, -1, -2 on five patterns: two errors. Weight i
+is to be flipped, and will agree with the patterns 1, 3, 4: `up` is 1 0 1 1 0. One pattern (the second) has 0 and falls,
+one (the fourth) has -1 and rises: the number of errors would not change. The counters would be 2, -1, 1, 0, -3.
+What they lack was 0 + 0 + 0 + 1 + 2 = 3; of those <= 0, two fall (the second and the fifth), of those < 0, one rises
+(the fourth): 3 + 2 - 1 = 4, which is 0 + 1 + 0 + 0 + 3.
 """
 
 from typing import NamedTuple
@@ -41,12 +41,13 @@ Words = NDArray[np.uint64]
 
 
 class State(NamedTuple):
-    """R replicas of a machine on P patterns, B = ceil(P / 64) words; masks and planes are uint64.
+    """R replicas of a machine on P patterns, in B words of 64, a multiple of WIDTH; masks and planes are uint64.
 
     rows (N, B): where y x_i = +1. real (B,): the patterns that exist. weights (R, H, N) int8: c_h w_h,i. sums (H N,)
-    int64: of the weights over the replicas. fields (R, H, n, B): counters of the units; falling, rising (R, H, B): where
-    the energy may grow by one when such a counter falls, or shrink by one when it rises. votes (R, m, B): counters of the
-    patterns; held, missed (R, B): where they are 0 and -1, or all patterns if one unit is alone. energies (R,) int64.
+    int64: of the weights over the replicas. fields (R, H, n, B): planes of the units' counters; falling, rising (R, H,
+    B): where they are 0 and -1. votes (R, m, B): planes of the patterns' counters; held, missed (R, B): where they are 0
+    and -1, of patterns that exist. If there is one unit only, its counter decides: held and missed are all patterns, and
+    votes do not change. energies (R,) int64.
     """
 
     rows: Words
@@ -140,8 +141,9 @@ def anneal(places, thresholds, betas, bonuses, linear, stop, state):
     places (S, T) integer: a H N + h N + i. thresholds (S, T) float64: drawn from the exponential law of mean 1; a try
     is accepted where betas[s] times the change of the energy, less a bonus, is not above. bonuses (S, 2 R + 1) float64,
     at [s, R + k]: what the coupling of replicas gives for the flip of a weight that is k times their sum. stop: end as
-    soon as replica 0 has the energy 0. linear: the energy, as `mark` says. The state follows. Returns how many tries
-    were made. Cost per try B, of an accepted one (n + m) B more.
+    soon as replica 0 has the energy 0. linear: the energy is the sum of what the counters of the output lack, instead of
+    the number of those that are negative. The state follows. Returns how many tries were made. Cost per try B, of an
+    accepted one (n + m) B more.
     """
     energies, weights, sums = state.energies, state.weights, state.sums
     R, H, N = weights.shape
@@ -161,4 +163,3 @@ def anneal(places, thresholds, betas, bonuses, linear, stop, state):
                 flip(state, a, h, i, linear)
                 energies[a] += change
     return S * T
-
