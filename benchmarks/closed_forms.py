@@ -49,10 +49,10 @@ def main() -> None:
                 lambda a=a, b=b, train=train: bl.barrier(a, b, train, orders=5),
             )
         exact = bl.expected_path(a, b, train)
-        errors = np.array([bl.shortest_path(a, b, train, seed).errors[exact.steps] for seed in range(count)])
-        width = errors.std(axis=0, ddof=1)
-        z = np.abs(errors.mean(axis=0) - exact.errors)[width > 0] / width[width > 0] * np.sqrt(count)
-        orders = int(np.ceil((width.max() / WANTED) ** 2))
+        counts = np.array([bl.shortest_path(a, b, train, seed).error_counts[exact.steps] for seed in range(count)])
+        width, varied = counts.std(axis=0, ddof=1), np.ptp(counts, axis=0) > 1
+        z = (np.abs(counts.mean(axis=0) - exact.error_counts) / width * np.sqrt(count))[varied]
+        orders = int(np.ceil((width.max() / train.n_patterns / WANTED) ** 2))
         one = statistics.median(order_time) / 5
         ratio = one * orders / statistics.median(exact_time)
         cells = spread(exact_time), f"{1e3 * one:.3g} ms", str(orders), f"{ratio:.2g}", f"{z.max():.1f}"

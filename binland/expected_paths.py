@@ -31,12 +31,11 @@ def expected_path(start: Solution, end: Solution, patterns: Patterns, points: in
     sampling noise: the ends are exact, the others to 1e-9 of the patterns. Their highest is what
     `barrier(...).max_of_mean` samples; the paper's barrier, the mean of the highest errors of each path, is above it.
 
-    Perceptron: how many of the k flipped weights agreed with a pattern is hypergeometric; cost d P for d flips. Committee
-    machine: the number of flips in each unit is taken as binomial with probability k / d, independently, and a Fourier
-    sum conditions on k in all; the votes are then a Poisson-binomial convolution. Cost of a point P H^2 / 4 and
-    P sqrt(d H) for each Fourier term, about 14 of them.
-    Raises InvalidInputError if the machines or the number of inputs differ, on less than 2 points, and beyond this
-    machine's memory.
+    Perceptron: how many of the k flipped weights agreed with a pattern is hypergeometric; cost d P for d flips.
+    Committee machine: the number of flips in each unit is taken as binomial with probability k / d, independently, and
+    a Fourier sum conditions on k in all; the votes are then a Poisson-binomial convolution. Cost of a point P H^2 / 4
+    and P sqrt(d H) for each Fourier term, about 14 of them, and d P once. Raises InvalidInputError if the machines or
+    the number of inputs differ, on less than 2 points, and beyond this machine's memory.
 
     >>> import binland as bl
     >>> train, machine = bl.HiddenManifold(301, 101, seed=0).sample(303, seed=1), bl.CommitteeMachine(301, 21)
@@ -138,9 +137,9 @@ def bounds(angles: Floats, p: float, flips: Integers, groups: int) -> Floats:
     """(T,) above |E[exp(i theta K) 1(event)]|, for any event of the votes, on any pattern.
 
     The expectation is at most the product over units of |E[exp(i theta K_h) 1(+)]| + |E[exp(i theta K_h) 1(-)]|, which
-    is bounded in two ways. Put GROUP of the flips up and as many down together, in all units at least `groups` times, of
-    which A and B are made: the field sees A - B only, and given that, 2 B is still random. Or sum over the more numerous
-    side first: a part of a unimodal law times characters is at most its mode / sin(theta / 2).
+    is bounded in two ways. Put GROUP of the flips up and as many down together, in all units at least `groups` times;
+    of these A and B are made, the field sees A - B only, and given that, 2 B is still random. Or sum over the more
+    numerous side first: a part of a unimodal law times characters is at most its mode / sin(theta / 2).
     """
     from scipy.stats import binom
 

@@ -87,7 +87,7 @@ def test_many_flips_over_several_registers_of_patterns():
 @pytest.mark.parametrize("kind", ["errors", "stability"])
 @pytest.mark.parametrize("machine", SMALL, ids=str)
 def test_weights_are_drawn_from_boltzmanns_law(machine, kind):
-    """Chi-square against all 2^n weights, false-alarm rate 1e-4 for each of 8 and of the 2 of replicas; seeds are fixed."""
+    """Chi-square against all 2^n weights; false-alarm rate 1e-4 for each of these 8 and 2 below, seeds are fixed."""
     check_law(machine, 1, kind, 0.0)
 
 
@@ -151,13 +151,14 @@ def test_a_solution_carries_what_is_known_of_it(machine, replicas, energy):
 def test_fit_is_the_naive_run():
     """Start, places, thresholds, temperatures and couplings, all drawn and scheduled as documented."""
     machine, patterns = bl.Perceptron(15), bl.Patterns.random(20, 15, seed=0)
-    algorithm = bl.SimulatedAnnealing(sweeps=4, replicas=3, coupling=1.5, temperature=0.7, stop_at_zero_error=False)
+    settings = {"temperature": 0.7, "final_temperature": 0.3, "stop_at_zero_error": False}
+    algorithm = bl.SimulatedAnnealing(sweeps=4, replicas=3, coupling=1.5, **settings)
     solution = bl.fit(machine, patterns, algorithm, seed=8)
     start_rng, place_rng, threshold_rng = np.random.default_rng([8, int.from_bytes(b"fit", "big")]).spawn(3)
     begin = 2 * start_rng.integers(0, 2, (3, 1, 15), np.int8) - 1
     places, thresholds = place_rng.integers(45, size=180), threshold_rng.standard_exponential(180)
     sweep = np.repeat(np.arange(4), 45)
-    beta, gamma = 2 / np.sqrt(15) / (0.7 * (1 - sweep / 4)), 1.5 * sweep / 4
+    beta, gamma = 2 / np.sqrt(15) / (0.7 - 0.4 * sweep / 4), 1.5 * sweep / 4
     data = np.ones(1, int), patterns.inputs, patterns.labels, "stability", algorithm.margin
     *_, (weights, _) = twin.anneal(begin, *data, places, thresholds, beta, gamma)
     assert np.array_equal(solution.replicas.weights, weights[:, 0])
@@ -188,7 +189,8 @@ def test_a_run_ends_where_there_is_no_error():
 
 def test_a_start_is_where_a_cold_run_begins():
     start = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=3), 0)
-    cold = bl.SimulatedAnnealing(sweeps=5, temperature=0, energy="errors", stop_at_zero_error=False, records=5)
+    settings = {"temperature": 0, "final_temperature": 0, "energy": "errors", "stop_at_zero_error": False}
+    cold = bl.SimulatedAnnealing(sweeps=5, records=5, **settings)
     solution = bl.fit(MACHINES[1], TRAIN, cold, 0, start=start.latents)
     assert np.all(np.diff([start.error(TRAIN), *solution.history]) <= 0)  # at zero temperature no flip costs energy
     assert bl.hamming(solution, start) < 0.4
@@ -245,7 +247,7 @@ def test_midpoints_can_be_annealed():
 
 
 def test_temperatures_and_couplings_are_linear():
-    algorithm = bl.SimulatedAnnealing(sweeps=10, temperature=0.4, coupling=3.0, replicas=2)
+    algorithm = bl.SimulatedAnnealing(sweeps=10, temperature=0.4, final_temperature=0, coupling=3.0, replicas=2)
     assert betas(algorithm, np.arange(10), 0.5) == pytest.approx(0.5 / (0.4 * (1 - np.arange(10) / 10)))
     gain = bonuses(algorithm, np.array([5]))[0]
     assert gain[2 + 2] == pytest.approx(np.log(np.cosh(0) / np.cosh(3.0)))  # of two that agree, one leaves
@@ -270,6 +272,7 @@ def test_settings_say_how_long_runs_take():
         ({"replicas": 0}, "replicas=0"),
         ({"records": 0}, "records=0"),
         ({"temperature": -1}, "temperature=-1 is not a number from .* or 0"),
+        ({"final_temperature": "cold"}, "final_temperature='cold'"),
         ({"margin": float("nan")}, "margin=nan"),
         ({"coupling": float("inf")}, "coupling=inf"),
         ({"energy": "fields"}, "energy='fields' is not one of 'stability', 'errors'"),

@@ -15,14 +15,16 @@ class SimulatedAnnealing(Algorithm):
     """Simulated annealing: single flips by Metropolis' rule at a falling temperature; replicated if there are several.
 
     sweeps: of as many tries as there are weights; each proposes to flip one that is drawn uniformly.
-    temperature: at first; it falls linearly to zero over the sweeps, and is constant in each. 0: no flip that costs energy.
+    temperature, final_temperature: T falls linearly from the one to the other, sweep by sweep; at 0 no flip is made
+    that costs energy. In units of the energy: the defaults are for "stability"; "errors" of perceptrons want T near 1
+    at first.
     energy: "stability", E = sum over patterns of max(0, margin - y z), the linear energy of Gardner and Derrida (1988),
     with the output z = w . x / sqrt(N) of a perceptron, sum_h c_h sign(w_h . x) / sqrt(H) of a committee machine; or
-    "errors", the number of errors. margin: kappa of the former. Both are counted in whole numbers, exactly: in errors,
-    or in steps of z, 2 / sqrt(N) or 2 / sqrt(H); a pattern of a margin counts until it is met by whole steps.
-    replicas, coupling: y replicas w_a are drawn from exp(-E(w_1) / T - ... - E(w_y) / T) prod_i 2 cosh(gamma sum_a w_a,i),
-    which is the robust ensemble with its centre traced out (Baldassi et al., PNAS 113, E7655, 2016); gamma grows
-    linearly from 0 to `coupling` over the sweeps. The solution is their centre, the signs of their sum; a sweep has as many
+    "errors", the number of errors. margin: kappa of the former. Both are counted exactly, in errors, or in steps of z,
+    2 / sqrt(N) or 2 / sqrt(H): as many as a pattern needs to get to the first value that has the margin.
+    replicas, coupling: y replicas w_a are drawn from exp(-sum_a E(w_a) / T) prod_i 2 cosh(gamma sum_a w_a,i), the
+    robust ensemble with its centre traced out (Baldassi et al., PNAS 113, E7655, 2016); gamma grows linearly from 0 to
+    `coupling` over the sweeps. The solution is their centre, the signs of their sum, sign(0) = +1; a sweep has as many
     tries as all replicas have weights. One replica is plain simulated annealing, whatever the coupling.
     records: how often, evenly over the run, the train error is recorded. stop_at_zero_error: end at the first record
     without an error, or, with one replica, at the first try that reaches zero energy.
@@ -37,11 +39,12 @@ class SimulatedAnnealing(Algorithm):
     families = ("perceptron", "committee")
 
     sweeps: int = 10_000
-    temperature: float = 0.16
+    temperature: float = 0.13
+    final_temperature: float = 0.05
     energy: Literal["stability", "errors"] = "stability"
     margin: float = 0.18
     replicas: int = 1
-    coupling: float = 3.0
+    coupling: float = 1.25
     records: int = 100
     stop_at_zero_error: bool = True
 
@@ -49,7 +52,7 @@ class SimulatedAnnealing(Algorithm):
         object.__setattr__(self, "sweeps", positive_int("sweeps", self.sweeps, minimum=0))
         for name in ("replicas", "records"):
             object.__setattr__(self, name, positive_int(name, getattr(self, name)))
-        for name in ("temperature", "margin", "coupling"):
+        for name in ("temperature", "final_temperature", "margin", "coupling"):
             object.__setattr__(self, name, positive(name, getattr(self, name), zero=True))
         object.__setattr__(self, "energy", one_of("energy", self.energy, ("stability", "errors")))
         true_or_false("stop_at_zero_error", self.stop_at_zero_error)

@@ -101,7 +101,8 @@ def step_of(state: State, linear: bool) -> float:
 
 def betas(algorithm: SimulatedAnnealing, sweeps: NDArray[np.int64], step: float) -> NDArray[np.float64]:
     """Inverse temperatures of some sweeps, per step of the energy."""
-    temperatures = algorithm.temperature * (1 - sweeps / max(algorithm.sweeps, 1))
+    done = sweeps / max(algorithm.sweeps, 1)
+    temperatures = algorithm.temperature * (1 - done) + algorithm.final_temperature * done
     return step / np.maximum(temperatures, COLDEST)
 
 

@@ -45,9 +45,9 @@ class State(NamedTuple):
 
     rows (N, B): where y x_i = +1. real (B,): the patterns that exist. weights (R, H, N) int8: c_h w_h,i. sums (H N,)
     int64: of the weights over the replicas. fields (R, H, n, B): planes of the units' counters; falling, rising (R, H,
-    B): where they are 0 and -1. votes (R, m, B): planes of the patterns' counters; held, missed (R, B): where they are 0
-    and -1, of patterns that exist. If there is one unit only, its counter decides: held and missed are all patterns, and
-    votes do not change. energies (R,) int64.
+    B): where they are 0 and -1. votes (R, m, B): planes of the patterns' counters; held, missed (R, B): where they are
+    0 and -1, of patterns that exist. If there is one unit only, its counter decides: held and missed are all patterns,
+    and votes do not change. energies (R,) int64.
     """
 
     rows: Words
@@ -64,74 +64,70 @@ class State(NamedTuple):
 
 
 @kernel
-def turn_of(state, a, h, i):
-    """What a row is to be compared with: 0 if the weight is to become +1, all ones if -1."""
-    return splat_word(ALL if state.weights[a, h, i] > 0 else NONE)
+def gain(rows, i, turn, falling, rising, unit, held, missed, a):
+    """Change of the energy of replica a if weight i of a unit, the a H + h-th, is flipped. Cost B.
 
-
-@kernel
-def gain(state, a, h, i):
-    """Change of the energy of replica a if weight i of unit h is flipped. Cost B."""
-    rows, falling, rising, held, missed = state.rows, state.falling, state.rising, state.held, state.missed
-    H, B = falling.shape[1:]
-    turn = turn_of(state, a, h, i)
-    made, mended = splat_word(NONE), splat_word(NONE)
-    row, unit, replica = i * B, (a * H + h) * B, a * B
+    turn: all ones if the weight becomes -1, else 0; the arrays are those of `State`.
+    """
+    B = rows.shape[1]
+    turned, made, mended = splat_word(turn), splat_word(NONE), splat_word(NONE)
     for w in range(0, B, WIDTH):
-        up = unlike(load_words(rows, row + w), turn)
-        down = without(load_words(held, replica + w), up)
-        up = both(load_words(missed, replica + w), up)
-        made = plus_count(made, both(load_words(falling, unit + w), down))
-        mended = plus_count(mended, both(load_words(rising, unit + w), up))
+        up = unlike(load_words(rows, i * B + w), turned)
+        down = without(load_words(held, a * B + w), up)
+        up = both(load_words(missed, a * B + w), up)
+        made = plus_count(made, both(load_words(falling, unit * B + w), down))
+        mended = plus_count(mended, both(load_words(rising, unit * B + w), up))
     return np.int64(sum_of_words(made)) - np.int64(sum_of_words(mended))
 
 
 @kernel
-def shift(planes, first, n, B, moving, up):
-    """Counters of WIDTH words move by one where moving, up where up, else down; where they are 0 and -1 then.
+def shift(planes, first, n, B, moving, up, linear):
+    """Counters of WIDTH words move by one where moving, up where up, else down. Cost n.
 
-    planes (any,) in memory; plane j is at first + j B. Returns two registers. Cost n.
+    planes (any,) in memory; plane j is at first + j B. Returns four registers: where counters are then 0 and -1
+    (linear: at most 0 and negative), and where they were negative and are now.
     """
     some, every = splat_word(NONE), splat_word(ALL)
+    before = load_words(planes, first + (n - 1) * B)
     for j in range(n):
-        place = first + j * B
-        plane = load_words(planes, place)
+        plane = load_words(planes, first + j * B)
         new = unlike(plane, moving)
-        store_words(planes, place, new)
+        store_words(planes, first + j * B, new)
         moving = without(moving, unlike(plane, up))
         some, every = either(some, new), both(every, new)
-    return unlike(some, splat_word(ALL)), every
+    zero, after = unlike(some, splat_word(ALL)), load_words(planes, first + (n - 1) * B)
+    if linear:
+        zero, every = either(zero, after), after
+    return zero, every, before, after
 
 
 @kernel
-def flip(state, a, h, i, linear):
-    """Flip weight i of unit h in replica a; all of the state but its energies follows. Cost (n + m) B."""
-    fields, votes, weights = state.fields, state.votes, state.weights
-    H, n, B = fields.shape[1:]
-    m = votes.shape[1]
-    ones, turn = splat_word(ALL), turn_of(state, a, h, i)
-    weights[a, h, i] = -weights[a, h, i]
-    state.sums[h * weights.shape[2] + i] += 2 * weights[a, h, i]
-    unit, replica = a * H + h, a * B
+def move_unit(rows, i, turn, fields, unit, linear, falling, rising, before, after):
+    """The counters of a unit follow the flip that `gain` looks at. Cost n B.
+
+    Written: before, after (B,), where they were negative, and are.
+    """
+    n, B = fields.shape[2:]
     for w in range(0, B, WIDTH):
-        sign = (unit * n + n - 1) * B + w
-        before = load_words(fields, sign)
-        up = unlike(load_words(state.rows, i * B + w), turn)
-        zero, minus = shift(fields, unit * n * B + w, n, B, ones, up)
-        negative = load_words(fields, sign)
-        if linear and H == 1:
-            zero, minus = either(zero, negative), negative
-        store_words(state.falling, unit * B + w, zero)
-        store_words(state.rising, unit * B + w, minus)
-        if H > 1:
-            changed = unlike(before, negative)
-            zero, minus = shift(votes, a * m * B + w, m, B, changed, unlike(negative, ones))
-            if linear:
-                negative = load_words(votes, (a * m + m - 1) * B + w)
-                zero, minus = either(zero, negative), negative
-            real = load_words(state.real, w)
-            store_words(state.held, replica + w, both(zero, real))
-            store_words(state.missed, replica + w, both(minus, real))
+        up = unlike(load_words(rows, i * B + w), splat_word(turn))
+        zero, minus, old, new = shift(fields, unit * n * B + w, n, B, splat_word(ALL), up, linear)
+        store_words(falling, unit * B + w, zero)
+        store_words(rising, unit * B + w, minus)
+        store_words(before, w, old)
+        store_words(after, w, new)
+
+
+@kernel
+def move_votes(before, after, votes, a, linear, real, held, missed):
+    """The counters of patterns follow a unit, as `move_unit` wrote it, in replica a. Cost m B."""
+    m, B = votes.shape[1:]
+    for w in range(0, B, WIDTH):
+        new = load_words(after, w)
+        moving, up = unlike(load_words(before, w), new), unlike(new, splat_word(ALL))
+        zero, minus, _, _ = shift(votes, a * m * B + w, m, B, moving, up, linear)
+        there = load_words(real, w)
+        store_words(held, a * B + w, both(zero, there))
+        store_words(missed, a * B + w, both(minus, there))
 
 
 @kernel
@@ -141,13 +137,14 @@ def anneal(places, thresholds, betas, bonuses, linear, stop, state):
     places (S, T) integer: a H N + h N + i. thresholds (S, T) float64: drawn from the exponential law of mean 1; a try
     is accepted where betas[s] times the change of the energy, less a bonus, is not above. bonuses (S, 2 R + 1) float64,
     at [s, R + k]: what the coupling of replicas gives for the flip of a weight that is k times their sum. stop: end as
-    soon as replica 0 has the energy 0. linear: the energy is the sum of what the counters of the output lack, instead of
-    the number of those that are negative. The state follows. Returns how many tries were made. Cost per try B, of an
-    accepted one (n + m) B more.
+    soon as replica 0 has the energy 0. linear: the energy is the sum of what the counters of the output lack, instead
+    of the number of those that are negative. The state follows. Returns how many tries were made. Cost per try B, of
+    an accepted one (n + m) B more.
     """
-    energies, weights, sums = state.energies, state.weights, state.sums
+    rows, real, weights, sums, fields, falling, rising, votes, held, missed, energies = state
     R, H, N = weights.shape
     S, T = places.shape
+    before, after = np.empty(real.shape[0], np.uint64), np.empty(real.shape[0], np.uint64)
     per_replica, per_unit = 1.0 / (H * N), 1.0 / N
     for s in range(S):
         for t in range(T):
@@ -156,10 +153,15 @@ def anneal(places, thresholds, betas, bonuses, linear, stop, state):
             a = np.int64((places[s, t] + 0.5) * per_replica)  # exact below 2^50
             place = places[s, t] - a * H * N
             h = np.int64((place + 0.5) * per_unit)
-            i = place - h * N
-            change = gain(state, a, h, i)
-            bonus = bonuses[s, R + weights[a, h, i] * sums[place]]
-            if betas[s] * change - bonus <= thresholds[s, t]:
-                flip(state, a, h, i, linear)
+            i, unit = place - h * N, a * H + h
+            weight = weights[a, h, i]
+            turn = ALL if weight > 0 else NONE
+            change = gain(rows, i, turn, falling, rising, unit, held, missed, a)
+            if betas[s] * change - bonuses[s, R + weight * sums[place]] <= thresholds[s, t]:
+                weights[a, h, i] = -weight
+                sums[place] -= 2 * weight
                 energies[a] += change
+                move_unit(rows, i, turn, fields, unit, linear and H == 1, falling, rising, before, after)
+                if H > 1:
+                    move_votes(before, after, votes, a, linear, real, held, missed)
     return S * T

@@ -1,7 +1,7 @@
 """Laws of the votes on a random shortest path, in closed form.
 
-Of the d weights of a unit that differ between the two ends, a contribute +1 to its field f at the start. After m of them
-are flipped, the number A of these among the flipped is hypergeometric, and the field is f + 2 m - 4 A.
+Of the d weights of a unit that differ between the two ends, a contribute +1 to its field f at the start. After m of
+them are flipped, the number A of these among the flipped is hypergeometric, and the field is f + 2 m - 4 A.
 """
 
 import math
@@ -29,8 +29,8 @@ def positive_into(d, agreeing, fields, log_factorial, out):
     """out[m, u] <- probability that a field is not negative after m of its d flips, m = 0, ..., d.
 
     agreeing, fields (U,) int64: a and f; log_factorial (> d,) float64; out (any >= d + 1, U) float64. The field is not
-    negative while A <= c = floor((f + 2 m) / 4). A flip more takes away the draws with A = c whose next one is a hit; and
-    every other flip raises c by one. Cost d U exponentials, where laws are not negligible.
+    negative while A <= c = floor((f + 2 m) / 4). A flip more takes away the draws with A = c whose next one is a hit;
+    and every other flip raises c by one. Cost d U exponentials, where laws are not negligible.
 
     Example: d = 2, a = 1, f = 1: c = 0, 0, 1. At first the probability is 1. Of the draws (A = 0) half hit: 1 / 2. At
     the second flip all that are left hit, which leaves 0, but c = 1 now and A = 1 for certain: 1. (f = 1 -> 1.)
@@ -94,8 +94,9 @@ def size_of(plus, totals, t, u):
 def wrong_into(plus, totals, output_weights, positive, negligible, out):
     """out (T,) <- real parts of the sums over patterns of E[character 1(the machine is wrong)].
 
-    plus (H, 2 T, any >= U), totals (H, 2 T) as in `votes_into`; positive (U,) int8, 1 for the label +1. Terms of a modulus
-    below `negligible` are left out. The units are halved: the votes of both halves are added last. Cost T U H^2 / 4.
+    plus (H, 2 T, any >= U), totals (H, 2 T) as in `votes_into`; positive (U,) int8, 1 for the label +1. Terms of a
+    modulus below `negligible` are left out. The units are halved: the votes of both halves are added last. Cost T U
+    H^2 / 4.
     """
     H, half = plus.shape[0], plus.shape[0] // 2
     need = (H + 1) // 2  # positive votes for the label +1

@@ -1,4 +1,4 @@
-"""Simulated annealing by definition: every energy from scratch, every probability a ratio of weights of the ensemble."""
+"""Simulated annealing by definition: energies from scratch, acceptance from ratios of the ensemble's weights."""
 
 import numpy as np
 
