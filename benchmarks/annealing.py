@@ -1,4 +1,4 @@
-"""Tries of simulated annealing a second, beside NumPy: `python benchmarks/annealing.py [--tiny] [--repeat 5]`.
+"""Tries of simulated annealing a second, beside NumPy: `python benchmarks/annealing.py [--tiny] [--repeat 25]`.
 
 A perceptron and the paper's committee machine, at a high and a low temperature, in states that were annealed to it. The
 loop in NumPy does what one would write: int16 fields of all patterns, the change of the energy from those of one unit,
@@ -101,14 +101,14 @@ def main() -> None:
     """Check, time, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="sizes of a second")
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=25)
     given = parser.parse_args()
     console, peaks = Console(width=130), measure()
     console.print(f"{platform.processor() or platform.machine()}, NumPy {np.__version__}, one thread")
     table = Table(title="tries of simulated annealing")
     for name in ("", "N, H, P", "accepted", "a try", "tries a second", "of the bound", "NumPy, a try", "NumPy / ours"):
         table.add_column(name)
-    few, many = (200, 20_000) if given.tiny else (2000, 400_000)
+    few, many = (200, 20_000) if given.tiny else (500, 20_000)
     for name, case in cases(given.tiny):
         state = case.begin(3 if given.tiny else 20)
         start = found(case.machine, state)[0]

@@ -18,7 +18,7 @@ __all__ = ["ExpectedPath", "expected_path"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-TOLERANCE = 1e-12  # for each pattern: Fourier terms left out, numbers of flips out of reach
+TOLERANCE = 1e-10  # for each pattern: Fourier terms left out, numbers of flips out of reach
 UNLIKELY = 1e-18  # numbers of flips of a unit that are left out
 PORTION = 128  # patterns at a time
 GROUP = 32  # pairs of flips whose law is bounded together
