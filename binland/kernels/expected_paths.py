@@ -80,14 +80,16 @@ def votes_into(plus, totals, output_weights, first, last, t, u, votes):
 
 
 @kernel
-def size_of(plus, totals, t, u):
-    """Bound of a term, prod_h (|E[character 1(+)]| + |E[character 1(-)]|). Cost H."""
-    bound = 1.0
+def sizes_into(plus, totals, t, sizes):
+    """sizes (U,) <- bounds of a term on each pattern, prod_h (|E[character 1(+)]| + |E[character 1(-)]|). Cost H U."""
+    sizes[:] = 1.0
     for h in range(plus.shape[0]):
-        x, y = plus[h, 2 * t, u], plus[h, 2 * t + 1, u]
-        v, w = totals[h, 2 * t] - x, totals[h, 2 * t + 1] - y
-        bound *= math.sqrt(x * x + y * y) + math.sqrt(v * v + w * w)
-    return bound
+        real, imag = plus[h, 2 * t], plus[h, 2 * t + 1]
+        total_real, total_imag = totals[h, 2 * t], totals[h, 2 * t + 1]
+        for u in range(sizes.shape[0]):
+            x, y = real[u], imag[u]
+            v, w = total_real - x, total_imag - y
+            sizes[u] *= math.sqrt(x * x + y * y) + math.sqrt(v * v + w * w)
 
 
 @kernel
@@ -101,10 +103,12 @@ def wrong_into(plus, totals, output_weights, positive, negligible, out):
     H, half = plus.shape[0], plus.shape[0] // 2
     need = (H + 1) // 2  # positive votes for the label +1
     left, right = np.zeros((4, half + 3)), np.zeros((4, H - half + 3))
+    sizes = np.empty(positive.shape[0])
     for t in range(out.shape[0]):
         out[t] = 0.0
+        sizes_into(plus, totals, t, sizes)
         for u in range(positive.shape[0]):
-            if size_of(plus, totals, t, u) < negligible:
+            if sizes[u] < negligible:
                 continue
             a, b = votes_into(plus, totals, output_weights, 0, half, t, u, left)
             x, y = votes_into(plus, totals, output_weights, half, H, t, u, right)
