@@ -6,10 +6,11 @@ from binland.lazy import lazy
 
 if TYPE_CHECKING:
     from binland import spherical, theory
-    from binland.algorithms import ADV, FBP, RBP, RSGD, SGD, Algorithm
+    from binland.algorithms import ADV, FBP, RBP, RSGD, SGD, Algorithm, SimulatedAnnealing
     from binland.archive import load
     from binland.data import HiddenManifold, Patterns, Teacher
     from binland.enumeration import Enumeration, enumerate_solutions
+    from binland.expected_paths import expected_path
     from binland.flatness import local_energy
     from binland.local_entropies import LocalEntropy, local_entropy
     from binland.machines import CommitteeMachine, Perceptron
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from binland.paths import barrier, hamming, optimized_path, shortest_path
     from binland.pattern_file import load_patterns
     from binland.planes import plane
-    from binland.results import Barrier, BentPath, LocalEnergy, Path, Plane
+    from binland.results import Barrier, BentPath, ExpectedPath, LocalEnergy, Path, Plane
     from binland.sweep.load import load_problem, load_results, load_solution
     from binland.sweep.registry import register
     from binland.sweep.run import run_sweep
@@ -31,6 +32,10 @@ _MODULES = {
     "archive": ("load",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
     "enumeration": ("Enumeration", "enumerate_solutions"),
+    "algorithms": ("ADV", "RSGD", "SGD", "Algorithm", "SimulatedAnnealing"),
+    "archive": ("load",),
+    "data": ("HiddenManifold", "Patterns", "Teacher"),
+    "expected_paths": ("expected_path",),
     "flatness": ("local_energy",),
     "local_entropies": ("LocalEntropy", "local_entropy"),
     "machines": ("CommitteeMachine", "Perceptron"),
@@ -44,6 +49,7 @@ _MODULES = {
     "planes": ("plane",),
     "results": ("Barrier", "BentPath", "LocalEnergy", "Path", "Plane"),
     "spherical": ("spherical",),
+    "results": ("Barrier", "BentPath", "ExpectedPath", "LocalEnergy", "Path", "Plane"),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),
     "theory": ("theory",),
@@ -63,6 +69,7 @@ __all__ = [
     "BentPath",
     "CommitteeMachine",
     "Enumeration",
+    "ExpectedPath",
     "Guided",
     "HiddenManifold",
     "LocalEnergy",
@@ -72,12 +79,14 @@ __all__ = [
     "Patterns",
     "Perceptron",
     "Plane",
+    "SimulatedAnnealing",
     "Solution",
     "Teacher",
     "align",
     "barrier",
     "belief_propagation",
     "enumerate_solutions",
+    "expected_path",
     "fit",
     "hamming",
     "load",

@@ -80,6 +80,39 @@ class Path:
 
 
 @dataclass(frozen=True, eq=False)
+class ExpectedPath:
+    """Mean errors along random shortest paths, over all orders of the flips.
+
+    error_counts: (T,) float64 expected number of train errors, both ends included. steps: (T,) int64, flips that are
+    done at each. n_patterns: P.
+    """
+
+    error_counts: NDArray[np.float64]
+    steps: NDArray[np.int64]
+    n_patterns: int
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """(T,) expected train errors, fractions in [0, 1]."""
+        return self.error_counts / self.n_patterns
+
+    @property
+    def fractions(self) -> NDArray[np.float64]:
+        """(T,) fractions of the flips that are done, from 0 to 1; 0 where there is nothing to flip."""
+        return self.steps / max(self.length, 1)
+
+    @property
+    def max_of_mean(self) -> float:
+        """Highest of the expected errors: that of a `Barrier` is the same from samples."""
+        return float(self.errors.max())
+
+    @property
+    def length(self) -> int:
+        """Number of flips d."""
+        return int(self.steps[-1])
+
+
+@dataclass(frozen=True, eq=False)
 class Barrier:
     """Barriers over several orders of the flips between the same two solutions.
 

@@ -1,5 +1,6 @@
 """Training algorithms: their settings, and what trains by them."""
 
+from binland.algorithms.annealing import SimulatedAnnealing
 from binland.algorithms.binarynet import ADV, RSGD, SGD, check_algorithm
 from binland.algorithms.focusing import FBP
 from binland.algorithms.reinforcement import RBP
@@ -7,3 +8,4 @@ from binland.checks import positive
 from binland.sweep.contracts.algorithm import Algorithm
 
 __all__ = ["ADV", "FBP", "RBP", "RSGD", "SGD", "Algorithm", "check_algorithm", "positive"]
+__all__ = ["ADV", "RSGD", "SGD", "Algorithm", "SimulatedAnnealing", "check_algorithm", "positive"]

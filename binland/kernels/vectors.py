@@ -234,3 +234,45 @@ def where_less(typing_context: Any, x: Any, limit: Any, yes: Any, no: Any) -> An
         return b.select(b.icmp_unsigned("<", x, limit), yes, no)
 
     return _typed(_words(_words, _words, _words, _words), build)
+
+
+@intrinsic
+def both(typing_context: Any, x: Any, y: Any) -> Any:
+    """x and y, bit by bit."""
+    return _typed(_words(_words, _words), lambda b, x, y: b.and_(x, y))
+
+
+@intrinsic
+def either(typing_context: Any, x: Any, y: Any) -> Any:
+    """x or y, bit by bit."""
+    return _typed(_words(_words, _words), lambda b, x, y: b.or_(x, y))
+
+
+@intrinsic
+def unlike(typing_context: Any, x: Any, y: Any) -> Any:
+    """Where the bits of x and y differ."""
+    return _typed(_words(_words, _words), lambda b, x, y: b.xor(x, y))
+
+
+@intrinsic
+def without(typing_context: Any, x: Any, y: Any) -> Any:
+    """x and not y, bit by bit."""
+    return _typed(_words(_words, _words), lambda b, x, y: b.and_(x, b.not_(y)))
+
+
+@intrinsic
+def plus_count(typing_context: Any, total: Any, x: Any) -> Any:
+    """total + the number of set bits of x, word by word."""
+    return _typed(_words(_words, _words), lambda b, total, x: b.add(total, popcounts(b, x)))
+
+
+@intrinsic
+def sum_of_words(typing_context: Any, x: Any) -> Any:
+    """uint64: the sum of the WIDTH words, modulo 2^64."""
+
+    def build(b: Any, x: Any) -> Any:
+        reduce = ir.FunctionType(_WORD, [_WORDS])
+        name = f"llvm.vector.reduce.add.v{WIDTH}i64"
+        return b.call(cgutils.get_or_insert_function(b.module, reduce, name), [x])
+
+    return _typed(types.uint64(_words), build)

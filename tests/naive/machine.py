@@ -42,6 +42,16 @@ def expected_errors_count(weights, outputs, inputs, labels, flips):
     return float(np.mean([path_error_counts(weights, outputs, inputs, labels, chosen)[-1] for chosen in choices]))
 
 
+def expected_path_errors(start, end, outputs, inputs, labels):
+    """Mean errors after k of the flips of a shortest path, k = 0, ..., d, over every choice of k, as fractions."""
+    places = np.flatnonzero(start != end)
+    means = []
+    for k in range(len(places) + 1):
+        counts = [path_error_counts(start, outputs, inputs, labels, chosen)[-1] for chosen in combinations(places, k)]
+        means.append(Fraction(sum(counts), len(counts)))
+    return means
+
+
 def expected_errors_independent(weights, outputs, inputs, labels, probability):
     """Mean errors when each weight is flipped with the given probability, over all 2^n choices."""
     total = 0.0

@@ -77,7 +77,10 @@ def test_labels_name_variants_of_an_algorithm():
         ),
         ({"algorithms": {"SGD": {"lr": 1.0}}}, "unknown key algorithms.SGD.lr = 1.0; .*allowed: learning_rate"),
         ({"algorithms": {"SGD": {"epochs": "many"}}}, "algorithms.SGD: epochs='many' is not an integer"),
-        ({"algorithms": {"fast": {}}}, "algorithms.fast: kind = 'fast' is not one of SGD, RSGD, ADV"),
+        (
+            {"algorithms": {"fast": {}}},
+            "algorithms.fast: kind = 'fast' is not one of SimulatedAnnealing, SGD, RSGD, ADV",
+        ),
         ({"algorithms": {"x": {"kind": ["SGD"]}}}, "kind = \\['SGD'\\] is not one of"),
         ({"algorithms": {"SGD": 3}}, "algorithms.SGD = 3"),
         ({"algorithms": {"RSGD": {"coupling": 2.0}}}, "replicas overshoot"),

@@ -1,0 +1,67 @@
+"""Exact mean errors along paths beside sampled ones: `python benchmarks/closed_forms.py [--tiny] [--repeat 2]`.
+
+A curve of 51 points between two solutions, in closed form; and random orders by `shortest_path`, as many as are needed
+for a standard error of 1e-4 (a pattern in ten thousand) where it is largest, which is what figures need at least: their
+number is estimated from some, their time is that of one path times the number. One thread; medians.
+"""
+
+import argparse
+import platform
+import statistics
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+from turns import in_turns, spread
+
+import binland as bl
+
+WANTED = 1e-4
+
+
+def cases(tiny: bool) -> list[tuple[bl.Perceptron | bl.CommitteeMachine, bl.Patterns]]:
+    """The paper's sizes."""
+    sizes = [(101, 1), (51, 11)] if tiny else [(1001, 1), (4001, 1), (1001, 101), (2001, 101)]
+    d, p = (51, 153) if tiny else (501, 1503)
+    return [
+        (bl.Perceptron(n) if h == 1 else bl.CommitteeMachine(n, h), bl.HiddenManifold(n, d, seed=0).sample(p, seed=1))
+        for n, h in sizes
+    ]
+
+
+def main() -> None:
+    """Check, time, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="sizes of a second")
+    parser.add_argument("--repeat", type=int, default=2)
+    given = parser.parse_args()
+    table = Table(title=f"mean errors on random shortest paths, 51 points; orders for a standard error of {WANTED:g}")
+    for name in ("N, H, P", "flips", "closed form", "a sampled order", "orders needed", "sampled / exact", "largest z"):
+        table.add_column(name)
+    count = 30 if given.tiny else 200
+    for machine, train in cases(given.tiny):
+        a, b = (bl.fit(machine, train, bl.SGD(epochs=30), seed) for seed in (0, 1))
+        with threadpool_limits(1):
+            exact_time, order_time = in_turns(
+                given.repeat,
+                lambda a=a, b=b, train=train: bl.expected_path(a, b, train),
+                lambda a=a, b=b, train=train: bl.barrier(a, b, train, orders=5),
+            )
+        exact = bl.expected_path(a, b, train)
+        counts = np.array([bl.shortest_path(a, b, train, seed).error_counts[exact.steps] for seed in range(count)])
+        varied = np.ptp(counts, axis=0) > 1
+        width = counts[:, varied].std(axis=0, ddof=1)
+        z = np.abs(counts.mean(axis=0) - exact.error_counts)[varied] / width * np.sqrt(count)
+        orders = int(np.ceil((width.max() / train.n_patterns / WANTED) ** 2))
+        one = statistics.median(order_time) / 5
+        ratio = one * orders / statistics.median(exact_time)
+        cells = spread(exact_time), f"{1e3 * one:.3g} ms", str(orders), f"{ratio:.2g}", f"{z.max():.1f}"
+        table.add_row(f"{machine.n_inputs}, {machine.n_hidden}, {train.n_patterns}", str(exact.length), *cells)
+    console = Console(width=150)
+    console.print(f"{platform.processor() or platform.machine()}, NumPy {np.__version__}, one thread")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Exact mean errors along random shortest paths (perceptron and committee machine)."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from binland.bits import Signs
+from binland.checks import checked_memory, positive_int
+from binland.data import Patterns
+from binland.kernels.expected_paths import positive_into, wrong_into
+from binland.models import Solution, check_fit, check_same
+from binland.results import ExpectedPath
+
+__all__ = ["ExpectedPath", "expected_path"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+TOLERANCE = 1e-10  # for each pattern: Fourier terms left out, numbers of flips out of reach
+UNLIKELY = 1e-18  # numbers of flips of a unit that are left out
+PORTION = 128  # patterns at a time
+GROUP = 32  # pairs of flips whose law is bounded together
+
+
+def expected_path(start: Solution, end: Solution, patterns: Patterns, points: int = 51) -> ExpectedPath:
+    """Mean errors on random shortest paths, in closed form: the expectation over all orders of the flips.
+
+    points: how many, evenly spaced over the flips, both ends included; after every flip if they are fewer. There is no
+    sampling noise: the ends are exact, the others to 1e-9 of the patterns. Their highest is what
+    `barrier(...).max_of_mean` samples; the paper's barrier, the mean of the highest errors of each path, is above it.
+
+    Perceptron: how many of the k flipped weights agreed with a pattern is hypergeometric; cost d P for d flips.
+    Committee machine: the number of flips in each unit is taken as binomial with probability k / d, independently, and
+    a Fourier sum conditions on k in all; the votes are then a Poisson-binomial convolution. Cost of a point P H^2 / 4
+    and P sqrt(d H) for each Fourier term, about 14 of them, and d P once. Raises InvalidInputError if the machines or
+    the number of inputs differ, on less than 2 points, and beyond this machine's memory.
+
+    >>> import binland as bl
+    >>> train, machine = bl.HiddenManifold(301, 101, seed=0).sample(303, seed=1), bl.CommitteeMachine(301, 21)
+    >>> a, b = (bl.fit(machine, train, bl.SGD(), seed) for seed in (0, 1))
+    >>> sampled = bl.barrier(a, b, train, orders=100)
+    >>> bool(abs(bl.expected_path(a, b, train).max_of_mean - sampled.max_of_mean) < 0.01)
+    True
+    """
+    check_same(start, end)
+    check_fit(start.machine, patterns)
+    count = positive_int("points", points, minimum=2)
+    flips = np.count_nonzero(start.units != end.units, axis=1)
+    length, h = int(flips.sum()), len(flips)
+    checked_memory(f"laws of {h} units", 8 * PORTION * h * (int(flips.max()) + 1) + 40 * h * patterns.n_patterns)
+    steps = np.linspace(0, length, min(count, length + 1)).round().astype(np.int64)
+    means = np.empty(len(steps))
+    means[0], means[-1] = start.error_count(patterns), end.error_count(patterns)
+    if len(steps) > 2:
+        means[1:-1] = _Votes(start, end, patterns, flips).means(steps[1:-1])
+    return ExpectedPath(means, steps, patterns.n_patterns)
+
+
+class _Votes:
+    """Fields (H, P) at the start, and how many of a unit's flips agree with a pattern there."""
+
+    def __init__(self, start: Solution, end: Solution, patterns: Patterns, flips: Integers):
+        self._flips, self._positive = flips, patterns.positive
+        self._outputs = start.machine.output_signs
+        self._fields = start.preactivations(patterns).astype(np.int64)
+        change = self._fields - end.preactivations(patterns)  # twice what the flips contribute at the start
+        self._agreeing = (2 * flips[:, None] + change) // 4
+        self._log_factorial = gammaln(np.arange(flips.max() + 2) + 1.0)
+
+    def means(self, steps: Integers) -> Floats:
+        """Expected errors after so many flips, neither none nor all."""
+        total = np.zeros(len(steps))
+        sums = self._alone if len(self._flips) == 1 else self._committee(steps)
+        for first in range(0, len(self._positive), PORTION):
+            some = slice(first, first + PORTION)
+            total += sums(self._laws(some), self._positive[some], steps)
+        return total
+
+    def _laws(self, some: slice) -> Floats:
+        """(H, d + 1, U): probability that the field of a unit is not negative after m of its flips."""
+        fields, agreeing = self._fields[:, some], self._agreeing[:, some]
+        laws = np.zeros((len(self._flips), self._flips.max() + 1, fields.shape[1]))
+        for h, d in enumerate(self._flips):
+            positive_into(d, agreeing[h], fields[h], self._log_factorial, laws[h])
+        return laws
+
+    def _alone(self, laws: Floats, positive: Signs, steps: Integers) -> Floats:
+        """One unit, which decides, if its output weight is +1; else its opposite does."""
+        right = positive == (self._outputs[0] > 0)
+        return np.where(right, 1 - laws[0, steps], laws[0, steps]).sum(axis=1)
+
+    def _committee(self, steps: Integers) -> Callable[[Floats, Signs, Integers], Floats]:
+        groups = int((np.minimum(self._agreeing, self._flips[:, None] - self._agreeing) // GROUP).sum(axis=0).min())
+        terms = [_Fourier(self._flips, int(k), groups) for k in steps]
+        return lambda laws, positive, _: np.array([term.sum(laws, self._outputs, positive) for term in terms])
+
+
+class _Fourier:
+    """Terms of the sum that conditions on k flips in all, for all patterns.
+
+    E[errors | K = k] = sum_j E[errors exp(i theta_j (K - k))] / (M Pr(K = k)), theta_j = 2 pi j / M, for independent
+    flips of probability p = k / d, and M so large that k +- M flips are out of reach.
+    """
+
+    def __init__(self, flips: Integers, k: int, groups: int):
+        from scipy.stats import binom  # a third of a second, for those who ask for it
+
+        d = int(flips.sum())
+        p = k / d
+        chance = float(binom.pmf(k, d, p))
+        nodes = 2 + math.floor(7 * math.sqrt(d * p * (1 - p)))
+        while binom.sf(k + nodes - 1, d, p) + binom.cdf(k - nodes, d, p) > TOLERANCE * chance:
+            nodes += nodes // 32 + 1
+        j = np.arange(nodes // 2 + 1)  # the other half is the complex conjugate
+        self._negligible = TOLERANCE * chance
+        j = j[bounds(2 * np.pi * j / nodes, p, flips, groups) > self._negligible]
+        self._factors = np.where((j == 0) | (2 * j == nodes), 1, 2) / (nodes * chance)
+        laws = binom.pmf(np.arange(flips.max() + 1), flips[:, None], p)
+        likely = np.flatnonzero((laws > UNLIKELY).any(axis=0))
+        self._window = slice(likely[0], likely[-1] + 1)
+        phases = (2 * np.pi * j / nodes)[:, None] * (np.arange(likely[0], likely[-1] + 1) - p * flips[:, None, None])
+        characters = np.stack([np.cos(phases), np.sin(phases)], axis=2) * laws[:, None, None, self._window]
+        self._characters = characters.reshape(len(flips), 2 * len(j), -1)  # (H, 2 T, window)
+        self._totals = self._characters.sum(axis=2)
+
+    def sum(self, laws: Floats, outputs: Signs, positive: Signs) -> float:
+        """Expected errors on some patterns."""
+        plus = self._characters @ laws[:, self._window]
+        wrong = np.empty(len(self._factors))
+        wrong_into(plus, self._totals, outputs, positive, self._negligible, wrong)
+        return float(self._factors @ wrong)
+
+
+def bounds(angles: Floats, p: float, flips: Integers, groups: int) -> Floats:
+    """(T,) above |E[exp(i theta K) 1(event)]|, for any event of the votes, on any pattern.
+
+    The expectation is at most the product over units of |E[exp(i theta K_h) 1(+)]| + |E[exp(i theta K_h) 1(-)]|, which
+    is bounded in two ways. Put GROUP of the flips up and as many down together, in all units at least `groups` times;
+    of these A and B are made, the field sees A - B only, and given that, 2 B is still random. Or sum over the more
+    numerous side first: a part of a unimodal law times characters is at most its mode / sin(theta / 2).
+    """
+    from scipy.stats import binom
+
+    law, b = binom.pmf(np.arange(GROUP + 1), GROUP, p), np.arange(GROUP + 1)
+    joint = np.array([np.pad(law[d:] * law[: len(law) - d], (0, d)) for d in range(GROUP + 1)])  # A - B = d
+    given = np.abs(joint @ np.exp(2j * np.outer(b, angles)))
+    within = given[0] + 2 * given[1:].sum(axis=0)
+    n = (flips + 1) // 2
+    modes = binom.pmf(np.floor((n + 1) * p), n, p)
+    with np.errstate(divide="ignore"):
+        parts = 2 * modes / np.abs(np.sin(angles / 2))[:, None]
+    return np.minimum(np.minimum(within, 1.0) ** groups, np.minimum(parts, 1.0).prod(axis=1))
