@@ -7,5 +7,4 @@ from binland.algorithms.reinforcement import RBP
 from binland.checks import positive
 from binland.sweep.contracts.algorithm import Algorithm
 
-__all__ = ["ADV", "FBP", "RBP", "RSGD", "SGD", "Algorithm", "check_algorithm", "positive"]
-__all__ = ["ADV", "RSGD", "SGD", "Algorithm", "SimulatedAnnealing", "check_algorithm", "positive"]
+__all__ = ["ADV", "FBP", "RBP", "RSGD", "SGD", "Algorithm", "SimulatedAnnealing", "check_algorithm", "positive"]
