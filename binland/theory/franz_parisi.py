@@ -17,7 +17,7 @@ from binland.theory.iteration import fixed_point
 from binland.theory.storage import MARGIN, random_labels
 
 LARGEST, NEAREST = 10.0, 1e-3
-STRONGEST = 60.0  # field along the reference
+STRONGEST = 30.0  # field along the reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,10 @@ class Equations:
         """q_hat, r_hat, and the field along v that gives the overlap p."""
         _, squares, products = self.patterns(q, r)
         q_hat, r_hat = self.alpha * squares, self.alpha * products
-        pull = toms748(lambda x: self.spins(q_hat, r_hat, x)[2] - self.p, -STRONGEST, STRONGEST, xtol=1e-13)
+        if not np.isfinite(q_hat + r_hat):
+            return math.nan, math.nan, math.nan
+        most = STRONGEST * (1 + math.sqrt(q_hat))  # where no weight differs any more
+        pull = toms748(lambda x: self.spins(q_hat, r_hat, x)[2] - self.p, r_hat - most, r_hat + most, xtol=1e-13)
         return q_hat, r_hat, float(pull)
 
     def update(self, state: Array) -> Array:
