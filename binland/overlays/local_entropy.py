@@ -1,6 +1,7 @@
 """Local entropies around solutions: by replica theory and by enumeration, over those of belief propagation."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +33,14 @@ class AroundTypical(Overlay):
 
         alpha = float(results.data.sel(dict(at))["constraint_density"])
         within = [distance for distance in DISTANCES if distance <= axes.get_xlim()[1]]
-        entropies = [local_entropy(alpha, distance).entropy for distance in within]
+        entropies = [_entropy(alpha, distance) for distance in within]
         return axes.plot(within, entropies, label="around typical solutions, replica theory", **LOOK)
+
+
+@lru_cache(maxsize=1024)
+def _entropy(alpha: float, distance: float) -> float:
+    """Kept, since two panels show it."""
+    return local_entropy(alpha, distance).entropy
 
 
 class ByEnumeration(Overlay):

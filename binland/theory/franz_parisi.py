@@ -49,8 +49,8 @@ def local_entropy(alpha: float, distance: float, kappa: float = 0.0) -> LocalEnt
     """How many solutions of the binary perceptron with random labels lie at a distance of a typical solution.
 
     alpha: P / N, above 0 and at most the capacity. distance: Hamming distance as a fraction, from 0.001 to 0.5. kappa:
-    margin of all of them, from -4 to 4. Near a typical solution the entropy is negative at every alpha: typical
-    solutions are isolated (Huang and Kabashima 2014). Raises InvalidInputError on numbers out of range.
+    margin of all of them, from -4 to 4. Near enough to a typical solution the entropy is negative at every alpha:
+    typical solutions are isolated (Huang and Kabashima 2014). Raises InvalidInputError on numbers out of range.
 
     >>> import binland as bl
     >>> bl.theory.local_entropy(0.5, 0.002).entropy < 0
