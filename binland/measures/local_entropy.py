@@ -112,6 +112,7 @@ def _figure(results: Any, point: dict[str, Any]) -> "Figure":
 def draw_local_entropy(ax: "Axes", results: Any, point: dict[str, Any]) -> None:
     """Local entropy against the distance at one point of the grid, a curve for every algorithm, where it converged;
     beside it the upper bound, the entropy of all weights at that distance."""
+    from binland.plots.overlay import lay_over
     from binland.plots.style import errorbar, mean_and_error, style
 
     data = results.data.sel(point)
@@ -125,6 +126,7 @@ def draw_local_entropy(ax: "Axes", results: Any, point: dict[str, Any]) -> None:
     ax.plot(fine, entr(fine) + entr(1 - fine), color="black", linewidth=1)
     ax.set_xlabel("Hamming distance from the solution (fraction of weights)")
     ax.set_ylabel(f"local entropy per weight{results.at(point)}")
+    lay_over(ax, results, "local_entropy", point)
 
 
 LOCAL_ENTROPY = LocalEntropy()

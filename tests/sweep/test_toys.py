@@ -210,7 +210,7 @@ def test_measures_are_added_to_a_finished_file_without_training(tmp_path, monkey
 @pytest.mark.parametrize(
     ("things", "message"),
     [
-        ([3], r"^3 is no Problem, Family or Measure and no class of Algorithm; give one of these$"),
+        ([3], r"^3 is no Problem, Family, Measure or Overlay and no class of Algorithm; give one of these$"),
         ([Metropolis()], r"^Metropolis\(.*is no Problem"),
         ([type("SGD", (Metropolis,), {})], r"binland has an algorithm of that name; choose another name$"),
         ([type("Odd", (type(ANNEALED),), {"name": "a b"})()], r"^Odd: 'a b' is not a name"),
