@@ -27,8 +27,8 @@ class SimulatedAnnealing(Algorithm):
     `coupling` over the sweeps. The solution is their centre, the signs of their sum, sign(0) = +1; a sweep has as many
     tries as all replicas have weights. One replica is plain simulated annealing, whatever the coupling. Several do best
     at final_temperature=0.1: of 10 problems with random labels, N = 1001 and alpha = 0.6, three replicas solve 10 in
-    3333 sweeps, and one solves 2 in 10 000. The defaults are for perceptrons: committee machines want energy="errors"
-    and temperature=0.2, and are then solved in a hundredth of the time.
+    3333 sweeps, and one solves 2 in 10 000. The defaults are for perceptrons; committee machines want energy="errors"
+    and temperature=0.2, which solve one of the paper's size (N = 1001, H = 101) in 0.2 s instead of 53 s.
     records: how often, evenly over the run, the train error is recorded. stop_at_zero_error: end at the first record
     without an error, or, with one replica, at the first try that reaches zero energy.
     Raises InvalidInputError on values out of range.
