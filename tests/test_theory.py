@@ -315,8 +315,8 @@ def test_the_free_entropy_of_replicas_is_stationary(alpha, y, distance):
 def test_two_replicas_agree_with_all_pairs_of_solutions(distance):
     """ln(sum over all pairs of solutions of the weight) / N at alpha = 1/3, from N = 15 and 21 to infinity.
 
-    Linear in 1 / N; 1500 and 300 problems. z-score below 4, exceeded with a chance of 6e-5; problems without a solution, with a chance
-    of 1e-3 or less, are left out.
+    Linear in 1 / N; 1500 and 300 problems. z-score below 4, exceeded with a chance of 6e-5. Problems without a solution
+    are left out: fewer than one in a thousand.
     """
     theory = bl.theory.coupled_replicas(1 / 3, 2, distance)
     means, errors = zip(
