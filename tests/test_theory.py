@@ -10,7 +10,7 @@ from scipy.stats import norm
 import binland as bl
 from binland.errors import InvalidInputError
 from binland.theory import franz_parisi, manifold, replicas
-from binland.theory.gaussian import coarse_nodes, hazard, log_tail, log_two_cosh, nodes, tail
+from binland.theory.gaussian import hazard, log_tail, log_two_cosh, nodes, tail
 from binland.theory.iteration import fixed_point
 from binland.theory.storage import storage_curve
 
@@ -29,7 +29,7 @@ def test_integrals_are_exact(width):
     assert weights @ np.tanh((z - 0.31) / width) ** 2 == pytest.approx(
         quad(lambda x: np.tanh((x - 0.31) / width) ** 2 * norm.pdf(x), -12, 12, points=[0.31], limit=800)[0], abs=1e-9
     )
-    z, weights = coarse_nodes()
+    z, weights = nodes()
     assert weights @ z**4 == pytest.approx(3, abs=1e-10)
 
 

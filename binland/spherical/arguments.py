@@ -1,23 +1,15 @@
 """What functions of the spherical perceptron are given, checked where it enters."""
 
-from binland.checks import finite
-from binland.errors import InvalidInputError, shown
+from binland.checks import number_between
 
 LARGEST_ALPHA, LARGEST_MARGIN = 1e6, 4.0
 
 
 def checked_alpha(alpha: object) -> float:
     """P / N as a float; raises InvalidInputError unless it is from 0 to 1e6."""
-    return _between("alpha", alpha, 0.0, LARGEST_ALPHA)
+    return number_between("alpha", alpha, 0.0, LARGEST_ALPHA)
 
 
 def checked_margin(name: str, kappa: object) -> float:
     """A margin as a float; raises InvalidInputError unless it is from -4 to 4."""
-    return _between(name, kappa, -LARGEST_MARGIN, LARGEST_MARGIN)
-
-
-def _between(name: str, value: object, low: float, high: float) -> float:
-    number = finite(name, value)
-    if not low <= number <= high:
-        raise InvalidInputError(f"{name}={shown(value)} is not a number from {low:g} to {high:g}")
-    return number
+    return number_between(name, kappa, -LARGEST_MARGIN, LARGEST_MARGIN)

@@ -12,8 +12,8 @@ from binland.errors import InvalidInputError, shown
 from binland.spherical.arguments import checked_alpha, checked_margin
 from binland.spherical.crossing import crossing
 from binland.spherical.laplace import Complex, invert, truncated
-from binland.spherical.saddle import Saddle, cavity, correlated, nodes, saddles, width
-from binland.theory.gaussian import Array
+from binland.spherical.saddle import Saddle, cavity, correlated, saddles, width
+from binland.theory.gaussian import Array, nodes
 
 EMPTY = Saddle(0.0, 0.0, 0.0, 0.0)  # without patterns
 

@@ -6,8 +6,8 @@ from scipy.optimize import brentq
 
 from binland.errors import InvalidInputError
 from binland.spherical.arguments import checked_alpha, checked_margin
-from binland.spherical.saddle import Saddle, cavity, correlated, nodes, saddles, width
-from binland.theory.gaussian import hazard
+from binland.spherical.saddle import Saddle, cavity, correlated, saddles, width
+from binland.theory.gaussian import hazard, nodes
 
 TOLERANCE = 1e-12
 MOST_POINTS = 4e6  # of a two-dimensional integral

@@ -17,10 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from binland.theory.gaussian import Array, hazard, log_tail
+from binland.theory.gaussian import Array, hazard, log_tail, nodes
 
-EDGE = 8.5  # where integrals end: beyond it lies 1e-17 of a Gaussian
-STEP, WIDEST = 0.3, 0.6  # of an integral: in units of the width of what is integrated, and at most; errors of 1e-13
 LOGITS = np.arange(-36.0, 14.5, 0.5)  # ln(q / (1 - q)) of the points at which one looks first: 1 - q >= 8e-7
 TOLERANCE = 1e-13
 
@@ -32,18 +30,6 @@ class Saddle(NamedTuple):
     overlap: float
     entropy: float
     stability: float
-
-
-def nodes(width: float) -> tuple[Array, Array]:
-    """Points z (n,) and weights (n,): E_z f(z) = sum weights f(z) for an analytic f with features of a width.
-
-    Equal steps are exponentially exact: poles of r(a) lie at least 2.8 widths off the real axis.
-    """
-    step = min(WIDEST, STEP * width)
-    count = math.ceil(EDGE / step)
-    z: Array = step * np.arange(-count, count + 1, dtype=np.float64)
-    weights: Array = step * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-    return z, weights
 
 
 def width(q: float) -> float:

@@ -12,12 +12,13 @@ import numpy as np
 from scipy.optimize import toms748
 
 from binland.checks import number_between
-from binland.theory.gaussian import Array, coarse_nodes, hazard, log_tail, log_two_cosh
+from binland.theory.gaussian import Array, hazard, log_tail, log_two_cosh, nodes
 from binland.theory.iteration import fixed_point
 from binland.theory.storage import MARGIN, random_labels
 
 LARGEST, NEAREST = 10.0, 1e-3
 STRONGEST = 30.0  # field along the reference
+NARROW = 0.3  # features of what is integrated twice; where they are narrower, errors grow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,7 @@ class Equations:
         omega: field of w, of variance q; the field of v is sqrt(q_0) z + sqrt(1 - q_0) u, u > a; their covariances with
         omega are r and p - r. With x the part of omega that does not depend on z, u given x is again Gaussian.
         """
-        z, weights = coarse_nodes()
+        z, weights = nodes(NARROW)
         a = (self.kappa - math.sqrt(self.q_0) * z) / math.sqrt(1 - self.q_0)
         along = r / math.sqrt(self.q_0)  # of omega on z
         with_u = (self.p - r) / math.sqrt(1 - self.q_0)
@@ -114,7 +115,7 @@ class Equations:
 
         By the symmetry of v and z, v = 1 with a weight that favours z > 0.
         """
-        z, weights = coarse_nodes()
+        z, weights = nodes(NARROW)
         slope = math.sqrt(self.q_0_hat)
         chance = 2 * weights * np.exp(slope * z - log_two_cosh(slope * z))
         joint = np.outer(chance, weights)

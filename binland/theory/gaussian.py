@@ -11,17 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx, log_ndtr, ndtr
 
 Array = NDArray[np.float64]
-EDGE = 12.0  # where integrals end: G(12) is 2e-32
-FINEST = 2e-5  # step; 1.2 million points
+EDGE = 8.5  # where integrals end: beyond it lies 1e-17 of a Gaussian
+STEP, WIDEST, FINEST = 0.3, 0.6, 2e-5  # of an integral: in units of the width of what is integrated; at most; at least
 
 
 def nodes(width: float = 1.0) -> tuple[Array, Array]:
-    """Points z (n,) from -EDGE to EDGE and weights (n,), read-only: E_z f(z) = sum weights f(z).
+    """Points z (n,) and weights (n,), read-only: E_z f(z) = sum weights f(z) for an analytic f with such a width.
 
-    width: of the sharpest step of f. Equal steps, a fifth of the width and 0.05 at most, are exponentially exact: 1e-10
-    for tanh(z / width).
+    Equal steps are exponentially exact: the poles of tanh(z / width) lie 1.57 widths off the real axis, those of the
+    hazard 2.8 or more; errors are 1e-13.
     """
-    return _nodes(2 ** math.floor(math.log2(max(FINEST, min(0.05, width / 5)))))
+    return _nodes(max(FINEST, min(WIDEST, STEP * width)))
 
 
 @lru_cache(maxsize=16)
@@ -53,10 +53,3 @@ def log_two_cosh(x: ArrayLike) -> Array:
     """ln(2 cosh x) without overflow."""
     size = np.abs(x)
     return np.asarray(size + np.log1p(np.exp(-2 * size)))
-
-
-def coarse_nodes() -> tuple[Array, Array]:
-    """Points (181,) and weights of integrals in two dimensions, exact to 1e-10 where nothing is sharper than 0.5."""
-    z, weights = nodes()
-    near = np.flatnonzero(np.abs(z) <= 9)[::3]
-    return z[near], 3 * weights[near]

@@ -15,7 +15,7 @@ from scipy.special import gammaln, logsumexp
 
 from binland.checks import number_between, positive_int
 from binland.errors import InvalidInputError
-from binland.theory.gaussian import coarse_nodes, hazard, log_tail, nodes
+from binland.theory.gaussian import hazard, log_tail, nodes
 from binland.theory.storage import MARGIN, random_labels
 
 MOST_REPLICAS, LARGEST = 100, 10.0  # of alpha
@@ -23,6 +23,7 @@ NEAREST = 1e-3  # distance
 STRONGEST = 200.0  # coupling of spins, times y
 ROUNDING = 1e-9
 SEARCHED = 8  # values of Q, before one is searched for in between
+NARROW = 0.3  # features of what is integrated twice; where they are narrower, errors grow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +126,7 @@ class Equations:
         a = (kappa - sqrt(Q) t - sqrt(P - Q) tau) / sqrt(1 - P), g = G / H. t is common to all sets, tau to all replicas
         of one.
         """
-        t, weights = coarse_nodes()
+        t, weights = nodes(NARROW)
         common = math.sqrt(outer) * t[:, None] + math.sqrt(max(self.inner - outer, 0.0)) * t
         a = (self.kappa - common) / math.sqrt(1 - self.inner)
         logs, g = self.y * log_tail(a) + np.log(weights), hazard(a)
