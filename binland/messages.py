@@ -25,6 +25,7 @@ METHODS = ("auto", "gaussian", "exact")
 FEW_INPUTS = 50  # up to which "auto" is exact
 STRONGEST_FIELD = 1000.0
 LARGEST_INITIAL = 10.0
+SLIGHTLY = 0.01  # below 0, where Bethe entropies of few weights may be
 PLAIN = Rule(0.0, math.inf, 1.0)
 
 
@@ -48,9 +49,11 @@ class Marginals:
 
     @property
     def advice(self) -> str:
-        """What to do if it has not converged; empty if it has."""
-        if self.converged:
+        """What to do if it has not converged, or if there is presumably no solution; else empty."""
+        if self.converged and self.entropy >= -SLIGHTLY:
             return ""
+        if self.converged:
+            return "the entropy is negative: presumably no weights satisfy all patterns; take fewer patterns"
         return (
             f"no fixed point after {self.iterations} sweeps (a message still changes by {self.residual:.2g}), so that"
             " magnetisations and entropy are those of a moment: try damping=0.5 or more sweeps; close to capacity, and"

@@ -1,6 +1,7 @@
 """Replica theory: published values, limits that are known exactly, sums by other means, and Monte Carlo."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -349,6 +350,30 @@ def test_many_replicas_lie_in_dense_regions_and_too_many_in_none():
     assert not bl.theory.coupled_replicas(0.6, 2, 0.4).converged
 
 
+@pytest.mark.parametrize(("alpha", "y", "distance", "kappa"), [(1e-5, 30, 0.002, 3.7), (0.6, 30, 0.1, 0.0)])
+def test_replicas_never_have_more_solutions_than_there_are(alpha, y, distance, kappa):
+    found = bl.theory.coupled_replicas(alpha, y, distance, kappa)
+    assert not found.converged or found.entropy <= bl.theory.random_labels(alpha, kappa).entropy + 1e-8
+
+
+# Hardly any patterns
+
+
+@pytest.mark.parametrize("alpha", [5e-324, 1e-30, 1e-15, 1e-9])
+def test_hardly_any_patterns_are_almost_none(alpha):
+    for kappa in (-4, 0, 4):
+        typical = bl.theory.random_labels(alpha, kappa)
+        assert typical.converged
+        assert typical.overlap == pytest.approx(alpha * hazard(kappa) ** 2, rel=1e-6)
+        assert typical.entropy == pytest.approx(math.log(2), abs=1e-6)
+        assert bl.spherical.overlap(alpha, kappa) == pytest.approx(alpha * hazard(kappa) ** 2, rel=1e-6)
+    student = bl.theory.teacher_student(alpha)
+    assert student.entropy == pytest.approx(math.log(2), abs=1e-6)
+    assert student.generalization_error == pytest.approx(0.5, abs=1e-6)
+    assert bl.theory.hidden_manifold(alpha, 3.0).entropy == pytest.approx(math.log(2), abs=1e-6)
+    assert bl.spherical.maximum_margin(alpha) > 1000
+
+
 # Bad input
 
 
@@ -361,14 +386,15 @@ def test_many_replicas_lie_in_dense_regions_and_too_many_in_none():
         (lambda: bl.theory.random_labels(math.nan), "alpha=nan is not a number from 0 to 1e+06"),
         (lambda: bl.theory.teacher_student(1, "both"), "branch='both' is not one of 'equilibrium', 'metastable'"),
         (lambda: bl.theory.hidden_manifold(0.5, 0), "alpha_T=0 is not a number from 0.001 to 1000"),
+        (lambda: bl.theory.hidden_manifold_capacity([3]), "alpha_T=[3] is not a number from 0.001 to 1000"),
         (lambda: bl.theory.hidden_manifold_capacity(1e4), "alpha_T=10000.0 is not a number from 0.001 to 1000"),
         (lambda: bl.theory.local_entropy(0.5, 0.6), "distance=0.6 is not a number from 0.001 to 0.5"),
         (lambda: bl.theory.coupled_replicas(0.5, 1, 0.1), "n_replicas=1 is not an integer of at least 2"),
-        (lambda: bl.theory.coupled_replicas(0.5, 500, 0.1), "n_replicas=500 is more than 100"),
+        (lambda: bl.theory.coupled_replicas(0.5, 500, 0.1), "n_replicas=500 is more than 50"),
     ],
 )
 def test_bad_input_is_one_line(call, message):
-    with pytest.raises(InvalidInputError, match="^" + message.replace("+", r"\+").replace(".", r"\.")) as raised:
+    with pytest.raises(InvalidInputError, match="^" + re.escape(message)) as raised:
         call()
     assert "\n" not in str(raised.value)
 

@@ -58,7 +58,11 @@ def checked_shares(weights: object) -> Array:
 
 def _margins(kappa: object, y: int) -> list[float]:
     """The margin of each of the y solutions."""
-    given = list(kappa) if isinstance(kappa, Sequence | np.ndarray) else [kappa] * y
+    given = (
+        list(kappa)
+        if isinstance(kappa, Sequence) or (isinstance(kappa, np.ndarray) and kappa.ndim == 1)
+        else [kappa] * y
+    )
     margins = [checked_margin("kappa", one) for one in given]
     if len(margins) != y:
         raise InvalidInputError(f"{len(margins)} margins for weights of {y} solutions; give one, or one for each")

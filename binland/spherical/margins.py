@@ -19,17 +19,17 @@ from binland.spherical.saddle import Saddle, from_logit, saddle, saddles
 
 TOLERANCE = 1e-10
 UNIQUE = 10.0  # ln(q / (1 - q)): 1 - q = 5e-5
-WIDEST = 1e4  # margin in which the maximum margin is looked for
+WIDEST, FEWEST = 1e9, 1e-15  # margin up to which the maximum margin is looked for; P / N from which on
 
 
 def maximum_margin(alpha: float) -> float:
     """The largest margin of a solution, in the replica-symmetric approximation: where `capacity` is alpha.
 
-    alpha: P / N from 0 to 1e6. Exact where it is 0 or more (alpha up to 2), else an upper bound; inf without patterns.
-    Raises InvalidInputError on numbers out of range. Source: Gardner (1988).
+    alpha: P / N from 0 to 1e6; inf below 1e-15. Exact where the margin is 0 or more (alpha up to 2), else an upper
+    bound. Raises InvalidInputError on numbers out of range. Source: Gardner (1988).
     """
     density = checked_alpha(alpha)
-    if density == 0:
+    if density < FEWEST:
         return math.inf
     return float(brentq(lambda kappa: largest_density(kappa) / density - 1, -10.0, WIDEST, xtol=1e-13, rtol=1e-13))
 

@@ -78,7 +78,11 @@ def densities(kappa: float) -> Array:
 
 def saddles(alpha: float, kappa: float) -> list[Saddle]:
     """All saddle points at an alpha > 0, by increasing overlap."""
-    return _where(kappa, densities(kappa) > alpha, lambda q: density(kappa, q) / alpha - 1)
+    known = densities(kappa)
+    if alpha < known[0]:  # so few patterns that everything is linear in their number
+        first, share = saddle(kappa, from_logit(LOGITS[0])), alpha / known[0]
+        return [Saddle(alpha, share * first.overlap, share * first.entropy, share * first.stability)]
+    return _where(kappa, known > alpha, lambda q: density(kappa, q) / alpha - 1)
 
 
 def marginal(kappa: float) -> list[Saddle]:

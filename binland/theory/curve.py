@@ -5,6 +5,7 @@ they are a saddle point. So nothing is iterated: all saddle points at an alpha a
 alpha(q_hat) has that height, where it turns back is a spinodal, and where its entropy vanishes a capacity.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
@@ -32,6 +33,7 @@ class Curve(ABC):
     """The saddle points of a problem. largest: of ln q_hat; beyond it they are of no interest or not computed well."""
 
     largest: float
+    without_patterns = math.log(2)  # entropy
 
     @abstractmethod
     def point(self, conjugate: float) -> Point:
@@ -56,6 +58,11 @@ class Curve(ABC):
 
     def saddle_points(self, alpha: float) -> list[Point]:
         """All of them at a constraint density > 0; the first has the smallest overlap, and most solutions."""
+        first = self.points[0]
+        if alpha < first.alpha:  # so few patterns that everything is linear in their number
+            share = alpha / first.alpha
+            lost = share * (self.without_patterns - first.entropy)
+            return [Point(alpha, share * first.overlap, share * first.conjugate, self.without_patterns - lost)]
         return [point._replace(alpha=alpha) for point in self._zeros(lambda point: point.alpha / alpha - 1)]
 
     def without_entropy(self) -> list[Point]:

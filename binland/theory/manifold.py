@@ -24,6 +24,7 @@ KAPPA_1 = math.sqrt(2 / math.pi)
 KAPPA_2 = math.sqrt(1 - 2 / math.pi)  # kappa_* of the literature
 START = np.array([0.01, 1.0, 0.01, 0.05])  # q, p_d, p, r
 ALMOST_ONE = 1e-3  # of 1 - q, below which there is one weight vector, and integrals are no longer exact
+FEWEST = 1e-12  # alpha, below which there are no patterns
 LARGEST, SMALLEST_T, LARGEST_T = 50.0, 1e-3, 1e3  # of alpha and alpha_T
 
 
@@ -128,7 +129,8 @@ def hidden_manifold(alpha: float, alpha_T: float) -> Typical:
     """
     density = number_between("alpha", alpha, 0, LARGEST)
     latent = number_between("alpha_T", alpha_T, SMALLEST_T, LARGEST_T)
-    found = fixed_point(lambda state: update(state, max(density, 1e-12), latent), START)
+    density = density if density >= FEWEST else 0.0
+    found = fixed_point(lambda state: update(state, max(density, FEWEST), latent), START)
     if not found.converged:
         return unsolved(density, "no saddle point with q < 1: beyond the capacity there is typically no solution")
     (q, p_d, p, r), (own, other, teacher) = found.values, fields(found.values)
@@ -144,14 +146,17 @@ def hidden_manifold(alpha: float, alpha_T: float) -> Typical:
     )
 
 
-@lru_cache(maxsize=256)
 def hidden_manifold_capacity(alpha_T: float) -> float:
     """The largest P / N at which a binary perceptron can learn Hidden Manifold data with P = alpha_T D patterns.
 
     alpha_T: from 0.001 to 1000. Where the replica-symmetric entropy of `hidden_manifold` vanishes.
     Raises InvalidInputError on an alpha_T out of range.
     """
-    latent = number_between("alpha_T", alpha_T, SMALLEST_T, LARGEST_T)
+    return _capacity(number_between("alpha_T", alpha_T, SMALLEST_T, LARGEST_T))
+
+
+@lru_cache(maxsize=256)
+def _capacity(latent: float) -> float:
     low = high = 0.5
     while hidden_manifold(high, latent).entropy > 0:
         low, high = high, 1.2 * high

@@ -18,7 +18,7 @@ from binland.errors import InvalidInputError
 from binland.theory.gaussian import hazard, log_tail, nodes
 from binland.theory.storage import MARGIN, random_labels
 
-MOST_REPLICAS, LARGEST = 100, 10.0  # of alpha
+MOST_REPLICAS, LARGEST = 50, 10.0  # of alpha
 NEAREST = 1e-3  # distance
 STRONGEST = 200.0  # coupling of spins, times y
 ROUNDING = 1e-9
@@ -59,15 +59,15 @@ class CoupledReplicas:
 def coupled_replicas(alpha: float, n_replicas: int, distance: float, kappa: float = 0.0) -> CoupledReplicas:
     """How many sets of y solutions of the binary perceptron with random labels are at a given distance of each other.
 
-    alpha: P / N, above 0 and at most 10. n_replicas: y, from 2 to 200. distance: Hamming distance of two of them as a
-    fraction, from 0.001 to 0.5. kappa: margin, from -4 to 4. The larger y, the denser the regions that count: for many
-    replicas the entropy stays positive at small distances, where isolated typical solutions have none (Baldassi et al.
-    2015). Raises InvalidInputError on numbers out of range.
+    alpha: P / N, above 0 and at most 10. n_replicas: y, from 2 to 50; time grows with it. distance: Hamming distance of
+    two of them as a fraction, from 0.001 to 0.5. kappa: margin, from -4 to 4. The larger y, the denser the regions that
+    count: for many replicas the entropy stays positive at small distances, where isolated typical solutions have none
+    (Baldassi et al. 2015). Raises InvalidInputError on numbers out of range.
 
     >>> import binland as bl
     >>> near = bl.theory.coupled_replicas(0.4, 3, distance=0.1)
     >>> round(near.entropy, 4), near.converged
-    (0.2577, True)
+    (0.2651, True)
     """
     density, margin = number_between("alpha", alpha, 1e-6, LARGEST), number_between("kappa", kappa, -MARGIN, MARGIN)
     y, far = positive_int("n_replicas", n_replicas, 2), number_between("distance", distance, NEAREST, 0.5)
@@ -81,6 +81,10 @@ def coupled_replicas(alpha: float, n_replicas: int, distance: float, kappa: floa
     here, more = (_solved(Equations(density, margin, n, 1 - 2 * far)) for n in (y, y + 1))
     if here is None or more is None:
         return replace(asked, advice="no saddle point: take another distance or alpha")
+    if here.entropy > (typical.entropy if typical.converged else math.log(2)) + ROUNDING:
+        return replace(
+            asked, advice="no sensible saddle point, with more solutions than without coupling: take fewer replicas"
+        )
     external = y * (y + 1) * (here.entropy - more.entropy)
     advice = "the external entropy is negative: take fewer replicas" if external < -1e-8 else ""
     advice = "typically there is no such set" if here.entropy < 0 else advice
