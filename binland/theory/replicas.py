@@ -23,7 +23,6 @@ NEAREST = 1e-3  # distance
 STRONGEST = 200.0  # coupling of spins, times y
 ROUNDING = 1e-9
 SEARCHED = 8  # values of Q, before one is searched for in between
-NARROW = 0.3  # features of what is integrated twice; where they are narrower, errors grow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +129,15 @@ class Equations:
         a = (kappa - sqrt(Q) t - sqrt(P - Q) tau) / sqrt(1 - P), g = G / H. t is common to all sets, tau to all replicas
         of one.
         """
-        t, weights = nodes(NARROW)
-        common = math.sqrt(outer) * t[:, None] + math.sqrt(max(self.inner - outer, 0.0)) * t
-        a = (self.kappa - common) / math.sqrt(1 - self.inner)
-        logs, g = self.y * log_tail(a) + np.log(weights), hazard(a)
+        slope = math.sqrt(max(self.inner - outer, 0.0) / (1 - self.inner))
+        stiff = 1 + self.y * slope**2
+        t, weights = nodes(math.sqrt((1 - outer) / outer))
+        z, _ = nodes(1 / math.sqrt(stiff))
+        alone = (self.kappa - math.sqrt(outer) * t) / math.sqrt(1 - self.inner)
+        tau = (self.y * slope * np.maximum(alone, 0) / stiff)[:, None] + z  # around where replicas go to satisfy it
+        a = alone[:, None] - slope * tau
+        logs = self.y * log_tail(a) - tau**2 / 2 + math.log((z[1] - z[0]) / math.sqrt(2 * math.pi))
+        g = hazard(a)
         norm = logsumexp(logs, axis=1)
         law = np.exp(logs - norm[:, None])
         first, second = np.sum(law * g, axis=1), np.sum(law * g**2, axis=1)
