@@ -15,6 +15,7 @@ from binland.kernels.annealing import State, anneal
 from binland.kernels.vectors import WIDTH
 from binland.models import Machine, Replicas, Solution, check_fit
 from binland.rng import Seed, generator
+from binland.theory.gaussian import log_two_cosh
 
 AT_ONCE = 2**16  # tries whose random numbers are drawn together
 COLDEST = 1e-300  # stands for the temperature 0
@@ -114,7 +115,7 @@ def bonuses(algorithm: SimulatedAnnealing, sweeps: NDArray[np.int64]) -> NDArray
 
 
 def _log_cosh(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.abs(x) + np.log1p(np.exp(-2 * np.abs(x))) - math.log(2)
+    return log_two_cosh(x) - math.log(2)
 
 
 def state_of(machine: Machine, weights: Signs, patterns: Patterns, linear: bool, margin: float = 0.0) -> State:

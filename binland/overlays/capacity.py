@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from binland.overlays.test_error import data_kind
+from binland.overlays.kinds import perceptrons_on
 from binland.sweep.contracts.overlay import Overlay
 from binland.theory.storage import capacity
 from binland.theory.teacher import teacher_spinodal, teacher_transition
@@ -23,8 +23,7 @@ class Thresholds(Overlay):
     def applies(self, results: Any) -> bool:
         """Perceptrons on such data, against P / N."""
         longest = max(results.axes, key=lambda axis: len(axis.values), default=None)
-        perceptrons = results.settings["model"].get("kind") == "perceptron" and data_kind(results.settings) == self.kind
-        return perceptrons and longest is not None and longest.key == "data.alpha"
+        return perceptrons_on(results, self.kind) and longest is not None and longest.key == "data.alpha"
 
     def line(self, axes: "Axes", value: float, label: str, look: str = "-") -> Any:
         """One of them, with its value in the legend."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from binland.overlays.test_error import data_kind
+from binland.overlays.kinds import perceptrons_on
 from binland.sweep.contracts.overlay import Overlay
 from binland.theory.franz_parisi import local_entropy
 
@@ -25,7 +25,7 @@ class AroundTypical(Overlay):
 
     def applies(self, results: Any) -> bool:
         """Perceptrons with random labels."""
-        return results.settings["model"].get("kind") == "perceptron" and data_kind(results.settings) == "random-labels"
+        return perceptrons_on(results, "random-labels")
 
     def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
         """As far as the panel goes, at the P / N of the point."""

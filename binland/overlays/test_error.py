@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from binland.overlays.kinds import perceptrons_on
 from binland.sweep.contracts.overlay import Overlay
 from binland.theory.manifold import LARGEST, LARGEST_T, SMALLEST_T, hidden_manifold
 from binland.theory.teacher import teacher_student
@@ -25,9 +26,8 @@ class TestErrors(Overlay):
     def applies(self, results: Any) -> bool:
         """Perceptrons on such data, at two points at least along one axis that changes the coordinates."""
         settings, axes = results.settings, results.axes
-        of_kind = settings["model"].get("kind") == "perceptron" and data_kind(settings) == self.kind
         binary = settings.get("data", {}).get("teacher_kind", "binary") == "binary"
-        if not of_kind or not binary or len(axes) != 1 or len(axes[0].values) < 2:
+        if not perceptrons_on(results, self.kind) or not binary or len(axes) != 1 or len(axes[0].values) < 2:
             return False
         return all(results.data[name].dims == (axes[0].name,) for name in self.coordinates)
 
@@ -42,11 +42,6 @@ class TestErrors(Overlay):
         columns = [along(results, name) for name in self.coordinates]
         errors = [_error(self.typical(*values)) for values in zip(*columns, strict=True)]
         return axes.plot(places(results), 100 * np.array(errors), label="typical solutions, replica theory", **LOOK)
-
-
-def data_kind(settings: Mapping[str, Any]) -> str:
-    """[data] kind of a configuration of perceptrons."""
-    return str(settings.get("data", {}).get("kind", "hidden-manifold"))
 
 
 def _error(typical: Typical) -> float:

@@ -12,10 +12,8 @@ from binland.errors import InvalidInputError, shown
 from binland.spherical.arguments import checked_alpha, checked_margin
 from binland.spherical.crossing import crossing
 from binland.spherical.laplace import Complex, invert, truncated
-from binland.spherical.saddle import Saddle, cavity, correlated, saddles, width
+from binland.spherical.saddle import cavity, correlated, saddles, width
 from binland.theory.gaussian import Array, nodes
-
-EMPTY = Saddle(0.0, 0.0, 0.0, 0.0)  # without patterns
 
 
 def energy(
@@ -93,7 +91,7 @@ class Sides(NamedTuple):
 
 def _sides(alpha: float, margins: list[float]) -> Sides | None:
     """What typical solutions are like, None if there are none."""
-    found = {kappa: saddles(alpha, kappa)[:1] if alpha else [EMPTY] for kappa in {*margins}}
+    found = {kappa: saddles(alpha, kappa)[:1] for kappa in {*margins}}
     if not all(found.values()):
         return None
     kinds = sorted(((kappa, one[0]) for kappa, one in found.items()), key=lambda kind: -kind[1].overlap)

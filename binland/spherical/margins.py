@@ -85,7 +85,7 @@ def kernel_margin(alpha: float, threshold: float) -> float:
 
 def _nearest(alpha: float, kappa: float) -> Saddle:
     """The saddle point at alpha; at the capacity, where there is none, that of solutions that are nearly unique."""
-    found = saddles(alpha, kappa) if alpha else [Saddle(0.0, 0.0, 0.0, 0.0)]
+    found = saddles(alpha, kappa)
     return found[0] if found else saddle(kappa, from_logit(UNIQUE))
 
 

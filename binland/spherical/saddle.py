@@ -77,7 +77,7 @@ def densities(kappa: float) -> Array:
 
 
 def saddles(alpha: float, kappa: float) -> list[Saddle]:
-    """All saddle points at an alpha > 0, by increasing overlap."""
+    """All saddle points at an alpha, by increasing overlap."""
     known = densities(kappa)
     if alpha < known[0]:  # so few patterns that everything is linear in their number
         first, share = saddle(kappa, from_logit(LOGITS[0])), alpha / known[0]

@@ -57,7 +57,7 @@ class Curve(ABC):
         return self.point(float(np.exp(x)))
 
     def saddle_points(self, alpha: float) -> list[Point]:
-        """All of them at a constraint density > 0; the first has the smallest overlap, and most solutions."""
+        """All of them at a constraint density; the first has the smallest overlap, and most solutions."""
         first = self.points[0]
         if alpha < first.alpha:  # so few patterns that everything is linear in their number
             share = alpha / first.alpha

@@ -53,8 +53,6 @@ def random_labels(alpha: float, kappa: float = 0.0) -> Typical:
     0.322385
     """
     density, margin = number_between("alpha", alpha, 0, DENSITY), number_between("kappa", kappa, -MARGIN, MARGIN)
-    if density == 0:
-        return Typical(alpha=0.0, entropy=math.log(2), overlap=0.0, parameters={"overlap_conjugate": 0.0})
     points = storage_curve(margin).saddle_points(density)
     if not points:
         most = storage_curve(margin).turn.alpha

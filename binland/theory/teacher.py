@@ -69,8 +69,6 @@ def teacher_student(alpha: float, branch: Branch = "equilibrium") -> Typical:
     """
     density = number_between("alpha", alpha, 0, DENSITY)
     metastable = one_of("branch", branch, ("equilibrium", "metastable")) == "metastable"
-    if density == 0:
-        return _student(Point(0.0, 0.0, 0.0, math.log(2)))
     points = teacher_curve().saddle_points(density)
     if points and (points[0].entropy >= 0 or metastable):
         return _student(points[0], "metastable: the teacher alone has more weight" if points[0].entropy < 0 else "")

@@ -1,0 +1,10 @@
+"""What sweeps overlays speak about."""
+
+from typing import Any
+
+
+def perceptrons_on(results: Any, kind: str) -> bool:
+    """Whether a sweep is one of binary perceptrons on data of a kind; nothing said is the Hidden Manifold Model."""
+    settings = results.settings
+    data = settings.get("data", {}).get("kind", "hidden-manifold")
+    return settings["model"].get("kind") == "perceptron" and data == kind
