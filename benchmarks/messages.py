@@ -88,12 +88,13 @@ def sweeps(sizes: list[tuple[bl.Perceptron | bl.CommitteeMachine, int]], repeat:
 
 def focusing_in_numpy(patterns: bl.Patterns, steps: int, seed: int) -> bl.Solution:
     """The published equations, a pattern at a time; the schedule of `bl.FBP`."""
-    rng, n = np.random.default_rng(seed), patterns.n_inputs
+    focusing = bl.FBP(steps=steps)
+    stays, rng, n = focusing.damping, np.random.default_rng(seed), patterns.n_inputs
     inputs, labels = patterns.inputs.astype(float), patterns.labels.astype(float)
     messages, fields = rng.uniform(-0.01, 0.01, inputs.shape), np.zeros(n)
     totals = messages.sum(axis=0)
-    for k in range(steps):
-        replicas = 1 / (1 - k / steps)
+    for gamma, replicas in focusing.schedule():
+        coupled = np.tanh(gamma)
         # Weights between patterns, in random order: all that follow one pattern at once.
         after = rng.integers(0, len(inputs), n)
         for place, p in enumerate(rng.permutation(len(inputs))):
@@ -103,11 +104,14 @@ def focusing_in_numpy(patterns: bl.Patterns, steps: int, seed: int) -> bl.Soluti
             mean, width = m @ x, np.sum(1 - m**2)
             without, root = mean - x * m, np.sqrt(width - (1 - m**2))
             plus, minus = (log_ndtr(labels[p] * (without + sign) / root) for sign in (1, -1))
-            messages[p] = x * (plus - minus) / 2
+            new = x * (plus - minus) / 2
+            messages[p] = stays * messages[p] + (1 - stays) * new
             totals = cavity + messages[p]
             chosen = np.flatnonzero(after == place)
             free = totals[chosen] - fields[chosen]
-            fields[chosen] = (replicas - 1) * free
+            replica = np.arctanh(np.tanh(free) * coupled)  # of one other
+            new = np.arctanh(np.tanh((replicas - 1) * replica) * coupled)
+            fields[chosen] = stays * fields[chosen] + (1 - stays) * new
             totals[chosen] = free + fields[chosen]
         solution = bl.Solution(bl.Perceptron(n), np.where(totals >= 0, 1, -1))
         if solution.error_count(patterns) == 0:

@@ -62,6 +62,14 @@ def fraction(name: str, value: object) -> float:
     return number_between(name, value, 0, 1)
 
 
+def share_kept(name: str, value: object) -> float:
+    """`value` as a float in [0, 1), the share of something old that stays; raises InvalidInputError otherwise."""
+    share = fraction(name, value)
+    if share == 1:
+        raise InvalidInputError(f"{name}={shown(value)} keeps what was for ever; choose it below 1")
+    return share
+
+
 def number_between(name: str, value: object, low: float, high: float) -> float:
     """`value` as a float in [low, high]; raises InvalidInputError otherwise."""
     number = _real(value)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from binland.bits import Signs, as_signs
-from binland.checks import checked_memory, finite, one_of, positive, positive_int, real_array
+from binland.checks import checked_memory, finite, one_of, positive, positive_int, real_array, share_kept
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.kernels.messages import LANES, Rule, Scratch, bethe, pull, sweep
@@ -115,15 +115,9 @@ class Stop:
     @classmethod
     def checked(cls, damping: object, tolerance: object, max_sweeps: object) -> Self:
         """Raises InvalidInputError on values out of range."""
-        return cls(checked_damping(damping), positive("tolerance", tolerance), positive_int("max_sweeps", max_sweeps))
-
-
-def checked_damping(damping: object) -> float:
-    """A float; raises InvalidInputError unless 0 <= damping < 1."""
-    value = positive("damping", damping, zero=True)
-    if value >= 1:
-        raise InvalidInputError(f"damping={value} keeps old messages for ever; choose it below 1")
-    return value
+        return cls(
+            share_kept("damping", damping), positive("tolerance", tolerance), positive_int("max_sweeps", max_sweeps)
+        )
 
 
 def checked_initial(initial: object) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from binland.checks import fraction, one_of, positive, positive_int, true_or_false
+from binland.checks import fraction, one_of, positive, positive_int, share_kept, true_or_false
 from binland.errors import InvalidInputError
 from binland.sweep.contracts.algorithm import Algorithm
 
@@ -23,20 +23,21 @@ class FBP(Algorithm):
     rho = k / steps, y = 1 + rho^(1 - 2 exponent) / (1 - rho) and gamma = atanh(rho^exponent).
     steps: of the schedule. exponent: from 0, where gamma is infinite and y = 1 / (1 - rho), to 0.5. sweeps: at most so
     many of belief propagation in each step, fewer if no message changes by more than tolerance. damping: share of an
-    old message that stays, 0 <= damping < 1. initial, 0 to 1: messages start uniform in [-initial, initial]; from 0
-    the hidden units of a committee machine could not become different. method: "gaussian", "exact" or "auto", as in
-    `belief_propagation`. stop_at_zero_error: end after the first step whose most probable weights make no train error.
-    The solution is the best of these weights; its history has an entry for every step. It has no latents.
+    old message that stays, 0 <= damping < 1; without it, and with infinite gamma, messages of few patterns may
+    oscillate in the end. initial, 0 to 1: messages start uniform in [-initial, initial]; from 0 the hidden units of a committee
+    machine could not become different. method: "gaussian", "exact" or "auto", as in `belief_propagation`.
+    stop_at_zero_error: end after the first step whose most probable weights make no train error. The solution is the
+    best of these weights; its history has an entry for every step. It has no latents.
     Raises InvalidInputError on values out of range.
     """
 
     families = ("perceptron", "committee")
 
     steps: int = 100
-    exponent: float = 0.0
+    exponent: float = 0.5
     sweeps: int = 1
     tolerance: float = 1e-3
-    damping: float = 0.0
+    damping: float = 0.1
     initial: float = 0.01
     method: Literal["gaussian", "exact", "auto"] = "gaussian"
     stop_at_zero_error: bool = True
@@ -45,14 +46,13 @@ class FBP(Algorithm):
         for name in ("steps", "sweeps"):
             object.__setattr__(self, name, positive_int(name, getattr(self, name)))
         object.__setattr__(self, "tolerance", positive("tolerance", self.tolerance))
-        for name in ("exponent", "damping", "initial"):
+        object.__setattr__(self, "damping", share_kept("damping", self.damping))
+        for name in ("exponent", "initial"):
             object.__setattr__(self, name, fraction(name, getattr(self, name)))
         object.__setattr__(self, "method", one_of("method", self.method, ("gaussian", "exact", "auto")))
         true_or_false("stop_at_zero_error", self.stop_at_zero_error)
         if self.exponent > 0.5:
             raise InvalidInputError(f"exponent={self.exponent} lets y begin at infinity; choose 0 to 0.5")
-        if self.damping == 1:
-            raise InvalidInputError("damping=1 keeps old messages for ever; choose it below 1")
 
     @property
     def n_records(self) -> int:

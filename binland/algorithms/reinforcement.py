@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from binland.checks import fraction, one_of, positive_int, true_or_false
+from binland.checks import fraction, one_of, positive_int, share_kept, true_or_false
 from binland.errors import InvalidInputError
 from binland.sweep.contracts.algorithm import Algorithm
 
@@ -37,9 +37,7 @@ class RBP(Algorithm):
         object.__setattr__(self, "sweeps", positive_int("sweeps", self.sweeps))
         object.__setattr__(self, "initial", fraction("initial", self.initial))
         for name in ("rate", "damping"):
-            object.__setattr__(self, name, fraction(name, getattr(self, name)))
-            if getattr(self, name) == 1:
-                raise InvalidInputError(f"{name}=1 keeps what was for ever; choose it below 1")
+            object.__setattr__(self, name, share_kept(name, getattr(self, name)))
         object.__setattr__(self, "method", one_of("method", self.method, ("gaussian", "exact", "auto")))
         true_or_false("stop_at_zero_error", self.stop_at_zero_error)
 
