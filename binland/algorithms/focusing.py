@@ -24,8 +24,8 @@ class FBP(Algorithm):
     steps: of the schedule. exponent: from 0, where gamma is infinite and y = 1 / (1 - rho), to 0.5. sweeps: at most so
     many of belief propagation in each step, fewer if no message changes by more than tolerance. damping: share of an
     old message that stays, 0 <= damping < 1; without it, and with infinite gamma, messages of few patterns may
-    oscillate in the end. initial, 0 to 1: messages start uniform in [-initial, initial]; from 0 the hidden units of a committee
-    machine could not become different. method: "gaussian", "exact" or "auto", as in `belief_propagation`.
+    oscillate in the end. initial, 0 to 1: messages start uniform in [-initial, initial]; from 0 the hidden units of a
+    committee machine could not become different. method: "gaussian", "exact" or "auto", as in `belief_propagation`.
     stop_at_zero_error: end after the first step whose most probable weights make no train error. The solution is the
     best of these weights; its history has an entry for every step. It has no latents.
     Raises InvalidInputError on values out of range.
