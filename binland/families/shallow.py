@@ -108,7 +108,7 @@ class Shallow(BinaryFamily[ShallowModel]):
 
     def stream_key(self, purpose: str, measure: Any, compute: Any) -> dict[str, Any]:
         """How walks are drawn, and the convention of the flips."""
-        if purpose in ("guided", "bottleneck"):
+        if purpose in ("guided", "lowest", "bottleneck"):
             return {"draws": WALKS, "guided": self.guided_defaults()}
         flips = {"flips": measure.flips} if purpose == "local_energy" else {}
         return {"draws": WALKS, **flips} if purpose in ("local_energy", "path", "bend") else {}

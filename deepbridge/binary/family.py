@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 import deepbridge as db
 from binland.families.binary import BinaryFamily
-from binland.orders import Guide
+from binland.orders import Annealed, Guide
 from binland.results import Barrier, Path
 from binland.rng import Seed
 from binland.sweep.contracts.algorithm import Algorithm
@@ -109,7 +109,8 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         """How walks are drawn; for training, where it is done and in which type."""
         if purpose in ("fit", "midpoint"):
             return compute.model_dump()
-        return {"draws": WALKS, "guided": self.guided_defaults()} if purpose == "guided" else {"draws": WALKS}
+        ordered = purpose in ("guided", "lowest")
+        return {"draws": WALKS, "guided": self.guided_defaults()} if ordered else {"draws": WALKS}
 
     def limits(self, settings: DeepModel, inputs: Inputs, algorithms: Sequence[Algorithm]) -> list[Limit]:
         """Weights that fit into memory."""
@@ -185,6 +186,19 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         """`db.shortest_path` in a guided order."""
         order = db.Guided(**options, guide=guide)
         return db.shortest_path(start, end, train, points=points, order=order, device=compute.device)
+
+    def annealed_path(
+        self,
+        start: "Solution",
+        end: "Solution",
+        train: Dataset,
+        options: Mapping[str, Any],
+        seed: Seed,
+        compute: DeepCompute,
+    ) -> Path:
+        """`db.shortest_path` in an annealed order, from a guided one, with the errors after every flip."""
+        order = Annealed(**options)
+        return db.shortest_path(start, end, train, seed, "all", order=order, device=compute.device)
 
     def trained_from(
         self, solution: "Solution", train: Dataset, algorithm: Algorithm, seed: Seed, compute: DeepCompute

@@ -21,7 +21,10 @@ SHALLOW_SWEEP = {
     "model": {"kind": "committee", "n_hidden": 5},
     "grid": {"n_inputs": [21, 31], "disorder_samples": 2, "solutions": 2},
     "algorithms": {"SGD": {"epochs": 4}, "RSGD": {"epochs": 3, "replicas": 2}},
-    "measure": {"guided": {"stages": 5, "profile_points": 4, "places": 3, "realizations": 2, "pairs": "all"}},
+    "measure": {
+        "guided": {"stages": 5, "profile_points": 4, "places": 3, "realizations": 2, "pairs": "all"},
+        "lowest": {"budget": 3000, "temperature": 0.5},
+    },
 }
 
 
@@ -47,6 +50,16 @@ def test_guided_paths_in_a_sweep_are_those_by_hand(tmp_path):
         draws = seeds[symmetry].spawn(3)[1]
         energy = bl.local_energy(middle, problem.train, [0.05], 2, draws).mean[0]
         assert float(found["guided_local_energy"][1]) == energy
+        (stream,) = [
+            stream.seed
+            for name, stream in streams(small, Task("lowest", cell(21, 1, "RSGD"), (1, 0))).items()
+            if name == symmetry
+        ]
+        order = bl.Annealed(budget=3000, temperature=0.5)
+        lowest = bl.shortest_path(start, moved, problem.train, stream, order=order)
+        assert float(found["lowest_barrier"]) == lowest.barrier
+        assert float(found["lowest_bound"]) == max(start.error(problem.train), end.error(problem.train))
+    assert np.all(data["lowest_barrier"] >= data["lowest_bound"])
     assert np.all(np.isfinite(data["across_guided_barrier"].sel(symmetry="raw")))
     figures = plot_results(path, tmp_path / "figures")
     assert {"out_guided_n_inputs_21.png", "out_guided_n_inputs_31.png"} <= {figure.name for figure in figures}
@@ -106,7 +119,9 @@ def test_guided_paths_of_deep_networks_in_a_sweep(tmp_path, model):
         "model": {**model, "n_hidden_layers": 2},
         "grid": {"width": [11], "solutions": 2},
         "algorithms": {"SGD": {"epochs": 5, "optimizer": "adam", "learning_rate": 0.01}},
-        "measure": {"guided": {"stages": 6, "places": 2, "realizations": 2, "profile_points": 5}},
+        "measure": {
+            "guided": {"stages": 6, "places": 2, "realizations": 2, "profile_points": 5}, "lowest": {"budget": 2000},
+        },
     }  # fmt: skip
     path = tmp_path / "deep.h5"
     bl.run_sweep(check_settings(plain, "deep"), path)
@@ -116,6 +131,8 @@ def test_guided_paths_of_deep_networks_in_a_sweep(tmp_path, model):
     expected = db.shortest_path(start, end, train, points=5, order=db.Guided(stages=6))
     assert float(point["guided_barrier"]) == expected.barrier
     assert np.array_equal(point["guided_error"], expected.errors)
+    assert float(point["lowest_bound"]) == max(start.error(train), end.error(train))
+    assert point["lowest_bound"] <= point["lowest_barrier"]
 
 
 @pytest.mark.parametrize(
