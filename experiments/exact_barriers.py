@@ -1,14 +1,24 @@
 """Lowest barriers of small machines, exactly: `python experiments/exact_barriers.py [--tiny] [--instances 200]`.
 
-Perceptrons and committee machines of 15 to 23 weights with random labels, of which all weight vectors are listed.
-Between two solutions: the lowest barrier over all paths of single flips and over all shortest paths, beside those of
-random and guided shortest paths, and of annealed ones from guided, at temperature 1 (the default) and 10 (hot), in
-errors. uniform: pairs drawn from all solutions, which no algorithm chooses. SGD: pairs that it finds, both without an
-error. An instance is a machine, patterns and one pair; hard are those not joined by a shortest path without an error.
+Two parts, `--only labels` and `--only manifold`.
+
+labels: perceptrons and committee machines of 15 to 23 weights with random labels, of which all weight vectors are
+listed. Between two solutions: the lowest barrier over all paths of single flips and over all shortest paths, beside
+those of random and guided shortest paths, and of annealed ones from guided, at temperature 1 (the default) and 10
+(hot), in errors. uniform: pairs drawn from all solutions, which no algorithm chooses. SGD: pairs that it finds, both
+without an error. An instance is a machine, patterns and one pair; hard are those not joined by a shortest path without
+an error.
+
+manifold: the Hidden Manifold with the ratios of Figs. 6 and 18, P / D = 3 and N / D = 2 and 4, in sizes of which all
+weight vectors can be listed; pairs are what SGD and ADV end with, whatever their errors. Errors above those of the
+worse end, which no path can be below: of the exact optimum over shortest paths and of annealed ones, to be compared
+with annealed paths at the paper's sizes.
+
 Shares with Wilson's intervals at 95 %, means with standard errors over the instances.
 """
 
 import argparse
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -33,6 +43,12 @@ ORDERS = {
 }
 FIRST = 1000  # instance: the temperature was chosen on those before
 NAMES = ("all", "shortest", *ORDERS)
+RATIOS = (2, 4)  # N / D
+MANIFOLD = [(15, 1), (19, 1), (23, 1), (27, 1), (5, 3), (7, 3), (9, 3), (5, 5)]
+ALGORITHMS: dict[str, bl.SGD | bl.ADV] = {
+    "SGD": bl.SGD(epochs=200, batch_size=5),
+    "ADV": bl.ADV(epochs=200, pretrain_epochs=200, batch_size=5),
+}
 Pair = tuple[bl.Solution, bl.Solution] | None
 
 
@@ -87,6 +103,38 @@ def measured(kind: str, draw: Callable[[Enumeration, int], Pair], count: int, la
     return np.array(rows).reshape(-1, len(NAMES))
 
 
+def above_the_ends(shape: tuple[int, int], latent: int, algorithm: bl.SGD | bl.ADV, count: int) -> np.ndarray:
+    """(count, 4): flips; errors above the worse end on the lowest shortest path, an annealed and a random one."""
+    n_inputs, n_hidden = shape
+    machine = bl.Perceptron(n_inputs) if n_hidden == 1 else bl.CommitteeMachine(n_inputs, n_hidden)
+    rows = []
+    for k in range(count):
+        train = bl.HiddenManifold(n_inputs, latent, seed=k).sample(3 * latent, seed=k)
+        found = bl.enumerate_solutions(machine, train)
+        start, end = (bl.fit(machine, train, algorithm, seed) for seed in (2 * k, 2 * k + 1))
+        annealed, drawn = (bl.shortest_path(start, end, train, k, ORDERS[name]) for name in ("annealed", "random"))
+        straight = found.bottleneck(start, end, "shortest")
+        worse = max(start.error_count(train), end.error_count(train))
+        rows.append([straight.length, *(int(path.error_counts.max()) - worse for path in (straight, annealed, drawn))])
+    return np.array(rows)
+
+
+def manifold(count: int, shapes: list[tuple[int, int]]) -> Table:
+    """Lowest barriers in sizes that can be listed."""
+    table = Table(title=f"Hidden Manifold, {count} instances: errors above those of the worse end")
+    names = ("N x H", "D", "P", "pairs of", "flips", "lowest", "annealed", "random")
+    for name in (*names, "lowest = worse end, %", "annealed = lowest, %"):
+        table.add_column(name)
+    for n_inputs, n_hidden in shapes:
+        for latent, (label, algorithm) in itertools.product((round(n_inputs / r) for r in RATIOS), ALGORITHMS.items()):
+            rows = above_the_ends((n_inputs, n_hidden), latent, algorithm, count)
+            lowest, annealed = rows[:, 1], rows[:, 2]
+            shares = (wilson(int(fact.sum()), count) for fact in (lowest == 0, annealed == lowest))
+            machine = (f"{n_inputs} x {n_hidden}", str(latent), str(3 * latent), label, f"{rows[:, 0].mean():.1f}")
+            table.add_row(*machine, *(mean_and_error(column) for column in rows[:, 1:].T), *shares)
+    return table
+
+
 def wilson(successes: int, trials: int, z: float = 1.96) -> str:
     """A share in % with its interval."""
     if trials == 0:
@@ -129,17 +177,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="sizes of a second")
     parser.add_argument("--instances", type=int, default=200, help="of each kind of machine and pair")
+    parser.add_argument("--only", choices=("labels", "manifold"), help="one of the two parts")
     given = parser.parse_args()
     count, largest = (4, 15) if given.tiny else (given.instances, 23)
-    results: dict[str, np.ndarray] = {}
-    for kind in SHAPES:
-        for name, draw in (("uniform", uniform), ("SGD", by_sgd)):
-            results[f"{kind}, {name}"] = measured(kind, draw, count, largest)
-    together = np.concatenate([*results.values()])
-    results["together"], results["together, hard"] = together, together[together[:, 1] > 0]
     console = Console(width=150)
-    for table in tables(results):
-        console.print(table)
+    if given.only != "manifold":
+        results: dict[str, np.ndarray] = {}
+        for kind in SHAPES:
+            for name, draw in (("uniform", uniform), ("SGD", by_sgd)):
+                results[f"{kind}, {name}"] = measured(kind, draw, count, largest)
+        together = np.concatenate([*results.values()])
+        results["together"], results["together, hard"] = together, together[together[:, 1] > 0]
+        for table in tables(results):
+            console.print(table)
+    if given.only != "labels":
+        console.print(
+            manifold(count, [shape for shape in MANIFOLD if not given.tiny or shape[0] * shape[1] <= largest])
+        )
 
 
 if __name__ == "__main__":
