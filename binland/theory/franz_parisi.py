@@ -67,9 +67,11 @@ def local_entropy(alpha: float, distance: float, kappa: float = 0.0) -> LocalEnt
     found = fixed_point(equations.update, equations.start())
     if not found.converged:
         return replace(asked, advice="no saddle point: take another distance")
-    value = equations.entropy(*found.values)
+    q, r = (float(value) for value in found.values)
+    q_hat, r_hat = equations.conjugates(q, r)
+    value = equations.entropy(q, r, q_hat, r_hat, equations.pull(q_hat, r_hat))
     advice = "typically there is no solution at this distance" if value < 0 else ""
-    return replace(asked, converged=True, entropy=value, overlap=float(found.values[0]), advice=advice)
+    return replace(asked, converged=True, entropy=value, overlap=q, advice=advice)
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,11 @@ class Equations:
         near = self.p**2
         return np.array([near + (1 - near) * self.q_0, self.q_0 * self.p + 1e-6])
 
-    def patterns(self, q: float, r: float) -> tuple[float, float, float]:
-        """E of f, f'^2 and f' G(a) / H(a) / sqrt(1 - q_0), with f = ln H((kappa - omega) / sqrt(1 - q)).
+    def patterns(self, q: float, r: float) -> tuple[Array, Array, Array]:
+        """(n, n) weights of z and x; a hazard of v's field, (n, 1); and (kappa - omega) / sqrt(1 - q), omega w's field.
 
-        omega: field of w, of variance q; the field of v is sqrt(q_0) z + sqrt(1 - q_0) u, u > a; their covariances with
-        omega are r and p - r. With x the part of omega that does not depend on z, u given x is again Gaussian.
+        omega has the variance q; the field of v is sqrt(q_0) z + sqrt(1 - q_0) u, u > a; their covariances with omega
+        are r and p - r. With x the part of omega that does not depend on z, u given x is again Gaussian.
         """
         z, weights = nodes(NARROW)
         a = (self.kappa - math.sqrt(self.q_0) * z) / math.sqrt(1 - self.q_0)
@@ -102,50 +104,55 @@ class Equations:
         left = math.sqrt(max(1 - share**2, 1e-12))
         joint = np.outer(weights, weights) * np.exp(log_tail((a[:, None] - share * z) / left) - log_tail(a)[:, None])
         field = (self.kappa - along * z[:, None] - rest * z) / math.sqrt(1 - q)
-        slope = hazard(field) / math.sqrt(1 - q)
-        reference = hazard(a)[:, None] / math.sqrt(1 - self.q_0)
-        return (
-            float(np.sum(joint * log_tail(field))),
-            float(np.sum(joint * slope**2)),
-            float(np.sum(joint * slope * reference)),
-        )
+        return joint, hazard(a)[:, None] / math.sqrt(1 - self.q_0), field
 
-    def spins(self, q_hat: float, r_hat: float, pull: float) -> tuple[float, float, float, float]:
-        """E of ln 2cosh(h), tanh^2(h), v tanh(h) and tanh(sqrt(q_0_hat) z) tanh(h), h the field on a weight of w.
+    def spins(self, q_hat: float, r_hat: float) -> tuple[Array, Array, Array]:
+        """(n, n) weights of two Gaussian variables, the magnetisation of v (n, 1), and the field on w but for the pull.
 
-        By the symmetry of v and z, v = 1 with a weight that favours z > 0.
+        By the symmetry of v and its field, v = 1 with a weight that favours positive ones.
         """
         z, weights = nodes(NARROW)
         slope = math.sqrt(self.q_0_hat)
         chance = 2 * weights * np.exp(slope * z - log_two_cosh(slope * z))
-        joint = np.outer(chance, weights)
         noise = math.sqrt(max(q_hat - r_hat**2 / self.q_0_hat, 0.0))
-        h = r_hat / slope * z[:, None] + noise * z + (pull - r_hat)
-        tanh = np.tanh(h)
-        means = (log_two_cosh(h), tanh**2, tanh, np.tanh(slope * z)[:, None] * tanh)
-        logarithm, square, along, other = (float(np.sum(joint * values)) for values in means)
-        return logarithm, square, along, other
+        field = r_hat / slope * z[:, None] + noise * z - r_hat
+        return np.outer(chance, weights), np.tanh(slope * z)[:, None], field
 
-    def conjugates(self, q: float, r: float) -> tuple[float, float, float]:
-        """q_hat, r_hat, and the field along v that gives the overlap p."""
-        _, squares, products = self.patterns(q, r)
-        q_hat, r_hat = self.alpha * squares, self.alpha * products
-        if not np.isfinite(q_hat + r_hat):
-            return math.nan, math.nan, math.nan
+    def conjugates(self, q: float, r: float) -> tuple[float, float]:
+        """q_hat and r_hat"""
+        joint, reference, field = self.patterns(q, r)
+        slope = hazard(field) / math.sqrt(1 - q)
+        return self.alpha * float(np.sum(joint * slope**2)), self.alpha * float(np.sum(joint * slope * reference))
+
+    def pull(self, q_hat: float, r_hat: float) -> float:
+        """The field along v that gives the overlap p."""
+        joint, _, field = self.spins(q_hat, r_hat)
+
+        def missing(pull: float) -> float:
+            return float(np.sum(joint * np.tanh(field + pull))) - self.p
+
         most = STRONGEST * (1 + math.sqrt(q_hat))  # where no weight differs any more
-        pull = toms748(lambda x: self.spins(q_hat, r_hat, x)[2] - self.p, r_hat - most, r_hat + most, xtol=1e-13)
-        return q_hat, r_hat, float(pull)
+        return float(toms748(missing, r_hat - most, r_hat + most, xtol=1e-13))
 
     def update(self, state: Array) -> Array:
         """New q and r."""
         q, r = state
         if not 0 < q < 1 - 1e-9:
             return np.full(2, np.nan)
-        _, square, _, other = self.spins(*self.conjugates(q, r))
-        return np.array([square, other])
+        q_hat, r_hat = self.conjugates(q, r)
+        if not np.isfinite(q_hat + r_hat):
+            return np.full(2, np.nan)
+        joint, magnetisation, field = self.spins(q_hat, r_hat)
+        tanh = np.tanh(field + self.pull(q_hat, r_hat))
+        return np.array([np.sum(joint * tanh**2), np.sum(joint * magnetisation * tanh)])
 
-    def entropy(self, q: float, r: float) -> float:
-        """At a saddle point."""
-        q_hat, r_hat, pull = self.conjugates(q, r)
-        sites = self.spins(q_hat, r_hat, pull)[0] - q_hat * (1 - q) / 2 + r_hat * r - pull * self.p
-        return float(sites + self.alpha * self.patterns(q, r)[0])
+    def entropy(self, q: float, r: float, q_hat: float, r_hat: float, pull: float) -> float:
+        """Stationary in all of them."""
+        joint, _, field = self.spins(q_hat, r_hat)
+        sites = float(np.sum(joint * log_two_cosh(field + pull))) - q_hat * (1 - q) / 2 + r_hat * r - pull * self.p
+        return sites + self.alpha * self.energy(q, r)
+
+    def energy(self, q: float, r: float) -> float:
+        """E of ln H((kappa - omega) / sqrt(1 - q)), of each pattern."""
+        joint, _, field = self.patterns(q, r)
+        return float(np.sum(joint * log_tail(field)))
