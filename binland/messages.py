@@ -25,7 +25,7 @@ METHODS = ("auto", "gaussian", "exact")
 FEW_INPUTS = 50  # up to which "auto" is exact
 STRONGEST_FIELD = 1000.0
 LARGEST_INITIAL = 10.0
-SLIGHTLY = 0.01  # below 0, where Bethe entropies of few weights may be
+SLIGHTLY = 0.01  # below 0 or above ln 2, where Bethe entropies of few weights may be
 PLAIN = Rule(0.0, math.inf, 1.0)
 
 
@@ -49,9 +49,11 @@ class Marginals:
 
     @property
     def advice(self) -> str:
-        """What to do if it has not converged, or if there is presumably no solution; else empty."""
-        if self.converged and self.entropy >= -SLIGHTLY:
+        """What to do if it has not converged, if there is presumably no solution, or sense; else empty."""
+        if self.converged and -SLIGHTLY <= self.entropy <= math.log(2) + SLIGHTLY:
             return ""
+        if self.converged and self.entropy > 0:
+            return "the entropy is above ln 2, that of all weights: no sensible fixed point; take method='exact'"
         if self.converged:
             return "the entropy is negative: presumably no weights satisfy all patterns; take fewer patterns"
         return (

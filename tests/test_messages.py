@@ -211,6 +211,14 @@ def test_equal_seeds_give_equal_numbers_and_non_convergence_is_data():
     assert belief_propagation(bl.Perceptron(21), bl.Patterns.random(4, 21, 0)).method == "exact"
 
 
+def test_gaussian_messages_of_too_few_inputs_say_that_they_make_no_sense():
+    found = bl.belief_propagation(bl.CommitteeMachine(5, 5), bl.Patterns.random(10, 5, 7), method="gaussian")
+    assert found.converged
+    assert found.entropy > 10
+    assert "above ln 2" in found.advice
+    assert "exact" in found.advice
+
+
 @pytest.mark.parametrize("algorithm", [bl.FBP(), bl.FBP(exponent=0), bl.FBP(method="exact"), bl.RBP()])
 def test_perceptrons_and_committees_are_solved(algorithm):
     for machine, count in ((bl.Perceptron(101), 50), (bl.CommitteeMachine(33, 3), 30)):

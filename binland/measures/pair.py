@@ -161,7 +161,7 @@ def draw_paths(
 
     from binland.measures.local_energy import draw_local_energies
     from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import error_bar_text, headline, short
+    from binland.plots.style import counted, error_bar_text, headline, short
 
     at = results.data.sel(point)
     if not results.any_done("pair", at):
@@ -178,7 +178,7 @@ def draw_paths(
     paths.set_yticks([tick for tick in paths.get_yticks() if tick <= 100])
     if inset is not None:
         inset(paths, results, at)
-    counts = f"{at.sizes['order']} orders, {at.sizes['pair']} directed pairs;"
+    counts = f"{counted(at.sizes['order'], 'order')}, {at.sizes['pair']} directed pairs;"
     about = headline(
         results, results.words_of(point), counts, f"{error_bar_text(at, 'error bars and bands')}.", inches=WIDTH
     )

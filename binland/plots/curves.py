@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 
 from binland.plots.legend import algorithm_entries, framed, state_entries
 from binland.plots.results import Results, values_of
-from binland.plots.style import LINES, error_bar_text, errorbar, headline, mean_and_error, opacity, plain, short, style
+from binland.plots.style import (
+    LINES,
+    counted,
+    error_bar_text,
+    errorbar,
+    headline,
+    mean_and_error,
+    opacity,
+    plain,
+    short,
+    style,
+)
 
 WIDTH, HEIGHT = 9.6, 4.1  # inches of a figure of two panels, without headline and legend
 
@@ -139,9 +150,8 @@ def draw_families(results: Results, quantities: Sequence[Quantity]) -> Figure:
                 errorbar(panel, np.sort(np.array(x.values, float)), scale * mean, scale * error, **look)
         panel.set_xlabel(plain(x.meaning))
         panel.set_ylabel(label)
-    about = headline(
-        results, f"{results.data.sizes['solution']} solutions;", f"{error_bar_text(results.data)}.", inches=WIDTH
-    )
+    solutions = counted(results.data.sizes["solution"], "solution")
+    about = headline(results, f"{solutions};", f"{error_bar_text(results.data)}.", inches=WIDTH)
     entries = algorithm_entries(results, {name: short(name) for name in results.labels}, with_states=False)
     for k, point in enumerate(values_of(others) if others else []):
         words = ", ".join(f"{axis.symbol} = {point[axis.name]:g}" for axis in others)

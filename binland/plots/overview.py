@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from binland.plots.legend import algorithm_entries, framed
 from binland.plots.results import Results, read
-from binland.plots.style import error_bar_text, headline, saved, short
+from binland.plots.style import counted, error_bar_text, headline, saved, short
 
 WIDTH, HEIGHT = 9.6, 3.65  # inches of two panels, without headline and legend
 
@@ -42,9 +42,9 @@ def draw_overview(results: Results, measures: dict[str, Any]) -> Figure:
     for place in places[len(panels) :]:
         place.set_axis_off()
     sizes = results.data.sizes
-    counts = [f"{sizes['solution']} solutions"]
-    counts += [f"{sizes['pair']} directed pairs"] if "pair" in sizes else []
-    counts += [f"{sizes['order']} orders"] if "order" in sizes else []
+    counts = [counted(sizes["solution"], "solution")]
+    counts += [counted(sizes["pair"], "directed pair")] if "pair" in sizes else []
+    counts += [counted(sizes["order"], "order")] if "order" in sizes else []
     about = headline(
         results, results.words_of({}), f"{', '.join(counts)};", f"{error_bar_text(results.data)}.", inches=WIDTH
     )

@@ -109,6 +109,11 @@ def headline(results: Results, *parts: str, inches: float, size: int = 9) -> str
     return plain("\n".join(wrapped(text, inches, size) for text in (title, facts)))
 
 
+def counted(count: int, noun: str) -> str:
+    """1 solution, 2 solutions"""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _kind(results: Results) -> str:
     model = results.settings.get("model")
     return one_line(str(model.get("kind", "")) if isinstance(model, dict) else "", LONGEST_TITLE) or "sweep"
