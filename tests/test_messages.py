@@ -157,6 +157,32 @@ def test_entropies_are_those_of_all_weights_up_to_finite_size(machine, n_pattern
     assert np.all(np.abs(np.mean(known[:, 1:] - known[:, :1], axis=0)) < bound)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("machine", "n_patterns", "bound"),
+    [
+        (bl.Perceptron(21), 8, 0.01),
+        (bl.Perceptron(25), 10, 0.01),
+        (bl.Perceptron(27), 5, 0.005),
+        (bl.CommitteeMachine(9, 3), 5, 0.02),
+        (bl.CommitteeMachine(5, 5), 5, 0.05),
+    ],
+)
+def test_entropies_are_those_of_enumeration_up_to_finite_size(machine, n_patterns, bound):
+    """The mean error of 12 instances by exact messages. Standard deviations of one, of 20 to 60 others: 0.013, 0.011,
+    0.002; committee machines, whose entropies come out too small, mean -0.006 and -0.018, 0.008 and 0.025."""
+    errors = []
+    for seed in range(12):
+        patterns = bl.Patterns.random(n_patterns, machine.n_inputs, seed)
+        every = bl.enumerate_solutions(machine, patterns)
+        found = belief_propagation(machine, patterns, method="exact", max_sweeps=300)
+        if every.count:
+            assert found.converged
+            errors.append(found.entropy - every.entropy)
+    assert len(errors) >= 8
+    assert abs(np.mean(errors)) < bound
+
+
 def test_without_constraints_that_bind_the_entropy_is_that_of_free_weights():
     """In strong fields the pattern is satisfied anyway: what is left is the entropy of independent spins."""
     machine = bl.Perceptron(201)

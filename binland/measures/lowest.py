@@ -78,7 +78,7 @@ def draw_lowest(axes: "Axes", results: Any) -> None:
     for algorithm in results.labels:
         look = style(results, algorithm) | {"linestyle": ":", "marker": ""}
         draw_one(axes, results, results.data["lowest_bound"].sel(algorithm=algorithm), 100, look)
-    label = "lowest barrier found, annealed: maximum train error (%)\n(dotted: the worse end, no path is lower)"
+    label = "barrier of annealed paths (%)\n(dotted: the worse end, below which no path is)"
     draw_states(axes, results, "lowest_barrier", label, scale=100, from_zero=True)
 
 
