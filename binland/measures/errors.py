@@ -71,7 +71,7 @@ def draw_success(results: Any) -> "Figure":
             ("train error (%)", lambda data: data["train_error"], 100),
         ),
     )
-    lay_over(figure.axes[0], results, "success")
+    lay_over(figure.axes[0], results, "success", legend="above")
     return figure
 
 

@@ -12,20 +12,23 @@ from binland.sweep import registry
 
 LOOK: dict[str, Any] = {"color": "black", "linewidth": 1.2, "zorder": 3}  # of a curve of theory
 
+ABOVE: dict[str, Any] = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": 4, "frameon": False}
+
 
 def lay_over(
-    axes: Axes, results: Results, panel: str, at: Mapping[str, float] | None = None, legend: Any = "best"
+    axes: Axes, results: Results, panel: str, at: Mapping[str, float] | None = None, legend: str = "best"
 ) -> None:
     """Draw every overlay of a panel that says something about the sweep; none without --theory.
 
-    legend: where it is, in words of matplotlib.
+    legend: where it is, in words of matplotlib, or "above" a panel that curves fill.
     """
     if not results.theory:
         return
     fitting = [one for one in registry.overlays() if one.panel == panel and one.applies(results)]
     shown = [artist for one in fitting for artist in one.draw(axes, results, at or {})]
     if shown:
-        axes.legend(handles=shown, fontsize=7, framealpha=0.8, loc=legend)
+        place = ABOVE if legend == "above" else {"loc": legend, "framealpha": 0.8}
+        axes.legend(handles=shown, fontsize=7, **place)
 
 
 def along(results: Results, name: str, count: int = 60) -> NDArray[np.float64]:
