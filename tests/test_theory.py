@@ -87,7 +87,7 @@ def test_beyond_the_capacity_theory_says_so():
     far = bl.theory.random_labels(1.5)
     assert not far.converged
     assert math.isnan(far.overlap)
-    assert "no saddle point" in far.advice
+    assert "followed up to" in far.advice
 
 
 # Teacher and student
@@ -260,6 +260,23 @@ def test_patterns_around_a_typical_solution_by_another_integral():
     z = np.linspace(-6, 6, 13)  # equal steps of a Gaussian are exact to 1e-8
     sums = sum(norm.pdf(one) * given(one) for one in z) * (z[1] - z[0])
     assert equations.energy(q, r) == pytest.approx(sums, abs=1e-5)
+
+
+@pytest.mark.parametrize(("kappa", "distance", "expected"), [(2.0, 0.1, 0.104473), (4.0, 0.08, 0.134959)])
+def test_local_entropies_with_large_margins(kappa, distance, expected):
+    """Near capacity, where the law of the fields is far from its Gaussian; values with half the step."""
+    alpha = 0.9 * bl.theory.capacity(kappa)
+    found = bl.theory.local_entropy(alpha, distance, kappa)
+    assert found.entropy == pytest.approx(expected, abs=2e-6)
+    assert found.entropy < bl.theory.random_labels(alpha, kappa).entropy
+
+
+@pytest.mark.parametrize(("kappa", "share", "distance"), [(0.0, 0.9, 0.001), (1.0, 0.9, 0.5), (4.0, 0.99, 0.1)])
+def test_local_entropies_that_are_not_resolved_are_not_told(kappa, share, distance):
+    found = bl.theory.local_entropy(share * bl.theory.capacity(kappa), distance, kappa)
+    assert not found.converged
+    assert math.isnan(found.entropy)
+    assert "out of reach" in found.advice
 
 
 def test_local_entropies_are_bounded_and_typical_solutions_isolated():

@@ -20,8 +20,9 @@ class RBP(Algorithm):
     After every sweep the field H of a weight, all messages together, is H = H_in + r H_old: H_in from the patterns,
     H_old what it was before the sweep; r <- 1 - (1 - r) (1 - rate) in every sweep, from 0.
     sweeps: of belief propagation, at most. rate: of r; smaller is slower and finds more. damping, initial, method,
-    stop_at_zero_error: as of `FBP`. The solution is the best of the most probable weights after every sweep, its
-    history their train errors. It has no latents. Raises InvalidInputError on values out of range.
+    stop_at_zero_error: as of `FBP`; without damping two or so patterns may oscillate, try 0.5. The solution is the best
+    of the most probable weights after every sweep, its history their train errors. It has no latents.
+    Raises InvalidInputError on values out of range.
     """
 
     families = ("perceptron", "committee")

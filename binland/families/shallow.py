@@ -27,6 +27,7 @@ from binland.symmetry import align
 from binland.training import fit
 
 WALKS = 2  # how random walks are drawn; another way gets another number, and with it other tasks
+FEW_FLIPS = 16  # of which all orders are looked at
 GUIDES = 2  # how gains are computed and flips postponed
 LARGEST_MACHINE = 10**9  # weights, of all replicas
 
@@ -224,6 +225,13 @@ class Shallow(BinaryFamily[ShallowModel]):
     ) -> Path:
         """`bl.shortest_path` in an annealed order, from a guided one."""
         return shortest_path(start, end, train, seed, Annealed(**options))
+
+    def lowest_path(
+        self, start: Solution, end: Solution, train: Patterns, options: Mapping[str, Any], seed: Seed, compute: Any
+    ) -> Path:
+        """The best of all orders of at most FEW_FLIPS, else an annealed one."""
+        few = np.count_nonzero(start.weights != end.weights) <= FEW_FLIPS
+        return shortest_path(start, end, train, seed, "exact" if few else Annealed(**options))
 
     def trained_from(
         self, solution: Solution, train: Patterns, algorithm: Algorithm, seed: Seed, compute: Any

@@ -1,7 +1,8 @@
 """The lowest barriers that are found between two solutions, beside what no path can go below, `[measure.lowest]`.
 
-Verbs: annealed_path(start, end, train, options, seed, compute) -> a `Path` with .barrier and .errors, options: settings
-of `Annealed`. guided_defaults() -> what the family takes for the order that it begins with.
+Verbs: lowest_path(start, end, train, options, seed, compute) -> a `Path` with .barrier and .errors: annealed, options
+being settings of `Annealed`, or the best of all orders where the flips are few. guided_defaults() -> what the family
+takes for the order that annealing begins with.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from binland.checks import LARGEST_FLOAT
+from binland.checks import LARGEST_FLOAT, SMALLEST_FLOAT
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import Positive
 from binland.sweep.contracts.variable import Variable
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 
 class LowestSettings(OfPairs):
     """budget, reach, temperature: of `Annealed`, which begins with a guided order and ends as soon as no state has more
-    errors than the worse end."""
+    errors than the worse end; where it cannot, it makes as many flips as the budget allows, which takes seconds."""
 
-    budget: Positive = 1_000_000
+    budget: Positive = 200_000
     reach: Positive = 300
-    temperature: Annotated[float, Field(ge=0, le=LARGEST_FLOAT)] = 1.0
+    temperature: Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT, allow_inf_nan=False)] = 1.0
 
     @property
     def options(self) -> dict[str, Any]:
@@ -34,19 +35,19 @@ class LowestSettings(OfPairs):
 
 
 class LowestBarriers(Measure[LowestSettings]):
-    """Barriers of annealed paths between two solutions, in every symmetry state."""
+    """Lowest barriers between two solutions that are found, in every symmetry state."""
 
     name, of = "lowest", 2
     Settings = LowestSettings
 
     def needs(self, settings: LowestSettings) -> tuple[str, ...]:
-        """Annealed paths, from guided ones."""
-        return ("annealed_path", "guided_defaults")
+        """Annealed paths, from guided ones, or better."""
+        return ("lowest_path", "guided_defaults")
 
     def variables(self, settings: LowestSettings) -> dict[str, Variable]:
         """Per state the barrier, and its bound."""
         return {
-            "lowest_barrier": Variable(("symmetry",), "f8", "1", "highest train error on an annealed shortest path"),
+            "lowest_barrier": Variable(("symmetry",), "f8", "1", "highest train error on the lowest path found"),
             "lowest_bound": Variable((), "f8", "1", "train error of the worse end, which no path can be below"),
         }
 
@@ -59,7 +60,7 @@ class LowestBarriers(Measure[LowestSettings]):
     def run(self, settings: LowestSettings, case: Case) -> Arrays:
         """A path in every state; its bound is the same in all."""
         paths = [
-            case.family.annealed_path(start, end, case.train, settings.options, case.seeds[state], case.compute)
+            case.family.lowest_path(start, end, case.train, settings.options, case.seeds[state], case.compute)
             for state, (start, end) in case.views()
         ]
         bound = max(paths[0].errors[0], paths[0].errors[-1])
@@ -78,7 +79,7 @@ def draw_lowest(axes: "Axes", results: Any) -> None:
     for algorithm in results.labels:
         look = style(results, algorithm) | {"linestyle": ":", "marker": ""}
         draw_one(axes, results, results.data["lowest_bound"].sel(algorithm=algorithm), 100, look)
-    label = "barrier of annealed paths (%)\n(dotted: the worse end, below which no path is)"
+    label = "lowest barrier found (%), dotted: worse end"
     draw_states(axes, results, "lowest_barrier", label, scale=100, from_zero=True)
 
 

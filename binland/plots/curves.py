@@ -57,7 +57,8 @@ def draw_states(axes: Axes, results: Results, name: str, label: str, scale: floa
     label_x(axes, results)
     axes.set_ylabel(label)
     if from_zero:
-        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(0, low), max(high, 1.05 * axes.dataLim.y1))  # where all values are large, margins are small
 
 
 def draw_one(axes: Axes, results: Results, values: xr.DataArray, scale: float, look: dict[str, Any]) -> None:

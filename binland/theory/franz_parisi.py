@@ -19,6 +19,10 @@ from binland.theory.storage import MARGIN, random_labels
 LARGEST, NEAREST = 10.0, 1e-3
 STRONGEST = 30.0  # field along the reference
 NARROW = 0.3  # features of what is integrated twice; where they are narrower, errors grow
+NARROWEST = 0.06  # where they are some 1e-5
+UNLIKELY = 7.0  # z of a reference's field, beyond which lies 1e-12 of the law
+MISSING = 5e-4  # of the law, to be 1 in all; entropies are then good to some 1e-5
+LOWEST = -1.0  # entropy; below it there is no sensible saddle point
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +31,8 @@ class LocalEntropy:
 
     alpha, kappa, distance: P / N, margin and Hamming distance as a fraction. entropy: ln(number of solutions) / N at
     this distance; negative where there are typically none. bound: of all weight vectors at this distance. overlap: q of
-    two of these solutions. converged: whether the equations were solved; if not, entropy and overlap are nan. advice:
-    what else to know, in words.
+    two of these solutions. converged: whether the equations were solved, with integrals exact to about 1e-5; if not,
+    entropy and overlap are nan. advice: what else to know, in words.
     """
 
     alpha: float
@@ -70,8 +74,16 @@ def local_entropy(alpha: float, distance: float, kappa: float = 0.0) -> LocalEnt
     q, r = (float(value) for value in found.values)
     q_hat, r_hat = equations.conjugates(q, r)
     value = equations.entropy(q, r, q_hat, r_hat, equations.pull(q_hat, r_hat))
+    if value < LOWEST or not equations.resolved(q, r):
+        return replace(asked, advice="out of reach: presumably there is no solution at this distance")
     advice = "typically there is no solution at this distance" if value < 0 else ""
     return replace(asked, converged=True, entropy=value, overlap=q, advice=advice)
+
+
+def _extended(z: Array, mean: float) -> Array:
+    """As many more equal steps as it takes to reach a mean as far as 0."""
+    step = z[1] - z[0]
+    return np.concatenate([z, z[-1] + step * np.arange(1, math.ceil(max(mean, 0.0) / step) + 1)])
 
 
 @dataclass(frozen=True)
@@ -102,8 +114,10 @@ class Equations:
         rest = math.sqrt(max(q - along**2, 1e-300))  # of x
         share = min(with_u / rest, 1.0)
         left = math.sqrt(max(1 - share**2, 1e-12))
-        joint = np.outer(weights, weights) * np.exp(log_tail((a[:, None] - share * z) / left) - log_tail(a)[:, None])
-        field = (self.kappa - along * z[:, None] - rest * z) / math.sqrt(1 - q)
+        x = _extended(z, share * float(hazard(a[np.searchsorted(z, -UNLIKELY)])))
+        law = log_tail((a[:, None] - share * x) / left) - log_tail(a)[:, None] - x**2 / 2
+        joint = np.outer(weights, np.full(len(x), (z[1] - z[0]) / math.sqrt(2 * math.pi))) * np.exp(law)
+        field = (self.kappa - along * z[:, None] - rest * x) / math.sqrt(1 - q)
         return joint, hazard(a)[:, None] / math.sqrt(1 - self.q_0), field
 
     def spins(self, q_hat: float, r_hat: float) -> tuple[Array, Array, Array]:
@@ -145,6 +159,11 @@ class Equations:
         joint, magnetisation, field = self.spins(q_hat, r_hat)
         tanh = np.tanh(field + self.pull(q_hat, r_hat))
         return np.array([np.sum(joint * tanh**2), np.sum(joint * magnetisation * tanh)])
+
+    def resolved(self, q: float, r: float) -> bool:
+        """Whether steps are small enough for (kappa - omega) / sqrt(1 - q), and for the law of z and x."""
+        widest = max(r / math.sqrt(self.q_0), math.sqrt(max(q - r**2 / self.q_0, 0.0)))
+        return math.sqrt(1 - q) >= NARROWEST * widest and abs(float(self.patterns(q, r)[0].sum()) - 1) < MISSING
 
     def entropy(self, q: float, r: float, q_hat: float, r_hat: float, pull: float) -> float:
         """Stationary in all of them."""

@@ -44,8 +44,8 @@ def random_labels(alpha: float, kappa: float = 0.0) -> Typical:
     """Typical solutions of the binary perceptron with P = alpha N random patterns (Krauth and Mezard 1989).
 
     alpha: P / N >= 0. kappa: margin, from -4 to 4: y w . x / sqrt(N) > kappa for every pattern. Exact up to
-    `capacity(kappa)`; from there on the entropy is negative: typically there is no solution. Its overlaps grow up to
-    alpha = 4 / pi (at kappa = 0), beyond which nothing converges.
+    `capacity(kappa)`; from there on the entropy is negative: typically there is no solution. Its saddle points
+    are followed a good deal further (to 1.258 at kappa = 0), beyond which nothing is said to converge.
     Raises InvalidInputError on numbers out of range.
 
     >>> import binland as bl
@@ -56,7 +56,9 @@ def random_labels(alpha: float, kappa: float = 0.0) -> Typical:
     points = storage_curve(margin).saddle_points(density)
     if not points:
         most = storage_curve(margin).turn.alpha
-        return unsolved(density, f"no saddle point beyond alpha = {most:.4g}; solutions end at capacity({margin:g})")
+        return unsolved(
+            density, f"saddle points are followed up to alpha = {most:.4g}; solutions end at capacity({margin:g})"
+        )
     beyond = "beyond the capacity: typically there is no solution" if points[0].entropy < 0 else ""
     return of_point(points[0], advice=beyond)
 

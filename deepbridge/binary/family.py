@@ -187,7 +187,7 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         order = db.Guided(**options, guide=guide)
         return db.shortest_path(start, end, train, points=points, order=order, device=compute.device)
 
-    def annealed_path(
+    def lowest_path(
         self,
         start: "Solution",
         end: "Solution",

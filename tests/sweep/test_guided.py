@@ -66,6 +66,17 @@ def test_guided_paths_in_a_sweep_are_those_by_hand(tmp_path):
     plot_overview(path, tmp_path / "overview.png")
 
 
+def test_the_lowest_of_few_flips_is_the_best_of_all_orders():
+    machine, rng = bl.CommitteeMachine(7, 3), np.random.default_rng(0)
+    patterns = bl.Patterns.random(18, 7, 0)
+    weights = rng.choice([-1, 1], machine.weight_shape).astype(np.int8)
+    other = weights.copy()
+    other.reshape(-1)[rng.permutation(21)[:12]] *= -1
+    start, end = bl.Solution(machine, weights), bl.Solution(machine, other)
+    found = SHALLOW.lowest_path(start, end, patterns, {"budget": 1}, 0, None)
+    assert found.barrier == bl.enumerate_solutions(machine, patterns).bottleneck(start, end, "shortest").barrier
+
+
 def test_the_defaults_are_part_of_what_a_task_is():
     small = check_settings(SHALLOW_SWEEP, "guided")
     task = Task("guided", cell(21, 1, "RSGD"), (1, 0))
