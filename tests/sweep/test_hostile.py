@@ -113,14 +113,17 @@ def folder(finished, tmp_path):
     return tmp_path / "home"
 
 
+SOME = [*KINDS] if WHOLE else [*KINDS][::2]  # there are hundreds
+
+
 def commands_for(name):
-    """One in turn, since there are hundreds of kinds, a figure less often than the others; or all."""
+    """One in turn, a figure less often than the others; or all."""
     turns = (*READING, "dry", "sweep", "status", "load", "merge", "export", "sweep")
-    return ALL if WHOLE else (turns[[*KINDS].index(name) % len(turns)],)
+    return ALL if WHOLE else (turns[SOME.index(name) % len(turns)],)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", SOME)
 def test_a_hostile_file_is_one_line_of_every_command(folder, name):
     KINDS[name](folder / "x.h5", folder.parent / "secret")
     before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
