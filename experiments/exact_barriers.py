@@ -52,12 +52,17 @@ ALGORITHMS: dict[str, bl.SGD | bl.ADV] = {
 Pair = tuple[bl.Solution, bl.Solution] | None
 
 
+def machine_of(n_inputs: int, n_hidden: int) -> bl.Perceptron | bl.CommitteeMachine:
+    """One unit is a perceptron."""
+    return bl.Perceptron(n_inputs) if n_hidden == 1 else bl.CommitteeMachine(n_inputs, n_hidden)
+
+
 def instance(kind: str, k: int, largest: int) -> Enumeration:
     """Machine and patterns, with all solutions."""
     rng = np.random.default_rng([k, *kind.encode()])
     shapes = [shape for shape in SHAPES[kind] if shape[0] * shape[1] <= largest]
     n_inputs, n_hidden = shapes[k % len(shapes)]
-    machine = bl.Perceptron(n_inputs) if kind == "perceptron" else bl.CommitteeMachine(n_inputs, n_hidden)
+    machine = machine_of(n_inputs, n_hidden)
     count = max(1, round(rng.uniform(*ALPHAS) * machine.n_weights))
     return bl.enumerate_solutions(machine, bl.Patterns.random(count, n_inputs, rng))
 
@@ -106,7 +111,7 @@ def measured(kind: str, draw: Callable[[Enumeration, int], Pair], count: int, la
 def above_the_ends(shape: tuple[int, int], latent: int, algorithm: bl.SGD | bl.ADV, count: int) -> np.ndarray:
     """(count, 4): flips; errors above the worse end on the lowest shortest path, an annealed and a random one."""
     n_inputs, n_hidden = shape
-    machine = bl.Perceptron(n_inputs) if n_hidden == 1 else bl.CommitteeMachine(n_inputs, n_hidden)
+    machine = machine_of(n_inputs, n_hidden)
     rows = []
     for k in range(count):
         train = bl.HiddenManifold(n_inputs, latent, seed=k).sample(3 * latent, seed=k)
@@ -191,9 +196,8 @@ def main() -> None:
         for table in tables(results):
             console.print(table)
     if given.only != "labels":
-        console.print(
-            manifold(count, [shape for shape in MANIFOLD if not given.tiny or shape[0] * shape[1] <= largest])
-        )
+        shapes = [(n, h) for n, h in MANIFOLD if not given.tiny or n * h <= largest]
+        console.print(manifold(count, shapes))
 
 
 if __name__ == "__main__":

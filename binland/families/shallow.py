@@ -230,8 +230,9 @@ class Shallow(BinaryFamily[ShallowModel]):
         self, start: Solution, end: Solution, train: Patterns, options: Mapping[str, Any], seed: Seed, compute: Any
     ) -> Path:
         """The best of all orders of at most FEW_FLIPS, else an annealed one."""
-        few = np.count_nonzero(start.weights != end.weights) <= FEW_FLIPS
-        return shortest_path(start, end, train, seed, "exact" if few else Annealed(**options))
+        if np.count_nonzero(start.weights != end.weights) <= FEW_FLIPS:
+            return shortest_path(start, end, train, order="exact")
+        return self.annealed_path(start, end, train, options, seed, compute)
 
     def trained_from(
         self, solution: Solution, train: Patterns, algorithm: Algorithm, seed: Seed, compute: Any

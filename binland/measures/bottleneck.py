@@ -7,15 +7,13 @@ settings of `Annealed`.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from binland.checks import LARGEST_FLOAT, SMALLEST_FLOAT
 from binland.measures.enumeration import MOST_WEIGHTS
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
-from binland.sweep.contracts.section import Positive
+from binland.sweep.contracts.section import Constant, Positive
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ class BottleneckSettings(OfPairs):
 
     orders: Positive = 5
     budget: Positive = 20_000
-    temperature: Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT)] = 1.0
+    temperature: Constant = 1.0
 
     @property
     def options(self) -> dict[str, Any]:

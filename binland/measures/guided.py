@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from binland.checks import LARGEST_FLOAT, SMALLEST_FLOAT
 from binland.measures.pair import draw_along
 from binland.orders import MOST
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
-from binland.sweep.contracts.section import Positive
+from binland.sweep.contracts.section import Constant, Positive
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 Points = Annotated[int, Field(ge=2, le=100_000)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
-Constant = Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT)]
 OPTIONS = ("stages", "candidates", "forced", "steepness", "window")
 
 

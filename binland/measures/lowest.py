@@ -6,14 +6,12 @@ takes for the order that annealing begins with.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from binland.checks import LARGEST_FLOAT, SMALLEST_FLOAT
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
-from binland.sweep.contracts.section import Positive
+from binland.sweep.contracts.section import Constant, Positive
 from binland.sweep.contracts.variable import Variable
 
 if TYPE_CHECKING:
@@ -26,7 +24,7 @@ class LowestSettings(OfPairs):
 
     budget: Positive = 200_000
     reach: Positive = 300
-    temperature: Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT, allow_inf_nan=False)] = 1.0
+    temperature: Constant = 1.0
 
     @property
     def options(self) -> dict[str, Any]:

@@ -6,8 +6,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from binland.checks import LARGEST_FLOAT, SMALLEST_FLOAT
+
 FILES_MAY_BE_READ = ContextVar("FILES_MAY_BE_READ", default=True)  # not those that a stranger's configuration names
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+Constant = Annotated[float, Field(ge=SMALLEST_FLOAT, le=LARGEST_FLOAT, allow_inf_nan=False)]
 FILE = "path of a file; where it is not absolute, beside the configuration"  # marks a key: Annotated[str, FILE]
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 
