@@ -46,7 +46,8 @@ class Counters:
 
     def move_to(self, words: Words) -> int:
         """Errors of the machine with packed weights (H, W), to which the counters move."""
-        follow(self._words, words, self.output_signs, self.patterns.rows, self.fields)
+        flipped = np.empty(len(words), np.bool_)
+        follow(self._words, words, self.output_signs, self.patterns.rows, self.fields, flipped)
         self._vote()
         return self.error_count
 

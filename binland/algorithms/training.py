@@ -6,14 +6,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.algorithms.binarynet import ADV, RSGD, SGD
-from binland.bits import Signs, aligned, aligned_copy, as_signs, n_words, pack
+from binland.algorithms.fixed_point import as_integers, unit_of
+from binland.bits import WORD, Signs, aligned, aligned_copy, as_signs, n_words, pack
 from binland.checks import checked_memory, finite_float32
 from binland.data import Patterns
-from binland.kernels.training import ENTRY, GROUP, PORTION, TILE, Scratch, StepRule, centre_into, train_epoch
+from binland.kernels.training import (
+    ENTRY,
+    FULL,
+    GROUP,
+    LANES,
+    PORTION,
+    Examples,
+    Scratch,
+    State,
+    StepRule,
+    centre_into,
+    start_replica,
+    steps_into,
+    train_epoch,
+)
 from binland.kernels.vectors import WIDTH
+from binland.kernels.walk import start_into
 from binland.models import Machine, Replicas, Solution, check_fit, count_words
 from binland.rng import Seed, generator
-from binland.walks import Counters
+from binland.walks import Counters, n_planes
 
 Latents = NDArray[np.float32]
 BYTES = 16  # of memory for every latent: random numbers, rows, tiles
@@ -23,29 +39,34 @@ def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, star
     """Train a machine with BinaryNet (paper, section 3.2 and appendix B); the arguments are those of `binland.fit`.
 
     Returns the binary weights with latents, train-error history and, for RSGD, the replicas.
-    Raises InvalidInputError if the patterns or the start do not fit the machine, or beyond 2^24 inputs or hidden units
-    or this machine's memory.
+    Raises InvalidInputError if the patterns or the start do not fit the machine, if the clip is out of proportion to
+    the learning rate (`fixed_point.unit_of`), or beyond 2^24 inputs or hidden units or this machine's memory.
     """
     check_fit(machine, patterns)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
-    checked_memory(f"training {machine.n_weights} weights {n_replicas} times", BYTES * machine.n_weights * n_replicas)
+    blocks = -(-patterns.n_patterns // (WORD * WIDTH))
+    counters = blocks * machine.n_hidden * n_planes(machine.n_inputs) * WIDTH * 8
+    size = BYTES * machine.n_weights + counters
+    checked_memory(f"training {machine.n_weights} weights {n_replicas} times", size * n_replicas)
     label_rng, *streams = generator(seed, "fit").spawn(1 + n_replicas)
-    state = _State(machine, patterns, algorithm, streams, start)
+    if start is not None:
+        start = finite_float32("start", start, machine.weight_shape)
+    run = _Run(machine, patterns, algorithm, streams, start)
     if isinstance(algorithm, ADV):
         noise = patterns.with_random_labels(label_rng)
         for epoch in range(algorithm.pretrain_epochs):
-            state.train(noise, algorithm.pretrain_learning_rate, epoch)
+            run.train(noise, algorithm.pretrain_learning_rate, epoch)
     history = []
     for epoch in range(algorithm.epochs):
-        state.train(patterns, algorithm.learning_rate, epoch)
-        history.append(state.error_counts())
+        errors = run.train(patterns, algorithm.learning_rate, epoch)
+        history.append([run.centre_errors() if n_replicas > 1 else errors[0], *errors])
         if algorithm.stop_at_zero_error and history[-1][0] == 0:
             break
-    return state.solution(np.array(history, np.int64).reshape(-1, 1 + n_replicas) / patterns.n_patterns)
+    return run.solution(np.array(history, np.int64).reshape(-1, 1 + n_replicas) / patterns.n_patterns)
 
 
-class _State:
-    """Latents, tile by tile, and packed signs of the replicas of one run; R = 1 but for RSGD."""
+class _Run:
+    """Latents, tile by tile, packed signs and counters of the replicas of one run; R = 1 but for RSGD."""
 
     def __init__(
         self,
@@ -56,100 +77,137 @@ class _State:
         start: Latents | None,
     ):
         self.machine, self.patterns, self.algorithm, self.streams = machine, patterns, algorithm, streams
-        n, h, replicas = machine.n_inputs, machine.n_hidden, len(streams)
-        latents = np.empty((replicas, h, n), np.float32)
-        if start is None:
-            width = algorithm.init_bound(n, h)
-            for replica, rng in zip(latents, streams, strict=True):
-                replica[:] = rng.uniform(-width, width, (h, n))
-        else:
-            latents[:] = finite_float32("start", start, machine.weight_shape).reshape(h, n)
-        np.clip(latents, -algorithm.clip, algorithm.clip, out=latents)
-        self.words = pack(latents)
-        padded = np.zeros((replicas, h, -(-n // TILE) * TILE), np.float32)
-        padded[..., :n] = latents
-        self.tiles = aligned_copy(padded.reshape(replicas, h, -1, TILE).transpose(2, 0, 1, 3))
-        first = as_signs(latents[0])  # where the counters begin is indifferent: they follow
-        self.counters = [Counters(machine, first, patterns) for _ in range(replicas + (replicas > 1))]
-        self.scratch = _scratch(machine, replicas, min(algorithm.batch_size, patterns.n_patterns))
+        self.unit = unit_of(machine, algorithm, patterns.n_patterns)
+        self.clip = math.floor(algorithm.clip / self.unit)
+        self.window = _window(machine, algorithm.ste_window)
+        latents = self._first(start)
+        self.state = _state(machine, patterns, latents)
+        self.scratch = _scratch(machine, len(streams), min(algorithm.batch_size, patterns.n_patterns))
+        rule, examples = self._rule(algorithm.learning_rate, 0), _examples(patterns)
+        for r, weights in enumerate(as_signs(latents)):
+            start_replica(weights, machine.output_signs, machine.n_inputs, examples, rule, self.state, r)
+        self.centre = Counters(machine, as_signs(latents[0]), patterns) if len(streams) > 1 else None
 
-    def train(self, patterns: Patterns, learning_rate: float, epoch: int) -> None:
-        """One epoch on patterns with the inputs of self.patterns."""
-        algorithm, machine = self.algorithm, self.machine
+    def _first(self, start: Latents | None) -> NDArray[np.int32]:
+        """(R, H, N) latents at the start, in units."""
+        n, h = self.machine.n_inputs, self.machine.n_hidden
+        latents = np.empty((len(self.streams), h, n), np.int32)
+        width = self.algorithm.init_bound(n, h)
+        for replica, rng in zip(latents, self.streams, strict=True):
+            drawn = rng.uniform(-width, width, (h, n)) if start is None else start.reshape(h, n)
+            replica[:] = as_integers(drawn, self.unit, self.clip)
+        return latents
+
+    def train(self, patterns: Patterns, learning_rate: float, epoch: int) -> list[int]:
+        """One epoch on patterns with the inputs of self.patterns; returns the errors of each replica after it."""
         order = np.stack([rng.permutation(patterns.n_patterns) for rng in self.streams])
-        rule = StepRule(
-            np.float32(learning_rate),
-            _window(machine, algorithm.ste_window),
-            np.float32(algorithm.clip),
-            float(algorithm.output_scale),
-            machine.linear,
-        )
+        errors = np.empty(len(self.streams), np.int64)
         train_epoch(
-            self.tiles,
-            self.words,
-            self.patterns.words,
-            np.array(patterns.labels),
-            machine.output_signs,
-            machine.n_inputs,
+            self.state,
+            _examples(patterns),
+            self.machine.output_signs,
+            self.machine.n_inputs,
             order,
-            algorithm.batch_size,
-            rule,
-            self._pulls(learning_rate, epoch),
+            self.algorithm.batch_size,
+            self._rule(learning_rate, epoch),
             self.scratch,
+            errors,
+        )
+        return errors.tolist()
+
+    def _rule(self, learning_rate: float, epoch: int) -> StepRule:
+        return StepRule(
+            self.clip,
+            self.window,
+            self.machine.linear,
+            self._steps(learning_rate),
+            self._shares(learning_rate, epoch),
         )
 
-    def _pulls(self, learning_rate: float, epoch: int) -> NDArray[np.float32]:
-        """Coupling in the gradient step, after a mini-batch, after an epoch; at most one is not zero."""
-        pulls = np.zeros(3, np.float32)
-        if isinstance(self.algorithm, RSGD):
-            forms = ("in_gradient", "after_batch", "after_epoch")
-            pulls[forms.index(self.algorithm.coupling_form)] = learning_rate * self.algorithm.pull(epoch)
-        return pulls
+    def _steps(self, learning_rate: float) -> NDArray[np.int32]:
+        """What a pattern asks at every level, in units, in a whole batch and in the last one."""
+        machine, algorithm, p = self.machine, self.algorithm, self.patterns.n_patterns
+        root = math.sqrt(machine.n_inputs)
+        batch = min(algorithm.batch_size, p)
+        slope = algorithm.output_scale / root if machine.linear else algorithm.output_scale
+        steps = np.empty((2, 1 + (machine.n_inputs if machine.linear else machine.n_hidden)), np.int32)
+        for row, size in zip(steps, (batch, p % batch or batch), strict=True):
+            steps_into(learning_rate * algorithm.output_scale / (root * size * self.unit), slope, row)
+        return steps
 
-    def latents(self) -> Latents:
-        """(R, H, N)"""
-        rows = self.tiles.transpose(1, 2, 0, 3).reshape(*self.words.shape[:2], -1)
+    def _shares(self, learning_rate: float, epoch: int) -> NDArray[np.int32]:
+        """Coupling in the gradient step, after a mini-batch, after an epoch; at most one is not zero."""
+        shares, replicas = np.zeros(3, np.int32), len(self.streams)
+        if isinstance(self.algorithm, RSGD) and replicas > 1:
+            forms = ("in_gradient", "after_batch", "after_epoch")
+            pull = min(learning_rate * self.algorithm.pull(epoch), 1.0)
+            shares[forms.index(self.algorithm.coupling_form)] = math.floor(FULL * pull / replicas)
+        return shares
+
+    def integers(self) -> NDArray[np.int32]:
+        """(R, H, N) latents in units."""
+        rows = self.state.latents.transpose(1, 2, 0, 3).reshape(*self.state.words.shape[:2], -1)
         return np.array(rows[..., : self.machine.n_inputs], order="C")
 
-    def error_counts(self) -> list[int]:
-        """Errors of the centre, then of each replica (of the run alone, twice, if there is one)."""
-        if len(self.words) == 1:
-            return 2 * [self.counters[0].move_to(self.words[0])]
-        centre = np.zeros_like(self.words[0])
-        centre_into(self.tiles, self.machine.n_inputs, centre)
-        return [counters.move_to(words) for counters, words in zip(self.counters, [centre, *self.words], strict=True)]
+    def centre_errors(self) -> int:
+        """Errors of the replicas' centre."""
+        centre = np.zeros_like(self.state.words[0])
+        centre_into(self.state.latents, self.machine.n_inputs, centre)
+        return self.centre.move_to(centre)
 
     def solution(self, history: NDArray[np.float64]) -> Solution:
         """The centre of the replicas as a solution; history (epochs, 1 + R)."""
         shape = self.machine.weight_shape
-        latents = self.latents()
+        latents = self.integers()
         replicas = None
         if isinstance(self.algorithm, RSGD):
             signs = as_signs(latents)
             replicas = Replicas(
                 weights=signs.reshape(-1, *shape),
-                errors=np.array([count_words(self.machine, words, self.patterns) for words in self.words])
+                errors=np.array([count_words(self.machine, words, self.patterns) for words in self.state.words])
                 / self.patterns.n_patterns,
                 history=history[:, 1:],
                 spread=mean_distance(signs),
             )
-        centre = latents.mean(axis=0).reshape(shape)
+        centre = latents.sum(axis=0, dtype=np.int64).reshape(shape) * (self.unit / len(latents))
+        centre = centre.astype(np.float32)
         return Solution(self.machine, as_signs(centre), centre, history[:, 0], replicas, self.algorithm)
+
+
+def _examples(patterns: Patterns) -> Examples:
+    return Examples(patterns.words, patterns.rows, patterns.negative, patterns.real, np.array(patterns.labels))
+
+
+def _state(machine: Machine, patterns: Patterns, latents: NDArray[np.int32]) -> State:
+    """Tiles of latents (R, H, N) in units, and room for counters."""
+    replicas, h, n = latents.shape
+    padded = np.zeros((replicas, h, -(-n // LANES) * LANES), np.int32)
+    padded[..., :n] = latents
+    words, blocks = pack(latents), len(patterns.rows)
+    return State(
+        latents=aligned_copy(padded.reshape(replicas, h, -1, LANES).transpose(2, 0, 1, 3)),
+        words=words,
+        standing=words.copy(),
+        fields=aligned((replicas, blocks, h, n_planes(n), WIDTH), np.uint64),
+        signs=aligned((replicas, blocks, h, WIDTH), np.uint64),
+        votes=aligned((replicas, blocks, n_planes(h), WIDTH), np.uint64),
+        inside=aligned((replicas, blocks * WIDTH, h), np.uint64),
+    )
 
 
 def _scratch(machine: Machine, replicas: int, batch_size: int) -> Scratch:
     """Buffers for batches of up to batch_size patterns."""
-    groups = -(-batch_size // (GROUP * PORTION)) * PORTION
-    registers = -(-groups // WIDTH)
-    h = machine.n_hidden
+    h, w, stacks = machine.n_hidden, n_words(machine.n_inputs), -(-batch_size // WIDTH)
     return Scratch(
-        words=aligned((replicas, n_words(machine.n_inputs), registers, GROUP, WIDTH), np.uint64),
-        places=aligned((replicas, h, registers * WIDTH), np.uint16),
-        fields=aligned((registers, GROUP, WIDTH), np.int64),
-        signals=aligned((replicas, GROUP * groups), np.float32),
-        tables=aligned((PORTION * ENTRY,), np.float32),
-        sums=aligned((h * TILE,), np.float32),
-        rates=aligned((h,), np.float32),
+        live=np.zeros(replicas, np.int64),
+        words=aligned((replicas, w, batch_size), np.uint64),
+        steps=aligned((replicas, batch_size), np.int32),
+        places=aligned((replicas, -(-batch_size // GROUP), h), np.uint16),
+        levels=aligned((stacks * WIDTH,), np.int64),
+        stacks=aligned((stacks, w, WIDTH), np.uint64),
+        inside=aligned((-(-stacks * WIDTH // 64), h), np.uint64),
+        tables=aligned((PORTION * ENTRY,), np.int32),
+        sums=aligned((h * LANES,), np.int32),
     )
 
 

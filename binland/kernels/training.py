@@ -1,311 +1,345 @@
-"""BinaryNet mini-batch steps with the straight-through estimator, and the coupling of replicas.
+"""BinaryNet mini-batch steps with the straight-through estimator, and the coupling of replicas, in exact integers.
 
-Latents are float32 in tiles of TILE columns, (T, R, H, TILE) with T = ceil(N / TILE), all replicas of a tile
-together: an epoch goes through memory once per mini-batch. What stands beyond column N is never read as a weight.
+A latent is an int32 in units of a power of two, and so is the signal of a pattern: the step that it asks of a latent,
+its gradient rounded once. Sums are exact, so that neither order nor registers nor threads matter, and a pattern whose
+signal rounds to zero is left out. Whoever calls makes sure that nothing can overflow (`algorithms.fixed_point`).
 
-The gradient of a unit is a sum of +-signal over the patterns in its straight-through window. For every GROUP patterns
-of a batch all subset sums are tabulated once (the method of four Russians), so that a unit adds one entry per group.
-Float32 additions are made in the order of the batch: within groups, then over groups.
+Latents are in tiles of LANES columns, a word of signs, (W, R, H, LANES) with W = ceil(N / LANES), all replicas of a tile together: a
+mini-batch goes through memory once. What stands beyond column N is never read as a weight.
+
+The step of a unit is a sum of +-signal over the live patterns in its straight-through window. For every GROUP of them
+all subset sums are tabulated once (the method of four Russians), so that a unit adds one entry per group: with signals
+a, b of two patterns the table is 0, +-a, +-b, +-a +-b (signs as the input of the column is), and a unit with only the
+second one in its window adds entry 2.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from binland.kernels.compiler import kernel
+from binland.kernels.elementary import exp
+from binland.kernels.preactivations import POPCOUNT, arrange, compute, follow_flips, levels_into, n_errors, n_flips, start_counters
 from binland.kernels.vectors import (
-    FLOATS,
+    LANES,
     WIDTH,
     clipped,
     load,
-    load_words,
     minus,
+    even_products,
+    joined,
+    odd_products,
     plus,
-    plus_distance,
-    plus_words,
+    plus_long,
     sign_bits,
     signed,
     splat,
-    splat_word,
+    splat_long,
     store,
-    store_halves,
-    store_words,
-    times,
-    where_less,
 )
 
-TILE = FLOATS
-GROUP = 5  # patterns whose subset sums are tabulated together
-ENTRY = TILE << GROUP  # floats of a table
+GROUP = 4  # patterns whose subset sums are tabulated together
+ENTRY = LANES << GROUP  # numbers in a table
 PORTION = 5  # tables at a time: 20 KiB, within a level 1 cache
+FULL = 1 << 31  # a share of 1
 FEW_UNITS = 5  # below, tables cost more than they save
 
 
 class StepRule(NamedTuple):
     """What a mini-batch step needs to know beside the arrays.
 
-    learning_rate: factor of the mean gradient of the mini-batch.
-    window: a unit passes gradient where |w . x| <= window (an integer, unscaled).
-    clip: latents stay in [-clip, clip].
-    scale: the logit is scale * sum_h c_h sign(w_h . x), or scale * w . x / sqrt(N) if linear.
-    linear: the unit's activation is the identity (perceptron) instead of the sign.
+    clip: latents stay in [-clip, clip]. window: a unit passes gradient where |w . x| <= window. linear: the unit's
+    activation is the identity (perceptron) instead of the sign. steps (2, M + 1) int32: what a pattern with label +1
+    asks at each level of the output (`preactivations`), in a whole batch and in the last one of an epoch; M = H, or N
+    if linear. shares (3,) int32: strength of the coupling (`couple`), inside the gradient step, after each mini-batch
+    and after the epoch (0: none).
     """
 
-    learning_rate: np.float32
+    clip: int
     window: int
-    clip: np.float32
-    scale: float
     linear: bool
+    steps: np.ndarray
+    shares: np.ndarray
+
+
+class Examples(NamedTuple):
+    """Patterns as the kernels read them (`data.Patterns`): input_words (P, W), rows, negative, real; labels (P,)."""
+
+    input_words: np.ndarray
+    rows: np.ndarray
+    negative: np.ndarray
+    real: np.ndarray
+    labels: np.ndarray
+
+
+class State(NamedTuple):
+    """What an epoch changes, of R replicas.
+
+    latents (W, R, H, LANES) int32; words (R, H, W) uint64, their signs; standing (R, H, W), the weights at which the
+    counters are; fields (R, V, H, n, WIDTH), signs (R, V, H, WIDTH), votes (R, V, m, WIDTH), as in `walk.py`, and
+    inside (R, V WIDTH, H), the patterns in each unit's window; all uint64.
+    """
+
+    latents: np.ndarray
+    words: np.ndarray
+    standing: np.ndarray
+    fields: np.ndarray
+    signs: np.ndarray
+    votes: np.ndarray
+    inside: np.ndarray
 
 
 class Scratch(NamedTuple):
-    """Buffers of an epoch, for batches of up to GROUP PORTION n patterns: G = PORTION n groups, J = ceil(G / WIDTH).
+    """Buffers of an epoch, for batches of B patterns in G = ceil(B / GROUP) groups, S = ceil(B / WIDTH) stacks.
 
-    Group g of a batch is lane g % WIDTH of register g // WIDTH. words (R, W, J, GROUP, WIDTH) uint64: the batch's
-    inputs, word by word; places (R, H, J WIDTH) uint16: where in a group's table a unit's subset stands; fields (J,
-    GROUP, WIDTH) int64; signals (R, GROUP G) float32; tables (PORTION ENTRY,), sums (H TILE,), rates (H,) float32.
+    live (R,) int64, the number of live patterns; words (R, W, B) uint64, their inputs; steps (R, B) int32, their
+    signals; places (R, G, H) uint16, where in a group's table a unit's subset stands. levels (WIDTH S,) int64, stacks
+    (S, W, WIDTH), inside (ceil(WIDTH S / 64), H) uint64; tables (PORTION ENTRY,), sums (H LANES,) int32.
     """
 
+    live: np.ndarray
     words: np.ndarray
+    steps: np.ndarray
     places: np.ndarray
-    fields: np.ndarray
-    signals: np.ndarray
+    levels: np.ndarray
+    stacks: np.ndarray
+    inside: np.ndarray
     tables: np.ndarray
     sums: np.ndarray
-    rates: np.ndarray
 
 
 @kernel
-def arrange(input_words, batch, words):
-    """words (W, J, GROUP, WIDTH) <- rows `batch` (B,) of input_words (P, W)."""
+def steps_into(amplitude, slope, steps):
+    """steps (M + 1,) int32 <- round(amplitude / (1 + e^logit)), logit = slope (2 level - M), at every level.
+
+    Minus the derivative of the binary cross-entropy by the logit, times amplitude; halves are rounded to even.
+    """
+    M = steps.shape[0] - 1
+    for level in range(M + 1):
+        logit = slope * (2 * level - M)
+        power = exp(-abs(logit))
+        steps[level] = np.int32(np.rint(amplitude * (power if logit > 0 else 1.0) / (1.0 + power)))
+
+
+@kernel
+def collect(batch, levels, inside, own, examples, steps, r, scratch):
+    """The live patterns of a batch: how many, their inputs, signals, and where a unit's subset of each group stands.
+
+    inside (any, H) uint64 with a bit for each pattern: by its place in the batch if `own`, else by its number.
+    """
+    H, M = inside.shape[1], steps.shape[0] - 1
+    words, signals, places = scratch.words[r], scratch.steps[r], scratch.places[r]
+    count = 0
     for b in range(batch.shape[0]):
-        group = b // GROUP
-        for k in range(words.shape[0]):
-            words[k, group // WIDTH, b % GROUP, group % WIDTH] = input_words[batch[b], k]
+        p = batch[b]
+        signal = steps[levels[b]] if examples.labels[p] > 0 else -steps[M - levels[b]]
+        if signal != 0:
+            signals[count] = signal
+            for k in range(words.shape[0]):
+                words[k, count] = examples.input_words[p, k]
+            at = b if own else p
+            passing, bit = inside[at >> 6], np.uint64(at & 63)
+            place, i = places[count // GROUP], np.uint64(count % GROUP)
+            if i == 0:
+                place[:] = 0
+            for h in range(H):
+                place[h] |= np.uint16((passing[h] >> bit & np.uint64(1)) << i) * np.uint16(LANES)
+            count += 1
+    scratch.live[r] = count
 
 
 @kernel
-def forward(weight_words, words, output_weights, n_inputs, rule, places, fields):
-    """The batch's outputs, and which of its patterns lie in a unit's straight-through window.
-
-    weight_words (H, W), words (W, J, GROUP, WIDTH) uint64, output_weights (H,) int8. Written: places (H, J WIDTH)
-    uint16, TILE times the subset of a group as a number of GROUP bits; fields (J, GROUP, WIDTH) int64, sum_h c_h
-    sign(Delta_h), or the number of disagreeing weights of the last unit if linear. Cost H B W popcounts, WIDTH at a
-    time.
-    """
-    H, W = weight_words.shape
-    J = words.shape[1]
-    zero = splat_word(np.uint64(0))
-    half = splat_word(np.uint64(n_inputs // 2 + 1))
-    lowest = (n_inputs - rule.window + 1) // 2  # disagreeing weights at the edges of the window
-    shift, span = splat_word(np.uint64(-lowest)), splat_word(np.uint64((n_inputs + rule.window) // 2 - lowest + 1))
-    for j in range(J):
-        for i in range(GROUP):
-            store_words(fields, (j * GROUP + i) * WIDTH, zero)
-        for h in range(H):
-            d0, d1, d2, d3, d4 = zero, zero, zero, zero, zero
-            for k in range(W):
-                w = splat_word(weight_words[h, k])
-                x = (k * J + j) * GROUP * WIDTH
-                d0 = plus_distance(d0, w, load_words(words, x))
-                d1 = plus_distance(d1, w, load_words(words, x + WIDTH))
-                d2 = plus_distance(d2, w, load_words(words, x + 2 * WIDTH))
-                d3 = plus_distance(d3, w, load_words(words, x + 3 * WIDTH))
-                d4 = plus_distance(d4, w, load_words(words, x + 4 * WIDTH))
-            up, down = splat_word(np.uint64(output_weights[h])), splat_word(np.uint64(-output_weights[h]))
-            place = zero
-            for i in range(GROUP):
-                d = d0 if i == 0 else d1 if i == 1 else d2 if i == 2 else d3 if i == 3 else d4
-                inside = plus_words(d, shift)
-                place = plus_words(place, where_less(inside, span, splat_word(np.uint64(TILE << i)), zero))
-                at = (j * GROUP + i) * WIDTH
-                vote = d if rule.linear else where_less(d, half, up, down)
-                store_words(fields, at, plus_words(load_words(fields, at), vote))
-            store_halves(places, (h * J + j) * WIDTH, place)
-
-
-@kernel
-def signals_into(fields, labels, batch, n_inputs, rule, signals):
-    """signals (GROUP G,) float32 <- -(dL/dz) (dz/dDelta) / sqrt(N) per pattern, then zeros.
-
-    L is the mean binary cross-entropy; fields as of `forward`, labels (P,) int8, batch (B,) integer.
-    """
-    root = math.sqrt(n_inputs)
-    B = batch.shape[0]
-    for b in range(signals.shape[0]):
-        signals[b] = 0.0
-    for b in range(B):
-        group = b // GROUP
-        field = fields[group // WIDTH, b % GROUP, group % WIDTH]
-        logit = rule.scale * ((n_inputs - 2 * field) / root) if rule.linear else rule.scale * field
-        label = float(labels[batch[b]])
-        residual = label / (1.0 + math.exp(label * logit))
-        signals[b] = np.float32(residual * rule.scale / (root * B))
-
-
-@kernel
-def tabulate(words, shift, signals, first, tables):
-    """All subset sums of +-signal, for PORTION groups from `first` on, on one tile.
-
-    words (J, GROUP, WIDTH) uint64 whose bits from `shift` on are the tile's inputs. Written: tables (PORTION ENTRY,)
-    float32, the sums over subset s of a group at TILE s. Cost 2^GROUP additions of TILE floats per group.
-    """
-    for g in range(first, first + PORTION):
-        j, lane = g // WIDTH, g % WIDTH
-        x0 = signed(signals[GROUP * g], words[j, 0, lane] >> shift)
-        x1 = signed(signals[GROUP * g + 1], words[j, 1, lane] >> shift)
-        x2 = signed(signals[GROUP * g + 2], words[j, 2, lane] >> shift)
-        x3 = signed(signals[GROUP * g + 3], words[j, 3, lane] >> shift)
-        x4 = signed(signals[GROUP * g + 4], words[j, 4, lane] >> shift)
-        for s in range(2):
-            at = (g - first) * ENTRY + s * TILE
-            s0 = splat(np.float32(0.0))
-            if s:
-                s0 = plus(s0, x0)
-            s1, s2 = plus(s0, x1), plus(s0, x2)
-            s3 = plus(s1, x2)
-            s4, s5, s6, s7 = plus(s0, x3), plus(s1, x3), plus(s2, x3), plus(s3, x3)
-            store(tables, at, s0)
-            store(tables, at + 2 * TILE, s1)
-            store(tables, at + 4 * TILE, s2)
-            store(tables, at + 6 * TILE, s3)
-            store(tables, at + 8 * TILE, s4)
-            store(tables, at + 10 * TILE, s5)
-            store(tables, at + 12 * TILE, s6)
-            store(tables, at + 14 * TILE, s7)
-            store(tables, at + 16 * TILE, plus(s0, x4))
-            store(tables, at + 18 * TILE, plus(s1, x4))
-            store(tables, at + 20 * TILE, plus(s2, x4))
-            store(tables, at + 22 * TILE, plus(s3, x4))
-            store(tables, at + 24 * TILE, plus(s4, x4))
-            store(tables, at + 26 * TILE, plus(s5, x4))
-            store(tables, at + 28 * TILE, plus(s6, x4))
-            store(tables, at + 30 * TILE, plus(s7, x4))
-
-
-@kernel
-def gather(tables, places, first, sums, rates, clip, last, latents, start):
-    """sums (H TILE,) += the entries of PORTION groups from `first` on, from 0 if first = 0; the `last` moves latents.
-
-    latents <- clip(latents + rate sum), of the H units from place `start` of memory on; rates (H,). Cost H PORTION.
-    """
-    limit = splat(clip)
-    for h in range(places.shape[0]):
-        row = places[h]
-        total = splat(np.float32(0.0))
-        if first:
-            total = load(sums, h * TILE)
-        for g in range(PORTION):
-            total = plus(total, load(tables, g * ENTRY + np.int64(row[np.uint64(first + g)])))
-        if last:
-            at = start + h * TILE
-            store(latents, at, clipped(plus(load(latents, at), times(splat(rates[h]), total)), limit))
+def look(batch, steps, output_weights, n_inputs, examples, rule, state, r, scratch):
+    """Forward pass of replica r on a batch, in the cheaper way; what `collect` gives is in scratch."""
+    weight_words, standing = state.words[r], state.standing[r]
+    V, H, n = state.fields.shape[1:4]
+    B, W = batch.shape[0], weight_words.shape[1]
+    if n_flips(standing, weight_words) * V * (n + 3) * WIDTH <= B * H * W * POPCOUNT:
+        follow_replica(output_weights, n_inputs, examples, rule, state, r)
+        if rule.linear:
+            levels_into(state.fields[r, :, 0], batch, n_inputs, scratch.levels)
         else:
-            store(sums, h * TILE, total)
+            levels_into(state.votes[r], batch, H, scratch.levels)
+        collect(batch, scratch.levels, state.inside[r], False, examples, steps, r, scratch)
+    else:
+        arrange(examples.input_words, batch, scratch.stacks)
+        compute(
+            weight_words, scratch.stacks, output_weights, n_inputs, rule.window, rule.linear, scratch.levels,
+            scratch.inside,
+        )  # fmt: skip
+        collect(batch, scratch.levels, scratch.inside, True, examples, steps, r, scratch)
 
 
 @kernel
-def add_patterns(words, shift, signals, places, rates, clip, latents, start):
-    """What `tabulate` and `gather` do, in the same order of additions, without tables. Cost H B."""
-    limit = splat(clip)
-    for h in range(places.shape[0]):
-        total = splat(np.float32(0.0))
-        for g in range(signals.shape[0] // GROUP):
-            part = splat(np.float32(0.0))
-            for i in range(GROUP):
-                if places[h, g] & (TILE << i):
-                    part = plus(part, signed(signals[GROUP * g + i], words[g // WIDTH, i, g % WIDTH] >> shift))
-            total = plus(total, part)
-        at = start + h * TILE
-        store(latents, at, clipped(plus(load(latents, at), times(splat(rates[h]), total)), limit))
+def counters_of(state, r):
+    """What `follow_flips` moves, of replica r."""
+    return state.standing[r], state.fields[r], state.signs[r], state.votes[r], state.inside[r]
 
 
 @kernel
-def pack(bits, tile, n_inputs, h, words):
-    """Sign bits of unit h on a tile into words (H, W) uint64; those beyond column N become 0."""
-    everything = np.uint64(0xFFFFFFFFFFFFFFFF)
-    present = everything >> np.uint64(64 - min(TILE, n_inputs - tile * TILE))
-    k, shift = TILE * tile // 64, np.uint64(TILE * tile % 64)
-    others = words[h, k] & ~(everything >> np.uint64(64 - TILE) << shift)
-    words[h, k] = others | (bits & present) << shift
+def bounds_of(rule, n_inputs):
+    """Lowest and highest counter of a unit in the straight-through window."""
+    middle = (n_inputs + 1) // 2
+    return (n_inputs - rule.window + 1) // 2 - middle, (n_inputs + rule.window) // 2 - middle
 
 
 @kernel
-def couple(latents, pull, tile, n_inputs, words):
-    """w_a <- w_a - pull (w_a - mean_a w) for the replicas of one tile, latents (R, H, TILE) float32.
+def start_replica(weights, output_weights, n_inputs, examples, rule, state, r):
+    """Counters of replica r with weights (H, N) int8."""
+    start_counters(weights, output_weights, examples.rows, bounds_of(rule, n_inputs), counters_of(state, r))
 
-    words (R, H, W) uint64 <- the new signs.
+
+@kernel
+def follow_replica(output_weights, n_inputs, examples, rule, state, r):
+    """Counters of replica r follow its weights."""
+    follow_flips(state.words[r], output_weights, examples.rows, bounds_of(rule, n_inputs), counters_of(state, r))
+
+
+@kernel
+def tabulate(words, signals, first, last, tables):
+    """Subset sums of +-signal of the groups of patterns [first, last), on one tile.
+
+    words (B,) uint64, the tile's inputs. Written: tables (PORTION ENTRY,) int32, the sums over subset s of a group at
+    LANES s. Cost 2^GROUP additions of LANES numbers per group.
+    """
+    for l in range(first, last):
+        g, i = (l - first) // GROUP, (l - first) % GROUP
+        x = signed(signals[l], words[l])
+        at, size = g * ENTRY, LANES << i
+        if i == 0:
+            store(tables, at, splat(np.int32(0)))
+        for s in range(at, at + size, LANES):
+            store(tables, s + size, plus(load(tables, s), x))
+
+
+@kernel
+def gather(tables, places, up, begun, last, clip, sums, latents, start, present, tile, words):
+    """Entries of the groups of places (G, H), G <= PORTION, are added to the sums (H LANES,); the `last` move latents.
+
+    up (H,) int8, output weights; begun: sums are not 0. latents <- clip(latents +- sum) of the H units from place
+    `start` of memory on, and column `tile` of words (H, W) uint64 <- their signs where `present`. Cost H G.
+    """
+    limit, count = splat(np.int32(clip)), places.shape[0]
+    for h in range(places.shape[1]):
+        total = splat(np.int32(0))
+        if begun:
+            total = load(sums, h * LANES)
+        for g in range(count):
+            total = plus(total, load(tables, g * ENTRY + np.int64(places[g, h])))
+        if last:
+            at = start + h * LANES
+            old = load(latents, at)
+            new = clipped(plus(old, total) if up[h] > 0 else minus(old, total), limit)
+            store(latents, at, new)
+            words[h, tile] = sign_bits(new) & present
+        else:
+            store(sums, h * LANES, total)
+
+
+@kernel
+def add_patterns(words, signals, count, places, up, clip, latents, start, present, tile, weight_words):
+    """What `tabulate` and `gather` do, without tables. Cost H per live pattern."""
+    limit = splat(np.int32(clip))
+    for h in range(places.shape[1]):
+        total = splat(np.int32(0))
+        for l in range(count):
+            if places[l // GROUP, h] & (LANES << l % GROUP):
+                total = plus(total, signed(signals[l], words[l]))
+        at = start + h * LANES
+        old = load(latents, at)
+        new = clipped(plus(old, total) if up[h] > 0 else minus(old, total), limit)
+        store(latents, at, new)
+        weight_words[h, tile] = sign_bits(new) & present
+
+
+@kernel
+def move(output_weights, n_inputs, rule, state, t, r, scratch):
+    """One tile of one replica takes its step."""
+    H = state.latents.shape[2]
+    words, signals = scratch.words[r, t], scratch.steps[r]
+    count, places, latents, start = scratch.live[r], scratch.places[r], state.latents[t], r * H * LANES
+    present = columns(n_inputs, t)
+    if H < FEW_UNITS:
+        add_patterns(
+            words, signals, count, places, output_weights, rule.clip, latents, start, present, t, state.words[r]
+        )
+        return
+    for first in range(0, count, GROUP * PORTION):
+        last = min(first + GROUP * PORTION, count)
+        tabulate(words, signals, first, last, scratch.tables)
+        some = places[first // GROUP : (last + GROUP - 1) // GROUP]
+        gather(
+            scratch.tables, some, output_weights, first > 0, last == count, rule.clip, scratch.sums, latents, start,
+            present, t, state.words[r],
+        )  # fmt: skip
+
+
+@kernel
+def columns(n_inputs, tile):
+    """A bit for every column of a tile that exists."""
+    return np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(max(0, LANES * (tile + 1) - n_inputs))
+
+
+@kernel
+def couple(latents, share, tile, n_inputs, words):
+    """w_a <- w_a + f sum_b (w_b - w_a), f = share / 2^31, rounded (halves up), for the replicas of one tile.
+
+    latents (R, H, LANES) int32; share int32, R share <= 2^31: a mean with weights, so that no latent leaves the range
+    of the replicas. Column `tile` of words (R, H, W) uint64 <- the new signs.
     """
     R, H = latents.shape[:2]
-    scale, strength = splat(np.float32(1.0) / np.float32(R)), splat(pull)
+    present, own_share, half = columns(n_inputs, tile), np.int32(FULL - R * share), splat_long(FULL // 2)
     for h in range(H):
-        mean = load(latents, h * TILE)
+        total = load(latents, h * LANES)
         for r in range(1, R):
-            mean = plus(mean, load(latents, (r * H + h) * TILE))
-        mean = times(mean, scale)
+            total = plus(total, load(latents, (r * H + h) * LANES))
+        even, odd = plus_long(even_products(total, share), half), plus_long(odd_products(total, share), half)
         for r in range(R):
-            at = (r * H + h) * TILE
+            at = (r * H + h) * LANES
             own = load(latents, at)
-            new = minus(own, times(strength, minus(own, mean)))
+            new = joined(
+                plus_long(even_products(own, own_share), even), plus_long(odd_products(own, own_share), odd)
+            )
             store(latents, at, new)
-            pack(sign_bits(new), tile, n_inputs, h, words[r])
+            words[r, h, tile] = sign_bits(new) & present
 
 
 @kernel
 def centre_into(latents, n_inputs, words):
-    """words (H, W) uint64, zero before, <- signs of the mean; latents (T, R, H, TILE) float32."""
+    """words (H, W) uint64 <- signs of the sum of replicas; latents (W, R, H, LANES) int32."""
     T, R, H = latents.shape[:3]
     for t in range(T):
         for h in range(H):
-            total = load(latents, (t * R * H + h) * TILE)
+            total = load(latents, (t * R * H + h) * LANES)
             for r in range(1, R):
-                total = plus(total, load(latents, ((t * R + r) * H + h) * TILE))
-            pack(sign_bits(total), t, n_inputs, h, words)
+                total = plus(total, load(latents, ((t * R + r) * H + h) * LANES))
+            words[h, t] = sign_bits(total) & columns(n_inputs, t)
 
 
 @kernel
-def train_epoch(
-    latents, weight_words, input_words, labels, output_weights, n_inputs, order, batch_size, rule, pulls, scratch
-):
+def train_epoch(state, examples, output_weights, n_inputs, order, batch_size, rule, scratch, errors):
     """One epoch of coupled BinaryNet SGD (straight-through estimator, clipped latents; paper, appendix B).
 
-    latents (T, R, H, TILE) float32 and weight_words (R, H, W) uint64 are updated; R = 1 is plain SGD. input_words (P,
-    W) uint64; labels (P,) int8; output_weights (H,) int8; order (R, P) int64, the shuffles; pulls (3,) float32:
-    strength of the coupling inside the gradient step, after each mini-batch and after the epoch (0: none). Cost R H P
-    (W popcounts + N / GROUP additions) and R N P 2^GROUP / GROUP additions for the tables.
+    R = 1 is plain SGD. output_weights (H,) int8; order (R, P) int64, the shuffles. Written: errors (R,) int64 of the
+    replicas at the end. Cost of a batch with L live patterns and F flips: R H N (L / GROUP + 8) and R N L 2^GROUP /
+    GROUP operations on int32; R F P bits with `walk.follow`.
     """
     R, P = order.shape
-    T, _, H = latents.shape[:3]
-    for h in range(H):
-        scratch.rates[h] = rule.learning_rate * np.float32(output_weights[h])
+    shares = rule.shares
     for start in range(0, P, batch_size):
+        end = start + batch_size >= P
         for r in range(R):
             batch = order[r, start : start + batch_size]
-            arrange(input_words, batch, scratch.words[r])
-            words, places = scratch.words[r], scratch.places[r]
-            forward(weight_words[r], words, output_weights, n_inputs, rule, places, scratch.fields)
-            signals_into(scratch.fields, labels, batch, n_inputs, rule, scratch.signals[r])
-        groups = (min(batch_size, P - start) + GROUP - 1) // GROUP
-        for t in range(T):
-            shift = np.uint64(TILE * t % 64)
-            if pulls[0] > 0:
-                couple(latents[t], pulls[0], t, n_inputs, weight_words)
+            look(batch, rule.steps[1 if end else 0], output_weights, n_inputs, examples, rule, state, r, scratch)
+        share = max(shares[1], shares[2] if end else 0)
+        for t in range(state.latents.shape[0]):
+            if shares[0] > 0:
+                couple(state.latents[t], shares[0], t, n_inputs, state.words)
             for r in range(R):
-                words, signals, places = scratch.words[r, TILE * t // 64], scratch.signals[r], scratch.places[r]
-                if H < FEW_UNITS:
-                    signals = signals[: groups * GROUP]
-                    add_patterns(words, shift, signals, places, scratch.rates, rule.clip, latents[t], r * H * TILE)
-                    continue
-                for first in range(0, groups, PORTION):
-                    tabulate(words, shift, signals, first, scratch.tables)
-                    sums, rates, last = scratch.sums, scratch.rates, first + PORTION >= groups
-                    gather(scratch.tables, places, first, sums, rates, rule.clip, last, latents[t], r * H * TILE)
-            pull = max(pulls[1], pulls[2] if start + batch_size >= P else np.float32(0.0))
-            if pull > 0:
-                couple(latents[t], pull, t, n_inputs, weight_words)
-            else:
-                for r in range(R):
-                    for h in range(H):
-                        bits = sign_bits(load(latents[t], (r * H + h) * TILE))
-                        pack(bits, t, n_inputs, h, weight_words[r])
+                if scratch.live[r]:
+                    move(output_weights, n_inputs, rule, state, t, r, scratch)
+            if share > 0:
+                couple(state.latents[t], share, t, n_inputs, state.words)
+    for r in range(R):
+        follow_replica(output_weights, n_inputs, examples, rule, state, r)
+        errors[r] = n_errors(state.votes[r], examples.negative, examples.real)

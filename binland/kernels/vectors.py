@@ -1,4 +1,4 @@
-"""Vector registers as values in kernels: FLOATS float32 or WIDTH uint64 side by side, and the few operations on them.
+"""Vector registers as values in kernels: LANES int32 or WIDTH uint64 side by side, and the few operations on them.
 
 Numba leaves it to LLVM to find vectors in loops, which fails where a loop has to keep its sums in registers. Here
 they are asked for by name. LLVM splits what is wider than a register, so that every CPU gives the same numbers.
@@ -25,10 +25,11 @@ def _register_words() -> int:
 
 
 WIDTH = _register_words()
-FLOATS = 32
+LANES = 64
 
-_WORD, _FLOAT = ir.IntType(64), ir.FloatType()
-_WORDS, _FLOATS = ir.VectorType(_WORD, WIDTH), ir.VectorType(_FLOAT, FLOATS)
+_WORD, _INTEGER = ir.IntType(64), ir.IntType(32)
+_WORDS, _INTEGERS = ir.VectorType(_WORD, WIDTH), ir.VectorType(_INTEGER, LANES)
+_LONGS = ir.VectorType(_WORD, LANES // 2)
 
 
 class _Vector(types.Type):
@@ -43,7 +44,7 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, kind, kind.lowered)
 
 
-_words, _floats = _Vector("words", _WORDS), _Vector("floats", _FLOATS)
+_words, _integers, _longs = _Vector("words", _WORDS), _Vector("integers", _INTEGERS), _Vector("longs", _LONGS)
 
 
 def _splat(b: Any, scalar: Any, vector: Any) -> Any:
@@ -80,60 +81,100 @@ def _load(vector: Any, align: int) -> Callable[..., Any]:
     return lambda b, data, place: b.load(b.bitcast(b.gep(data, [place]), vector.as_pointer()), align=align)
 
 
-def _store(align: int, narrow: Any = None) -> Callable[..., Any]:
+def _store(align: int) -> Callable[..., Any]:
     def build(b: Any, data: Any, place: Any, vector: Any) -> None:
-        value = b.trunc(vector, narrow) if narrow else vector
-        b.store(value, b.bitcast(b.gep(data, [place]), value.type.as_pointer()), align=align)
+        b.store(vector, b.bitcast(b.gep(data, [place]), vector.type.as_pointer()), align=align)
 
     return build
 
 
 @intrinsic
 def load(typing_context: Any, array: Any, place: Any) -> Any:
-    """FLOATS entries of a float32 array."""
-    return _typed(_floats(array, types.int64), _load(_FLOATS, 4))
+    """LANES entries of an int32 array."""
+    return _typed(_integers(array, types.int64), _load(_INTEGERS, 4))
 
 
 @intrinsic
 def store(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
-    """FLOATS entries into a float32 array."""
-    return _typed(types.void(array, types.int64, _floats), _store(4))
+    """LANES entries into an int32 array."""
+    return _typed(types.void(array, types.int64, _integers), _store(4))
 
 
 @intrinsic
 def splat(typing_context: Any, x: Any) -> Any:
-    """One float32, FLOATS times."""
-    return _typed(_floats(types.float32), lambda b, x: _splat(b, x, _FLOATS))
+    """One int32, LANES times."""
+    return _typed(_integers(types.int32), lambda b, x: _splat(b, x, _INTEGERS))
 
 
 @intrinsic
 def signed(typing_context: Any, x: Any, bits: Any) -> Any:
-    """One float32, FLOATS times: x where the bit of a uint64 is 1, else -x."""
+    """One int32, LANES times: x where the bit of a uint64 is 1, else -x."""
 
     def build(b: Any, x: Any, bits: Any) -> Any:
-        mask = b.bitcast(b.trunc(bits, ir.IntType(FLOATS)), ir.VectorType(ir.IntType(1), FLOATS))
-        plus = _splat(b, x, _FLOATS)
-        return b.select(mask, plus, b.fneg(plus))
+        mask = b.bitcast(bits, ir.VectorType(ir.IntType(1), LANES))
+        return b.select(mask, _splat(b, x, _INTEGERS), _splat(b, b.neg(x), _INTEGERS))
 
-    return _typed(_floats(types.float32, types.uint64), build)
+    return _typed(_integers(types.int32, types.uint64), build)
 
 
 @intrinsic
 def plus(typing_context: Any, x: Any, y: Any) -> Any:
-    """x + y."""
-    return _typed(_floats(_floats, _floats), lambda b, x, y: b.fadd(x, y))
+    """x + y modulo 2^32."""
+    return _typed(_integers(_integers, _integers), lambda b, x, y: b.add(x, y))
 
 
 @intrinsic
 def minus(typing_context: Any, x: Any, y: Any) -> Any:
-    """x - y."""
-    return _typed(_floats(_floats, _floats), lambda b, x, y: b.fsub(x, y))
+    """x - y modulo 2^32."""
+    return _typed(_integers(_integers, _integers), lambda b, x, y: b.sub(x, y))
 
 
 @intrinsic
-def times(typing_context: Any, x: Any, y: Any) -> Any:
-    """x y, rounded before anything is added."""
-    return _typed(_floats(_floats, _floats), lambda b, x, y: b.fmul(x, y))
+def even_products(typing_context: Any, x: Any, factor: Any) -> Any:
+    """LANES / 2 int64: the lanes 0, 2, ... times one int32. (CPUs multiply 32 by 32 bits so: the product fills 64.)"""
+
+    def build(b: Any, x: Any, factor: Any) -> Any:
+        half = ir.Constant(_LONGS, [32] * _LONGS.count)
+        lanes = b.ashr(b.shl(b.bitcast(x, _LONGS), half), half)
+        return b.mul(lanes, _splat(b, b.sext(factor, _WORD), _LONGS))
+
+    return _typed(_longs(_integers, types.int32), build)
+
+
+@intrinsic
+def odd_products(typing_context: Any, x: Any, factor: Any) -> Any:
+    """LANES / 2 int64: the lanes 1, 3, ... times one int32."""
+
+    def build(b: Any, x: Any, factor: Any) -> Any:
+        lanes = b.ashr(b.bitcast(x, _LONGS), ir.Constant(_LONGS, [32] * _LONGS.count))
+        return b.mul(lanes, _splat(b, b.sext(factor, _WORD), _LONGS))
+
+    return _typed(_longs(_integers, types.int32), build)
+
+
+@intrinsic
+def splat_long(typing_context: Any, x: Any) -> Any:
+    """One int64, LANES / 2 times."""
+    return _typed(_longs(types.int64), lambda b, x: _splat(b, x, _LONGS))
+
+
+@intrinsic
+def plus_long(typing_context: Any, x: Any, y: Any) -> Any:
+    """x + y modulo 2^64."""
+    return _typed(_longs(_longs, _longs), lambda b, x, y: b.add(x, y))
+
+
+@intrinsic
+def joined(typing_context: Any, even: Any, odd: Any) -> Any:
+    """LANES int32: floor(x / 2^31), modulo 2^32, of the x of even and of odd lanes."""
+
+    def build(b: Any, even: Any, odd: Any) -> Any:
+        one, most = (ir.Constant(_LONGS, [k] * _LONGS.count) for k in (1, 31))
+        even, odd = b.bitcast(b.lshr(even, most), _INTEGERS), b.bitcast(b.shl(odd, one), _INTEGERS)
+        order = [lane if lane % 2 == 0 else LANES + lane for lane in range(LANES)]
+        return b.shuffle_vector(even, odd, ir.Constant(_INTEGERS, order))
+
+    return _typed(_integers(_longs, _longs), build)
 
 
 @intrinsic
@@ -141,22 +182,22 @@ def clipped(typing_context: Any, x: Any, limit: Any) -> Any:
     """x within [-limit, limit]."""
 
     def build(b: Any, x: Any, limit: Any) -> Any:
-        lower = b.fneg(limit)
-        x = b.select(b.fcmp_ordered("<", x, lower), lower, x)
-        return b.select(b.fcmp_ordered(">", x, limit), limit, x)
+        lower = b.neg(limit)
+        x = b.select(b.icmp_signed("<", x, lower), lower, x)
+        return b.select(b.icmp_signed(">", x, limit), limit, x)
 
-    return _typed(_floats(_floats, _floats), build)
+    return _typed(_integers(_integers, _integers), build)
 
 
 @intrinsic
 def sign_bits(typing_context: Any, x: Any) -> Any:
-    """uint64 whose lowest FLOATS bits say where x >= 0."""
+    """uint64 whose bits say where x >= 0."""
 
     def build(b: Any, x: Any) -> Any:
-        positive = b.fcmp_ordered(">=", x, ir.Constant(_FLOATS, [ir.Constant(_FLOAT, 0.0)] * FLOATS))
-        return b.zext(b.bitcast(positive, ir.IntType(FLOATS)), _WORD)
+        negative = b.icmp_signed("<", x, ir.Constant(_INTEGERS, [0] * LANES))
+        return b.not_(b.bitcast(negative, _WORD))
 
-    return _typed(types.uint64(_floats), build)
+    return _typed(types.uint64(_integers), build)
 
 
 @intrinsic
@@ -203,12 +244,6 @@ def store_words(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
 
 
 @intrinsic
-def store_halves(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
-    """The lowest 16 bits of each of WIDTH words into a uint16 array."""
-    return _typed(types.void(array, types.int64, _words), _store(2, ir.VectorType(ir.IntType(16), WIDTH)))
-
-
-@intrinsic
 def splat_word(typing_context: Any, x: Any) -> Any:
     """One uint64, WIDTH times."""
     return _typed(_words(types.uint64), lambda b, x: _splat(b, x, _WORDS))
@@ -234,6 +269,16 @@ def where_less(typing_context: Any, x: Any, limit: Any, yes: Any, no: Any) -> An
         return b.select(b.icmp_unsigned("<", x, limit), yes, no)
 
     return _typed(_words(_words, _words, _words, _words), build)
+
+
+@intrinsic
+def less_bits(typing_context: Any, x: Any, limit: Any) -> Any:
+    """uint64 whose lowest WIDTH bits say where x < limit, unsigned."""
+
+    def build(b: Any, x: Any, limit: Any) -> Any:
+        return b.zext(b.bitcast(b.icmp_unsigned("<", x, limit), ir.IntType(WIDTH)), _WORD)
+
+    return _typed(types.uint64(_words, _words), build)
 
 
 @intrinsic

@@ -61,10 +61,10 @@ def start_into(weights, output_weights, rows, fields):
 
 
 @kernel
-def follow(old, new, output_weights, rows, fields):
+def follow(old, new, output_weights, rows, fields, flipped):
     """Move the counters of `start_into` from one machine to another: a step of the walk per weight that differs.
 
-    old, new (H, W) uint64, the packed weights; `old` becomes `new`.
+    old, new (H, W) uint64, the packed weights; `old` becomes `new`. Written: flipped (H,) bool, which units differ.
     """
     H, W = old.shape
     codes = np.empty(64 * W, np.int64)
@@ -80,7 +80,8 @@ def follow(old, new, output_weights, rows, fields):
                 codes[changes] = 2 * (64 * k + np.int64(popcount(lowest - np.uint64(1)))) + up
                 changes += 1
                 different ^= lowest
-        for v in range(rows.shape[0]):
+        flipped[h] = changes > 0
+        for v in range(rows.shape[0] if changes else 0):
             walk(codes, 0, changes, rows[v], fields.shape[2], fields[v, h], ignored)
 
 

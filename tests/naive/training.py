@@ -1,64 +1,84 @@
-"""BinaryNet epoch of a committee machine or perceptron, one pattern and one unit at a time."""
+"""BinaryNet epoch in exact integers, one pattern and one unit at a time; Python's integers do not overflow."""
 
 import math
+from decimal import Decimal, getcontext
 
 import numpy as np
 
-GROUP = 5  # the order of the float32 additions: within groups of five patterns of the batch, then over groups
+getcontext().prec = 50
+FULL = 2**31  # a coupling of 1
 
 
 def sign(x):
     return np.where(np.asarray(x) >= 0, 1, -1)
 
 
-def step(latents, weights, inputs, labels, outputs, rule):
-    """One mini-batch; latents (H, N) float32 are updated with the gradient at the binary weights (H, N).
+def unit_of(clip, step, batch_size, replicas):
+    """The finest power of two at which clip (times replicas), and clip and step, are below 2^31 units."""
+    exponent = 200
+    while True:
+        limit = math.floor(clip * 2.0**exponent)
+        if replicas * limit < FULL and limit + step * 2.0**exponent + batch_size / 2 + 1 < FULL:
+            return 2.0**-exponent
+        exponent -= 1
 
-    rule: learning_rate, window (of Delta), clip, scale, linear.
+
+def as_integers(latents, unit, clip):
+    """Nearest units, but a negative latent stays negative; clipped."""
+    limit = math.floor(clip / unit)
+    found = np.empty(latents.shape, np.int64)
+    for place, x in np.ndenumerate(latents):
+        n = round(float(x) / unit)
+        found[place] = max(-limit, min(limit, -1 if x < 0 and n == 0 else n))
+    return found
+
+
+def signal(label, logit, amplitude):
+    """amplitude times the gradient at the logit, rounded to an integer."""
+    return int(label) * round(Decimal(amplitude) / (1 + (Decimal(int(label)) * Decimal(logit)).exp()))
+
+
+def step(latents, weights, inputs, labels, outputs, rule):
+    """One mini-batch; latents (H, N) int64, in units, are updated with the gradient at the binary weights (H, N).
+
+    rule: learning_rate, window (of Delta), clip, scale, linear, unit.
     """
     B, N = inputs.shape
+    root = math.sqrt(N)
     fields = inputs.astype(np.int64) @ weights.astype(np.int64).T  # (B, H)
-    signal = np.zeros(B, np.float32)
+    limit = math.floor(rule["clip"] / rule["unit"])
+    total = np.zeros(latents.shape, np.int64)
     for b in range(B):
         if rule["linear"]:
-            logit = rule["scale"] * (fields[b, 0] / math.sqrt(N))
+            logit = rule["scale"] / root * int(fields[b, 0])
         else:
             logit = rule["scale"] * int(np.sum(outputs * sign(fields[b])))
-        y = float(labels[b])
-        signal[b] = np.float32(y / (1 + math.exp(y * logit)) * rule["scale"] / (math.sqrt(N) * B))
-    for h in range(len(latents)):
-        total = np.zeros(N, np.float32)
-        for first in range(0, B, GROUP):
-            part = np.zeros(N, np.float32)
-            for b in range(first, min(first + GROUP, B)):
-                if rule["linear"] or abs(fields[b, h]) / math.sqrt(N) <= rule["window"]:
-                    part = part + signal[b] * inputs[b].astype(np.float32)
-            total = total + part
-        rate = np.float32(rule["learning_rate"]) * np.float32(outputs[h])
-        clip = np.float32(rule["clip"])
-        latents[h] = np.minimum(np.maximum(latents[h] + rate * total, -clip), clip)
+        amplitude = rule["learning_rate"] * rule["scale"] / (root * B * rule["unit"])
+        asked = signal(labels[b], logit, amplitude)
+        for h in range(len(latents)):
+            if rule["linear"] or abs(fields[b, h]) / root <= rule["window"]:
+                total[h] += asked * int(outputs[h]) * inputs[b].astype(np.int64)
+    latents[:] = np.clip(latents + total, -limit, limit)
 
 
 def couple(latents, pull):
-    """Pull replicas (R, H, N) towards their mean."""
-    mean = np.zeros_like(latents[0])
+    """Pull replicas (R, H, N) towards each other, rounded to the nearest integer, halves up; pull as a fraction."""
+    share = math.floor(FULL * pull / len(latents))
+    total = latents.sum(axis=0)
     for replica in latents:
-        mean = mean + replica
-    mean = mean * (np.float32(1) / np.float32(len(latents)))
-    for replica in latents:
-        replica -= np.float32(pull) * (replica - mean)
+        replica[:] = (FULL * replica + share * (total - len(latents) * replica) + FULL // 2) // FULL
 
 
 def train_epoch(latents, inputs, labels, outputs, order, batch_size, rule, pulls):
-    """latents (R, H, N) float32 are updated; inputs (P, N), labels (P,), order (R, P)."""
+    """latents (R, H, N) int64 are updated; inputs (P, N), labels (P,), order (R, P)."""
     for start in range(0, order.shape[1], batch_size):
         weights = sign(latents)
-        if pulls[0] > 0:
+        if pulls[0] > 0 and len(latents) > 1:
             couple(latents, pulls[0])
         for r, replica in enumerate(latents):
             batch = order[r, start : start + batch_size]
             step(replica, weights[r], inputs[batch], labels[batch], outputs, rule)
-        if pulls[1] > 0:
+        if pulls[1] > 0 and len(latents) > 1:
             couple(latents, pulls[1])
-    if pulls[2] > 0:
+    if pulls[2] > 0 and len(latents) > 1:
         couple(latents, pulls[2])

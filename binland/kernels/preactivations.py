@@ -1,0 +1,176 @@
+"""What a mini-batch step asks of the pre-activations Delta_h = w_h . x: each unit's straight-through window, the output.
+
+They follow the flips of the weights in the counters of `walk.py`, for all patterns, or are computed for the patterns of
+one batch where so many weights have flipped that this is less work. Both count exactly, so that the choice is free.
+
+The level of a pattern is the number of units that vote +1, or of agreeing weights if the machine is linear.
+"""
+
+import numpy as np
+
+from binland.kernels.compiler import kernel
+from binland.kernels.forward import popcount
+from binland.kernels.vectors import (
+    WIDTH,
+    both,
+    either,
+    less_bits,
+    load_words,
+    plus_distance,
+    plus_words,
+    splat_word,
+    store_words,
+    where_less,
+    without,
+)
+from binland.kernels.walk import follow, start_into, tally, vote_into
+
+POPCOUNT = {8: 2, 4: 9}.get(WIDTH, 12)  # operations on a register that count the bits of its words
+
+
+@kernel
+def n_flips(old, new):
+    """Weights in which packed machines (H, W) differ."""
+    total = np.uint64(0)
+    for h in range(old.shape[0]):
+        for k in range(old.shape[1]):
+            total += popcount(old[h, k] ^ new[h, k])
+    return np.int64(total)
+
+
+@kernel
+def window_into(fields, lowest, highest, h, inside):
+    """Which patterns of a block have unit h's counter in [lowest, highest].
+
+    fields (n, WIDTH) uint64, bit-sliced numbers of n bits; written: column h of inside (WIDTH, H) uint64, a bit for
+    every pattern. Cost 2 n operations on a register: digit by digit, from the lowest, both comparisons are kept.
+    """
+    n = fields.shape[0]
+    ones = splat_word(np.uint64(0xFFFFFFFFFFFFFFFF))
+    above, below = ones, ones
+    for j in range(n):
+        digit = load_words(fields, j * WIDTH)
+        # The last digit is the sign, which counts the other way round.
+        if (lowest >> j & 1 == 1) != (j == n - 1):
+            above = both(digit, above) if j < n - 1 else without(above, digit)
+        else:
+            above = either(digit, above) if j < n - 1 else either(without(ones, digit), above)
+        if (highest >> j & 1 == 1) != (j == n - 1):
+            below = either(without(ones, digit), below) if j < n - 1 else either(digit, below)
+        else:
+            below = without(below, digit) if j < n - 1 else both(digit, below)
+    words = np.empty(WIDTH, np.uint64)
+    store_words(words, 0, both(above, below))
+    for w in range(WIDTH):
+        inside[w, h] = words[w]
+
+
+@kernel
+def windows_into(fields, output_weights, units, bounds, inside):
+    """`window_into` of some units (U,) int64, of one block: fields (H, n, WIDTH), inside (WIDTH, H).
+
+    bounds (2,) int64: the lowest and highest counter in the window of a unit with output weight +1.
+    """
+    for u in range(units.shape[0]):
+        h = units[u]
+        if output_weights[h] > 0:
+            window_into(fields[h], bounds[0], bounds[1], h, inside)
+        else:  # its counter is complemented
+            window_into(fields[h], ~bounds[1], ~bounds[0], h, inside)
+
+
+@kernel
+def start_counters(weights, output_weights, rows, bounds, counters):
+    """Counters, votes and windows of weights (H, N) int8; the others as in `follow_flips`."""
+    _, fields, signs, votes, inside = counters
+    units, none = np.arange(fields.shape[1]), np.zeros(fields.shape[3], np.uint64)
+    start_into(weights, output_weights, rows, fields)
+    for v in range(fields.shape[0]):
+        windows_into(fields[v], output_weights, units, bounds, inside[v * WIDTH : (v + 1) * WIDTH])
+        vote_into(fields[v], none, none, signs[v], votes[v])
+
+
+@kernel
+def follow_flips(words, output_weights, rows, bounds, counters):
+    """Counters, votes and windows follow the weights (H, W) uint64.
+
+    rows as in `walk.start_into`; bounds as in `windows_into`; counters: standing (H, W), the weights that they are at,
+    fields (V, H, n, WIDTH), signs (V, H, WIDTH), votes (V, m, WIDTH), inside (V WIDTH, H), all uint64. Cost on a
+    register, for each block of patterns: n + 3 operations per flip, 2 n + m + 10 per unit with flips.
+    """
+    standing, fields, signs, votes, inside = counters
+    V, H, n, width = fields.shape
+    flipped = np.empty(H, np.bool_)
+    follow(standing, words, output_weights, rows, fields, flipped)
+    units = np.nonzero(flipped)[0]
+    new, ignored = np.empty((units.shape[0], width), np.uint64), np.empty(units.shape[0], np.int64)
+    none = np.zeros(width, np.uint64)
+    for v in range(V):
+        windows_into(fields[v], output_weights, units, bounds, inside[v * WIDTH : (v + 1) * WIDTH])
+        for u in range(units.shape[0]):
+            for w in range(width):
+                new[u, w] = fields[v, units[u], n - 1, w]
+        tally(units, new, signs[v], votes.shape[1], votes[v], none, none, ignored)
+
+
+@kernel
+def n_errors(votes, negative, real):
+    """Errors of the machine whose votes (V, m, WIDTH) these are; negative, real as in `walk.vote_into`."""
+    total = np.uint64(0)
+    for v in range(votes.shape[0]):
+        for w in range(votes.shape[2]):
+            total += popcount((votes[v, -1, w] ^ negative[v, w]) & real[v, w])
+    return np.int64(total)
+
+
+@kernel
+def levels_into(counters, batch, n_votes, levels):
+    """levels (B,) int64 of the patterns `batch`, from bit-sliced counters (V, n, WIDTH) of up to n_votes votes."""
+    n, width = counters.shape[1:]
+    for b in range(batch.shape[0]):
+        word, bit = batch[b] >> 6, np.uint64(batch[b] & 63)
+        level = (n_votes + 1) // 2
+        for j in range(n):
+            digit = np.int64(counters[word // width, j, word % width] >> bit & np.uint64(1)) << j
+            level += digit if j < n - 1 else -digit
+        levels[b] = level
+
+
+@kernel
+def compute(weight_words, stacks, output_weights, n_inputs, window, linear, levels, inside):
+    """The same, computed anew for the patterns of one batch.
+
+    weight_words (H, W) uint64; stacks (S, W, WIDTH) uint64, WIDTH patterns side by side; written: levels (WIDTH S,)
+    int64; inside (ceil(WIDTH S / 64), H) uint64. Cost H W S WIDTH popcounts, WIDTH at a time.
+    """
+    H, W = weight_words.shape
+    half = splat_word(np.uint64(n_inputs // 2 + 1))
+    lowest = (n_inputs - window + 1) // 2  # disagreeing weights at the edges of the window
+    shift, span = splat_word(np.uint64(-lowest)), splat_word(np.uint64((n_inputs + window) // 2 - lowest + 1))
+    nothing, total = splat_word(np.uint64(0)), splat_word(np.uint64(n_inputs))
+    inside[:] = 0
+    for s in range(stacks.shape[0]):
+        votes = nothing
+        for h in range(H):
+            distance = nothing
+            for k in range(W):
+                distance = plus_distance(
+                    distance, splat_word(weight_words[h, k]), load_words(stacks, (s * W + k) * WIDTH)
+                )
+            bits = less_bits(plus_words(distance, shift), span)
+            inside[s * WIDTH // 64, h] |= bits << np.uint64(s * WIDTH % 64)
+            up, down = np.uint64(output_weights[h] > 0), np.uint64(output_weights[h] < 0)
+            vote = where_less(distance, half, splat_word(up), splat_word(down))
+            votes = plus_words(votes, distance if linear else vote)
+        store_words(levels, s * WIDTH, votes)
+    if linear:
+        for b in range(levels.shape[0]):
+            levels[b] = n_inputs - levels[b]
+
+
+@kernel
+def arrange(input_words, batch, stacks):
+    """stacks (S, W, WIDTH) <- rows `batch` (B,) of input_words (P, W)."""
+    for b in range(batch.shape[0]):
+        for k in range(input_words.shape[1]):
+            stacks[b // WIDTH, k, b % WIDTH] = input_words[batch[b], k]
