@@ -10,25 +10,24 @@ from binland.errors import InvalidInputError
 from binland.machines import Machine
 
 TOP = 2**31  # integers in kernels are below, in absolute value
+FINEST = 2.0**-30
 COARSEST = 16  # units, at least, that a pattern of the largest gradient moves a latent
 
 
 def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
-    """The unit of latents: the finest power of two at which neither a step nor a sum over replicas can overflow.
+    """The unit of latents: FINEST times the largest learning rate, rounded up to a power of two; or coarser, if else a
+    step or a sum over replicas could overflow.
 
-    2^-30 with the paper's settings, 2^-28 for five replicas. Raises InvalidInputError where a mini-batch's step would
-    be too few units: the clip is then out of proportion to the learning rate.
+    With the paper's settings 2^-30, for five replicas 2^-28, for ADV's rate of 10 2^-26: what float32 resolves of the
+    latents that these give. Raises InvalidInputError where a mini-batch's step would be too few units: the clip is then
+    out of proportion to the learning rate.
     """
     replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
     batch = min(algorithm.batch_size, n_patterns)
     rates = [algorithm.learning_rate, *([algorithm.pretrain_learning_rate] if isinstance(algorithm, ADV) else [])]
     step = max(rates) * algorithm.output_scale / math.sqrt(machine.n_inputs)  # of all patterns of a batch at once
-    rounding = batch / 2 + 1
-    exponent = math.floor(math.log2(TOP / max(replicas * algorithm.clip, algorithm.clip + step))) + 1
-    while True:
-        clip = math.floor(math.ldexp(algorithm.clip, exponent))
-        if replicas * clip < TOP and clip + math.ldexp(step, exponent) + rounding < TOP:
-            break
+    exponent = -math.ceil(math.log2(max(rates) * FINEST))
+    while not _fits(math.ldexp(algorithm.clip, exponent), math.ldexp(step, exponent) + batch / 2 + 1, replicas):
         exponent -= 1
     smallest = min(rates) / max(rates) * math.ldexp(step, exponent) / batch
     if smallest < COARSEST:
@@ -38,6 +37,11 @@ def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
             f" clip below {algorithm.clip * smallest / COARSEST:.2g} or raise learning_rate"
         )
     return math.ldexp(1.0, -exponent)
+
+
+def _fits(clip: float, step: float, replicas: int) -> bool:
+    """Whether clip and step, in units, can be added, and clips of all replicas, in 32 bits."""
+    return replicas * math.floor(clip) < TOP and math.floor(clip) + step < TOP
 
 
 def as_integers(latents: NDArray[np.floating], unit: float, clip: int) -> NDArray[np.int32]:

@@ -207,7 +207,6 @@ def _scratch(machine: Machine, replicas: int, batch_size: int) -> Scratch:
         stacks=aligned((stacks, w, WIDTH), np.uint64),
         inside=aligned((-(-stacks * WIDTH // 64), h), np.uint64),
         tables=aligned((PORTION * ENTRY,), np.int32),
-        sums=aligned((h * LANES,), np.int32),
     )
 
 

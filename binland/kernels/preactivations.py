@@ -25,7 +25,16 @@ from binland.kernels.vectors import (
 )
 from binland.kernels.walk import follow, start_into, tally, vote_into
 
-POPCOUNT = {8: 2, 4: 9}.get(WIDTH, 12)  # operations on a register that count the bits of its words
+# Measured, in units of what a digit of a counter takes on a register when a weight flips.
+POPCOUNT = {8: 1, 4: 3}.get(WIDTH, 4)  # bits of a register compared and counted
+UNIT = 7  # flips that take as long as the window and the vote of a unit
+
+
+@kernel
+def worth_following(flips, n_units, n_words, batch_size, n_blocks, n_planes):
+    """Whether counters of n_planes digits follow so many flips in less time than a batch is computed anew."""
+    follow = n_blocks * (n_planes + 3) * (flips + UNIT * min(n_units, flips)) * WIDTH
+    return follow <= batch_size * n_units * n_words * POPCOUNT
 
 
 @kernel
@@ -39,11 +48,10 @@ def n_flips(old, new):
 
 
 @kernel
-def window_into(fields, lowest, highest, h, inside):
-    """Which patterns of a block have unit h's counter in [lowest, highest].
+def window_into(fields, lowest, highest, words):
+    """Which patterns of a block have a unit's counter in [lowest, highest].
 
-    fields (n, WIDTH) uint64, bit-sliced numbers of n bits; written: column h of inside (WIDTH, H) uint64, a bit for
-    every pattern. Cost 2 n operations on a register: digit by digit, from the lowest, both comparisons are kept.
+    fields (n, WIDTH) uint64, bit-sliced numbers of n bits; written: words (WIDTH,) uint64, a bit for every pattern. Cost 2 n operations on a register: digit by digit, from the lowest, both comparisons are kept.
     """
     n = fields.shape[0]
     ones = splat_word(np.uint64(0xFFFFFFFFFFFFFFFF))
@@ -59,10 +67,7 @@ def window_into(fields, lowest, highest, h, inside):
             below = either(without(ones, digit), below) if j < n - 1 else either(digit, below)
         else:
             below = without(below, digit) if j < n - 1 else both(digit, below)
-    words = np.empty(WIDTH, np.uint64)
     store_words(words, 0, both(above, below))
-    for w in range(WIDTH):
-        inside[w, h] = words[w]
 
 
 @kernel
@@ -71,12 +76,13 @@ def windows_into(fields, output_weights, units, bounds, inside):
 
     bounds (2,) int64: the lowest and highest counter in the window of a unit with output weight +1.
     """
+    words = np.empty(WIDTH, np.uint64)
     for u in range(units.shape[0]):
         h = units[u]
-        if output_weights[h] > 0:
-            window_into(fields[h], bounds[0], bounds[1], h, inside)
-        else:  # its counter is complemented
-            window_into(fields[h], ~bounds[1], ~bounds[0], h, inside)
+        up = output_weights[h] > 0  # else its counter is complemented
+        window_into(fields[h], bounds[0] if up else ~bounds[1], bounds[1] if up else ~bounds[0], words)
+        for w in range(WIDTH):
+            inside[w, h] = words[w]
 
 
 @kernel

@@ -19,10 +19,18 @@ import numpy as np
 
 from binland.kernels.compiler import kernel
 from binland.kernels.elementary import exp
-from binland.kernels.preactivations import POPCOUNT, arrange, compute, follow_flips, levels_into, n_errors, n_flips, start_counters
+from binland.kernels.preactivations import (
+    arrange,
+    compute,
+    follow_flips,
+    levels_into,
+    n_errors,
+    n_flips,
+    start_counters,
+    worth_following,
+)
 from binland.kernels.vectors import (
     LANES,
-    WIDTH,
     clipped,
     load,
     minus,
@@ -94,7 +102,7 @@ class Scratch(NamedTuple):
 
     live (R,) int64, the number of live patterns; words (R, W, B) uint64, their inputs; steps (R, B) int32, their
     signals; places (R, G, H) uint16, where in a group's table a unit's subset stands. levels (WIDTH S,) int64, stacks
-    (S, W, WIDTH), inside (ceil(WIDTH S / 64), H) uint64; tables (PORTION ENTRY,), sums (H LANES,) int32.
+    (S, W, WIDTH), inside (ceil(WIDTH S / 64), H) uint64; tables (PORTION ENTRY,) int32.
     """
 
     live: np.ndarray
@@ -105,7 +113,6 @@ class Scratch(NamedTuple):
     stacks: np.ndarray
     inside: np.ndarray
     tables: np.ndarray
-    sums: np.ndarray
 
 
 @kernel
@@ -154,7 +161,7 @@ def look(batch, steps, output_weights, n_inputs, examples, rule, state, r, scrat
     weight_words, standing = state.words[r], state.standing[r]
     V, H, n = state.fields.shape[1:4]
     B, W = batch.shape[0], weight_words.shape[1]
-    if n_flips(standing, weight_words) * V * (n + 3) * WIDTH <= B * H * W * POPCOUNT:
+    if worth_following(n_flips(standing, weight_words), H, W, B, V, n):
         follow_replica(output_weights, n_inputs, examples, rule, state, r)
         if rule.linear:
             levels_into(state.fields[r, :, 0], batch, n_inputs, scratch.levels)
@@ -213,27 +220,24 @@ def tabulate(words, signals, first, last, tables):
 
 
 @kernel
-def gather(tables, places, up, begun, last, clip, sums, latents, start, present, tile, words):
-    """Entries of the groups of places (G, H), G <= PORTION, are added to the sums (H LANES,); the `last` move latents.
+def gather(tables, places, up, last, clip, latents, start, present, tile, words):
+    """Latents of a tile <- latents +- the entries of the groups of places (G, H), G <= PORTION; the `last` clip them.
 
-    up (H,) int8, output weights; begun: sums are not 0. latents <- clip(latents +- sum) of the H units from place
-    `start` of memory on, and column `tile` of words (H, W) uint64 <- their signs where `present`. Cost H G.
+    up (H,) int8, output weights; the latents of the H units are from place `start` of memory on. Column `tile` of words
+    (H, W) uint64 <- their signs where `present`. Cost H G.
     """
     limit, count = splat(np.int32(clip)), places.shape[0]
     for h in range(places.shape[1]):
         total = splat(np.int32(0))
-        if begun:
-            total = load(sums, h * LANES)
         for g in range(count):
             total = plus(total, load(tables, g * ENTRY + np.int64(places[g, h])))
+        at = start + h * LANES
+        old = load(latents, at)
+        new = plus(old, total) if up[h] > 0 else minus(old, total)
         if last:
-            at = start + h * LANES
-            old = load(latents, at)
-            new = clipped(plus(old, total) if up[h] > 0 else minus(old, total), limit)
-            store(latents, at, new)
+            new = clipped(new, limit)
             words[h, tile] = sign_bits(new) & present
-        else:
-            store(sums, h * LANES, total)
+        store(latents, at, new)
 
 
 @kernel
@@ -269,9 +273,8 @@ def move(output_weights, n_inputs, rule, state, t, r, scratch):
         tabulate(words, signals, first, last, scratch.tables)
         some = places[first // GROUP : (last + GROUP - 1) // GROUP]
         gather(
-            scratch.tables, some, output_weights, first > 0, last == count, rule.clip, scratch.sums, latents, start,
-            present, t, state.words[r],
-        )  # fmt: skip
+            scratch.tables, some, output_weights, last == count, rule.clip, latents, start, present, t, state.words[r]
+        )
 
 
 @kernel

@@ -81,7 +81,7 @@ def both(problem, replicas, batch_size, window, scale, form, learning_rate, pull
         replicas=replicas, coupling=pull / learning_rate, coupling_growth=1.0, coupling_form=form,
     )  # fmt: skip
     step = learning_rate * scale / math.sqrt(machine.n_inputs)
-    unit = naive.unit_of(clip, step, min(batch_size, patterns.n_patterns), replicas)
+    unit = naive.unit_of(clip, learning_rate, step, min(batch_size, patterns.n_patterns), replicas)
     latents = rng.uniform(-0.3, 0.3, (replicas, machine.n_hidden, machine.n_inputs))
     latents[rng.random(latents.shape) < 0.1] = 0.0  # sign(0) = +1 in the weights, too
     latents[rng.random(latents.shape) < 0.1] = -1e-30

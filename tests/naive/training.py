@@ -13,14 +13,14 @@ def sign(x):
     return np.where(np.asarray(x) >= 0, 1, -1)
 
 
-def unit_of(clip, step, batch_size, replicas):
-    """The finest power of two at which clip (times replicas), and clip and step, are below 2^31 units."""
-    exponent = 200
+def unit_of(clip, rate, step, batch_size, replicas):
+    """2^-30 of the largest rate, as a power of two; coarser until clip (times replicas), and clip and step, fit."""
+    unit = 2.0**-100
     while True:
-        limit = math.floor(clip * 2.0**exponent)
-        if replicas * limit < FULL and limit + step * 2.0**exponent + batch_size / 2 + 1 < FULL:
-            return 2.0**-exponent
-        exponent -= 1
+        limit = math.floor(clip / unit)
+        if unit >= rate * 2.0**-30 and replicas * limit < FULL and limit + step / unit + batch_size / 2 + 1 < FULL:
+            return unit
+        unit *= 2
 
 
 def as_integers(latents, unit, clip):
