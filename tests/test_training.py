@@ -1,4 +1,5 @@
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,21 +37,22 @@ def test_a_seed_fixes_the_run_and_another_changes_it(algorithm):
 
 
 def test_fit_is_the_naive_run_bit_for_bit():
-    """Initialisation, shuffles, learning rates and coupling schedule, all drawn as documented."""
+    """Initialisation, unit, shuffles, learning rates and coupling schedule, all drawn as documented."""
     settings = {"epochs": 4, "replicas": 2, "coupling": 0.1, "coupling_growth": 1.5, "batch_size": 30}
     machine, algorithm = MACHINES[2], bl.RSGD(learning_rate=0.5, **settings)
     solution = bl.fit(machine, TRAIN, algorithm, seed=9)
     _, *streams = generator(9, "fit").spawn(3)
-    bound = 0.25 * math.sqrt(6 / (101 + 5))
-    latents = np.array([rng.uniform(-bound, bound, (5, 101)) for rng in streams], np.float32)
-    rule = {"learning_rate": 0.5, "window": 1.0, "clip": 1.0, "scale": 1.0, "linear": False}
+    bound, unit = 0.25 * math.sqrt(6 / (101 + 5)), 2.0**-29  # two latents of 1 are to fit into 31 bits
+    drawn = np.array([rng.uniform(-bound, bound, (5, 101)) for rng in streams])
+    latents = naive.as_integers(drawn, unit, 1.0)
+    rule = {"learning_rate": 0.5, "window": 1.0, "clip": 1.0, "scale": 1.0, "linear": False, "unit": unit}
     for epoch in range(4):
         order = np.stack([rng.permutation(130) for rng in streams])
-        pulls = [0, np.float32(0.5 * 0.1 * 1.5**epoch), 0]
+        pulls = [0, 0.5 * (0.1 * 1.5**epoch), 0]
         outputs = np.array(machine.output_signs)
         naive.train_epoch(latents, TRAIN.inputs, TRAIN.labels, outputs, order, 30, rule, pulls)
     assert np.array_equal(solution.replicas.weights, naive.sign(latents))
-    assert np.allclose(solution.latents, latents.mean(axis=0), atol=1e-7)
+    assert np.array_equal(solution.latents, (latents.sum(axis=0) * unit / 2).astype(np.float32))
     first, second = naive.sign(latents)
     assert solution.replicas.spread == np.mean(first != second)
 
@@ -62,16 +64,23 @@ def test_adversarial_fit_is_the_naive_run_bit_for_bit():
     solution = bl.fit(machine, TRAIN, algorithm, seed=2)
     label_rng, stream = generator(2, "fit").spawn(2)
     noise = TRAIN.with_random_labels(label_rng).labels
-    bound = 0.25 * math.sqrt(6 / (101 + 11))
-    latents = stream.uniform(-bound, bound, (11, 101)).astype(np.float32)[None]
-    rule = {"window": 1.0, "clip": 1.0, "scale": 1.0, "linear": False}
+    bound, unit = 0.25 * math.sqrt(6 / (101 + 11)), 2.0**-28  # 2^-30 times a rate between 2 and 4
+    latents = naive.as_integers(stream.uniform(-bound, bound, (11, 101))[None], unit, 1.0)
+    rule = {"window": 1.0, "clip": 1.0, "scale": 1.0, "linear": False, "unit": unit}
     for rate, labels, epochs in ((3.0, noise, 3), (0.7, TRAIN.labels, 2)):
         for _ in range(epochs):
             order, outputs = stream.permutation(130)[None], np.ones(11, np.int64)
             naive.train_epoch(
                 latents, TRAIN.inputs, labels, outputs, order, 100, rule | {"learning_rate": rate}, [0, 0, 0]
             )
-    assert np.array_equal(solution.latents, latents[0])
+    assert np.array_equal(solution.latents, (latents[0] * unit).astype(np.float32))
+
+
+def test_several_threads_train_as_one_does():
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda seed: bl.fit(MACHINES[1], TRAIN, QUICK[1], seed), range(8)))
+    for seed, solution in enumerate(together):
+        assert np.array_equal(solution.latents, bl.fit(MACHINES[1], TRAIN, QUICK[1], seed).latents)
 
 
 def test_the_spread_is_the_mean_distance_of_the_replicas():
@@ -167,6 +176,19 @@ def test_defaults_are_the_papers():
         (lambda: bl.SGD(ste_window=-1), "ste_window=-1 is not a number from .* or inf"),
         (lambda: bl.SGD(epochs=1.5), "epochs=1.5 is not an integer"),
         (lambda: bl.SGD(batch_size=0), "batch_size=0"),
+        (
+            lambda: bl.fit(MACHINES[0], TRAIN, bl.SGD(clip=1e9), 0),
+            r"up to clip=1e\+09 in units of 2\^-1, of which .* in batches of 100 is 0.002, too few .* lower clip or",
+        ),
+        (
+            lambda: bl.fit(MACHINES[0], TRAIN, bl.SGD(clip=1e-12), 0),
+            r"clip=1e-12 is less than a unit of the latents, 2\^-30 at a learning rate of 1: raise clip",
+        ),
+        (lambda: bl.fit(MACHINES[0], TRAIN, bl.SGD(learning_rate=1e-7), 0), "raise the learning rate"),
+        (
+            lambda: bl.fit(MACHINES[0], TRAIN, bl.ADV(learning_rate=1e-12, pretrain_learning_rate=1e12), 0),
+            "at learning_rate=1e-12",
+        ),
         (lambda: bl.SGD(stop_at_zero_error=1), "stop_at_zero_error=1 is not true or false"),
         (lambda: bl.RSGD(replicas=0), "replicas=0"),
         (lambda: bl.RSGD(coupling=-0.1), "coupling=-0.1 is not a number from .* or 0"),

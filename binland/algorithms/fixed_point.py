@@ -11,7 +11,7 @@ from binland.machines import Machine
 
 TOP = 2**31  # integers in kernels are below, in absolute value
 FINEST = 2.0**-30
-COARSEST = 16  # units, at least, that a pattern of the largest gradient moves a latent
+COARSEST = 4  # units, at least, that a pattern of the largest gradient moves a latent
 
 
 def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
@@ -19,22 +19,28 @@ def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
     step or a sum over replicas could overflow.
 
     With the paper's settings 2^-30, for five replicas 2^-28, for ADV's rate of 10 2^-26: what float32 resolves of the
-    latents that these give. Raises InvalidInputError where a mini-batch's step would be too few units: the clip is then
-    out of proportion to the learning rate.
+    latents that these give. Raises InvalidInputError where a pattern's step would be too few units, or the clip none:
+    clip and learning rate are then out of proportion.
     """
     replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
     batch = min(algorithm.batch_size, n_patterns)
     rates = [algorithm.learning_rate, *([algorithm.pretrain_learning_rate] if isinstance(algorithm, ADV) else [])]
     step = max(rates) * algorithm.output_scale / math.sqrt(machine.n_inputs)  # of all patterns of a batch at once
-    exponent = -math.ceil(math.log2(max(rates) * FINEST))
+    mantissa, power = math.frexp(max(rates) * FINEST)
+    exponent = 1 - power if mantissa == 0.5 else -power
     while not _fits(math.ldexp(algorithm.clip, exponent), math.ldexp(step, exponent) + batch / 2 + 1, replicas):
         exponent -= 1
     smallest = min(rates) / max(rates) * math.ldexp(step, exponent) / batch
     if smallest < COARSEST:
         raise InvalidInputError(
-            f"latents are integers up to clip={algorithm.clip:g}, here in units of 2^{-exponent}, in which a pattern's"
-            f" largest step at learning_rate={min(rates):g} is {smallest:.2g} units, too few to be told apart: lower"
-            f" clip below {algorithm.clip * smallest / COARSEST:.2g} or raise learning_rate"
+            f"latents are integers up to clip={algorithm.clip:g} in units of 2^{-exponent}, of which a pattern's largest"
+            f" step at learning_rate={min(rates):g} in batches of {batch} is {smallest:.2g}, too few to tell patterns"
+            " apart: raise the learning rate, or lower clip or batch_size"
+        )
+    if math.ldexp(algorithm.clip, exponent) < 1:
+        raise InvalidInputError(
+            f"clip={algorithm.clip:g} is less than a unit of the latents, 2^{-exponent} at a learning rate of"
+            f" {max(rates):g}: raise clip or lower the learning rate"
         )
     return math.ldexp(1.0, -exponent)
 

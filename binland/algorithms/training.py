@@ -14,7 +14,6 @@ from binland.kernels.training import (
     ENTRY,
     FULL,
     GROUP,
-    LANES,
     PORTION,
     Examples,
     Scratch,
@@ -25,8 +24,7 @@ from binland.kernels.training import (
     steps_into,
     train_epoch,
 )
-from binland.kernels.vectors import WIDTH
-from binland.kernels.walk import start_into
+from binland.kernels.vectors import LANES, WIDTH
 from binland.models import Machine, Replicas, Solution, check_fit, count_words
 from binland.rng import Seed, generator
 from binland.walks import Counters, n_planes
@@ -150,8 +148,9 @@ class _Run:
         return np.array(rows[..., : self.machine.n_inputs], order="C")
 
     def centre_errors(self) -> int:
-        """Errors of the replicas' centre."""
-        centre = np.zeros_like(self.state.words[0])
+        """Errors of the replicas' centre, if there are several."""
+        assert self.centre is not None
+        centre = np.empty_like(self.state.words[0])
         centre_into(self.state.latents, self.machine.n_inputs, centre)
         return self.centre.move_to(centre)
 

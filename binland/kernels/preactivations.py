@@ -1,4 +1,4 @@
-"""What a mini-batch step asks of the pre-activations Delta_h = w_h . x: each unit's straight-through window, the output.
+"""What a mini-batch step asks of the pre-activations w_h . x: each unit's straight-through window, and the output.
 
 They follow the flips of the weights in the counters of `walk.py`, for all patterns, or are computed for the patterns of
 one batch where so many weights have flipped that this is less work. Both count exactly, so that the choice is free.
@@ -51,7 +51,9 @@ def n_flips(old, new):
 def window_into(fields, lowest, highest, words):
     """Which patterns of a block have a unit's counter in [lowest, highest].
 
-    fields (n, WIDTH) uint64, bit-sliced numbers of n bits; written: words (WIDTH,) uint64, a bit for every pattern. Cost 2 n operations on a register: digit by digit, from the lowest, both comparisons are kept.
+    fields (n, WIDTH) uint64, bit-sliced numbers of n bits; written: words (WIDTH,) uint64, a bit for every pattern.
+    Both comparisons are made digit by digit, from the lowest: the higher digit decides, where it is equal what was
+    found so far stands. Cost 2 n operations on a register.
     """
     n = fields.shape[0]
     ones = splat_word(np.uint64(0xFFFFFFFFFFFFFFFF))
@@ -153,7 +155,7 @@ def compute(weight_words, stacks, output_weights, n_inputs, window, linear, leve
     half = splat_word(np.uint64(n_inputs // 2 + 1))
     lowest = (n_inputs - window + 1) // 2  # disagreeing weights at the edges of the window
     shift, span = splat_word(np.uint64(-lowest)), splat_word(np.uint64((n_inputs + window) // 2 - lowest + 1))
-    nothing, total = splat_word(np.uint64(0)), splat_word(np.uint64(n_inputs))
+    nothing = splat_word(np.uint64(0))
     inside[:] = 0
     for s in range(stacks.shape[0]):
         votes = nothing

@@ -4,8 +4,9 @@ A latent is an int32 in units of a power of two, and so is the signal of a patte
 its gradient rounded once. Sums are exact, so that neither order nor registers nor threads matter, and a pattern whose
 signal rounds to zero is left out. Whoever calls makes sure that nothing can overflow (`algorithms.fixed_point`).
 
-Latents are in tiles of LANES columns, a word of signs, (W, R, H, LANES) with W = ceil(N / LANES), all replicas of a tile together: a
-mini-batch goes through memory once. What stands beyond column N is never read as a weight.
+Latents are in tiles of LANES columns, (W, R, H, LANES) with W = ceil(N / LANES): the signs of a unit's tile are a word.
+All replicas of a tile stand together, so that a mini-batch goes through memory once. What stands beyond column N is
+never read as a weight.
 
 The step of a unit is a sum of +-signal over the live patterns in its straight-through window. For every GROUP of them
 all subset sums are tabulated once (the method of four Russians), so that a unit adds one entry per group: with signals
@@ -32,10 +33,10 @@ from binland.kernels.preactivations import (
 from binland.kernels.vectors import (
     LANES,
     clipped,
-    load,
-    minus,
     even_products,
     joined,
+    load,
+    minus,
     odd_products,
     plus,
     plus_long,
@@ -209,9 +210,9 @@ def tabulate(words, signals, first, last, tables):
     words (B,) uint64, the tile's inputs. Written: tables (PORTION ENTRY,) int32, the sums over subset s of a group at
     LANES s. Cost 2^GROUP additions of LANES numbers per group.
     """
-    for l in range(first, last):
-        g, i = (l - first) // GROUP, (l - first) % GROUP
-        x = signed(signals[l], words[l])
+    for p in range(first, last):
+        g, i = (p - first) // GROUP, (p - first) % GROUP
+        x = signed(signals[p], words[p])
         at, size = g * ENTRY, LANES << i
         if i == 0:
             store(tables, at, splat(np.int32(0)))
@@ -246,9 +247,9 @@ def add_patterns(words, signals, count, places, up, clip, latents, start, presen
     limit = splat(np.int32(clip))
     for h in range(places.shape[1]):
         total = splat(np.int32(0))
-        for l in range(count):
-            if places[l // GROUP, h] & (LANES << l % GROUP):
-                total = plus(total, signed(signals[l], words[l]))
+        for p in range(count):
+            if places[p // GROUP, h] & (LANES << p % GROUP):
+                total = plus(total, signed(signals[p], words[p]))
         at = start + h * LANES
         old = load(latents, at)
         new = clipped(plus(old, total) if up[h] > 0 else minus(old, total), limit)
@@ -300,9 +301,7 @@ def couple(latents, share, tile, n_inputs, words):
         for r in range(R):
             at = (r * H + h) * LANES
             own = load(latents, at)
-            new = joined(
-                plus_long(even_products(own, own_share), even), plus_long(odd_products(own, own_share), odd)
-            )
+            new = joined(plus_long(even_products(own, own_share), even), plus_long(odd_products(own, own_share), odd))
             store(latents, at, new)
             words[r, h, tile] = sign_bits(new) & present
 

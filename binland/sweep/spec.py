@@ -50,7 +50,7 @@ class Setup(NamedTuple):
     model: Any
     inputs: Inputs
     algorithms: dict[str, Algorithm]
-    described: dict[str, dict[str, Any]]  # kind and every setting of each
+    described: dict[str, dict[str, Any]]  # kind and every setting of each, and its recipe if that is not the first
     problem_key: dict[str, Any]  # what names the problem,
     in_disorder: dict[str, Any]  # what of the model names its disorder samples, too,
     model_key: dict[str, Any]  # and what names the model
@@ -108,7 +108,7 @@ class SweepSpec:
         model = validated(self.family.Settings, tables["model"], "model")
         inputs = checked_inputs(self.problem.inputs(data), self.problem.name)
         made = {label: build(self.kinds[label], label, tables["algorithms"][label]) for label in self.kinds}
-        described = {label: {"kind": self.kinds[label].__name__, **vars(made[label])} for label in made}
+        described = {label: _plain(made[label]) | _recipe(made[label]) for label in made}
         plain = model.identity()
         own = {key: plain[key] for key in self.family.in_disorder}
         return Setup(data, model, inputs, made, described, self.problem.key(data), own, self.family.key(model))
@@ -161,8 +161,8 @@ class SweepSpec:
             for name, dump in dumps.items()
         }
         algorithms = {
-            label: {key: value for key, value in table.items() if not _is_swept(swept, label, key)}
-            for label, table in first.described.items()
+            label: {key: value for key, value in _plain(made).items() if not _is_swept(swept, label, key)}
+            for label, made in first.algorithms.items()
         }
         grid = {axis.key: list(axis.values) for axis in self.axes} | dict(self.follow)
         return {
@@ -231,6 +231,16 @@ def build(kind: type[Algorithm], label: str, table: Mapping[str, Any]) -> Algori
     except Exception as error:
         raise InvalidInputError(f"algorithms.{label}: {reason(error)}") from None
     return algorithm
+
+
+def _plain(algorithm: Algorithm) -> dict[str, Any]:
+    """Kind and every setting."""
+    return {"kind": type(algorithm).__name__, **vars(algorithm)}
+
+
+def _recipe(algorithm: Algorithm) -> dict[str, int]:
+    """Its number, if it is not the first."""
+    return {} if algorithm.recipe == 1 else {"recipe": algorithm.recipe}
 
 
 def places(tables: Mapping[str, Any], key: str) -> Iterator[tuple[dict[str, Any], str]]:

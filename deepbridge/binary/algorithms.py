@@ -32,6 +32,7 @@ class SGD(shallow.SGD):
     """
 
     families = ("mlp", "convnet")
+    recipe = 1  # float32
 
     learning_rate: float = 10.0
     epochs: int = 1000

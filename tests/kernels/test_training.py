@@ -8,13 +8,11 @@ from hypothesis import strategies as st
 import binland as bl
 from binland.algorithms import training
 from binland.bits import pack
-from binland.kernels import training as kernels
 from binland.kernels.training import centre_into
 from tests.naive import training as naive
 from tests.problems import Problem, problems
 
 FORMS = ("in_gradient", "after_batch", "after_epoch")
-FOLLOW, COMPUTE = 10**9, 0  # operations that counting bits is said to take: one way is always the cheaper one
 
 
 @settings(max_examples=80)

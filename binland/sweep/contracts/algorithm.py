@@ -13,10 +13,12 @@ class Algorithm(ABC):
     Its fields are the settings, keys of a table of [algorithms] in a configuration, where the name of the class is its
     kind: plain numbers, texts, truth values, or tuples of them, checked in __post_init__. Equal settings, data and
     seeds are to give equal numbers.
-    families: the machines that it trains, as words of [model] kind.
+    families: the machines that it trains, as words of [model] kind. recipe: the number of the way in which settings and
+    seeds become numbers; whoever changes that way raises it, so that sweeps tell older files apart.
     """
 
     families: ClassVar[tuple[str, ...]] = ()
+    recipe: ClassVar[int] = 1
 
     @property
     def n_records(self) -> int:
