@@ -34,8 +34,8 @@ def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
     if smallest < COARSEST:
         raise InvalidInputError(
             f"latents are integers up to clip={algorithm.clip:g} in units of 2^{-exponent}, of which a pattern's"
-            f" largest step at learning_rate={min(rates):g} in batches of {batch} is {smallest:.2g}, too few to tell patterns"
-            " apart: raise the learning rate, or lower clip or batch_size"
+            f" largest step at learning_rate={min(rates):g} in batches of {batch} is {smallest:.2g}, too few to tell"
+            " patterns apart: raise the learning rate, or lower clip or batch_size"
         )
     if math.ldexp(algorithm.clip, exponent) < 1:
         raise InvalidInputError(
