@@ -83,11 +83,11 @@ def local_energy(weights, lengths, orders, X, y):
 
 
 @torch.no_grad()
-def train(latents, orders, X, y, batch_size, learning_rate, window, pulls):
+def train(latents, orders, X, y, batch_size, learning_rate, window, pulls, scale=1.0, look=True):
     """BinaryNet with a straight-through estimator, gradients by hand (faster than autograd); one step per batch.
 
-    latents (R, H, N), updated; orders (epochs, R, P), the shuffles; pulls (epochs,), the coupling of the replicas.
-    Yields the errors of the centre after every epoch.
+    latents (R, H, N), updated; orders (epochs, R, P), the shuffles; pulls (epochs,), the coupling of the replicas;
+    scale: of the logit. Yields the errors of the centre after every epoch, or None if nobody looks.
     """
     R, _, N = latents.shape
     for order, pull in zip(orders, pulls, strict=True):
@@ -95,14 +95,14 @@ def train(latents, orders, X, y, batch_size, learning_rate, window, pulls):
             chosen = order[:, first : first + batch_size]
             x, label = X[chosen], y[chosen]  # (R, B, N), (R, B)
             fields = torch.bmm(x, torch.where(latents >= 0, 1.0, -1.0).mT)
-            logit = fields.sign().sum(2)
-            signal = label * torch.sigmoid(-label * logit) / (math.sqrt(N) * x.shape[1])
+            logit = scale * fields.sign().sum(2)
+            signal = label * torch.sigmoid(-label * logit) * (scale / (math.sqrt(N) * x.shape[1]))
             passed = torch.where(fields.abs() <= window, signal[:, :, None], 0.0)
             latents.baddbmm_(passed.mT, x, alpha=learning_rate).clamp_(-1, 1)
             if R > 1:
                 latents.lerp_(latents.mean(0, keepdim=True).expand_as(latents), pull)
-        centre = torch.where(latents.mean(0, keepdim=True) >= 0, 1.0, -1.0)
-        yield int(count_errors(centre, X, y)[0])
+        centre = torch.where(latents.mean(0, keepdim=True) >= 0, 1.0, -1.0) if look else None
+        yield int(count_errors(centre, X, y)[0]) if look else None
 
 
 def align(moving, target):
