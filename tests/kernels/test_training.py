@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 import binland as bl
 from binland.algorithms import training
+from binland.algorithms.fixed_point import unit_of
 from binland.bits import pack
+from binland.errors import InvalidInputError
 from binland.kernels.training import centre_into
 from tests.naive import training as naive
 from tests.problems import Problem, problems
@@ -97,3 +99,47 @@ class Drawn:
 
     def uniform(self, low, high, shape):
         return self.latents
+
+
+@pytest.mark.parametrize(
+    "machine", [bl.Perceptron(101), bl.CommitteeMachine(101, 3), bl.CommitteeMachine(101, 11)], ids=str
+)
+def test_the_order_of_the_patterns_within_a_mini_batch_does_not_matter(machine):
+    patterns, rng, ends = bl.Patterns.random(130, 101, seed=0), np.random.default_rng(1), []
+    algorithm, orders = bl.RSGD(batch_size=40, replicas=2), [rng.permutation(130) for _ in range(6)]
+    for shuffled in (False, True):
+        run = training._Run(machine, patterns, algorithm, [np.random.default_rng(k) for k in range(2)], None)
+        for first, second in zip(orders[::2], orders[1::2], strict=True):
+            run.streams = [Given(within(order, 40, rng) if shuffled else order) for order in (first, second)]
+            run.train(patterns, 1.0, 0)
+        ends.append(run.integers())
+    assert np.array_equal(*ends)
+
+
+def within(order, size, rng):
+    """The same batches, each in another order."""
+    return np.concatenate([rng.permutation(order[start : start + size]) for start in range(0, len(order), size)])
+
+
+@settings(max_examples=300)
+@given(
+    st.floats(1e-6, 1e6), st.floats(1e-6, 1e6), st.floats(1e-3, 1e3), st.integers(1, 10**6), st.integers(1, 5000),
+    st.integers(1, 10**6), st.integers(1, 50),
+)  # fmt: skip
+def test_no_sum_can_overflow(clip, rate, scale, batch_size, n_inputs, n_patterns, replicas):
+    """Python's integers say what the largest sums are."""
+    algorithm = bl.RSGD(
+        clip=clip, learning_rate=rate, output_scale=scale, batch_size=batch_size, replicas=replicas, coupling=0.0
+    )
+    try:
+        unit = unit_of(bl.CommitteeMachine(n_inputs, 3), algorithm, n_patterns)
+    except InvalidInputError:
+        return
+    batch, limit = min(batch_size, n_patterns), math.floor(clip / unit)
+    largest = math.floor(rate * scale / (math.sqrt(n_inputs) * batch) / unit + 0.5)  # of one pattern
+    assert math.log2(unit) == round(math.log2(unit))
+    assert replicas * limit < 2**31
+    assert limit + batch * largest < 2**31
+    finer = unit / 2
+    fits = replicas * math.floor(clip / finer) < 2**31 and clip / finer + 2 * batch * largest + 2 * batch < 2**31
+    assert finer < rate * 2.0**-30 or not fits
