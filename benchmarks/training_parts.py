@@ -82,7 +82,7 @@ def rows(name, algorithm, machine, patterns, epochs, peaks):
             counts, nanoseconds = np.zeros((n_batches, 2), np.int64), np.zeros((n_batches, 3))
             rule = run._rule(rate, epoch)
             _epoch(
-                run.state, training._examples(data), machine.output_signs, machine.n_inputs, order,
+                run.state, training._examples(patterns, data), machine.output_signs, machine.n_inputs, order,
                 algorithm.batch_size, rule, run.scratch, counts, nanoseconds,
             )  # fmt: skip
             whole = slice(0, max(1, n_batches - 1))  # the last one may be short

@@ -50,6 +50,27 @@ def _fits(clip: float, step: float, replicas: int) -> bool:
     return replicas * math.floor(clip) < TOP and math.floor(clip) + step < TOP
 
 
+def share_of(learning_rate: float, algorithm: RSGD, epoch: int) -> int:
+    """learning_rate gamma(epoch) / R in units of 2^-31, rounded down: the pull of each replica on each other one.
+
+    The power is taken by squaring, for that of the C library differs in the last digit from one CPU to another.
+    """
+    power, square, exponent = 1.0, algorithm.coupling_growth, epoch
+    while exponent:
+        power, square, exponent = power * square if exponent % 2 else power, square * square, exponent // 2
+    return math.floor(TOP * min(learning_rate * algorithm.coupling * power, 1.0) / algorithm.replicas)
+
+
+def uniform_integers(
+    rng: np.random.Generator, width: float, shape: tuple[int, ...], unit: float, clip: int
+) -> NDArray[np.int32]:
+    """Latents drawn uniformly from [-width, width], as integers.
+
+    What `rng.uniform` gives, but with a product and a sum apart, which some CPUs would round once.
+    """
+    return as_integers(-width + (2 * width) * rng.random(shape), unit, clip)
+
+
 def as_integers(latents: NDArray[np.floating], unit: float, clip: int) -> NDArray[np.int32]:
     """Latents in units, rounded to the nearest, but never across 0: their signs stay; then clipped."""
     rounded = np.rint(latents.astype(np.float64) / unit)

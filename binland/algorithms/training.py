@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.algorithms.binarynet import ADV, RSGD, SGD
-from binland.algorithms.fixed_point import as_integers, unit_of
+from binland.algorithms.fixed_point import as_integers, share_of, uniform_integers, unit_of
 from binland.bits import WORD, Signs, aligned, aligned_copy, as_signs, n_words, pack
 from binland.checks import checked_memory, finite_float32
 from binland.data import Patterns
 from binland.kernels.training import (
     ENTRY,
-    FULL,
     GROUP,
     PORTION,
     Examples,
@@ -81,7 +80,7 @@ class _Run:
         latents = self._first(start)
         self.state = _state(machine, patterns, latents)
         self.scratch = _scratch(machine, len(streams), min(algorithm.batch_size, patterns.n_patterns))
-        rule, examples = self._rule(algorithm.learning_rate, 0), _examples(patterns)
+        rule, examples = self._rule(algorithm.learning_rate, 0), _examples(patterns, patterns)
         for r, weights in enumerate(as_signs(latents)):
             start_replica(weights, machine.output_signs, machine.n_inputs, examples, rule, self.state, r)
         self.centre = Counters(machine, as_signs(latents[0]), patterns) if len(streams) > 1 else None
@@ -92,8 +91,10 @@ class _Run:
         latents = np.empty((len(self.streams), h, n), np.int32)
         width = self.algorithm.init_bound(n, h)
         for replica, rng in zip(latents, self.streams, strict=True):
-            drawn = rng.uniform(-width, width, (h, n)) if start is None else start.reshape(h, n)
-            replica[:] = as_integers(drawn, self.unit, self.clip)
+            if start is None:
+                replica[:] = uniform_integers(rng, width, (h, n), self.unit, self.clip)
+            else:
+                replica[:] = as_integers(start.reshape(h, n), self.unit, self.clip)
         return latents
 
     def train(self, patterns: Patterns, learning_rate: float, epoch: int) -> list[int]:
@@ -102,7 +103,7 @@ class _Run:
         errors = np.empty(len(self.streams), np.int64)
         train_epoch(
             self.state,
-            _examples(patterns),
+            _examples(self.patterns, patterns),
             self.machine.output_signs,
             self.machine.n_inputs,
             order,
@@ -138,8 +139,7 @@ class _Run:
         shares, replicas = np.zeros(3, np.int32), len(self.streams)
         if isinstance(self.algorithm, RSGD) and replicas > 1:
             forms = ("in_gradient", "after_batch", "after_epoch")
-            pull = min(learning_rate * self.algorithm.pull(epoch), 1.0)
-            shares[forms.index(self.algorithm.coupling_form)] = math.floor(FULL * pull / replicas)
+            shares[forms.index(self.algorithm.coupling_form)] = share_of(learning_rate, self.algorithm, epoch)
         return shares
 
     def integers(self) -> NDArray[np.int32]:
@@ -173,8 +173,9 @@ class _Run:
         return Solution(self.machine, as_signs(centre), centre, history[:, 0], replicas, self.algorithm)
 
 
-def _examples(patterns: Patterns) -> Examples:
-    return Examples(patterns.words, patterns.rows, patterns.negative, patterns.real, np.array(patterns.labels))
+def _examples(inputs: Patterns, labels: Patterns) -> Examples:
+    """The inputs of some patterns with the labels of others, which have the same inputs."""
+    return Examples(inputs.words, inputs.rows, labels.negative, inputs.real, np.array(labels.labels))
 
 
 def _state(machine: Machine, patterns: Patterns, latents: NDArray[np.int32]) -> State:

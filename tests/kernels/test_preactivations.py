@@ -34,7 +34,7 @@ def bits(words, places):
 def test_counters_that_follow_flips_and_those_computed_anew_are_right(problem, window, flips):
     machine, patterns, rng = problem.machine, problem.patterns, problem.rng
     run = training._Run(machine, patterns, SGD(ste_window=window), [rng], None)
-    examples, rule, outputs = training._examples(patterns), run._rule(1.0, 0), machine.output_signs
+    examples, rule, outputs = training._examples(patterns, patterns), run._rule(1.0, 0), machine.output_signs
     weights = np.where(run.integers()[0] >= 0, 1, -1)
     batch = rng.permutation(patterns.n_patterns)
     for _ in range(3):
@@ -66,7 +66,7 @@ def test_a_run_does_not_depend_on_which_way_is_taken(monkeypatch):
     """In plain Python, where the choice can be forced."""
     machine, patterns = bl.CommitteeMachine(65, 7), bl.Patterns.random(300, 65, seed=0)
     run = training._Run(machine, patterns, SGD(batch_size=70), [np.random.default_rng(1)], None)
-    examples, rule, batch = training._examples(patterns), run._rule(1.0, 0), np.arange(5, 75)
+    examples, rule, batch = training._examples(patterns, patterns), run._rule(1.0, 0), np.arange(5, 75)
     look, ways = kernels.look.py_func, []
     for following in (True, False):
         run.state.words[0] = pack(signs(np.random.default_rng(2), (7, 65)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import binland as bl
 from binland.algorithms import training
-from binland.algorithms.fixed_point import unit_of
+from binland.algorithms.fixed_point import as_integers, share_of, unit_of
 from binland.bits import pack
 from binland.errors import InvalidInputError
 from binland.kernels.training import centre_into
@@ -86,19 +86,16 @@ def both(problem, replicas, batch_size, window, scale, form, learning_rate, pull
     latents[rng.random(latents.shape) < 0.1] = 0.0  # sign(0) = +1 in the weights, too
     latents[rng.random(latents.shape) < 0.1] = -1e-30
     expected = naive.as_integers(latents, unit, clip)
-    run = training._Run(machine, patterns, algorithm, [Drawn(w) for w in latents], None)
+    run = From(machine, patterns, algorithm, [rng] * replicas, latents)
     rule = {"learning_rate": learning_rate, "window": window, "clip": clip, "scale": scale, "unit": unit}
     return run, expected, rule | {"linear": machine.linear}
 
 
-class Drawn:
-    """A generator whose next uniform numbers are known."""
+class From(training._Run):
+    """A run whose replicas start from latents of their own."""
 
-    def __init__(self, latents):
-        self.latents = latents
-
-    def uniform(self, low, high, shape):
-        return self.latents
+    def _first(self, start):
+        return np.stack([as_integers(latents, self.unit, self.clip) for latents in start])
 
 
 @pytest.mark.parametrize(
@@ -143,3 +140,10 @@ def test_no_sum_can_overflow(clip, rate, scale, batch_size, n_inputs, n_patterns
     finer = unit / 2
     fits = replicas * math.floor(clip / finer) < 2**31 and clip / finer + 2 * batch * largest + 2 * batch < 2**31
     assert finer < rate * 2.0**-30 or not fits
+
+
+def test_the_coupling_is_the_schedules_in_units():
+    algorithm = bl.RSGD(coupling=0.002, coupling_growth=1.002, replicas=5)
+    for epoch in (0, 1, 2, 3, 17, 199):
+        assert abs(share_of(1.0, algorithm, epoch) - 2**31 * algorithm.pull(epoch) / 5) <= 1
+    assert share_of(1.0, bl.RSGD(coupling=1.0, coupling_growth=1.0, replicas=2), 7) == 2**30
