@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import h5py
@@ -98,8 +99,29 @@ def test_a_journal_is_merged_too(finished, tmp_path):
     assert merged.values(measured, "train_error") == 0.25
 
 
+@pytest.mark.parametrize("schema", [*older.SCHEMAS, SCHEMA])
+def test_a_file_whose_machines_were_trained_in_float32_is_told_apart(tmp_path, schema):
+    old, path = GOLDEN / f"{schema}.h5", tmp_path / "copy.h5"
+    shutil.copyfile(old, path)
+    octets = path.read_bytes()
+    with pytest.raises(
+        StoreError, match=r"binland 0.1.0, which (trained RSGD in another way|draws other random numbers) "
+    ):
+        merge([path], tmp_path / "new.h5")
+    assert not (tmp_path / "new.h5").exists()
+    if schema == SCHEMA:
+        small = Store.open(path).spec
+        with pytest.raises(
+            StoreError, match=r"which draws other random numbers for solution 0 .* choose another --out"
+        ):
+            bl.run_sweep(small, path)
+    assert path.read_bytes() == octets
+    assert bl.load_results(path).train_error.notnull().all()
+
+
 @pytest.mark.parametrize("schema", older.SCHEMAS)
-def test_an_older_file_becomes_one_that_can_be_continued_and_extended(tmp_path, schema):
+def test_an_older_file_whose_algorithms_are_what_they_were_can_be_continued_and_extended(tmp_path, schema, monkeypatch):
+    monkeypatch.setattr(bl.SGD, "recipe", 1)  # as if training were what it was then, as it is for deep networks
     old, path = GOLDEN / f"{schema}.h5", tmp_path / "new.h5"
     merged = merge([old], path)
     assert merged.schema == SCHEMA

@@ -162,7 +162,14 @@ def _kept(layout: Layout) -> dict[str, Any]:
 def check_ids(store: Store, snapshot: Snapshot) -> None:
     """Raise StoreError if this version gives tasks of the file another id: it would compute other numbers."""
     spec, layout = store.spec, snapshot.layout
+    made_by = attribute(store.path, snapshot.file, "version_binland") or "unknown"
     if store.schema in older.OTHER_DRAWS:  # whose numbers are as good, though nobody can draw them again
+        for label, algorithm in spec.at(spec.points[0]).algorithms.items():
+            if algorithm.recipe > 1:
+                raise StoreError(
+                    f"{store.path}: was begun by binland {made_by}, which trained {label} in another way than this"
+                    " version; it can be read for ever, but go on with that version, or choose another --out"
+                )
         return
     id_of = (lambda task: task_identity(spec, task).id) if store.schema == SCHEMA else partial(older.task_id, spec)
     stored = {kind: texts(snapshot.read(f"{kind}_id")) for kind in layout.kinds}
