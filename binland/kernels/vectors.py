@@ -30,6 +30,8 @@ LANES = 64
 _WORD, _INTEGER = ir.IntType(64), ir.IntType(32)
 _WORDS, _INTEGERS = ir.VectorType(_WORD, WIDTH), ir.VectorType(_INTEGER, LANES)
 _LONGS = ir.VectorType(_WORD, LANES // 2)
+_SHUFFLE = ir.VectorType(_INTEGER, 8)
+_PAIRS = ir.VectorType(_INTEGER, 2 * WIDTH)
 
 
 class _Vector(types.Type):
@@ -253,6 +255,52 @@ def splat_word(typing_context: Any, x: Any) -> Any:
 def plus_words(typing_context: Any, x: Any, y: Any) -> Any:
     """x + y modulo 2^64."""
     return _typed(_words(_words, _words), lambda b, x, y: b.add(x, y))
+
+
+@intrinsic
+def load_pairs(typing_context: Any, array: Any, place: Any) -> Any:
+    """2 WIDTH entries of an int16 array as int32, two side by side in each word."""
+
+    def build(b: Any, data: Any, place: Any) -> Any:
+        shorts = _load(ir.VectorType(ir.IntType(16), 2 * WIDTH), 2)(b, data, place)
+        return b.bitcast(b.sext(shorts, _PAIRS), _WORDS)
+
+    return _typed(_words(array, types.int64), build)
+
+
+@intrinsic
+def transpose(typing_context: Any, x: Any, place: Any, stride: Any, out: Any, into: Any, step: Any) -> Any:
+    """8 x 8 entries of an int16 array, rows `stride` apart, into another one as columns, rows `step` apart.
+
+    Three times the upper rows are interleaved with the lower ones, as two packs of cards are.
+    """
+    kind = ir.VectorType(ir.IntType(16), 8)
+    halves = [ir.Constant(_SHUFFLE, [k // 2 + 8 * (k % 2) + first for k in range(8)]) for first in (0, 4)]
+
+    def build(b: Any, x: Any, place: Any, stride: Any, out: Any, into: Any, step: Any) -> None:
+        rows = []
+        for _ in range(8):
+            rows.append(_load(kind, 2)(b, x, place))
+            place = b.add(place, stride)
+        for _ in range(3):
+            rows = [b.shuffle_vector(rows[k], rows[k + 4], half) for k in range(4) for half in halves]
+        for row in rows:
+            _store(2)(b, out, into, row)
+            into = b.add(into, step)
+
+    return _typed(types.void(x, types.int64, types.int64, out, types.int64, types.int64), build)
+
+
+@intrinsic
+def plus_pairs(typing_context: Any, x: Any, y: Any) -> Any:
+    """x + y modulo 2^32, of pairs of int32."""
+    return _typed(_words(_words, _words), lambda b, x, y: b.bitcast(b.add(*(b.bitcast(v, _PAIRS) for v in (x, y))), _WORDS))
+
+
+@intrinsic
+def minus_pairs(typing_context: Any, x: Any, y: Any) -> Any:
+    """x - y modulo 2^32, of pairs of int32."""
+    return _typed(_words(_words, _words), lambda b, x, y: b.bitcast(b.sub(*(b.bitcast(v, _PAIRS) for v in (x, y))), _WORDS))
 
 
 @intrinsic

@@ -5,10 +5,12 @@ the layers behind it are evaluated anew with packed bits.
 """
 
 import math
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial, reduce
+from functools import cached_property, reduce
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -24,6 +26,10 @@ Result = TypeVar("Result")
 Terms = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 DENSE_BLOCK, CONV_BLOCK = 512, 64  # patterns: their inputs and first-layer fields stay in the caches
+
+TABLES = 2**15  # bytes of tables of sums at once
+FEW = 16  # units, from which on tables of sums are worth their making
+MANY = 10  # a sum by tables takes so many times less than one addition for each weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,26 +76,58 @@ def no_ties(network: Network) -> tuple[Signs, ...]:
     return tuple(np.ones(layer.n_units, np.int8) for layer in network.hidden_layers)
 
 
-def error_counts(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
-    """(T,) int64 errors at every point of a walk; data must fit the network."""
+class Columns:
+    """Inputs of data block by block, those of all patterns of a block side by side, as a network reads them.
 
-    def count(plan: "_Plan", block: slice) -> NDArray[np.int64]:
+    keep: hold them for many walks; else they are laid out for each, in memory that a thread uses again, since fresh
+    pages would cost more than the copy.
+    """
+
+    def __init__(self, network: Network, data: Dataset, keep: bool = False):
+        size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
+        self.size = min(size, -(-data.n_patterns // (4 * WIDTH)) * 4 * WIDTH)  # what `sum_terms` takes at once
+        self.blocks = [slice(p, min(p + self.size, data.n_patterns)) for p in range(0, data.n_patterns, self.size)]
+        self._data, self._room = data, threading.local()
+        self._kept = {block.start: self._lay_out(block, self._empty()) for block in self.blocks} if keep else {}
+
+    def __call__(self, block: slice) -> NDArray[np.int16]:
+        """(N, B) int16, 0 beyond the last pattern; good until the next block of this thread."""
+        if self._kept:
+            return self._kept[block.start]
+        if not hasattr(self._room, "x"):
+            self._room.x = self._empty()
+        return self._lay_out(block, self._room.x)
+
+    def _empty(self) -> NDArray[np.int16]:
+        return np.empty((self._data.inputs[0].size, self.size), np.int16)
+
+    def _lay_out(self, block: slice, x: NDArray[np.int16]) -> NDArray[np.int16]:
+        x[:, block.stop - block.start :] = 0
+        kernels.lay_out(self._data.inputs[block].reshape(block.stop - block.start, -1), x)
+        return x
+
+
+def error_counts(network: Network, data: Dataset, walk: Walk, columns: Columns | None = None) -> NDArray[np.int64]:
+    """(T,) int64 errors at every point of a walk; data must fit the network.
+
+    columns: of the network and the data, if they are kept.
+    """
+
+    def count(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> NDArray[np.int64]:
         classes = data.classes[block]
-        found = plan.visit(_laid_out(data, block, plan.block))
-        wrong = (np.count_nonzero(predicted[: len(classes)] != classes) for predicted in found)
+        wrong = (np.count_nonzero(predicted[: len(classes)] != classes) for predicted in plan.visit(x))
         return np.fromiter(wrong, np.int64, len(walk.ends))
 
-    return reduce(np.add, _by_block(network, data, walk, count))
+    return reduce(np.add, _by_block(network, walk, columns or Columns(network, data), count))
 
 
 def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
     """(T, P) int64 predicted classes at every point of a walk; class 1 is label +1 of a binary task."""
 
-    def predict(plan: "_Plan", block: slice) -> NDArray[np.int64]:
-        found = plan.visit(_laid_out(data, block, plan.block))
-        return np.array([predicted[: block.stop - block.start].copy() for predicted in found])
+    def predict(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> NDArray[np.int64]:
+        return np.array([predicted[: block.stop - block.start].copy() for predicted in plan.visit(x)])
 
-    return np.concatenate(list(_by_block(network, data, walk, predict)), axis=1)
+    return np.concatenate(list(_by_block(network, walk, Columns(network, data), predict)), axis=1)
 
 
 def hidden_bits(network: Network, data: Dataset, walk: Walk) -> list[Words]:
@@ -98,11 +136,11 @@ def hidden_bits(network: Network, data: Dataset, walk: Walk) -> list[Words]:
     Of all patterns, and of a filter at all positions behind its max-pool: n_patterns times positions bits.
     """
 
-    def record(plan: "_Plan", block: slice) -> list[Words]:
-        layers = zip(network.hidden_layers, plan.hidden(_laid_out(data, block, plan.block)), strict=True)
+    def record(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> list[Words]:
+        layers = zip(network.hidden_layers, plan.hidden(x), strict=True)
         return [_by_unit(layer.n_units, bits, block.stop - block.start) for layer, bits in layers]
 
-    parts = zip(*_by_block(network, data, walk, record), strict=True)
+    parts = zip(*_by_block(network, walk, Columns(network, data), record), strict=True)
     return [np.concatenate(layer, axis=1) for layer in parts]  # all blocks but the last one fill their words
 
 
@@ -115,21 +153,20 @@ def _by_unit(units: int, bits: Words, n_patterns: int) -> Words:
     return pack(signs.T)
 
 
-def _by_block(network: Network, data: Dataset, walk: Walk, do: Callable[["_Plan", slice], Result]) -> Iterator[Result]:
+def _by_block(
+    network: Network, walk: Walk, columns: Columns, do: Callable[["_Plan", slice, NDArray[np.int16]], Result]
+) -> Iterator[Result]:
     """Results of the blocks of patterns, in order, on as many threads as torch may use.
 
     One by one: those of a long walk would not all fit into memory.
     """
-    size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
-    size = min(size, -(-data.n_patterns // WIDTH) * WIDTH)
-    plan = _Plan(network, walk, size)
-    blocks = [slice(p, min(p + size, data.n_patterns)) for p in range(0, data.n_patterns, size)]
+    plan = _Plan(network, walk, columns.size)
     threads = _threads()
-    if threads == 1 or len(blocks) == 1:
-        yield from (do(plan, block) for block in blocks)
+    if threads == 1 or len(columns.blocks) == 1:
+        yield from (do(plan, block, columns(block)) for block in columns.blocks)
         return
     with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(partial(do, plan), blocks)
+        yield from pool.map(lambda block: do(plan, block, columns(block)), columns.blocks)
 
 
 def _threads() -> int:
@@ -137,14 +174,6 @@ def _threads() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-def _laid_out(data: Dataset, block: slice, size: int) -> NDArray[np.int16]:
-    """(N, B) int16: an input of all patterns of a block side by side, 0 beyond the last."""
-    inputs = data.inputs[block].reshape(block.stop - block.start, -1)
-    x = np.zeros((inputs.shape[1], size), np.int16)
-    x[:, : len(inputs)] = inputs.T
-    return x
 
 
 class _Piece(NamedTuple):
@@ -178,15 +207,35 @@ def _pieces(network: Network, walk: Walk) -> list[_Piece]:
     return pieces
 
 
+def _weights_at(piece: _Piece, points: NDArray[np.int64]) -> Iterator[tuple[int, Signs]]:
+    """The weights at some points of a walk, in memory that is used again."""
+    weights, done = piece.weights.reshape(-1).copy(), 0
+    for t in points:
+        end = piece.bounds[t + 1]
+        weights[piece.flips[done:end]] = piece.signs[done:end]  # of the flips of one weight the last counts
+        done = end
+        yield int(t), weights
+
+
 class _First:
     """The first layer: fields (H, R, C, B) int32, where a fully connected layer has one row and one column."""
 
     def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int):
-        self._layer, self._piece, self._thresholds, self._block = layer, piece, thresholds, block
-        self._start = self._terms(np.arange(piece.weights.size)), piece.weights.reshape(-1)
-        point = np.searchsorted(piece.bounds[1:], np.arange(len(piece.flips)), side="right")
-        order = np.lexsort((piece.flips, point))  # a unit's flips together: its fields stay in the nearest cache
-        self._flips = self._terms(piece.flips[order]), 2 * piece.signs[order]
+        self._layer, self._thresholds, self._block = layer, thresholds, block
+        self._start, self._room = piece.weights.reshape(-1), threading.local()
+        self._size = min(range(1, 9), key=lambda size: (2**size + layer.n_units) / size)
+        self._few = layer.n_units < FEW
+        lengths = np.diff(piece.bounds)
+        anew = lengths * MANY > self._start.size
+        anew[0] = True
+        anew &= not self._few
+        self._anew = {t: self._codes(weights) for t, weights in _weights_at(piece, np.flatnonzero(anew))}
+        point = np.repeat(np.arange(len(lengths)), lengths)
+        kept = ~anew[point]
+        flips, signs = piece.flips[kept], piece.signs[kept]
+        order = np.lexsort((flips, point[kept]))  # a unit's flips together: its fields stay in the nearest cache
+        self._flips = *self._terms(flips[order]), 2 * signs[order]
+        self._bounds = np.concatenate([[0], np.cumsum(np.where(anew, 0, lengths))])
 
     def _terms(self, weights: NDArray[np.int64]) -> Terms:
         """Unit of flat indices of weights, and where in a block (N, B) the input begins that it multiplies."""
@@ -197,20 +246,42 @@ class _First:
         units, channels, rows, columns = np.unravel_index(weights, layer.weight_shape)
         return units, ((channels * layer.height + rows) * layer.width + columns) * self._block
 
-    def begin(self, x: NDArray[np.int16]) -> NDArray[np.int32]:
-        fields = np.zeros((self._layer.n_units, *self._layer.field_shape, self._block), np.int32)
-        self._add(x, *self._start, 0, self._piece.weights.size, fields)
-        return fields
+    def _codes(self, weights: Signs) -> NDArray[np.uint8]:
+        """(H, G) the signs of each group of inputs as bits."""
+        groups = np.zeros((self._layer.n_units, -(-self._layer.fan_in // self._size) * self._size), np.bool_)
+        groups[:, : self._layer.fan_in] = weights.reshape(self._layer.n_units, -1) > 0
+        return np.packbits(groups.reshape(len(groups), -1, self._size), axis=2, bitorder="little")[..., 0]
+
+    def fields(self) -> NDArray[np.int32]:
+        """Room for the fields of a block, used again by each thread."""
+        if not hasattr(self._room, "fields"):
+            rows = self._layer.n_units, *self._layer.field_shape
+            words = aligned((*rows[:2], rows[2] * self._block // 2), np.uint64)
+            self._room.fields = words.view(np.int32).reshape(*rows, self._block)
+        return self._room.fields  # type: ignore[no-any-return]
 
     def move(self, x: NDArray[np.int16], fields: NDArray[np.int32], t: int) -> None:
-        begin, end = self._piece.bounds[t : t + 2]
-        self._add(x, *self._flips, begin, end, fields)
+        """Fields of point t, from those of the point before."""
+        flat = fields.reshape(*fields.shape[:2], -1)
+        x, stride = x.reshape(-1), self._layer.width * self._block if isinstance(self._layer, Conv) else 0
+        if t in self._anew:
+            table = 16 * WIDTH << self._size
+            tables = aligned((max(1, TABLES // table), 1 << self._size, 2 * WIDTH), np.uint64)
+            kernels.sum_terms(x, stride, self._places, self._anew[t], tables, flat.view(np.uint64))
+            return
+        if t == 0:
+            fields[:] = 0
+            kernels.add_terms(x, stride, *self._all, self._start, 0, len(self._start), flat)
+        kernels.add_terms(x, stride, *self._flips, *self._bounds[t : t + 2], flat)
 
-    def _add(
-        self, x: NDArray[np.int16], terms: Terms, steps: Signs, begin: int, end: int, fields: NDArray[np.int32]
-    ) -> None:
-        stride = self._layer.width * self._block if isinstance(self._layer, Conv) else 0
-        kernels.add_terms(x.reshape(-1), stride, *terms, steps, begin, end, fields.reshape(*fields.shape[:2], -1))
+    @cached_property
+    def _all(self) -> Terms:
+        return self._terms(np.arange(len(self._start)))
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """(fan-in,) where the inputs begin that a unit reads."""
+        return self._terms(np.arange(self._layer.fan_in))[1]
 
     def bits(self, fields: NDArray[np.int32], t: int) -> Words:
         assert self._thresholds is not None
@@ -271,7 +342,7 @@ class _Plan:
     def visit(self, x: NDArray[np.int16]) -> Iterator[NDArray[np.int64]]:
         """(B,) predicted classes of a block (N, B) at every point, in memory that is used again."""
         predicted = np.empty(self.block, np.int64)
-        fields = self._first.begin(x)
+        fields = self._first.fields()
         words = [layer.begin() for layer in self._others]
         for t in range(self._n_points):
             self._first.move(x, fields, t)
@@ -286,7 +357,9 @@ class _Plan:
 
     def hidden(self, x: NDArray[np.int16]) -> Iterator[Words]:
         """(S, G, WIDTH) what each hidden layer hands on of a block (N, B), at the start of the walk."""
-        return self._hidden(self._first.begin(x), [layer.begin() for layer in self._others], 0)
+        fields = self._first.fields()
+        self._first.move(x, fields, 0)
+        return self._hidden(fields, [layer.begin() for layer in self._others], 0)
 
     def _hidden(self, fields: NDArray[np.int32], words: list[Words], t: int) -> Iterator[Words]:
         if self._others:

@@ -10,13 +10,32 @@ import numpy as np
 from binland.kernels.compiler import kernel
 from binland.kernels.vectors import (
     WIDTH,
+    load_pairs,
     load_words,
+    minus_pairs,
     plus_distance,
+    plus_pairs,
     plus_words,
     splat_word,
     store_words,
+    transpose,
     where_less,
 )
+
+
+@kernel
+def lay_out(inputs, x):
+    """x[n, p] = inputs[p, n], both int16; 32 patterns, which fill a line of the cache, one after the other."""
+    P, N = inputs.shape
+    size = x.shape[1]
+    whole, full = P - P % 8, N - N % 8
+    for first in range(0, whole, 32):
+        for n in range(0, full, 8):
+            for p in range(first, min(first + 32, whole), 8):
+                transpose(inputs, p * N + n, N, x, n * size + p, size)
+    for p in range(P):
+        for n in range(full if p < whole else 0, N):
+            x[n, p] = inputs[p, n]
 
 
 @kernel
@@ -51,6 +70,54 @@ def add_terms(x, stride, units, places, steps, begin, end, fields):
                     row[p] += step * np.int32(source[p])
                 g += 1
         f = last
+
+
+@kernel
+def sum_terms(x, stride, places, codes, tables, fields):
+    H, G = codes.shape
+    K, n_entries = tables.shape[:2]
+    n_rows, length = fields.shape[1:]
+    size = 0
+    while 1 << size < n_entries:
+        size += 1
+    words, nothing = 2 * WIDTH, splat_word(np.uint64(0))
+    entries, flat = np.int64(n_entries * words), codes.reshape(-1)
+    for r in range(n_rows):
+        for tile in range(length // words):
+            begin = r * stride + tile * 4 * WIDTH
+            for first in range(0, G, K):
+                count = min(K, G - first)
+                for k in range(count):
+                    table = k * entries
+                    members = range((first + k) * size, min(len(places), (first + k + 1) * size))
+                    left = right = nothing
+                    for n in members:
+                        left = minus_pairs(left, load_pairs(x, begin + places[n]))
+                        right = minus_pairs(right, load_pairs(x, begin + places[n] + 2 * WIDTH))
+                    store_words(tables, table, left)
+                    store_words(tables, table + WIDTH, right)
+                    half = words
+                    for n in members:
+                        left, right = load_pairs(x, begin + places[n]), load_pairs(x, begin + places[n] + 2 * WIDTH)
+                        left, right = plus_pairs(left, left), plus_pairs(right, right)
+                        for m in range(table, table + half, words):
+                            store_words(tables, m + half, plus_pairs(left, load_words(tables, m)))
+                            store_words(tables, m + half + WIDTH, plus_pairs(right, load_words(tables, m + WIDTH)))
+                        half *= 2
+                for h in range(H):
+                    place = (h * n_rows + r) * length + tile * words
+                    left = right = nothing
+                    if first:
+                        left, right = load_words(fields, place), load_words(fields, place + WIDTH)
+                    own, at = np.uint64(h * G + first), np.uint64(0)
+                    for _ in range(count):
+                        entry = np.int64(at + np.uint64(flat[own]) * np.uint64(words))
+                        left = plus_pairs(left, load_words(tables, entry))
+                        right = plus_pairs(right, load_words(tables, entry + WIDTH))
+                        own += np.uint64(1)
+                        at += np.uint64(entries)
+                    store_words(fields, place, left)
+                    store_words(fields, place + WIDTH, right)
 
 
 @kernel
