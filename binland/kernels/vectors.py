@@ -258,14 +258,28 @@ def plus_words(typing_context: Any, x: Any, y: Any) -> Any:
 
 
 @intrinsic
-def load_pairs(typing_context: Any, array: Any, place: Any) -> Any:
-    """2 WIDTH entries of an int16 array as int32, two side by side in each word."""
+def store_sums(typing_context: Any, x: Any, places: Any, first: Any, shift: Any, out: Any, into: Any, step: Any) -> Any:
+    """All sums of four int16 with signs, 2 WIDTH times side by side: 16 entries of a uint64 array, `step` apart.
 
-    def build(b: Any, data: Any, place: Any) -> Any:
-        shorts = _load(ir.VectorType(ir.IntType(16), 2 * WIDTH), 2)(b, data, place)
-        return b.bitcast(b.sext(shorts, _PAIRS), _WORDS)
+    The four begin at x[places[first] + shift], x[places[first + 1] + shift], ... Bit k of the number of an entry is set
+    where the k-th is added, else it is subtracted. Sums are int32, two in a word: 8 of pairs, then 16 of pairs of pairs.
+    """
 
-    return _typed(_words(array, types.int64), build)
+    def build(b: Any, x: Any, places: Any, first: Any, shift: Any, out: Any, into: Any, step: Any) -> None:
+        shorts = ir.VectorType(ir.IntType(16), 2 * WIDTH)
+        four = []
+        for _ in range(4):
+            place = b.add(b.load(b.gep(places, [first])), shift)
+            four.append(b.sext(_load(shorts, 2)(b, x, place), _PAIRS))
+            first = b.add(first, ir.Constant(_WORD, 1))
+        low, high = ([b.neg(b.add(v, w)), b.sub(v, w), b.sub(w, v), b.add(v, w)] for v, w in (four[:2], four[2:]))
+        for y in high:
+            for z in low:
+                _store(8)(b, out, into, b.bitcast(b.add(y, z), _WORDS))
+                into = b.add(into, step)
+
+    signature = types.void(x, places, types.int64, types.int64, out, types.int64, types.int64)
+    return _typed(signature, build)
 
 
 @intrinsic
@@ -293,14 +307,12 @@ def transpose(typing_context: Any, x: Any, place: Any, stride: Any, out: Any, in
 
 @intrinsic
 def plus_pairs(typing_context: Any, x: Any, y: Any) -> Any:
-    """x + y modulo 2^32, of pairs of int32."""
-    return _typed(_words(_words, _words), lambda b, x, y: b.bitcast(b.add(*(b.bitcast(v, _PAIRS) for v in (x, y))), _WORDS))
+    """x + y modulo 2^32, of two int32 in each word."""
 
+    def build(b: Any, x: Any, y: Any) -> Any:
+        return b.bitcast(b.add(b.bitcast(x, _PAIRS), b.bitcast(y, _PAIRS)), _WORDS)
 
-@intrinsic
-def minus_pairs(typing_context: Any, x: Any, y: Any) -> Any:
-    """x - y modulo 2^32, of pairs of int32."""
-    return _typed(_words(_words, _words), lambda b, x, y: b.bitcast(b.sub(*(b.bitcast(v, _PAIRS) for v in (x, y))), _WORDS))
+    return _typed(_words(_words, _words), build)
 
 
 @intrinsic

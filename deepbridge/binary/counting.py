@@ -27,9 +27,10 @@ Terms = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 DENSE_BLOCK, CONV_BLOCK = 512, 64  # patterns: their inputs and first-layer fields stay in the caches
 
-TABLES = 2**15  # bytes of tables of sums at once
-FEW = 16  # units, from which on tables of sums are worth their making
-MANY = 10  # a sum by tables takes so many times less than one addition for each weight
+STEP = 8 * WIDTH  # patterns that `sum_by_tables` takes at once
+GROUPS = 32  # tables at once: they stay in the second cache
+FEW = 16  # units, from which on tables are worth their making
+MANY = 8  # a sum by tables takes that many times less than to add every weight's term
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +86,13 @@ class Columns:
 
     def __init__(self, network: Network, data: Dataset, keep: bool = False):
         size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
-        self.size = min(size, -(-data.n_patterns // (4 * WIDTH)) * 4 * WIDTH)  # what `sum_terms` takes at once
+        self.size = min(size, -(-data.n_patterns // STEP) * STEP)
         self.blocks = [slice(p, min(p + self.size, data.n_patterns)) for p in range(0, data.n_patterns, self.size)]
         self._data, self._room = data, threading.local()
         self._kept = {block.start: self._lay_out(block, self._empty()) for block in self.blocks} if keep else {}
 
     def __call__(self, block: slice) -> NDArray[np.int16]:
-        """(N, B) int16, 0 beyond the last pattern; good until the next block of this thread."""
+        """(N + 1, B) int16, the last input 0, as others beyond the last pattern; good until the next block of this thread."""
         if self._kept:
             return self._kept[block.start]
         if not hasattr(self._room, "x"):
@@ -99,10 +100,10 @@ class Columns:
         return self._lay_out(block, self._room.x)
 
     def _empty(self) -> NDArray[np.int16]:
-        return np.empty((self._data.inputs[0].size, self.size), np.int16)
+        return np.empty((self._data.inputs[0].size + 1, self.size), np.int16)
 
     def _lay_out(self, block: slice, x: NDArray[np.int16]) -> NDArray[np.int16]:
-        x[:, block.stop - block.start :] = 0
+        x[:, block.stop - block.start :] = x[-1] = 0
         kernels.lay_out(self._data.inputs[block].reshape(block.stop - block.start, -1), x)
         return x
 
@@ -223,12 +224,10 @@ class _First:
     def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int):
         self._layer, self._thresholds, self._block = layer, thresholds, block
         self._start, self._room = piece.weights.reshape(-1), threading.local()
-        self._size = min(range(1, 9), key=lambda size: (2**size + layer.n_units) / size)
-        self._few = layer.n_units < FEW
+        tabled = isinstance(layer, Dense) and layer.n_units >= FEW
         lengths = np.diff(piece.bounds)
-        anew = lengths * MANY > self._start.size
-        anew[0] = True
-        anew &= not self._few
+        anew = tabled & (lengths * MANY > self._start.size)
+        anew[0] = tabled
         self._anew = {t: self._codes(weights) for t, weights in _weights_at(piece, np.flatnonzero(anew))}
         point = np.repeat(np.arange(len(lengths)), lengths)
         kept = ~anew[point]
@@ -247,10 +246,11 @@ class _First:
         return units, ((channels * layer.height + rows) * layer.width + columns) * self._block
 
     def _codes(self, weights: Signs) -> NDArray[np.uint8]:
-        """(H, G) the signs of each group of inputs as bits."""
-        groups = np.zeros((self._layer.n_units, -(-self._layer.fan_in // self._size) * self._size), np.bool_)
-        groups[:, : self._layer.fan_in] = weights.reshape(self._layer.n_units, -1) > 0
-        return np.packbits(groups.reshape(len(groups), -1, self._size), axis=2, bitorder="little")[..., 0]
+        """(H, G) signs of each four weights as bits; the last ones may be of inputs that are 0."""
+        units, n = self._layer.n_units, self._layer.fan_in
+        fours = np.zeros((units, -(-n // 4), 4), np.bool_)
+        fours.reshape(units, -1)[:, :n] = weights.reshape(units, -1) > 0
+        return np.packbits(fours, axis=2, bitorder="little")[..., 0]
 
     def fields(self) -> NDArray[np.int32]:
         """Room for the fields of a block, used again by each thread."""
@@ -262,26 +262,35 @@ class _First:
 
     def move(self, x: NDArray[np.int16], fields: NDArray[np.int32], t: int) -> None:
         """Fields of point t, from those of the point before."""
-        flat = fields.reshape(*fields.shape[:2], -1)
-        x, stride = x.reshape(-1), self._layer.width * self._block if isinstance(self._layer, Conv) else 0
+        x = x.reshape(-1)
         if t in self._anew:
-            table = 16 * WIDTH << self._size
-            tables = aligned((max(1, TABLES // table), 1 << self._size, 2 * WIDTH), np.uint64)
-            kernels.sum_terms(x, stride, self._places, self._anew[t], tables, flat.view(np.uint64))
+            tables = aligned((GROUPS, 16, 4 * WIDTH), np.uint64)
+            pairs = fields.reshape(len(fields), -1).view(np.uint64)
+            kernels.sum_by_tables(x, self._places, self._anew[t], tables, pairs)
             return
         if t == 0:
             fields[:] = 0
-            kernels.add_terms(x, stride, *self._all, self._start, 0, len(self._start), flat)
-        kernels.add_terms(x, stride, *self._flips, *self._bounds[t : t + 2], flat)
-
-    @cached_property
-    def _all(self) -> Terms:
-        return self._terms(np.arange(len(self._start)))
+            self._add(x, *self._terms(np.arange(len(self._start))), self._start, 0, len(self._start), fields)
+        self._add(x, *self._flips, *self._bounds[t : t + 2], fields)
 
     @cached_property
     def _places(self) -> NDArray[np.int64]:
-        """(fan-in,) where the inputs begin that a unit reads."""
-        return self._terms(np.arange(self._layer.fan_in))[1]
+        """(4 G,) where the inputs of a fully connected layer begin, those that fill up the last four too."""
+        n = self._layer.fan_in
+        return np.minimum(np.arange(-(-n // 4) * 4), n) * self._block
+
+    def _add(
+        self,
+        x: NDArray[np.int16],
+        units: NDArray[np.int64],
+        places: NDArray[np.int64],
+        steps: Signs,
+        begin: int,
+        end: int,
+        fields: NDArray[np.int32],
+    ) -> None:
+        stride = self._layer.width * self._block if isinstance(self._layer, Conv) else 0
+        kernels.add_terms(x, stride, units, places, steps, begin, end, fields.reshape(*fields.shape[:2], -1))
 
     def bits(self, fields: NDArray[np.int32], t: int) -> Words:
         assert self._thresholds is not None
