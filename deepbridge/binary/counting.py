@@ -6,7 +6,7 @@ the layers behind it are evaluated anew with packed bits.
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -108,18 +108,53 @@ class Columns:
         return x
 
 
-def error_counts(network: Network, data: Dataset, walk: Walk, columns: Columns | None = None) -> NDArray[np.int64]:
-    """(T,) int64 errors at every point of a walk; data must fit the network.
+def error_counts(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
+    """(T,) int64 errors at every point of a walk; data must fit the network."""
+    return _error_counts(network, data, Columns(network, data), walk, None)
 
-    columns: of the network and the data, if they are kept.
-    """
+
+Kept = dict[int, NDArray[np.int32]]  # fields of the first layer, block by block
+
+
+def _error_counts(network: Network, data: Dataset, columns: Columns, walk: Walk, kept: Kept | None) -> NDArray[np.int64]:
+    """As `error_counts`; kept: fields where the walk starts, or none, which become those where it ends."""
 
     def count(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> NDArray[np.int64]:
         classes = data.classes[block]
-        wrong = (np.count_nonzero(predicted[: len(classes)] != classes) for predicted in plan.visit(x))
+        if kept is not None and block.start not in kept:
+            kept[block.start] = plan.empty_fields()
+        fields = None if kept is None else kept[block.start]
+        wrong = (np.count_nonzero(predicted[: len(classes)] != classes) for predicted in plan.visit(x, fields))
         return np.fromiter(wrong, np.int64, len(walk.ends))
 
-    return reduce(np.add, _by_block(network, walk, columns or Columns(network, data), count))
+    return reduce(np.add, _by_block(network, walk, columns, count, known=bool(kept)))
+
+
+class ErrorCounter:
+    """Errors of networks that change a little from one time to the next, as those in training do.
+
+    Inputs stay laid out, and the fields of the first layer are kept and follow the weights that have flipped since.
+    """
+
+    def __init__(self, network: Network, data: Dataset):
+        self._network, self._data = network, data
+        self._columns, self._ties = Columns(network, data, keep=True), no_ties(network)
+        self._seen: dict[Hashable, tuple[Signs, Kept]] = {}
+
+    @staticmethod
+    def bytes_kept(network: Network, data: Dataset, networks: int) -> int:
+        """Memory of the fields of so many networks."""
+        first = network.layers[0]
+        return 4 * networks * first.n_units * math.prod(first.field_shape) * data.n_patterns
+
+    def error_count(self, name: Hashable, weights: Signs) -> int:
+        """Errors of the network of this name with weights (n_weights,), which are kept."""
+        before, kept = self._seen.get(name, (weights, {}))
+        flips = np.flatnonzero(before != weights)
+        walk = Walk(before, flips, np.array([len(flips)]), self._ties)
+        (count,) = _error_counts(self._network, self._data, self._columns, walk, kept)
+        self._seen[name] = weights, kept
+        return int(count)
 
 
 def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
@@ -155,13 +190,17 @@ def _by_unit(units: int, bits: Words, n_patterns: int) -> Words:
 
 
 def _by_block(
-    network: Network, walk: Walk, columns: Columns, do: Callable[["_Plan", slice, NDArray[np.int16]], Result]
+    network: Network,
+    walk: Walk,
+    columns: Columns,
+    do: Callable[["_Plan", slice, NDArray[np.int16]], Result],
+    known: bool = False,
 ) -> Iterator[Result]:
     """Results of the blocks of patterns, in order, on as many threads as torch may use.
 
-    One by one: those of a long walk would not all fit into memory.
+    One by one: those of a long walk would not all fit into memory. known: whether fields where it starts are.
     """
-    plan = _Plan(network, walk, columns.size)
+    plan = _Plan(network, walk, columns.size, known)
     threads = _threads()
     if threads == 1 or len(columns.blocks) == 1:
         yield from (do(plan, block, columns(block)) for block in columns.blocks)
@@ -221,13 +260,13 @@ def _weights_at(piece: _Piece, points: NDArray[np.int64]) -> Iterator[tuple[int,
 class _First:
     """The first layer: fields (H, R, C, B) int32, where a fully connected layer has one row and one column."""
 
-    def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int):
-        self._layer, self._thresholds, self._block = layer, thresholds, block
+    def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int, known: bool):
+        self._layer, self._thresholds, self._block, self._known = layer, thresholds, block, known
         self._start, self._room = piece.weights.reshape(-1), threading.local()
         tabled = isinstance(layer, Dense) and layer.n_units >= FEW
         lengths = np.diff(piece.bounds)
         anew = tabled & (lengths * MANY > self._start.size)
-        anew[0] = tabled
+        anew[0] |= tabled and not known
         self._anew = {t: self._codes(weights) for t, weights in _weights_at(piece, np.flatnonzero(anew))}
         point = np.repeat(np.arange(len(lengths)), lengths)
         kept = ~anew[point]
@@ -255,10 +294,14 @@ class _First:
     def fields(self) -> NDArray[np.int32]:
         """Room for the fields of a block, used again by each thread."""
         if not hasattr(self._room, "fields"):
-            rows = self._layer.n_units, *self._layer.field_shape
-            words = aligned((*rows[:2], rows[2] * self._block // 2), np.uint64)
-            self._room.fields = words.view(np.int32).reshape(*rows, self._block)
+            self._room.fields = self.empty()
         return self._room.fields  # type: ignore[no-any-return]
+
+    def empty(self) -> NDArray[np.int32]:
+        """Room of its own."""
+        rows = self._layer.n_units, *self._layer.field_shape
+        words = aligned((*rows[:2], rows[2] * self._block // 2), np.uint64)
+        return words.view(np.int32).reshape(*rows, self._block)
 
     def move(self, x: NDArray[np.int16], fields: NDArray[np.int32], t: int) -> None:
         """Fields of point t, from those of the point before."""
@@ -268,7 +311,7 @@ class _First:
             pairs = fields.reshape(len(fields), -1).view(np.uint64)
             kernels.sum_by_tables(x, self._places, self._anew[t], tables, pairs)
             return
-        if t == 0:
+        if t == 0 and not self._known:
             fields[:] = 0
             self._add(x, *self._terms(np.arange(len(self._start))), self._start, 0, len(self._start), fields)
         self._add(x, *self._flips, *self._bounds[t : t + 2], fields)
@@ -341,17 +384,21 @@ class _Bits:
 class _Plan:
     """A walk cut up by layers and points, once for all blocks."""
 
-    def __init__(self, network: Network, walk: Walk, block: int):
+    def __init__(self, network: Network, walk: Walk, block: int, known: bool = False):
         self._n_points, self.block = len(walk.ends), block
         layers, pieces = network.layers, _pieces(network, walk)
         thresholds = [*(walk.thresholds(k) for k in range(len(layers) - 1)), None]
-        self._first = _First(layers[0], pieces[0], thresholds[0], block)
+        self._first = _First(layers[0], pieces[0], thresholds[0], block, known)
         self._others = [_Bits(layers[k], layers[k - 1], pieces[k], thresholds[k]) for k in range(1, len(layers))]
 
-    def visit(self, x: NDArray[np.int16]) -> Iterator[NDArray[np.int64]]:
+    def empty_fields(self) -> NDArray[np.int32]:
+        """Room for the fields of a block, to be kept."""
+        return self._first.empty()
+
+    def visit(self, x: NDArray[np.int16], fields: NDArray[np.int32] | None = None) -> Iterator[NDArray[np.int64]]:
         """(B,) predicted classes of a block (N, B) at every point, in memory that is used again."""
         predicted = np.empty(self.block, np.int64)
-        fields = self._first.fields()
+        fields = self._first.fields() if fields is None else fields
         words = [layer.begin() for layer in self._others]
         for t in range(self._n_points):
             self._first.move(x, fields, t)

@@ -19,7 +19,7 @@ from binland.models import Replicas
 from binland.rng import Seed, generator
 from binland.training import mean_distance
 from deepbridge.binary.algorithms import ADV, RSGD, Algorithm, as_deep, is_built_in
-from deepbridge.binary.counting import Columns, Walk, no_ties
+from deepbridge.binary.counting import ErrorCounter, Walk, no_ties
 from deepbridge.binary.descent import Descent
 from deepbridge.binary.evaluation import error_counts
 from deepbridge.binary.networks import Layer, Network, check_fit
@@ -31,7 +31,7 @@ from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hash
 
 LARGEST_NETWORK = 10**9  # weights of all runs and replicas
 LONGEST_HISTORY = 10**8  # epochs of all runs and replicas
-LOOK = 2**22  # weights of the networks whose errors are counted in one walk
+MOST_KEPT = 2**28  # bytes of the first layer's fields that are kept from look to look
 
 
 def fit(
@@ -208,30 +208,32 @@ class _Runs:
 
     def _look(self, epoch: int) -> None:
         """Errors of every run that goes on: centre, then replicas."""
-        running = sorted(set(range(self._runs)) - set(self._stopped))
-        at_once = max(1, LOOK // (self._history.shape[2] * self.network.n_weights))
-        for runs in (running[k : k + at_once] for k in range(0, len(running), at_once)):
-            counts = self._errors(weights for run in runs for weights in self._seen(run))
-            for run, of_run in zip(runs, counts.reshape(len(runs), -1), strict=True):
-                self._history[epoch, run] = of_run / self.data.n_patterns
-                if self.algorithm.stop_at_zero_error and of_run[0] == 0:
-                    self._stopped[run] = [layer.clone() for layer in self._latents_of(run)]
+        for run in set(range(self._runs)) - set(self._stopped):
+            latents = self._latents_of(run)
+            weights = _flat(latents)
+            if self._replicas > 1:
+                weights = np.concatenate([_flat(layer.mean(0, keepdim=True) for layer in latents), weights])
+            counts = self._errors(weights) if self._counter is None else self._errors_since(run, weights)
+            self._history[epoch, run] = counts / self.data.n_patterns
+            if self.algorithm.stop_at_zero_error and counts[0] == 0:
+                self._stopped[run] = [layer.clone() for layer in latents]
 
     @cached_property
-    def _columns(self) -> Columns | None:
-        """The inputs as a CPU reads them at every look."""
-        return Columns(self.network, self.data, keep=True) if self.device.type == "cpu" else None
+    def _counter(self) -> ErrorCounter | None:
+        """What follows the networks from look to look, on a CPU that has the memory."""
+        networks = self._runs * (1 + self._replicas if self._replicas > 1 else 1)
+        small = ErrorCounter.bytes_kept(self.network, self.data, networks) <= MOST_KEPT
+        return ErrorCounter(self.network, self.data) if small and self.device.type == "cpu" else None
 
-    def _seen(self, run: int) -> Signs:
-        """(1 + replicas or 1, n_weights) weights of a run that history tells of."""
-        latents = self._latents_of(run)
-        centre = _flat(layer.mean(0, keepdim=True) for layer in latents)
-        return centre if self._replicas == 1 else np.concatenate([centre, _flat(latents)])
+    def _errors_since(self, run: int, weights: Signs) -> NDArray[np.int64]:
+        """Errors of the networks (T, n_weights) of a run, by what has changed since the last look."""
+        assert self._counter is not None
+        return np.array([self._counter.error_count((run, k), one) for k, one in enumerate(weights)])
 
-    def _errors(self, weights: Iterable[Signs]) -> NDArray[np.int64]:
-        """Errors of several networks (n_weights,)."""
+    def _errors(self, weights: Signs) -> NDArray[np.int64]:
+        """Errors of several networks (T, n_weights)."""
         walk = Walk.through(weights, no_ties(self.network))
-        return error_counts(self.network, self.data, walk, self.device, self._columns)
+        return error_counts(self.network, self.data, walk, self.device)
 
     def _latents_of(self, run: int) -> list[Tensor]:
         """(replicas, *weight_shape) of each layer."""
