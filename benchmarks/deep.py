@@ -1,11 +1,13 @@
-"""deepbridge beside loops in PyTorch: `python benchmarks/deep.py [--tiny] [--repeat 5] [--device cpu] [--threads 1]
-[--only errors looks]`.
+"""deepbridge beside loops in PyTorch: `python benchmarks/deep.py [--tiny] [--repeat 5] [--device cpu] [--threads 1]`.
+
+--only errors looks: some of the tables walks, errors, replicas, looks.
 
 Paths and local energies: all points as one batch, against a loop that sets the weights of each point and evaluates the
 network in float32. Replicas: one batch of 5, against a loop over 5 replicas, each a module trained by autograd and
 torch.optim, and against our own training of one replica after the other. One network: `error_count` beside one forward
-pass in float32. Looks: trainings that count the errors after every epoch, beside the same ones that never do. Both sides run on the same device with the
-same number of threads, in one process, taking turns; times are medians. Errors of both sides are checked to be equal.
+pass in float32. Looks: trainings that count the errors after every epoch, beside the same ones that never do before
+the end. Both sides run on the same device with the same number of threads, in one process, taking turns; times are
+medians. Errors of both sides are checked to be equal.
 """
 
 import argparse
@@ -166,7 +168,7 @@ def measure_errors(network: Network, data: db.Dataset, repeat: int, device: str)
 def measure_looks(
     network: Network, data: db.Dataset, kind: type[db.SGD], runs: int, epochs: int, repeat: int, device: str
 ) -> tuple[list[float], list[float]]:
-    """Seconds of an epoch of a fit that counts its errors after each, and of the same one that counts them at the end."""
+    """Seconds of an epoch of a fit that counts its errors after each, and of one that counts them at the end."""
 
     def fitted(every: int) -> object:
         algorithm = kind(epochs=epochs, learning_rate=1.0, history_every=every)

@@ -261,8 +261,8 @@ def plus_words(typing_context: Any, x: Any, y: Any) -> Any:
 def store_sums(typing_context: Any, x: Any, places: Any, first: Any, shift: Any, out: Any, into: Any, step: Any) -> Any:
     """All sums of four int16 with signs, 2 WIDTH times side by side: 16 entries of a uint64 array, `step` apart.
 
-    The four begin at x[places[first] + shift], x[places[first + 1] + shift], ... Bit k of the number of an entry is set
-    where the k-th is added, else it is subtracted. Sums are int32, two in a word: 8 of pairs, then 16 of pairs of pairs.
+    The four begin at x[places[first] + shift], x[places[first + 1] + shift], ... Bit k of an entry's number says that
+    the k-th is added, else it is subtracted. Sums are int32, two in a word: 8 of pairs, then 16 of pairs of pairs.
     """
 
     def build(b: Any, x: Any, places: Any, first: Any, shift: Any, out: Any, into: Any, step: Any) -> None:

@@ -1,7 +1,7 @@
 """Exact errors of a network whose weights change from point to point, on the CPU.
 
 Blocks of patterns pass through all points one after the other: the first layer follows the flips by integer addition,
-the layers behind it are evaluated anew with packed bits.
+or is summed anew from tables where many weights flip; the layers behind it are evaluated anew with packed bits.
 """
 
 import math
@@ -10,7 +10,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -92,7 +91,7 @@ class Columns:
         self._kept = {block.start: self._lay_out(block, self._empty()) for block in self.blocks} if keep else {}
 
     def __call__(self, block: slice) -> NDArray[np.int16]:
-        """(N + 1, B) int16, the last input 0, as others beyond the last pattern; good until the next block of this thread."""
+        """(N + 1, B) int16, 0 beyond the last input and pattern; good until the thread's next block."""
         if self._kept:
             return self._kept[block.start]
         if not hasattr(self._room, "x"):
@@ -116,7 +115,9 @@ def error_counts(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int6
 Kept = dict[int, NDArray[np.int32]]  # fields of the first layer, block by block
 
 
-def _error_counts(network: Network, data: Dataset, columns: Columns, walk: Walk, kept: Kept | None) -> NDArray[np.int64]:
+def _error_counts(
+    network: Network, data: Dataset, columns: Columns, walk: Walk, kept: Kept | None
+) -> NDArray[np.int64]:
     """As `error_counts`; kept: fields where the walk starts, or none, which become those where it ends."""
 
     def count(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> NDArray[np.int64]:
@@ -272,7 +273,7 @@ class _First:
         kept = ~anew[point]
         flips, signs = piece.flips[kept], piece.signs[kept]
         order = np.lexsort((flips, point[kept]))  # a unit's flips together: its fields stay in the nearest cache
-        self._flips = *self._terms(flips[order]), 2 * signs[order]
+        self._flips = self._terms(flips[order]), 2 * signs[order]
         self._bounds = np.concatenate([[0], np.cumsum(np.where(anew, 0, lengths))])
 
     def _terms(self, weights: NDArray[np.int64]) -> Terms:
@@ -313,8 +314,9 @@ class _First:
             return
         if t == 0 and not self._known:
             fields[:] = 0
-            self._add(x, *self._terms(np.arange(len(self._start))), self._start, 0, len(self._start), fields)
-        self._add(x, *self._flips, *self._bounds[t : t + 2], fields)
+            self._add(x, self._terms(np.arange(len(self._start))), self._start, 0, len(self._start), fields)
+        begin, end = self._bounds[t : t + 2]
+        self._add(x, *self._flips, begin, end, fields)
 
     @cached_property
     def _places(self) -> NDArray[np.int64]:
@@ -323,17 +325,10 @@ class _First:
         return np.minimum(np.arange(-(-n // 4) * 4), n) * self._block
 
     def _add(
-        self,
-        x: NDArray[np.int16],
-        units: NDArray[np.int64],
-        places: NDArray[np.int64],
-        steps: Signs,
-        begin: int,
-        end: int,
-        fields: NDArray[np.int32],
+        self, x: NDArray[np.int16], terms: Terms, steps: Signs, begin: int, end: int, fields: NDArray[np.int32]
     ) -> None:
         stride = self._layer.width * self._block if isinstance(self._layer, Conv) else 0
-        kernels.add_terms(x, stride, units, places, steps, begin, end, fields.reshape(*fields.shape[:2], -1))
+        kernels.add_terms(x, stride, *terms, steps, begin, end, fields.reshape(*fields.shape[:2], -1))
 
     def bits(self, fields: NDArray[np.int32], t: int) -> Words:
         assert self._thresholds is not None
