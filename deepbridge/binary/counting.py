@@ -24,6 +24,7 @@ from deepbridge.common.data import Dataset
 Result = TypeVar("Result")
 Terms = tuple[NDArray[np.int64], NDArray[np.int64]]
 
+NUMBERS = 2**19  # int16 of a block of a narrow layer: more patterns at once, fewer calls
 DENSE_BLOCK, CONV_BLOCK = 512, 64  # patterns: their inputs and first-layer fields stay in the caches
 
 STEP = 8 * WIDTH  # patterns that `sum_by_tables` takes at once
@@ -84,7 +85,9 @@ class Columns:
     """
 
     def __init__(self, network: Network, data: Dataset, keep: bool = False):
-        size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
+        first = network.layers[0]
+        small = NUMBERS // (first.fan_in + 2 * first.n_units)
+        size = CONV_BLOCK if isinstance(first, Conv) else max(DENSE_BLOCK, small // STEP * STEP)
         self.size = min(size, -(-data.n_patterns // STEP) * STEP)
         self.blocks = [slice(p, min(p + self.size, data.n_patterns)) for p in range(0, data.n_patterns, self.size)]
         self._data, self._room = data, threading.local()
