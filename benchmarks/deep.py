@@ -1,9 +1,13 @@
 """deepbridge beside loops in PyTorch: `python benchmarks/deep.py [--tiny] [--repeat 5] [--device cpu] [--threads 1]`.
 
+--only errors looks: some of the tables walks, errors, replicas, looks.
+
 Paths and local energies: all points as one batch, against a loop that sets the weights of each point and evaluates the
 network in float32. Replicas: one batch of 5, against a loop over 5 replicas, each a module trained by autograd and
-torch.optim, and against our own training of one replica after the other. Both sides run on the same device with the
-same number of threads, in one process, taking turns; times are medians. Errors of both sides are checked to be equal.
+torch.optim, and against our own training of one replica after the other. One network: `error_count` beside one forward
+pass in float32. Looks: trainings that count the errors after every epoch, beside the same ones that never do before
+the end. Both sides run on the same device with the same number of threads, in one process, taking turns; times are
+medians. Errors of both sides are checked to be equal.
 """
 
 import argparse
@@ -16,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional
-from turns import in_turns
+from turns import in_turns, ratio, spread
 
 import deepbridge as db
 from deepbridge.binary.networks import Network
@@ -151,6 +155,29 @@ def measure_replicas(network: Network, data: db.Dataset, repeat: int, device: st
     return batch, loop, single
 
 
+def measure_errors(network: Network, data: db.Dataset, repeat: int, device: str) -> tuple[list[float], list[float]]:
+    """Seconds of the errors of one network: ours and one forward pass in float32."""
+    rng = np.random.default_rng(0)
+    solution = db.Solution(network, [np.where(rng.random(shape) < 0.5, -1, 1) for shape in network.weight_shapes])
+    loop = Loop(network, data, device)
+    assert loop.errors(solution.flat) == solution.error_count(data)
+    ours, theirs = in_turns(repeat, lambda: solution.error_count(data), lambda: loop.errors(solution.flat))
+    return ours, theirs
+
+
+def measure_looks(
+    network: Network, data: db.Dataset, kind: type[db.SGD], runs: int, epochs: int, repeat: int, device: str
+) -> tuple[list[float], list[float]]:
+    """Seconds of an epoch of a fit that counts its errors after each, and of one that counts them at the end."""
+
+    def fitted(every: int) -> object:
+        algorithm = kind(epochs=epochs, learning_rate=1.0, history_every=every)
+        return db.fit_many(network, data, algorithm, list(range(runs)), device=device)
+
+    looks, none = in_turns(repeat, lambda: fitted(1), lambda: fitted(10**6))
+    return [s / epochs for s in looks], [s / epochs for s in none]
+
+
 def cases(tiny: bool) -> tuple[list[tuple[str, Network, db.Dataset]], list[tuple[str, Network, db.Dataset]]]:
     """Networks and images for walks and for training; noise of the images' sizes, on which cost does not depend."""
     rng = np.random.default_rng(0)
@@ -180,6 +207,66 @@ def cases(tiny: bool) -> tuple[list[tuple[str, Network, db.Dataset]], list[tuple
     return walks, replicas
 
 
+def errors_table(arguments: argparse.Namespace) -> Table:
+    """One network's errors."""
+    table = Table("network", "ours", "float32", "ratio", title=f"errors of one network ({arguments.device})")
+    walks, _ = cases(arguments.tiny)
+    rng = np.random.default_rng(0)
+    if not arguments.tiny:
+        digits = db.Dataset.from_real(rng.normal(size=(10_000, 784)), rng.integers(10, size=10_000), 10)
+        walks = [
+            ("MNIST parity, 101-101, P = 10000", db.BinaryMLP(784, (101, 101)), walks[0][2]),
+            ("MNIST, 101-101-10, P = 10000", db.BinaryMLP(784, (101, 101), 10), digits),
+            *walks,
+        ]
+    for name, network, data in walks:
+        ours, theirs = measure_errors(network, data, arguments.repeat, arguments.device)
+        table.add_row(name, spread(ours), spread(theirs), ratio(theirs, ours))
+    return table
+
+
+def looks_table(arguments: argparse.Namespace) -> Table:
+    """What it costs to count the errors after every epoch."""
+    table = Table("network", "fit", "an epoch with", "without", "share", title=f"looks ({arguments.device})")
+    _, trained = cases(arguments.tiny)
+    kept = trained if arguments.tiny else [trained[0], trained[3]]
+    rng = np.random.default_rng(0)
+    side, count = (16, 20) if arguments.tiny else (28, 500)
+    images = db.Dataset.from_real(rng.normal(size=(count, 1, side, side)), rng.integers(10, size=count), 10)
+    for name, network, data in [*kept, ("convnet 5-10-51", db.BinaryConvNet((1, side, side), (5, 10), (51,)), images)]:
+        for kind, runs in ((db.SGD, 1), (db.SGD, 4), (db.RSGD, 1)):
+            epochs = 2 if arguments.tiny else 10
+            looks, none = measure_looks(network, data, kind, runs, epochs, arguments.repeat, arguments.device)
+            share = statistics.median((a - b) / a for a, b in zip(looks, none, strict=True))
+            table.add_row(name, f"{kind.__name__}, seeds: {runs}", spread(looks), spread(none), f"{share:.1%}")
+    return table
+
+
+def walks_table(arguments: argparse.Namespace) -> Table:
+    """Errors along walks."""
+    title = f"errors along walks: one batch and a loop over points ({arguments.device})"
+    table = Table("network", "work", "ours", "loop over points", "ratio", title=title)
+    for name, network, data in cases(arguments.tiny)[0]:
+        for work, ours, loop in measure_walks(network, data, arguments.repeat, arguments.device):
+            table.add_row(name, work, f"{ours:.3g} s", f"{loop:.3g} s", f"{loop / ours:.1f}")
+    return table
+
+
+def replicas_table(arguments: argparse.Namespace) -> Table:
+    """Epochs of replicas."""
+    columns = "network", "ours", "loop over modules", "ratio", "ours, one after the other", "ratio"
+    title = f"an epoch of 5 replicas: one batch and loops over replicas ({arguments.device})"
+    table = Table(*columns, title=title)
+    for name, network, data in cases(arguments.tiny)[1]:
+        batch, loop, single = measure_replicas(network, data, arguments.repeat, arguments.device)
+        cells = f"{batch:.3g} s", f"{loop:.3g} s", f"{loop / batch:.1f}", f"{single:.3g} s", f"{single / batch:.1f}"
+        table.add_row(name, *cells)
+    return table
+
+
+TABLES = {"walks": walks_table, "errors": errors_table, "replicas": replicas_table, "looks": looks_table}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="deepbridge beside loops in PyTorch")
@@ -187,26 +274,13 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", nargs="+", default=list(TABLES), choices=list(TABLES))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     console = Console(width=150)
-    walks, replicas = cases(arguments.tiny)
-    table = Table(title=f"errors along walks: one batch and a loop over points ({arguments.device})")
-    for column in ("network", "work", "ours", "loop over points", "ratio"):
-        table.add_column(column)
-    for name, network, data in walks:
-        for work, ours, loop in measure_walks(network, data, arguments.repeat, arguments.device):
-            table.add_row(name, work, f"{ours:.3g} s", f"{loop:.3g} s", f"{loop / ours:.1f}")
-    console.print(table)
-    table = Table(title=f"an epoch of 5 replicas: one batch and loops over replicas ({arguments.device})")
-    for column in ("network", "ours", "loop over modules", "ratio", "ours, one after the other", "ratio"):
-        table.add_column(column)
-    for name, network, data in replicas:
-        batch, loop, single = measure_replicas(network, data, arguments.repeat, arguments.device)
-        cells = f"{batch:.3g} s", f"{loop:.3g} s", f"{loop / batch:.1f}", f"{single:.3g} s", f"{single / batch:.1f}"
-        table.add_row(name, *cells)
-    console.print(table)
+    for name in arguments.only:
+        console.print(TABLES[name](arguments))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,8 @@ LANES = 64
 _WORD, _INTEGER = ir.IntType(64), ir.IntType(32)
 _WORDS, _INTEGERS = ir.VectorType(_WORD, WIDTH), ir.VectorType(_INTEGER, LANES)
 _LONGS = ir.VectorType(_WORD, LANES // 2)
+_SHUFFLE = ir.VectorType(_INTEGER, 8)
+_PAIRS = ir.VectorType(_INTEGER, 2 * WIDTH)
 
 
 class _Vector(types.Type):
@@ -253,6 +255,64 @@ def splat_word(typing_context: Any, x: Any) -> Any:
 def plus_words(typing_context: Any, x: Any, y: Any) -> Any:
     """x + y modulo 2^64."""
     return _typed(_words(_words, _words), lambda b, x, y: b.add(x, y))
+
+
+@intrinsic
+def store_sums(typing_context: Any, x: Any, places: Any, first: Any, shift: Any, out: Any, into: Any, step: Any) -> Any:
+    """All sums of four int16 with signs, 2 WIDTH times side by side: 16 entries of a uint64 array, `step` apart.
+
+    The four begin at x[places[first] + shift], x[places[first + 1] + shift], ... Bit k of an entry's number says that
+    the k-th is added, else it is subtracted. Sums are int32, two in a word: 8 of pairs, then 16 of pairs of pairs.
+    """
+
+    def build(b: Any, x: Any, places: Any, first: Any, shift: Any, out: Any, into: Any, step: Any) -> None:
+        shorts = ir.VectorType(ir.IntType(16), 2 * WIDTH)
+        four = []
+        for _ in range(4):
+            place = b.add(b.load(b.gep(places, [first])), shift)
+            four.append(b.sext(_load(shorts, 2)(b, x, place), _PAIRS))
+            first = b.add(first, ir.Constant(_WORD, 1))
+        low, high = ([b.neg(b.add(v, w)), b.sub(v, w), b.sub(w, v), b.add(v, w)] for v, w in (four[:2], four[2:]))
+        for y in high:
+            for z in low:
+                _store(8)(b, out, into, b.bitcast(b.add(y, z), _WORDS))
+                into = b.add(into, step)
+
+    signature = types.void(x, places, types.int64, types.int64, out, types.int64, types.int64)
+    return _typed(signature, build)
+
+
+@intrinsic
+def transpose(typing_context: Any, x: Any, place: Any, stride: Any, out: Any, into: Any, step: Any) -> Any:
+    """8 x 8 entries of an int16 array, rows `stride` apart, into another one as columns, rows `step` apart.
+
+    Three times the upper rows are interleaved with the lower ones, as two packs of cards are.
+    """
+    kind = ir.VectorType(ir.IntType(16), 8)
+    halves = [ir.Constant(_SHUFFLE, [k // 2 + 8 * (k % 2) + first for k in range(8)]) for first in (0, 4)]
+
+    def build(b: Any, x: Any, place: Any, stride: Any, out: Any, into: Any, step: Any) -> None:
+        rows = []
+        for _ in range(8):
+            rows.append(_load(kind, 2)(b, x, place))
+            place = b.add(place, stride)
+        for _ in range(3):
+            rows = [b.shuffle_vector(rows[k], rows[k + 4], half) for k in range(4) for half in halves]
+        for row in rows:
+            _store(2)(b, out, into, row)
+            into = b.add(into, step)
+
+    return _typed(types.void(x, types.int64, types.int64, out, types.int64, types.int64), build)
+
+
+@intrinsic
+def plus_pairs(typing_context: Any, x: Any, y: Any) -> Any:
+    """x + y modulo 2^32, of two int32 in each word."""
+
+    def build(b: Any, x: Any, y: Any) -> Any:
+        return b.bitcast(b.add(b.bitcast(x, _PAIRS), b.bitcast(y, _PAIRS)), _WORDS)
+
+    return _typed(_words(_words, _words), build)
 
 
 @intrinsic

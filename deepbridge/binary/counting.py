@@ -1,14 +1,15 @@
 """Exact errors of a network whose weights change from point to point, on the CPU.
 
 Blocks of patterns pass through all points one after the other: the first layer follows the flips by integer addition,
-the layers behind it are evaluated anew with packed bits.
+or is summed anew from tables where many weights flip; the layers behind it are evaluated anew with packed bits.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial, reduce
+from functools import cached_property, reduce
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -23,7 +24,13 @@ from deepbridge.common.data import Dataset
 Result = TypeVar("Result")
 Terms = tuple[NDArray[np.int64], NDArray[np.int64]]
 
+NUMBERS = 2**19  # int16 of a block of a narrow layer: more patterns at once, fewer calls
 DENSE_BLOCK, CONV_BLOCK = 512, 64  # patterns: their inputs and first-layer fields stay in the caches
+
+STEP = 8 * WIDTH  # patterns that `sum_by_tables` takes at once
+GROUPS = 32  # tables at once: they stay in the second cache
+FEW = 16  # units, from which on tables are worth their making
+MANY = 8  # a sum by tables takes that many times less than to add every weight's term
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,26 +77,97 @@ def no_ties(network: Network) -> tuple[Signs, ...]:
     return tuple(np.ones(layer.n_units, np.int8) for layer in network.hidden_layers)
 
 
+class Columns:
+    """Inputs of data block by block, those of all patterns of a block side by side, as a network reads them.
+
+    keep: hold them for many walks; else they are laid out for each, in memory that a thread uses again, since fresh
+    pages would cost more than the copy.
+    """
+
+    def __init__(self, network: Network, data: Dataset, keep: bool = False):
+        first = network.layers[0]
+        small = NUMBERS // (first.fan_in + 2 * first.n_units)
+        size = CONV_BLOCK if isinstance(first, Conv) else max(DENSE_BLOCK, small // STEP * STEP)
+        self.size = min(size, -(-data.n_patterns // STEP) * STEP)
+        self.blocks = [slice(p, min(p + self.size, data.n_patterns)) for p in range(0, data.n_patterns, self.size)]
+        self._data, self._room = data, threading.local()
+        self._kept = {block.start: self._lay_out(block, self._empty()) for block in self.blocks} if keep else {}
+
+    def __call__(self, block: slice) -> NDArray[np.int16]:
+        """(N + 1, B) int16, 0 beyond the last input and pattern; good until the thread's next block."""
+        if self._kept:
+            return self._kept[block.start]
+        if not hasattr(self._room, "x"):
+            self._room.x = self._empty()
+        return self._lay_out(block, self._room.x)
+
+    def _empty(self) -> NDArray[np.int16]:
+        return np.empty((self._data.inputs[0].size + 1, self.size), np.int16)
+
+    def _lay_out(self, block: slice, x: NDArray[np.int16]) -> NDArray[np.int16]:
+        x[:, block.stop - block.start :] = x[-1] = 0
+        kernels.lay_out(self._data.inputs[block].reshape(block.stop - block.start, -1), x)
+        return x
+
+
 def error_counts(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
     """(T,) int64 errors at every point of a walk; data must fit the network."""
+    return _error_counts(network, data, Columns(network, data), walk, None)
 
-    def count(plan: "_Plan", block: slice) -> NDArray[np.int64]:
+
+Kept = dict[int, NDArray[np.int32]]  # fields of the first layer, block by block
+
+
+def _error_counts(
+    network: Network, data: Dataset, columns: Columns, walk: Walk, kept: Kept | None
+) -> NDArray[np.int64]:
+    """As `error_counts`; kept: fields where the walk starts, or none, which become those where it ends."""
+
+    def count(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> NDArray[np.int64]:
         classes = data.classes[block]
-        found = plan.visit(_laid_out(data, block, plan.block))
-        wrong = (np.count_nonzero(predicted[: len(classes)] != classes) for predicted in found)
+        if kept is not None and block.start not in kept:
+            kept[block.start] = plan.empty_fields()
+        fields = None if kept is None else kept[block.start]
+        wrong = (np.count_nonzero(predicted[: len(classes)] != classes) for predicted in plan.visit(x, fields))
         return np.fromiter(wrong, np.int64, len(walk.ends))
 
-    return reduce(np.add, _by_block(network, data, walk, count))
+    return reduce(np.add, _by_block(network, walk, columns, count, known=bool(kept)))
+
+
+class ErrorCounter:
+    """Errors of networks that change a little from one time to the next, as those in training do.
+
+    Inputs stay laid out, and the fields of the first layer are kept and follow the weights that have flipped since.
+    """
+
+    def __init__(self, network: Network, data: Dataset):
+        self._network, self._data = network, data
+        self._columns, self._ties = Columns(network, data, keep=True), no_ties(network)
+        self._seen: dict[Hashable, tuple[Signs, Kept]] = {}
+
+    @staticmethod
+    def bytes_kept(network: Network, data: Dataset, networks: int) -> int:
+        """Memory of the fields of so many networks."""
+        first = network.layers[0]
+        return 4 * networks * first.n_units * math.prod(first.field_shape) * data.n_patterns
+
+    def error_count(self, name: Hashable, weights: Signs) -> int:
+        """Errors of the network of this name with weights (n_weights,), which are kept."""
+        before, kept = self._seen.get(name, (weights, {}))
+        flips = np.flatnonzero(before != weights)
+        walk = Walk(before, flips, np.array([len(flips)]), self._ties)
+        (count,) = _error_counts(self._network, self._data, self._columns, walk, kept)
+        self._seen[name] = weights, kept
+        return int(count)
 
 
 def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
     """(T, P) int64 predicted classes at every point of a walk; class 1 is label +1 of a binary task."""
 
-    def predict(plan: "_Plan", block: slice) -> NDArray[np.int64]:
-        found = plan.visit(_laid_out(data, block, plan.block))
-        return np.array([predicted[: block.stop - block.start].copy() for predicted in found])
+    def predict(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> NDArray[np.int64]:
+        return np.array([predicted[: block.stop - block.start].copy() for predicted in plan.visit(x)])
 
-    return np.concatenate(list(_by_block(network, data, walk, predict)), axis=1)
+    return np.concatenate(list(_by_block(network, walk, Columns(network, data), predict)), axis=1)
 
 
 def hidden_bits(network: Network, data: Dataset, walk: Walk) -> list[Words]:
@@ -98,11 +176,11 @@ def hidden_bits(network: Network, data: Dataset, walk: Walk) -> list[Words]:
     Of all patterns, and of a filter at all positions behind its max-pool: n_patterns times positions bits.
     """
 
-    def record(plan: "_Plan", block: slice) -> list[Words]:
-        layers = zip(network.hidden_layers, plan.hidden(_laid_out(data, block, plan.block)), strict=True)
+    def record(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> list[Words]:
+        layers = zip(network.hidden_layers, plan.hidden(x), strict=True)
         return [_by_unit(layer.n_units, bits, block.stop - block.start) for layer, bits in layers]
 
-    parts = zip(*_by_block(network, data, walk, record), strict=True)
+    parts = zip(*_by_block(network, walk, Columns(network, data), record), strict=True)
     return [np.concatenate(layer, axis=1) for layer in parts]  # all blocks but the last one fill their words
 
 
@@ -115,21 +193,24 @@ def _by_unit(units: int, bits: Words, n_patterns: int) -> Words:
     return pack(signs.T)
 
 
-def _by_block(network: Network, data: Dataset, walk: Walk, do: Callable[["_Plan", slice], Result]) -> Iterator[Result]:
+def _by_block(
+    network: Network,
+    walk: Walk,
+    columns: Columns,
+    do: Callable[["_Plan", slice, NDArray[np.int16]], Result],
+    known: bool = False,
+) -> Iterator[Result]:
     """Results of the blocks of patterns, in order, on as many threads as torch may use.
 
-    One by one: those of a long walk would not all fit into memory.
+    One by one: those of a long walk would not all fit into memory. known: whether fields where it starts are.
     """
-    size = CONV_BLOCK if isinstance(network.layers[0], Conv) else DENSE_BLOCK
-    size = min(size, -(-data.n_patterns // WIDTH) * WIDTH)
-    plan = _Plan(network, walk, size)
-    blocks = [slice(p, min(p + size, data.n_patterns)) for p in range(0, data.n_patterns, size)]
+    plan = _Plan(network, walk, columns.size, known)
     threads = _threads()
-    if threads == 1 or len(blocks) == 1:
-        yield from (do(plan, block) for block in blocks)
+    if threads == 1 or len(columns.blocks) == 1:
+        yield from (do(plan, block, columns(block)) for block in columns.blocks)
         return
     with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(partial(do, plan), blocks)
+        yield from pool.map(lambda block: do(plan, block, columns(block)), columns.blocks)
 
 
 def _threads() -> int:
@@ -137,14 +218,6 @@ def _threads() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-def _laid_out(data: Dataset, block: slice, size: int) -> NDArray[np.int16]:
-    """(N, B) int16: an input of all patterns of a block side by side, 0 beyond the last."""
-    inputs = data.inputs[block].reshape(block.stop - block.start, -1)
-    x = np.zeros((inputs.shape[1], size), np.int16)
-    x[:, : len(inputs)] = inputs.T
-    return x
 
 
 class _Piece(NamedTuple):
@@ -178,15 +251,33 @@ def _pieces(network: Network, walk: Walk) -> list[_Piece]:
     return pieces
 
 
+def _weights_at(piece: _Piece, points: NDArray[np.int64]) -> Iterator[tuple[int, Signs]]:
+    """The weights at some points of a walk, in memory that is used again."""
+    weights, done = piece.weights.reshape(-1).copy(), 0
+    for t in points:
+        end = piece.bounds[t + 1]
+        weights[piece.flips[done:end]] = piece.signs[done:end]  # of the flips of one weight the last counts
+        done = end
+        yield int(t), weights
+
+
 class _First:
     """The first layer: fields (H, R, C, B) int32, where a fully connected layer has one row and one column."""
 
-    def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int):
-        self._layer, self._piece, self._thresholds, self._block = layer, piece, thresholds, block
-        self._start = self._terms(np.arange(piece.weights.size)), piece.weights.reshape(-1)
-        point = np.searchsorted(piece.bounds[1:], np.arange(len(piece.flips)), side="right")
-        order = np.lexsort((piece.flips, point))  # a unit's flips together: its fields stay in the nearest cache
-        self._flips = self._terms(piece.flips[order]), 2 * piece.signs[order]
+    def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int, known: bool):
+        self._layer, self._thresholds, self._block, self._known = layer, thresholds, block, known
+        self._start, self._room = piece.weights.reshape(-1), threading.local()
+        tabled = isinstance(layer, Dense) and layer.n_units >= FEW
+        lengths = np.diff(piece.bounds)
+        anew = tabled & (lengths * MANY > self._start.size)
+        anew[0] |= tabled and not known
+        self._anew = {t: self._codes(weights) for t, weights in _weights_at(piece, np.flatnonzero(anew))}
+        point = np.repeat(np.arange(len(lengths)), lengths)
+        kept = ~anew[point]
+        flips, signs = piece.flips[kept], piece.signs[kept]
+        order = np.lexsort((flips, point[kept]))  # a unit's flips together: its fields stay in the nearest cache
+        self._flips = self._terms(flips[order]), 2 * signs[order]
+        self._bounds = np.concatenate([[0], np.cumsum(np.where(anew, 0, lengths))])
 
     def _terms(self, weights: NDArray[np.int64]) -> Terms:
         """Unit of flat indices of weights, and where in a block (N, B) the input begins that it multiplies."""
@@ -197,20 +288,50 @@ class _First:
         units, channels, rows, columns = np.unravel_index(weights, layer.weight_shape)
         return units, ((channels * layer.height + rows) * layer.width + columns) * self._block
 
-    def begin(self, x: NDArray[np.int16]) -> NDArray[np.int32]:
-        fields = np.zeros((self._layer.n_units, *self._layer.field_shape, self._block), np.int32)
-        self._add(x, *self._start, 0, self._piece.weights.size, fields)
-        return fields
+    def _codes(self, weights: Signs) -> NDArray[np.uint8]:
+        """(H, G) signs of each four weights as bits; the last ones may be of inputs that are 0."""
+        units, n = self._layer.n_units, self._layer.fan_in
+        fours = np.zeros((units, -(-n // 4), 4), np.bool_)
+        fours.reshape(units, -1)[:, :n] = weights.reshape(units, -1) > 0
+        return np.packbits(fours, axis=2, bitorder="little")[..., 0]
+
+    def fields(self) -> NDArray[np.int32]:
+        """Room for the fields of a block, used again by each thread."""
+        if not hasattr(self._room, "fields"):
+            self._room.fields = self.empty()
+        return self._room.fields  # type: ignore[no-any-return]
+
+    def empty(self) -> NDArray[np.int32]:
+        """Room of its own."""
+        rows = self._layer.n_units, *self._layer.field_shape
+        words = aligned((*rows[:2], rows[2] * self._block // 2), np.uint64)
+        return words.view(np.int32).reshape(*rows, self._block)
 
     def move(self, x: NDArray[np.int16], fields: NDArray[np.int32], t: int) -> None:
-        begin, end = self._piece.bounds[t : t + 2]
+        """Fields of point t, from those of the point before."""
+        x = x.reshape(-1)
+        if t in self._anew:
+            tables = aligned((GROUPS, 16, 4 * WIDTH), np.uint64)
+            pairs = fields.reshape(len(fields), -1).view(np.uint64)
+            kernels.sum_by_tables(x, self._places, self._anew[t], tables, pairs)
+            return
+        if t == 0 and not self._known:
+            fields[:] = 0
+            self._add(x, self._terms(np.arange(len(self._start))), self._start, 0, len(self._start), fields)
+        begin, end = self._bounds[t : t + 2]
         self._add(x, *self._flips, begin, end, fields)
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """(4 G,) where the inputs of a fully connected layer begin, those that fill up the last four too."""
+        n = self._layer.fan_in
+        return np.minimum(np.arange(-(-n // 4) * 4), n) * self._block
 
     def _add(
         self, x: NDArray[np.int16], terms: Terms, steps: Signs, begin: int, end: int, fields: NDArray[np.int32]
     ) -> None:
         stride = self._layer.width * self._block if isinstance(self._layer, Conv) else 0
-        kernels.add_terms(x.reshape(-1), stride, *terms, steps, begin, end, fields.reshape(*fields.shape[:2], -1))
+        kernels.add_terms(x, stride, *terms, steps, begin, end, fields.reshape(*fields.shape[:2], -1))
 
     def bits(self, fields: NDArray[np.int32], t: int) -> Words:
         assert self._thresholds is not None
@@ -261,17 +382,21 @@ class _Bits:
 class _Plan:
     """A walk cut up by layers and points, once for all blocks."""
 
-    def __init__(self, network: Network, walk: Walk, block: int):
+    def __init__(self, network: Network, walk: Walk, block: int, known: bool = False):
         self._n_points, self.block = len(walk.ends), block
         layers, pieces = network.layers, _pieces(network, walk)
         thresholds = [*(walk.thresholds(k) for k in range(len(layers) - 1)), None]
-        self._first = _First(layers[0], pieces[0], thresholds[0], block)
+        self._first = _First(layers[0], pieces[0], thresholds[0], block, known)
         self._others = [_Bits(layers[k], layers[k - 1], pieces[k], thresholds[k]) for k in range(1, len(layers))]
 
-    def visit(self, x: NDArray[np.int16]) -> Iterator[NDArray[np.int64]]:
+    def empty_fields(self) -> NDArray[np.int32]:
+        """Room for the fields of a block, to be kept."""
+        return self._first.empty()
+
+    def visit(self, x: NDArray[np.int16], fields: NDArray[np.int32] | None = None) -> Iterator[NDArray[np.int64]]:
         """(B,) predicted classes of a block (N, B) at every point, in memory that is used again."""
         predicted = np.empty(self.block, np.int64)
-        fields = self._first.begin(x)
+        fields = self._first.fields() if fields is None else fields
         words = [layer.begin() for layer in self._others]
         for t in range(self._n_points):
             self._first.move(x, fields, t)
@@ -286,7 +411,9 @@ class _Plan:
 
     def hidden(self, x: NDArray[np.int16]) -> Iterator[Words]:
         """(S, G, WIDTH) what each hidden layer hands on of a block (N, B), at the start of the walk."""
-        return self._hidden(self._first.begin(x), [layer.begin() for layer in self._others], 0)
+        fields = self._first.fields()
+        self._first.move(x, fields, 0)
+        return self._hidden(fields, [layer.begin() for layer in self._others], 0)
 
     def _hidden(self, fields: NDArray[np.int32], words: list[Words], t: int) -> Iterator[Words]:
         if self._others:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from binland.models import Replicas
 from binland.rng import Seed, generator
 from binland.training import mean_distance
 from deepbridge.binary.algorithms import ADV, RSGD, Algorithm, as_deep, is_built_in
-from deepbridge.binary.counting import Walk, no_ties
+from deepbridge.binary.counting import ErrorCounter, Walk, no_ties
 from deepbridge.binary.descent import Descent
 from deepbridge.binary.evaluation import error_counts
 from deepbridge.binary.networks import Layer, Network, check_fit
@@ -30,6 +31,7 @@ from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hash
 
 LARGEST_NETWORK = 10**9  # weights of all runs and replicas
 LONGEST_HISTORY = 10**8  # epochs of all runs and replicas
+MOST_KEPT = 2**28  # bytes of the first layer's fields that are kept from look to look
 
 
 def fit(
@@ -208,13 +210,25 @@ class _Runs:
         """Errors of every run that goes on: centre, then replicas."""
         for run in set(range(self._runs)) - set(self._stopped):
             latents = self._latents_of(run)
-            weights = _flat(layer.mean(0, keepdim=True) for layer in latents)
+            weights = _flat(latents)
             if self._replicas > 1:
-                weights = np.concatenate([weights, _flat(latents)])
-            counts = self._errors(weights)
+                weights = np.concatenate([_flat(layer.mean(0, keepdim=True) for layer in latents), weights])
+            counts = self._errors(weights) if self._counter is None else self._errors_since(run, weights)
             self._history[epoch, run] = counts / self.data.n_patterns
             if self.algorithm.stop_at_zero_error and counts[0] == 0:
                 self._stopped[run] = [layer.clone() for layer in latents]
+
+    @cached_property
+    def _counter(self) -> ErrorCounter | None:
+        """What follows the networks from look to look, on a CPU that has the memory."""
+        networks = self._runs * (1 + self._replicas if self._replicas > 1 else 1)
+        small = ErrorCounter.bytes_kept(self.network, self.data, networks) <= MOST_KEPT
+        return ErrorCounter(self.network, self.data) if small and self.device.type == "cpu" else None
+
+    def _errors_since(self, run: int, weights: Signs) -> NDArray[np.int64]:
+        """Errors of the networks (T, n_weights) of a run, by what has changed since the last look."""
+        assert self._counter is not None
+        return np.array([self._counter.error_count((run, k), one) for k, one in enumerate(weights)])
 
     def _errors(self, weights: Signs) -> NDArray[np.int64]:
         """Errors of several networks (T, n_weights)."""

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deepbridge as db
-from deepbridge.binary import batched, counting
-from deepbridge.binary.counting import Walk, error_counts, no_ties, predicted_classes
+from binland.bits import aligned
+from deepbridge.binary import batched, counting, kernels
+from deepbridge.binary.counting import ErrorCounter, Walk, error_counts, no_ties, predicted_classes
 from tests.deepbridge.problems import Problem, naive_classes, naive_errors, networks, perceptrons, random_data
 from tests.problems import signs
 
@@ -39,6 +40,60 @@ def test_every_point_of_a_walk_is_evaluated_as_from_scratch(problem, lengths):
     counts = [naive_errors(solution, problem.data) for solution in visited]
     assert np.array_equal(error_counts(problem.network, problem.data, walk), counts)
     assert [solution.error_count(problem.data) for solution in visited] == counts
+
+
+@given(networks, st.lists(st.tuples(st.integers(0, 1), st.sampled_from((0, 1, 9, 10**6))), min_size=1, max_size=6))
+def test_networks_are_followed_from_look_to_look(problem, looks):
+    network, rng = problem.network, problem.rng
+    counter = ErrorCounter(network, problem.data)
+    weights = [problem.solution().flat.copy() for _ in range(2)]
+    for name, flips in looks:
+        weights[name][rng.permutation(network.n_weights)[: min(flips, network.n_weights // 2 + 1)]] *= -1
+        solution = db.Solution(network, network.split(weights[name].copy()))
+        assert counter.error_count(name, solution.flat) == naive_errors(solution, problem.data)
+
+
+@given(st.integers(1, 40), st.integers(1, 70), st.integers(1, 3), st.integers(1, 40), st.integers(0, 2**32))
+def test_sums_from_tables_are_exact_against_int64(n, units, groups, patterns, seed):
+    rng = np.random.default_rng(seed)
+    largest = int(rng.choice([1, 300, 2**15 - 1]))
+    inputs = rng.integers(-largest - 1, largest + 1, (patterns, n)).astype(np.int16)
+    size = -(-patterns // counting.STEP) * counting.STEP
+    x = np.zeros((n + 1, size), np.int16)
+    kernels.lay_out(inputs, x)
+    assert np.array_equal(x[:n, :patterns], inputs.T)
+    weights = signs(rng, (units, n))
+    padded = np.zeros((units, -(-n // 4) * 4), np.int64)
+    padded[:, :n] = weights > 0
+    codes = (padded.reshape(units, -1, 4) @ [1, 2, 4, 8]).astype(np.uint8)
+    places = np.minimum(np.arange(padded.shape[1]), n) * size
+    tables = aligned((groups, 16, 4 * counting.WIDTH), np.uint64)
+    fields = np.full((units, size // 2), 2**63, np.uint64)
+    kernels.sum_by_tables(x.reshape(-1), places, codes, tables, fields)
+    expected = weights.astype(np.int64) @ inputs.T.astype(np.int64)
+    assert np.array_equal(fields.view(np.int32)[:, :patterns], expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("units", [counting.FEW - 1, counting.FEW, 40])
+def test_sums_are_taken_anew_after_many_flips_as_they_are_followed_after_few(units, threads):
+    rng = np.random.default_rng(units)
+    network = db.BinaryMLP(37, (units, 5), 3)
+    data = random_data(rng, (37,), 3, 1100)  # several blocks
+    start, size = signs(rng, network.n_weights), network.weight_shapes[0][0] * 37
+    lengths = [3, 0, size // counting.MANY, size // counting.MANY + 1, size, 2, size // 2]
+    stretches = [rng.permutation(size)[:length] for length in lengths]
+    walk = Walk(start, np.concatenate(stretches), np.cumsum(lengths), no_ties(network))
+    weights, expected = start.copy(), []
+    for flips in stretches:
+        weights[flips] *= -1
+        expected.append(naive_errors(db.Solution(network, network.split(weights.copy())), data))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert error_counts(network, data, walk).tolist() == expected
+    finally:
+        torch.set_num_threads(before)
 
 
 @settings(max_examples=25)
