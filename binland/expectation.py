@@ -4,61 +4,112 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from binland.data import Patterns
-from binland.kernels.expectation import error_weights_into, sign_weights_into
+from binland.kernels.expectation import error_weights_into, largest_bound, sign_weights_into
+from binland.kernels.vectors import WIDTH
 from binland.models import Solution
+from binland.quadrature import GaussRule, fourier_rule, gauss_rule
 
-_TOLERANCE = 1e-14  # relative to one error: flips out of reach, Fourier terms left out
+_TOLERANCE = 1e-15  # relative to one error: Fourier terms left out
+_OUTSIDE = 1e-17  # of Pr(K = k): characters about -1
+_SMOOTH = 1e-13  # relative: estimated remainder of Gauss' rule
+_NODES = ((60, 4), (15, 6), (8, 8), (5, 12))  # from such a spread of the number of flips on, Gauss' rule of so many nodes
 
 
 class ExpectedErrors:
     """Expected errors of a solution after random flips of its weights.
 
-    Cost for independent flips: P H^2 / 2, and sqrt(N) per distinct field; for an exact count 2 to 3 times that at
+    Cost for independent flips: P H^2 / 4, and sqrt(N) per distinct field; for an exact count 2 or 3 times that at
     H = 101, N = 1001.
     """
 
     def __init__(self, solution: Solution, patterns: Patterns):
         machine = solution.machine
         fields = solution.preactivations(patterns).astype(np.int64)
-        self._field, index = np.unique(fields, return_inverse=True)
-        self._index = index.reshape(fields.shape)
+        self._swapped = np.array(machine.output_signs) < 0
+        votes = ((fields >= 0) != self._swapped[:, None]).sum(axis=0)
+        order = np.argsort(votes, kind="stable")  # patterns side by side have as many likely votes
+        self._field, entries = np.unique(fields[:, order], return_inverse=True)
+        blocks = -(-patterns.n_patterns // WIDTH)
+        padded = np.pad(entries.reshape(fields.shape), ((0, 0), (0, blocks * WIDTH - len(order))), mode="edge")
+        self._index = np.ascontiguousarray(padded.reshape(-1, blocks, WIDTH).transpose(1, 0, 2), np.int32)
+        self._positive = patterns.positive[order]
         self._agreeing = (machine.n_inputs + self._field) // 2
         self._opposing = machine.n_inputs - self._agreeing
         self._n_weights = machine.n_weights
-        self._output_signs, self._positive = machine.output_signs, patterns.positive
-        self._log_factorial = gammaln(np.arange(machine.n_inputs + 1) + 1.0)
 
     def independent(self, probability: float) -> float:
         """Each weight is flipped with the given probability."""
-        return float(self._weights(probability, np.zeros(1), 0.0)[0].real)
+        plus, minus = self._signs(probability, 1.0 + 0.0j, relative=True)
+        return math.fsum(self._errors(plus, minus, 0.0).real)
 
     def count(self, flips: int) -> float:
         """Exactly `flips` of the weights are flipped, all choices equally likely.
 
-        E[errors | K = k] = sum_j exp(-i k theta_j) E[errors exp(i theta_j K)] / (M Pr(K = k)), theta_j = 2 pi j / M,
-        for independent flips with probability k / n, and M so large that k +- M flips are out of reach.
+        By Gauss' rule in the probability of independent flips, where errors are smooth in the number of flips
+        (`_smooth_sum`), else by a Fourier sum over all characters (`quadrature.py`).
         """
-        from scipy.stats import binom  # a third of a second, for those who ask for it
+        if flips in (0, self._n_weights):
+            return self.independent(flips / self._n_weights)
+        found = self._smooth_sum(flips)
+        return self._fourier_sum(flips) if found is None else found
 
-        n, p = self._n_weights, flips / self._n_weights
-        nodes = 2 + math.ceil(9 * math.sqrt(n * p * (1 - p)))
-        probability = float(binom.pmf(flips, n, p))
-        while binom.sf(flips + nodes - 1, n, p) + binom.cdf(flips - nodes, n, p) > _TOLERANCE * probability:
-            nodes += nodes // 4 + 1
-        j = np.arange(nodes // 2 + 1)  # the other half is the complex conjugate
-        multiplicity = np.where((j == 0) | (2 * j == nodes), 1, 2)
-        angles = 2 * np.pi * j / nodes
-        terms = np.exp(-1j * flips * angles) * self._weights(p, angles, _TOLERANCE * probability)
-        return float(np.sum(multiplicity * terms.real) / (nodes * probability))
+    def _smooth_sum(self, k: int) -> float | None:
+        """By the smallest of Gauss' rules whose remainder is negligible; None if there is none.
 
-    def _weights(self, p: float, angles: NDArray[np.float64], negligible: float) -> NDArray[np.complex128]:
-        """E[errors exp(i theta K)] at each angle."""
-        shape = (len(angles), len(self._field))
-        plus, minus = np.empty(shape, np.complex128), np.empty(shape, np.complex128)
-        sign_weights_into(self._agreeing, self._opposing, self._field, p, angles, self._log_factorial, plus, minus)
-        out = np.empty(len(angles), np.complex128)
-        error_weights_into(plus, minus, self._index, self._output_signs, self._positive, negligible, out)
+        A rule sees the part of E[errors z^K] that has characters z about 1. The only other place where these are not
+        out of phase is about z = -1 (few units, whose fields tell even from odd K): None unless a bound excludes it.
+        """
+        n = self._n_weights
+        spread = math.sqrt(k * (n - k) / n)  # of the number of independent flips
+        if spread < _NODES[-1][0]:
+            return None
+        if largest_bound(self._index, *self._signs(k / n, -1.0 + 0.0j, relative=False)) > _OUTSIDE / spread:
+            return None
+        for least, count in _NODES:
+            if spread >= least:
+                rule = gauss_rule(k, n, count)
+                terms = rule.weights[:, None] * np.array([self._errors_at(node) for node in rule.nodes])
+                if remainder(rule, terms) < _SMOOTH:
+                    return math.fsum(terms.real.sum(axis=0))
+        return None
+
+    def _errors_at(self, node: complex) -> NDArray[np.complex128]:
+        """On each pattern, under independent flips of complex probability."""
+        odds = node / (1 - node)
+        size = abs(odds)
+        return self._errors(*self._signs(size / (1 + size), odds / size, relative=True), 0.0)
+
+    def _fourier_sum(self, k: int) -> float:
+        rule = fourier_rule(k, self._n_weights)
+        total = np.zeros(len(self._positive))
+        for character, weight in zip(rule.characters, rule.weights, strict=True):
+            plus, minus = self._signs(k / self._n_weights, character, relative=False)
+            total += (weight * self._errors(plus, minus, _TOLERANCE * rule.chance)).real
+        return math.fsum(total)
+
+    def _signs(
+        self, p: float, z: complex, relative: bool
+    ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+        plus, minus = np.empty((2, len(self._field)), np.complex128)
+        sign_weights_into(self._agreeing, self._opposing, self._field, p, z, relative, plus, minus)
+        return plus, minus
+
+    def _errors(
+        self, plus: NDArray[np.complex128], minus: NDArray[np.complex128], limit: float
+    ) -> NDArray[np.complex128]:
+        out = np.empty(len(self._positive), np.complex128)
+        error_weights_into(plus, minus, self._index, self._swapped, self._positive, limit, out)
         return out
+
+
+def remainder(rule: GaussRule, terms: NDArray[np.complex128]) -> float:
+    """Estimate of what Gauss' rule leaves out, relative to its result, from its terms (Q / 2, P).
+
+    These give the coefficients of the errors in orthogonal polynomials up to degree Q - 1. They fall at least as fast as
+    a geometric series; the rule leaves out the degrees from 2 Q on.
+    """
+    coefficients = np.array([np.abs((row[:, None] * terms).sum(axis=0).real).sum() for row in rule.values])
+    earlier, last = coefficients[-4:-2].max(), coefficients[-2:].max()
+    return float(last * (last / earlier) ** (len(coefficients) // 2 + 1) / coefficients[0]) if earlier > 0.0 else 0.0
