@@ -11,7 +11,15 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.lanes import PLANES
 from binland.kernels.vectors import WIDTH
-from binland.kernels.walk import STRETCH, flips_into, follow, shuffle_into, start_into, vote_into, walk_errors_into
+from binland.kernels.walk import (
+    flips_into,
+    follow,
+    jump_errors_into,
+    shuffle_into,
+    start_into,
+    vote_into,
+    walk_errors_into,
+)
 from binland.models import Machine, Solution, check_fit
 
 Indices = TypeVar("Indices", NDArray[np.int32], NDArray[np.int64])
@@ -63,29 +71,29 @@ class Walker:
 
     def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
         """(d + 1,) int64 errors of the start and after every flip; flipped (d,): distinct flat indices of weights."""
-        length = len(flipped)
-        errors = np.empty(length + 1, np.int64)
+        errors = np.empty(len(flipped) + 1, np.int64)
         errors[0] = self._start.error_count
-        ends = np.arange(STRETCH, length + STRETCH, STRETCH)
-        ends[-1:] = length
-        self._walk(flipped, ends, True, errors[1:])
+        walk_errors_into(*self._flips(flipped), *self._counters(), errors[1:])
         return errors
 
     def error_counts_after(self, flipped: Indices, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """(S,) int64 errors after the first lengths[s] of the flips, for less than after each of them."""
         order = np.argsort(lengths)
         errors = np.empty(len(lengths), np.int64)
-        self._walk(flipped, lengths[order], False, errors)
+        jump_errors_into(*self._flips(flipped), lengths[order], *self._counters(), errors)
         return errors[np.argsort(order)]
 
-    def _walk(self, flipped: Indices, ends: NDArray[np.int64], every: bool, errors: NDArray[np.int64]) -> None:
-        start, patterns = self._start, self._start.patterns
-        flips = np.empty(len(flipped), np.int64)
-        flips_into(flipped, self._weights, start.output_signs, flips)
-        fields, signs, votes = self._moving
+    def _flips(self, flipped: Indices) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+        """(d,) each: units and rows."""
+        units, rows = np.empty(len(flipped), np.uint32), np.empty(len(flipped), np.int32)
+        flips_into(flipped, self._weights, self._start.output_signs, units, rows)
+        return units, rows
+
+    def _counters(self) -> tuple[NDArray[np.uint64], ...]:
+        """Arguments of kernels from `rows` to `real`, at the start."""
+        start, patterns, (fields, signs, votes) = self._start, self.patterns, self._moving
         fields[...], signs[...], votes[...] = start.fields, start.signs, start.votes
-        negative, real = patterns.negative, patterns.real
-        walk_errors_into(flips, ends, every, patterns.rows, fields, signs, votes, negative, real, errors)
+        return patterns.rows, fields, signs, votes, patterns.negative, patterns.real
 
 
 def random_order(rng: np.random.Generator, items: Indices, length: int | None = None) -> Indices:
