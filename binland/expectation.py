@@ -9,12 +9,10 @@ from binland.data import Patterns
 from binland.kernels.expectation import error_weights_into, largest_bound, sign_weights_into
 from binland.kernels.vectors import WIDTH
 from binland.models import Solution
-from binland.quadrature import GaussRule, fourier_rule, gauss_rule
+from binland.quadrature import fourier_rule, smooth_mean
 
 _TOLERANCE = 1e-15  # relative to one error: Fourier terms left out
 _OUTSIDE = 1e-17  # of Pr(K = k): characters about -1
-_SMOOTH = 1e-13  # relative: estimated remainder of Gauss' rule
-_NODES = ((60, 4), (15, 6), (8, 8), (5, 12))  # from such a spread of the number of flips on, Gauss' rule of so many nodes
 
 
 class ExpectedErrors:
@@ -47,8 +45,8 @@ class ExpectedErrors:
     def count(self, flips: int) -> float:
         """Exactly `flips` of the weights are flipped, all choices equally likely.
 
-        By Gauss' rule in the probability of independent flips, where errors are smooth in the number of flips
-        (`_smooth_sum`), else by a Fourier sum over all characters (`quadrature.py`).
+        By Gauss' rule in the probability of independent flips where errors are smooth in the number of flips, else by a
+        Fourier sum over all characters (`quadrature.py`).
         """
         if flips in (0, self._n_weights):
             return self.independent(flips / self._n_weights)
@@ -56,24 +54,15 @@ class ExpectedErrors:
         return self._fourier_sum(flips) if found is None else found
 
     def _smooth_sum(self, k: int) -> float | None:
-        """By the smallest of Gauss' rules whose remainder is negligible; None if there is none.
+        """By Gauss' rules, which see the part of E[errors z^K] that has characters z about 1.
 
-        A rule sees the part of E[errors z^K] that has characters z about 1. The only other place where these are not
-        out of phase is about z = -1 (few units, whose fields tell even from odd K): None unless a bound excludes it.
+        The only other place where flips are not out of phase is about z = -1 (few units, whose fields tell even numbers
+        of flips from odd ones): None unless a bound excludes it.
         """
-        n = self._n_weights
-        spread = math.sqrt(k * (n - k) / n)  # of the number of independent flips
-        if spread < _NODES[-1][0]:
+        opposite = self._signs(k / self._n_weights, -1.0 + 0.0j, relative=False)
+        if largest_bound(self._index, *opposite) > _OUTSIDE / math.sqrt(k):
             return None
-        if largest_bound(self._index, *self._signs(k / n, -1.0 + 0.0j, relative=False)) > _OUTSIDE / spread:
-            return None
-        for least, count in _NODES:
-            if spread >= least:
-                rule = gauss_rule(k, n, count)
-                terms = rule.weights[:, None] * np.array([self._errors_at(node) for node in rule.nodes])
-                if remainder(rule, terms) < _SMOOTH:
-                    return math.fsum(terms.real.sum(axis=0))
-        return None
+        return smooth_mean(k, self._n_weights, self._errors_at)
 
     def _errors_at(self, node: complex) -> NDArray[np.complex128]:
         """On each pattern, under independent flips of complex probability."""
@@ -89,9 +78,7 @@ class ExpectedErrors:
             total += (weight * self._errors(plus, minus, _TOLERANCE * rule.chance)).real
         return math.fsum(total)
 
-    def _signs(
-        self, p: float, z: complex, relative: bool
-    ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    def _signs(self, p: float, z: complex, relative: bool) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
         plus, minus = np.empty((2, len(self._field)), np.complex128)
         sign_weights_into(self._agreeing, self._opposing, self._field, p, z, relative, plus, minus)
         return plus, minus
@@ -102,14 +89,3 @@ class ExpectedErrors:
         out = np.empty(len(self._positive), np.complex128)
         error_weights_into(plus, minus, self._index, self._swapped, self._positive, limit, out)
         return out
-
-
-def remainder(rule: GaussRule, terms: NDArray[np.complex128]) -> float:
-    """Estimate of what Gauss' rule leaves out, relative to its result, from its terms (Q / 2, P).
-
-    These give the coefficients of the errors in orthogonal polynomials up to degree Q - 1. They fall at least as fast as
-    a geometric series; the rule leaves out the degrees from 2 Q on.
-    """
-    coefficients = np.array([np.abs((row[:, None] * terms).sum(axis=0).real).sum() for row in rule.values])
-    earlier, last = coefficients[-4:-2].max(), coefficients[-2:].max()
-    return float(last * (last / earlier) ** (len(coefficients) // 2 + 1) / coefficients[0]) if earlier > 0.0 else 0.0

@@ -42,13 +42,13 @@ def local_energy(
     check_fit(solution.machine, patterns)
     eps = checked_fractions(fractions)
     convention = one_of("flips", flips, ("count", "independent"))
-    counts: NDArray[np.float64] | NDArray[np.int64]
+    rise: NDArray[np.float64] | NDArray[np.int64]
     if one_of("method", method, ("sampled", "exact")) == "exact":
-        counts = _expected_counts(solution, patterns, eps, convention)
+        rise = _expected_counts(solution, patterns, eps, convention) - solution.error_count(patterns)
     else:
         count = positive_int("realizations", realizations)
-        counts = _sampled_counts(solution, patterns, eps, count, seed, convention)
-    return LocalEnergy(eps, (counts - solution.error_count(patterns)) / patterns.n_patterns)
+        rise = _sampled_rise(solution, patterns, eps, count, seed, convention)
+    return LocalEnergy(eps, rise / patterns.n_patterns)
 
 
 def checked_fractions(fractions: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,7 +73,7 @@ def _expected_counts(
     return np.array(values)[:, None]
 
 
-def _sampled_counts(
+def _sampled_rise(
     solution: Solution, patterns: Patterns, eps: NDArray[np.float64], realizations: int, seed: Seed, flips: str
 ) -> NDArray[np.int64]:
     checked_memory(f"{realizations} realizations of {len(eps)} fractions", 64 * realizations * len(eps))
@@ -91,4 +91,4 @@ def _sampled_counts(
     for r in range(realizations):
         order = random_order(np.random.default_rng([*root, 0, r]), weights, flipped[:, r].max())
         counts[:, r] = walker.error_counts_after(order, flipped[:, r])
-    return counts
+    return counts - walker.error_count

@@ -8,6 +8,7 @@ inverse of averaging over a Gaussian of real p is averaging over one of imaginar
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +16,36 @@ from numpy.typing import NDArray
 
 from binland.kernels.expectation import binomial_into
 
+NODES = ((60, 4), (15, 6), (8, 8), (5, 12))  # with such a spread of the number of flips, a rule of so many nodes
+SMOOTH = 1e-13  # relative: estimate of what a rule may leave out
 _STEPS = 50  # Newton's, at most; about 8 are taken
 _REACH = 1e-15  # of Pr(K = k): numbers of flips that a Fourier sum may confuse with k
+
+
+def smooth_mean(k: int, n: int, at: Callable[[complex], NDArray[np.complex128]]) -> float | None:
+    """Sum over patterns of the mean over exactly k of n flips, by the smallest rule that leaves out next to nothing.
+
+    at(p) (P,): the means on each pattern for independent flips of complex probability p. None if there is no such rule.
+    """
+    spread = math.sqrt(k * (n - k) / n)  # of the number of independent flips
+    for least, count in NODES:
+        if spread >= least:
+            rule = gauss_rule(k, n, count)
+            terms = rule.weights[:, None] * np.array([at(node) for node in rule.nodes])
+            if remainder(rule, terms) < SMOOTH:
+                return math.fsum(terms.real.sum(axis=0))
+    return None
+
+
+def remainder(rule: "GaussRule", terms: NDArray[np.complex128]) -> float:
+    """Estimate of what Gauss' rule leaves out, relative to its result, from its terms (Q / 2, P).
+
+    These give the coefficients in orthogonal polynomials up to degree Q - 1, which fall like a geometric series; the rule
+    leaves out degrees from 2 Q on. Two neighbours are taken together: around p = 1 / 2 every other one can be 0.
+    """
+    coefficients = np.array([np.abs((row[:, None] * terms).sum(axis=0).real).sum() for row in rule.values])
+    earlier, last = coefficients[-4:-2].max(), coefficients[-2:].max()
+    return float(last * (last / earlier) ** (len(coefficients) // 2 + 1) / coefficients[0]) if earlier > 0.0 else 0.0
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from binland.kernels.walk import (
     follow,
     jump_errors_into,
     shuffle_into,
+    sort_into,
     start_into,
     vote_into,
     walk_errors_into,
@@ -61,33 +62,34 @@ class Counters:
 
 
 class Walker:
-    """The start of walks from a solution on patterns, computed once for many walks. Raises as `Counters`."""
+    """The start of walks from a solution on patterns, computed once for many walks. Raises as `Counters`.
+
+    error_count: errors of the start.
+    """
 
     def __init__(self, solution: Solution, patterns: Patterns):
         self._weights = np.array(solution.units)
         self._start = start = Counters(solution.machine, self._weights, patterns)
         self._moving = [aligned_copy(counters) for counters in (start.fields, start.signs, start.votes)]
-        self.patterns, self.n_patterns = patterns, patterns.n_patterns
+        self.patterns, self.n_patterns, self.error_count = patterns, patterns.n_patterns, start.error_count
 
     def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
         """(d + 1,) int64 errors of the start and after every flip; flipped (d,): distinct flat indices of weights."""
+        units, rows = np.empty(len(flipped), np.uint32), np.empty(len(flipped), np.int32)
+        flips_into(flipped, self._weights, self._start.output_signs, units, rows)
         errors = np.empty(len(flipped) + 1, np.int64)
-        errors[0] = self._start.error_count
-        walk_errors_into(*self._flips(flipped), *self._counters(), errors[1:])
+        errors[0] = self.error_count
+        walk_errors_into(units, rows, *self._counters(), errors[1:])
         return errors
 
     def error_counts_after(self, flipped: Indices, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """(S,) int64 errors after the first lengths[s] of the flips, for less than after each of them."""
         order = np.argsort(lengths)
-        errors = np.empty(len(lengths), np.int64)
-        jump_errors_into(*self._flips(flipped), lengths[order], *self._counters(), errors)
+        rows, places = np.empty(self._weights.size, np.int32), np.empty((len(order) + 1, len(self._weights)), np.int64)
+        sort_into(flipped, lengths[order], self._weights, self._start.output_signs, rows, places)
+        errors = np.empty(len(order), np.int64)
+        jump_errors_into(rows, places, *self._counters(), errors)
         return errors[np.argsort(order)]
-
-    def _flips(self, flipped: Indices) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-        """(d,) each: units and rows."""
-        units, rows = np.empty(len(flipped), np.uint32), np.empty(len(flipped), np.int32)
-        flips_into(flipped, self._weights, self._start.output_signs, units, rows)
-        return units, rows
 
     def _counters(self) -> tuple[NDArray[np.uint64], ...]:
         """Arguments of kernels from `rows` to `real`, at the start."""

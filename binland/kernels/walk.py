@@ -177,28 +177,39 @@ def walk_errors_into(units, steps, rows, fields, signs, votes, negative, real, e
 
 
 @kernel
-def jump_errors_into(units, steps, ends, rows, fields, signs, votes, negative, real, errors):
-    """Errors on a walk, after some of the flips: ends (S,) int64, not falling, the last at most d.
+def sort_into(flipped, ends, weights, output_weights, rows, places):
+    """Sort the flips of a walk by unit, keeping their order, up to the last of some ends.
+
+    flipped, weights, output_weights as in `flips_into`; ends (S,) int64, not falling. Written: rows (H N,) int32, of
+    the flips of unit h one after the other; places (S + 1, H) int64: h N plus how many of unit h's are before each end,
+    0 before the first. Cost d.
+    """
+    H, N = weights.shape
+    reciprocal = 1.0 / N
+    following = np.arange(H) * N
+    places[0] = following
+    first = 0
+    for s in range(ends.shape[0]):
+        for t in range(first, ends[s]):
+            h = np.uint64(np.int64((flipped[t] + 0.5) * reciprocal))  # exact below 2^50
+            i = np.uint64(flipped[t]) - h * np.uint64(N)
+            rows[following[h]] = np.uint64(2) * i + np.uint64(weights[h, i] * output_weights[h] < 0)
+            following[h] += 1
+        places[s + 1] = following
+        first = ends[s]
+
+
+@kernel
+def jump_errors_into(steps, places, rows, fields, signs, votes, negative, real, errors):
+    """Errors on a walk, after some of the flips: steps (H N,) int32, places (S + 1, H) int64 of `sort_into`.
 
     The others as in `walk_errors_into`. Written: errors (S,) int64. Cost per flip and register of patterns: about
     (2 n + 20) / 15 logical operations and a load where a unit has many flips between two ends.
     """
     V, H, n = fields.shape[:3]
-    S = ends.shape[0]
-    starts, following = np.empty((S, H + 1), np.int64), np.empty(H, np.int64)
-    grouped = np.empty(units.shape[0], np.int32)
-    first = 0
-    for s in range(S):
-        starts_into(units[first : ends[s]], H, starts[s])
-        starts[s] += first
-        following[:] = starts[s, :H]
-        for t in range(first, ends[s]):
-            grouped[following[units[t]]] = steps[t]
-            following[units[t]] += 1
-        first = ends[s]
     errors[:] = 0
     for v in range(V):
-        for s in range(S):
+        for s in range(errors.shape[0]):
             for h in range(H):
-                jump(grouped, starts[s, h], starts[s, h + 1], rows[v], n, fields[v, h])
+                jump(steps, places[s, h], places[s + 1, h], rows[v], n, fields[v, h])
             errors[s] += vote_into(fields[v], negative[v], real[v], signs[v], votes[v])
