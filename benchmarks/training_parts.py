@@ -106,12 +106,8 @@ def main():
     for n, h, p, d in [(101, 11, 151, 51)] if tiny else [(1001, 101, 1503, 501), (2001, 101, 1503, 501)]:
         patterns = bl.HiddenManifold(n, d, seed=0).sample(p, seed=1)
         machine = bl.CommitteeMachine(n, h)
-        table = Table(
-            "algorithm", "epoch", "live", "flips", "forward", "step", "couple", "sum", "bound", "of it", box=None
-        )
-        table.title = (
-            f"N = {n}, H = {h}, P = {p}; per replica: live patterns of a batch, flips; microseconds of a batch"
-        )
+        table = Table("algorithm", "epoch", "live", "flips", "forward", "step", "couple", "sum", "bound", "of it", box=None)
+        table.title = f"N = {n}, H = {h}, P = {p}; per replica: live patterns of a batch, flips; microseconds of a batch"
         for name, algorithm in {
             "SGD": SGD(),
             "SGD, logit / sqrt(H)": SGD(output_scale=h**-0.5),

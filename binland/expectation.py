@@ -6,20 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.data import Patterns
-from binland.kernels.expectation import error_weights_into, largest_bound, sign_weights_into
-from binland.kernels.vectors import WIDTH
+from binland.kernels.expectation import blocks, error_weights_into, largest_bound, sign_weights_into
 from binland.models import Solution
-from binland.quadrature import fourier_rule, smooth_mean
+from binland.quadrature import OUTSIDE, fourier_rule, smooth_mean
 
 _TOLERANCE = 1e-15  # relative to one error: Fourier terms left out
-_OUTSIDE = 1e-17  # of Pr(K = k): characters about -1
 
 
 class ExpectedErrors:
     """Expected errors of a solution after random flips of its weights.
 
-    Cost for independent flips: P H^2 / 4, and sqrt(N) per distinct field; for an exact count 2 or 3 times that at
-    H = 101, N = 1001.
+    Cost for independent flips: P H^2 / 4, and sqrt(N) per distinct field; for an exact count k of n 2 times that from
+    some 3600 flips on, 3 times from 225 on, 4 or 6 times from 25 on, and 4 sqrt(k (n - k) / n) times for less, or where
+    few units tell even from odd numbers of flips. Errors are below 1e-13 for each pattern.
     """
 
     def __init__(self, solution: Solution, patterns: Patterns):
@@ -29,9 +28,7 @@ class ExpectedErrors:
         votes = ((fields >= 0) != self._swapped[:, None]).sum(axis=0)
         order = np.argsort(votes, kind="stable")  # patterns side by side have as many likely votes
         self._field, entries = np.unique(fields[:, order], return_inverse=True)
-        blocks = -(-patterns.n_patterns // WIDTH)
-        padded = np.pad(entries.reshape(fields.shape), ((0, 0), (0, blocks * WIDTH - len(order))), mode="edge")
-        self._index = np.ascontiguousarray(padded.reshape(-1, blocks, WIDTH).transpose(1, 0, 2), np.int32)
+        self._index = blocks(entries.reshape(fields.shape))
         self._positive = patterns.positive[order]
         self._agreeing = (machine.n_inputs + self._field) // 2
         self._opposing = machine.n_inputs - self._agreeing
@@ -60,7 +57,7 @@ class ExpectedErrors:
         of flips from odd ones): None unless a bound excludes it.
         """
         opposite = self._signs(k / self._n_weights, -1.0 + 0.0j, relative=False)
-        if largest_bound(self._index, *opposite) > _OUTSIDE / math.sqrt(k):
+        if largest_bound(self._index, *opposite) > OUTSIDE / math.sqrt(k):
             return None
         return smooth_mean(k, self._n_weights, self._errors_at)
 

@@ -1,10 +1,12 @@
 """Exactly k of n flips, from independent flips: sums over complex probabilities, or over characters.
 
 The mean F(p) of anything under flips of probability p each is a polynomial in p, of degree n at most. Its mean over
-exactly k flips is L[F], with L linear and L[p^m] = k (k - 1) ... (k - m + 1) / (n (n - 1) ... (n - m + 1)), which are the
-moments of a Beta law of parameters -k and k - n. Its orthogonal polynomials are Jacobi's, and Gauss' rule of Q nodes is
-exact up to degree 2 Q - 1. The nodes are conjugate complex numbers about k / n, sqrt(k (n - k) / n) / n apart or so: the
-inverse of averaging over a Gaussian of real p is averaging over one of imaginary p.
+exactly k flips is L[F], with L linear and L[p^m] = k (k - 1) ... (k - m + 1) / (n (n - 1) ... (n - m + 1)): the
+moments of a Beta law of parameters -k and k - n. Its orthogonal polynomials are Jacobi's, and Gauss' rule of Q nodes
+is exact up to degree 2 Q - 1. The nodes are conjugate complex numbers about k / n, sqrt(k (n - k) / n) / n apart or so:
+what undoes an average over a Gaussian of real p is one over imaginary p. Rounding errors of F grow by 5 at most.
+
+Where the mean depends on k too roughly for few nodes, a Fourier sum over characters z^K of the number K of flips does.
 """
 
 import math
@@ -18,6 +20,7 @@ from binland.kernels.expectation import binomial_into
 
 NODES = ((60, 4), (15, 6), (8, 8), (5, 12))  # with such a spread of the number of flips, a rule of so many nodes
 SMOOTH = 1e-13  # relative: estimate of what a rule may leave out
+OUTSIDE = 1e-17  # relative: of characters about -1, which the rules do not see
 _STEPS = 50  # Newton's, at most; about 8 are taken
 _REACH = 1e-15  # of Pr(K = k): numbers of flips that a Fourier sum may confuse with k
 
@@ -37,11 +40,16 @@ def smooth_mean(k: int, n: int, at: Callable[[complex], NDArray[np.complex128]])
     return None
 
 
+def nodes_for(k: int, n: int) -> int:
+    """Nodes of the rule that is good enough for most means; 0 if there is none."""
+    return next((count for least, count in NODES if k * (n - k) / n >= least * least), 0)
+
+
 def remainder(rule: "GaussRule", terms: NDArray[np.complex128]) -> float:
     """Estimate of what Gauss' rule leaves out, relative to its result, from its terms (Q / 2, P).
 
-    These give the coefficients in orthogonal polynomials up to degree Q - 1, which fall like a geometric series; the rule
-    leaves out degrees from 2 Q on. Two neighbours are taken together: around p = 1 / 2 every other one can be 0.
+    These give the coefficients in orthogonal polynomials up to degree Q - 1, which fall like a geometric series; the
+    rule leaves out degrees from 2 Q on. Two neighbours are taken together: about p = 1 / 2 every other one can be 0.
     """
     coefficients = np.array([np.abs((row[:, None] * terms).sum(axis=0).real).sum() for row in rule.values])
     earlier, last = coefficients[-4:-2].max(), coefficients[-2:].max()

@@ -91,7 +91,7 @@ class Walker:
         jump_errors_into(rows, places, *self._counters(), errors)
         return errors[np.argsort(order)]
 
-    def _counters(self) -> tuple[NDArray[np.uint64], ...]:
+    def _counters(self) -> tuple[Words, Words, Words, Words, Words, Words]:
         """Arguments of kernels from `rows` to `real`, at the start."""
         start, patterns, (fields, signs, votes) = self._start, self.patterns, self._moving
         fields[...], signs[...], votes[...] = start.fields, start.signs, start.votes

@@ -7,6 +7,7 @@ Only sums, products, quotients and square roots: the same bits on every CPU.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from binland.kernels.compiler import kernel
 from binland.kernels.vectors import WIDTH, load_floats, minus_product, plus_product, store_floats
@@ -67,10 +68,7 @@ def sign_weights_into(agreeing, opposing, field, p, z, relative, plus, minus):
             below += law_a[a] * phase * lower
             above += law_a[a] * phase * (head[last_b + 1] - lower)
             phase *= z
-        if relative:
-            factor = 1.0 / (below + above)
-        else:
-            factor = power(z, first_a + first_b)
+        factor = 1.0 / (below + above) if relative else power(z, first_a + first_b)
         plus[u], minus[u] = above * factor, below * factor
 
 
@@ -86,6 +84,13 @@ def power(z, n):
     return result
 
 
+def blocks(entries: NDArray[np.int64]) -> NDArray[np.int32]:
+    """(B, H, WIDTH): of entries (H, P), those of WIDTH patterns together; the last pattern fills up the last block."""
+    h, count = entries.shape
+    padded = np.pad(entries, ((0, 0), (0, -count % WIDTH)), mode="edge")
+    return np.ascontiguousarray(padded.reshape(h, -1, WIDTH).transpose(1, 0, 2), np.int32)
+
+
 @kernel
 def ratios_into(plus, minus, up, table):
     """What a unit contributes to products over units: up (U,) bool, its likelier sign; table (U, 4) float64.
@@ -95,10 +100,11 @@ def ratios_into(plus, minus, up, table):
     """
     for u in range(up.shape[0]):
         x, y = plus[u], minus[u]
-        up[u] = abs(x) >= abs(y)
+        size, other = x.real**2 + x.imag**2, y.real**2 + y.imag**2
+        up[u] = size >= other
         if not up[u]:
-            x, y = y, x
-        ratio = y / x if abs(y) > NEGLIGIBLE * abs(x) else 0.0j
+            x, y, size, other = y, x, other, size
+        ratio = y * x.conjugate() / size if other > NEGLIGIBLE**2 * size else 0.0j
         table[u, 0], table[u, 1], table[u, 2], table[u, 3] = ratio.real, ratio.imag, x.real, x.imag
 
 
@@ -128,8 +134,12 @@ def factors_into(entries, up, swapped, table, factors, n_factors, votes, scales)
 def law_into(factors, n, law):
     """Law of the number of units that vote unlikely, over the chance of none: prod_s (1 + r_s x).
 
-    WIDTH patterns at a time. factors (any, 2, WIDTH): real and imaginary parts of r_s, n even; law (any > n + 1, 2, WIDTH): real and imaginary parts. Two factors at a time: 1 + r x makes `middle` of `old`, and
-    the other one makes what is stored. Cost n^2 / 4 steps of 8 products, 8 sums, 2 loads and 2 stores.
+    WIDTH patterns at a time. factors (any, 2, WIDTH): real and imaginary parts of r_s, n even; law (any > n + 1, 2,
+    WIDTH): real and imaginary parts. Two factors at a time: 1 + r x makes `middle` of `old`, and the other one makes
+    what is stored. Cost n^2 / 4 steps of 8 products, 8 sums, 2 loads and 2 stores.
+
+    Example: for n = 2, law = 1, 0, 0 at first. At place 0 nothing is behind: 1 stays. At place 1 the first factor makes
+    0 + a 1 of it and the second a + b 1; at place 2 these are 0 + a 0 = 0 and 0 + b a. So law = 1, a + b, a b.
     """
     law[: n + 2] = 0.0
     law[0, 0] = 1.0
@@ -151,7 +161,8 @@ def law_into(factors, n, law):
 def wrong_votes(up, down, n_up, n_down, spare, positive, w, head):
     """sum over the D of n_up units that vote down and the U of n_down that vote up, where the machine is wrong.
 
-    up, down (any, 2, WIDTH), laws of D and U of pattern w. spare: D - U may be so much, and the vote is still up; head: scratch.
+    up, down (any, 2, WIDTH), laws of D and U of pattern w. spare: D - U may be so much, and the vote is still up; head
+    (>= n_down + 2,): scratch.
     """
     if positive:  # wrong if U < D - spare
         head[0] = 0.0j
@@ -197,7 +208,8 @@ def error_weights_into(plus, minus, index, swapped, positive, limit, out):
     WIDTH patterns are below `limit` by the bound prod_h (|plus_h| + |minus_h|). Cost P H^2 / 4.
     """
     B, H, _ = index.shape
-    up, table, sizes = np.empty(len(plus), np.bool_), np.empty((len(plus), 4)), np.abs(plus) + np.abs(minus)
+    up, table = np.empty(len(plus), np.bool_), np.empty((len(plus), 4))
+    sizes = np.abs(plus) + np.abs(minus) if limit > 0.0 else np.ones(1)
     ratios_into(plus, minus, up, table)
     factors, laws, head = np.empty((2, H + 2, 2, WIDTH)), np.empty((2, H + 3, 2, WIDTH)), np.empty(H + 2, np.complex128)
     n_factors, votes, scales = np.empty((2, WIDTH), np.int64), np.empty((2, WIDTH), np.int64), np.empty((2, WIDTH))

@@ -300,7 +300,9 @@ def couple(latents, share, tile, n_inputs, words):
         for r in range(R):
             at = (r * H + h) * LANES
             own = load(latents, at)
-            new = joined(plus_long(even_products(own, own_share), even), plus_long(odd_products(own, own_share), odd))
+            new = joined(
+                plus_long(even_products(own, own_share), even), plus_long(odd_products(own, own_share), odd)
+            )
             store(latents, at, new)
             words[r, h, tile] = sign_bits(new) & present
 

@@ -6,7 +6,8 @@ which reverses its vote. All counters are bit-sliced (`lanes.py`), in V blocks o
 time.
 
 A unit's walk does not depend on the others, so that its counters stay in registers over all its flips in a stretch of
-the walk; the votes then follow the units' signs in the walk's order.
+the walk; the votes then follow the units' signs in the walk's order. Where errors are asked for at a stretch's end
+only, its flips are added many at a time (`jump`), and the votes are counted there.
 """
 
 import os
@@ -150,10 +151,10 @@ def starts_into(units, n_units, starts):
 def walk_errors_into(units, steps, rows, fields, signs, votes, negative, real, errors):
     """Errors on a walk, after every flip.
 
-    units (d,) uint32, steps (d,) int32 of `flips_into`: the unit whose counter moves, and the row that says where up. rows (V, 2 N,
-    WIDTH) as in `start_into`; fields (V, H, n, WIDTH), signs (V, H, WIDTH), votes (V, m, WIDTH), negative, real (V,
-    WIDTH) as in `vote_into`; the first three are overwritten with those of the end. Written: errors (d,) int64. Cost
-    per flip and register of patterns: n + m + 10 logical operations, 3 loads and 2 stores.
+    units (d,) uint32, steps (d,) int32 of `flips_into`: the unit whose counter moves, and the row that says where up.
+    rows (V, 2 N, WIDTH) as in `start_into`; fields (V, H, n, WIDTH), signs (V, H, WIDTH), votes (V, m, WIDTH),
+    negative, real (V, WIDTH) as in `vote_into`; the first three are overwritten with those of the end. Written: errors
+    (d,) int64. Cost per flip and register of patterns: n + m + 10 logical operations, 3 loads and 2 stores.
     """
     V, H, n = fields.shape[:3]
     starts, following = np.empty(H + 1, np.int64), np.empty(H, np.int64)
