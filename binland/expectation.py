@@ -27,8 +27,10 @@ class ExpectedErrors:
         self._swapped = np.array(machine.output_signs) < 0
         votes = ((fields >= 0) != self._swapped[:, None]).sum(axis=0)
         order = np.argsort(votes, kind="stable")  # patterns side by side have as many likely votes
-        self._field, entries = np.unique(fields[:, order], return_inverse=True)
-        self._index = blocks(entries.reshape(fields.shape))
+        shifted = fields[:, order] - fields.min()
+        present = np.bincount(shifted.reshape(-1)) > 0
+        self._field = np.flatnonzero(present) + fields.min()
+        self._index = blocks((np.cumsum(present) - 1)[shifted])
         self._positive = patterns.positive[order]
         self._agreeing = (machine.n_inputs + self._field) // 2
         self._opposing = machine.n_inputs - self._agreeing
