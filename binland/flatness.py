@@ -10,10 +10,11 @@ from binland.checks import checked_memory, one_of, positive_int, real_array
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.expectation import ExpectedErrors
+from binland.kernels.walk import shuffle_into
 from binland.models import Solution, check_fit, check_solutions
 from binland.results import LocalEnergy
 from binland.rng import Seed, generator
-from binland.walks import Walker, random_order
+from binland.walks import Walker
 
 __all__ = ["LocalEnergy", "checked_fractions", "local_energy", "n_flips"]
 
@@ -88,7 +89,11 @@ def _sampled_rise(
             flipped[f] = [rng.binomial(n, fraction) for _ in range(realizations)]
     walker, weights = Walker(solution, patterns), np.arange(n, dtype=np.int32)
     counts = np.empty(flipped.shape, np.int64)
+    uniforms, order = np.empty(flipped.max()), np.empty_like(weights)  # taken once: fresh memory is slow
     for r in range(realizations):
-        order = random_order(np.random.default_rng([*root, 0, r]), weights, flipped[:, r].max())
-        counts[:, r] = walker.error_counts_after(order, flipped[:, r])
+        drawn = uniforms[: flipped[:, r].max()]
+        np.random.default_rng([*root, 0, r]).random(out=drawn)
+        order[:] = weights
+        shuffle_into(drawn, order)
+        counts[:, r] = walker.error_counts_after(order[: len(drawn)], flipped[:, r])
     return counts - walker.error_count

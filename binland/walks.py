@@ -70,6 +70,7 @@ class Walker:
     def __init__(self, solution: Solution, patterns: Patterns):
         self._weights = np.array(solution.units)
         self._start = start = Counters(solution.machine, self._weights, patterns)
+        self._rows = np.empty(self._weights.size, np.int32)  # taken once: fresh memory is slow
         self._moving = [aligned_copy(counters) for counters in (start.fields, start.signs, start.votes)]
         self.patterns, self.n_patterns, self.error_count = patterns, patterns.n_patterns, start.error_count
 
@@ -85,7 +86,7 @@ class Walker:
     def error_counts_after(self, flipped: Indices, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """(S,) int64 errors after the first lengths[s] of the flips, for less than after each of them."""
         order = np.argsort(lengths)
-        rows, places = np.empty(self._weights.size, np.int32), np.empty((len(order) + 1, len(self._weights)), np.int64)
+        rows, places = self._rows, np.empty((len(order) + 1, len(self._weights)), np.int64)
         sort_into(flipped, lengths[order], self._weights, self._start.output_signs, rows, places)
         errors = np.empty(len(order), np.int64)
         jump_errors_into(rows, places, *self._counters(), errors)
