@@ -1,8 +1,9 @@
-"""Exact mean errors along paths beside sampled ones: `python benchmarks/closed_forms.py [--tiny] [--repeat 2]`.
+"""Exact mean errors beside sampled ones: `python benchmarks/closed_forms.py [--tiny] [--repeat 2]`.
 
 A curve of 51 points between two solutions, in closed form; and random orders by `shortest_path`, as many as are needed
 for a standard error of 1e-4 (a pattern in ten thousand) where it is largest, which is what figures need at least: their
-number is estimated from some, their time is that of one path times the number. One thread; medians.
+number is estimated from some, their time is that of one path times the number. The same for local energies, at
+fractions of flips from 0.1 to 50 %: time per fraction, and realisations of all of them. One thread; medians.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from turns import in_turns, spread
 import binland as bl
 
 WANTED = 1e-4
+FRACTIONS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.5)
 
 
 def cases(tiny: bool) -> list[tuple[bl.Perceptron | bl.CommitteeMachine, bl.Patterns]]:
@@ -30,12 +32,35 @@ def cases(tiny: bool) -> list[tuple[bl.Perceptron | bl.CommitteeMachine, bl.Patt
     ]
 
 
+def local_energies(machine: bl.Perceptron | bl.CommitteeMachine, train: bl.Patterns, repeat: int) -> list[list[str]]:
+    """Lines of the second table: one for each fraction of flips, exactly so many of them, and with that probability."""
+    solution = bl.fit(machine, train, bl.SGD(epochs=30), seed=0)
+    sampled = bl.local_energy(solution, train, FRACTIONS, 100, seed=0)
+    needed = np.ceil((sampled.std / WANTED) ** 2)
+    with threadpool_limits(1):
+        (realisation,) = in_turns(repeat, lambda: bl.local_energy(solution, train, FRACTIONS, 100, seed=0))
+        lines = []
+        for fraction, orders in zip(FRACTIONS, needed, strict=True):
+            counted, drawn = in_turns(
+                repeat,
+                lambda: bl.local_energy(solution, train, [fraction], method="exact"),  # noqa: B023
+                lambda: bl.local_energy(solution, train, [fraction], method="exact", flips="independent"),  # noqa: B023
+            )
+            one = f"{10 * statistics.median(realisation):.3g} ms", f"{orders:.0f}"
+            size = f"{machine.n_inputs}, {machine.n_hidden}, {train.n_patterns}"
+            lines.append([size, f"{fraction:.1%}", spread(counted), spread(drawn), *one])
+    return lines
+
+
 def main() -> None:
     """Check, time, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiny", action="store_true", help="sizes of a second")
     parser.add_argument("--repeat", type=int, default=2)
     given = parser.parse_args()
+    energies = Table(title=f"local energies with set-up; realisations for a standard error of {WANTED:g}")
+    for name in ("N, H, P", "flips", "closed form", "the same, independent", "a sampled realisation", "needed"):
+        energies.add_column(name)
     table = Table(title=f"mean errors on random shortest paths, 51 points; orders for a standard error of {WANTED:g}")
     for name in ("N, H, P", "flips", "closed form", "a sampled order", "orders needed", "sampled / exact", "largest z"):
         table.add_column(name)
@@ -58,9 +83,12 @@ def main() -> None:
         ratio = one * orders / statistics.median(exact_time)
         cells = spread(exact_time), f"{1e3 * one:.3g} ms", str(orders), f"{ratio:.2g}", f"{z.max():.1f}"
         table.add_row(f"{machine.n_inputs}, {machine.n_hidden}, {train.n_patterns}", str(exact.length), *cells)
+        for line in local_energies(machine, train, 3 * given.repeat):
+            energies.add_row(*line)
     console = Console(width=150)
     console.print(f"{platform.processor() or platform.machine()}, NumPy {np.__version__}, one thread")
     console.print(table)
+    console.print(energies)
 
 
 if __name__ == "__main__":

@@ -4,61 +4,87 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
 from binland.data import Patterns
-from binland.kernels.expectation import error_weights_into, sign_weights_into
+from binland.kernels.expectation import blocks, error_weights_into, largest_bound, sign_weights_into
 from binland.models import Solution
+from binland.quadrature import OUTSIDE, fourier_rule, smooth_mean
 
-_TOLERANCE = 1e-14  # relative to one error: flips out of reach, Fourier terms left out
+_TOLERANCE = 1e-15  # relative to one error: Fourier terms left out
 
 
 class ExpectedErrors:
     """Expected errors of a solution after random flips of its weights.
 
-    Cost for independent flips: P H^2 / 2, and sqrt(N) per distinct field; for an exact count 2 to 3 times that at
-    H = 101, N = 1001.
+    Cost for independent flips: P H^2 / 4, and sqrt(N) per distinct field; for an exact count k of n 2 times that from
+    some 3600 flips on, 3 times from 225 on, 4 or 6 times from 25 on, and 4 sqrt(k (n - k) / n) times for less, or where
+    few units tell even from odd numbers of flips. Errors are below 1e-13 for each pattern.
     """
 
     def __init__(self, solution: Solution, patterns: Patterns):
         machine = solution.machine
         fields = solution.preactivations(patterns).astype(np.int64)
-        self._field, index = np.unique(fields, return_inverse=True)
-        self._index = index.reshape(fields.shape)
+        self._swapped = np.array(machine.output_signs) < 0
+        votes = ((fields >= 0) != self._swapped[:, None]).sum(axis=0)
+        order = np.argsort(votes, kind="stable")  # patterns side by side have as many likely votes
+        shifted = fields[:, order] - fields.min()
+        present = np.bincount(shifted.reshape(-1)) > 0
+        self._field = np.flatnonzero(present) + fields.min()
+        self._index = blocks((np.cumsum(present) - 1)[shifted])
+        self._positive = patterns.positive[order]
         self._agreeing = (machine.n_inputs + self._field) // 2
         self._opposing = machine.n_inputs - self._agreeing
         self._n_weights = machine.n_weights
-        self._output_signs, self._positive = machine.output_signs, patterns.positive
-        self._log_factorial = gammaln(np.arange(machine.n_inputs + 1) + 1.0)
 
     def independent(self, probability: float) -> float:
         """Each weight is flipped with the given probability."""
-        return float(self._weights(probability, np.zeros(1), 0.0)[0].real)
+        plus, minus = self._signs(probability, 1.0 + 0.0j, relative=True)
+        return math.fsum(self._errors(plus, minus, 0.0).real)
 
     def count(self, flips: int) -> float:
         """Exactly `flips` of the weights are flipped, all choices equally likely.
 
-        E[errors | K = k] = sum_j exp(-i k theta_j) E[errors exp(i theta_j K)] / (M Pr(K = k)), theta_j = 2 pi j / M,
-        for independent flips with probability k / n, and M so large that k +- M flips are out of reach.
+        By Gauss' rule in the probability of independent flips where errors are smooth in the number of flips, else by a
+        Fourier sum over all characters (`quadrature.py`).
         """
-        from scipy.stats import binom  # a third of a second, for those who ask for it
+        if flips in (0, self._n_weights):
+            return self.independent(flips / self._n_weights)
+        found = self._smooth_sum(flips)
+        return self._fourier_sum(flips) if found is None else found
 
-        n, p = self._n_weights, flips / self._n_weights
-        nodes = 2 + math.ceil(9 * math.sqrt(n * p * (1 - p)))
-        probability = float(binom.pmf(flips, n, p))
-        while binom.sf(flips + nodes - 1, n, p) + binom.cdf(flips - nodes, n, p) > _TOLERANCE * probability:
-            nodes += nodes // 4 + 1
-        j = np.arange(nodes // 2 + 1)  # the other half is the complex conjugate
-        multiplicity = np.where((j == 0) | (2 * j == nodes), 1, 2)
-        angles = 2 * np.pi * j / nodes
-        terms = np.exp(-1j * flips * angles) * self._weights(p, angles, _TOLERANCE * probability)
-        return float(np.sum(multiplicity * terms.real) / (nodes * probability))
+    def _smooth_sum(self, k: int) -> float | None:
+        """By Gauss' rules, which see the part of E[errors z^K] that has characters z about 1.
 
-    def _weights(self, p: float, angles: NDArray[np.float64], negligible: float) -> NDArray[np.complex128]:
-        """E[errors exp(i theta K)] at each angle."""
-        shape = (len(angles), len(self._field))
-        plus, minus = np.empty(shape, np.complex128), np.empty(shape, np.complex128)
-        sign_weights_into(self._agreeing, self._opposing, self._field, p, angles, self._log_factorial, plus, minus)
-        out = np.empty(len(angles), np.complex128)
-        error_weights_into(plus, minus, self._index, self._output_signs, self._positive, negligible, out)
+        The only other place where flips are not out of phase is about z = -1 (few units, whose fields tell even numbers
+        of flips from odd ones): None unless a bound excludes it.
+        """
+        opposite = self._signs(k / self._n_weights, -1.0 + 0.0j, relative=False)
+        if largest_bound(self._index, *opposite) > OUTSIDE / math.sqrt(k):
+            return None
+        return smooth_mean(k, self._n_weights, self._errors_at)
+
+    def _errors_at(self, node: complex) -> NDArray[np.complex128]:
+        """On each pattern, under independent flips of complex probability."""
+        odds = node / (1 - node)
+        size = abs(odds)
+        return self._errors(*self._signs(size / (1 + size), odds / size, relative=True), 0.0)
+
+    def _fourier_sum(self, k: int) -> float:
+        rule = fourier_rule(k, self._n_weights)
+        total = np.zeros(len(self._positive))
+        for character, weight in zip(rule.characters, rule.weights, strict=True):
+            plus, minus = self._signs(k / self._n_weights, character, relative=False)
+            total += (weight * self._errors(plus, minus, _TOLERANCE * rule.chance)).real
+        return math.fsum(total)
+
+    def _signs(self, p: float, z: complex, relative: bool) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+        plus, minus = np.empty((2, len(self._field)), np.complex128)
+        sign_weights_into(self._agreeing, self._opposing, self._field, p, z, relative, plus, minus)
+        return plus, minus
+
+    def _errors(
+        self, plus: NDArray[np.complex128], minus: NDArray[np.complex128], limit: float
+    ) -> NDArray[np.complex128]:
+        out = np.empty(len(self._positive), np.complex128)
+        error_weights_into(plus, minus, self._index, self._swapped, self._positive, limit, out)
         return out

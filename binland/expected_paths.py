@@ -1,7 +1,7 @@
 """Exact mean errors along random shortest paths (perceptron and committee machine)."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,10 @@ from scipy.special import gammaln
 from binland.bits import Signs
 from binland.checks import checked_memory, positive_int
 from binland.data import Patterns
+from binland.kernels.expectation import binomial_into, blocks, error_weights_into
 from binland.kernels.expected_paths import positive_into, wrong_into
 from binland.models import Solution, check_fit, check_same
+from binland.quadrature import OUTSIDE, SMOOTH, GaussRule, gauss_rule, nodes_for, remainder
 from binland.results import ExpectedPath
 
 __all__ = ["ExpectedPath", "expected_path"]
@@ -21,6 +23,7 @@ Integers = NDArray[np.int64]
 TOLERANCE = 1e-10  # for each pattern: Fourier terms left out, numbers of flips out of reach
 UNLIKELY = 1e-18  # numbers of flips of a unit that are left out
 PORTION = 128  # patterns at a time
+BATCH = 64  # points at a time
 GROUP = 32  # pairs of flips whose law is bounded together
 
 
@@ -32,10 +35,11 @@ def expected_path(start: Solution, end: Solution, patterns: Patterns, points: in
     `barrier(...).max_of_mean` samples; the paper's barrier, the mean of the highest errors of each path, is above it.
 
     Perceptron: how many of the k flipped weights agreed with a pattern is hypergeometric; cost d P for d flips.
-    Committee machine: the number of flips in each unit is taken as binomial with probability k / d, independently, and
-    a Fourier sum conditions on k in all; the votes are then a Poisson-binomial convolution. Cost of a point P H^2 / 4
-    and P sqrt(d H) for each Fourier term, about 14 of them, and d P once. Raises InvalidInputError if the machines or
-    the number of inputs differ, on less than 2 points, and beyond this machine's memory.
+    Committee machine: the number of flips in each unit is taken as binomial, independently, and a sum over a few
+    complex probabilities conditions on k in all (`quadrature.py`), or a Fourier sum where that is not accurate; the
+    votes are then a Poisson-binomial convolution. Cost of a point P H^2 / 4 and d P for each of 2 or 3 probabilities
+    (or of about 14 Fourier terms), and d P once for 64 points. Raises InvalidInputError if the machines or the number
+    of inputs differ, on less than 2 points, and beyond this machine's memory.
 
     >>> import binland as bl
     >>> train, machine = bl.HiddenManifold(301, 101, seed=0).sample(303, seed=1), bl.CommitteeMachine(301, 21)
@@ -49,7 +53,9 @@ def expected_path(start: Solution, end: Solution, patterns: Patterns, points: in
     count = positive_int("points", points, minimum=2)
     flips = np.count_nonzero(start.units != end.units, axis=1)
     length, h = int(flips.sum()), len(flips)
-    checked_memory(f"laws of {h} units", 8 * PORTION * h * (int(flips.max()) + 1) + 40 * h * patterns.n_patterns)
+    checked_memory(
+        f"laws of {h} units", 8 * (PORTION + 8 * BATCH) * h * (int(flips.max()) + 1) + 40 * h * patterns.n_patterns
+    )
     steps = np.linspace(0, length, min(count, length + 1)).round().astype(np.int64)
     means = np.empty(len(steps))
     means[0], means[-1] = start.error_count(patterns), end.error_count(patterns)
@@ -71,12 +77,25 @@ class _Votes:
 
     def means(self, steps: Integers) -> Floats:
         """Expected errors after so many flips, neither none nor all."""
-        total = np.zeros(len(steps))
-        sums = self._alone if len(self._flips) == 1 else self._committee(steps)
+        means = np.zeros(len(steps))
+        if len(self._flips) == 1:
+            for laws, positive in self._portions():
+                means += self._alone(laws, positive, steps)
+            return means
+        for first in range(0, len(steps), BATCH):
+            some = steps[first : first + BATCH]
+            found = self._smooth(some)
+            rough = np.isnan(found)
+            if rough.any():
+                found[rough] = self._committee(some[rough])
+            means[first : first + BATCH] = found
+        return means
+
+    def _portions(self) -> Iterator[tuple[Floats, Signs]]:
+        """Laws and labels of some patterns at a time."""
         for first in range(0, len(self._positive), PORTION):
             some = slice(first, first + PORTION)
-            total += sums(self._laws(some), self._positive[some], steps)
-        return total
+            yield self._laws(some), self._positive[some]
 
     def _laws(self, some: slice) -> Floats:
         """(H, d + 1, U): probability that the field of a unit is not negative after m of its flips."""
@@ -91,10 +110,68 @@ class _Votes:
         right = positive == (self._outputs[0] > 0)
         return np.where(right, 1 - laws[0, steps], laws[0, steps]).sum(axis=1)
 
-    def _committee(self, steps: Integers) -> Callable[[Floats, Signs, Integers], Floats]:
-        groups = int((np.minimum(self._agreeing, self._flips[:, None] - self._agreeing) // GROUP).sum(axis=0).min())
-        terms = [_Fourier(self._flips, int(k), groups) for k in steps]
-        return lambda laws, positive, _: np.array([term.sum(laws, self._outputs, positive) for term in terms])
+    def _smooth(self, steps: Integers) -> Floats:
+        """By Gauss' rules; nan where these are not good enough."""
+        means, groups, d = np.full(len(steps), np.nan), self._groups(), int(self._flips.sum())
+        rules = {}
+        for place, k in enumerate(steps.tolist()):
+            count, spread = nodes_for(k, d), math.sqrt(k * (d - k) / d)
+            if count and bounds(np.array([np.pi]), k / d, self._flips, groups)[0] < OUTSIDE / spread:
+                rules[place] = _Gauss(self._flips, gauss_rule(k, d, count))
+        if not rules:
+            return means
+        rows = np.cumsum([2 * len(rule.rule.nodes) for rule in rules.values()])[:-1]
+        characters = np.concatenate([rule.characters for rule in rules.values()], axis=1)  # (H, rows, d + 1)
+        terms: dict[int, list[NDArray[np.complex128]]] = {place: [] for place in rules}
+        for laws, positive in self._portions():
+            parts = np.split(characters @ laws, rows, axis=1)
+            for (place, rule), part in zip(rules.items(), parts, strict=True):
+                terms[place].append(rule.terms(part, self._outputs, positive))
+        for place, rule in rules.items():
+            found = np.concatenate(terms[place], axis=1)
+            if remainder(rule.rule, found) < SMOOTH:
+                means[place] = math.fsum(found.real.sum(axis=0))
+        return means
+
+    def _committee(self, steps: Integers) -> Floats:
+        """By Fourier sums."""
+        rules = [_Fourier(self._flips, int(k), self._groups()) for k in steps]
+        total = np.zeros(len(steps))
+        for laws, positive in self._portions():
+            total += [rule.sum(laws, self._outputs, positive) for rule in rules]
+        return total
+
+    def _groups(self) -> int:
+        """At least so many groups of flips up and down, on any pattern (`bounds`)."""
+        return int((np.minimum(self._agreeing, self._flips[:, None] - self._agreeing) // GROUP).sum(axis=0).min())
+
+
+class _Gauss:
+    """Terms of Gauss' rule that conditions on k flips in all (`quadrature.py`)."""
+
+    def __init__(self, flips: Integers, rule: GaussRule):
+        self.rule = rule
+        laws = np.zeros((len(flips), len(rule.nodes), flips.max() + 1), np.complex128)
+        law = np.empty(flips.max() + 1)
+        for m, node in enumerate(rule.nodes):
+            odds = node / (1 - node)
+            size = abs(odds)
+            powers = np.concatenate([[1.0], np.cumprod(np.full(flips.max(), odds / size))])
+            for h, d in enumerate(flips.tolist()):
+                first, last = binomial_into(d, size / (1 + size), law)
+                laws[h, m, first : last + 1] = law[first : last + 1] * powers[: last - first + 1]
+        laws /= laws.sum(axis=2, keepdims=True)
+        self.characters = np.concatenate([laws.real, laws.imag], axis=1)  # (H, Q, d + 1)
+
+    def terms(self, parts: Floats, outputs: Signs, positive: Signs) -> NDArray[np.complex128]:
+        """(Q / 2, U) on some patterns, from the characters' products (H, Q, U) with the laws of these."""
+        (H, _, U), count = parts.shape, len(self.rule.nodes)
+        plus = (parts[:, :count] + 1j * parts[:, count:]).transpose(1, 0, 2).reshape(count, -1)
+        index = blocks(np.arange(H * U).reshape(H, U))
+        errors = np.empty((count, U), np.complex128)
+        for m in range(count):
+            error_weights_into(plus[m], 1 - plus[m], index, np.array(outputs) < 0, positive, 0.0, errors[m])
+        return self.rule.weights[:, None] * errors
 
 
 class _Fourier:

@@ -10,10 +10,11 @@ from binland.checks import checked_memory, one_of, positive_int, real_array
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.expectation import ExpectedErrors
+from binland.kernels.walk import shuffle_into
 from binland.models import Solution, check_fit, check_solutions
 from binland.results import LocalEnergy
 from binland.rng import Seed, generator
-from binland.walks import Walker, random_order
+from binland.walks import Walker
 
 __all__ = ["LocalEnergy", "checked_fractions", "local_energy", "n_flips"]
 
@@ -42,13 +43,13 @@ def local_energy(
     check_fit(solution.machine, patterns)
     eps = checked_fractions(fractions)
     convention = one_of("flips", flips, ("count", "independent"))
-    counts: NDArray[np.float64] | NDArray[np.int64]
+    rise: NDArray[np.float64] | NDArray[np.int64]
     if one_of("method", method, ("sampled", "exact")) == "exact":
-        counts = _expected_counts(solution, patterns, eps, convention)
+        rise = _expected_counts(solution, patterns, eps, convention) - solution.error_count(patterns)
     else:
         count = positive_int("realizations", realizations)
-        counts = _sampled_counts(solution, patterns, eps, count, seed, convention)
-    return LocalEnergy(eps, (counts - solution.error_count(patterns)) / patterns.n_patterns)
+        rise = _sampled_rise(solution, patterns, eps, count, seed, convention)
+    return LocalEnergy(eps, rise / patterns.n_patterns)
 
 
 def checked_fractions(fractions: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,7 +74,7 @@ def _expected_counts(
     return np.array(values)[:, None]
 
 
-def _sampled_counts(
+def _sampled_rise(
     solution: Solution, patterns: Patterns, eps: NDArray[np.float64], realizations: int, seed: Seed, flips: str
 ) -> NDArray[np.int64]:
     checked_memory(f"{realizations} realizations of {len(eps)} fractions", 64 * realizations * len(eps))
@@ -88,7 +89,11 @@ def _sampled_counts(
             flipped[f] = [rng.binomial(n, fraction) for _ in range(realizations)]
     walker, weights = Walker(solution, patterns), np.arange(n, dtype=np.int32)
     counts = np.empty(flipped.shape, np.int64)
+    uniforms, order = np.empty(flipped.max()), np.empty_like(weights)  # taken once: fresh memory is slow
     for r in range(realizations):
-        order = random_order(np.random.default_rng([*root, 0, r]), weights, flipped[:, r].max())
-        counts[:, r] = walker.error_counts_after(order, flipped[:, r])
-    return counts
+        drawn = uniforms[: flipped[:, r].max()]
+        np.random.default_rng([*root, 0, r]).random(out=drawn)
+        order[:] = weights
+        shuffle_into(drawn, order)
+        counts[:, r] = walker.error_counts_after(order[: len(drawn)], flipped[:, r])
+    return counts - walker.error_count

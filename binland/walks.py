@@ -11,7 +11,16 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.kernels.lanes import PLANES
 from binland.kernels.vectors import WIDTH
-from binland.kernels.walk import STRETCH, flips_into, follow, shuffle_into, start_into, vote_into, walk_errors_into
+from binland.kernels.walk import (
+    flips_into,
+    follow,
+    jump_errors_into,
+    shuffle_into,
+    sort_into,
+    start_into,
+    vote_into,
+    walk_errors_into,
+)
 from binland.models import Machine, Solution, check_fit
 
 Indices = TypeVar("Indices", NDArray[np.int32], NDArray[np.int64])
@@ -53,39 +62,41 @@ class Counters:
 
 
 class Walker:
-    """The start of walks from a solution on patterns, computed once for many walks. Raises as `Counters`."""
+    """The start of walks from a solution on patterns, computed once for many walks. Raises as `Counters`.
+
+    error_count: errors of the start.
+    """
 
     def __init__(self, solution: Solution, patterns: Patterns):
         self._weights = np.array(solution.units)
         self._start = start = Counters(solution.machine, self._weights, patterns)
+        self._rows = np.empty(self._weights.size, np.int32)  # taken once: fresh memory is slow
         self._moving = [aligned_copy(counters) for counters in (start.fields, start.signs, start.votes)]
-        self.patterns, self.n_patterns = patterns, patterns.n_patterns
+        self.patterns, self.n_patterns, self.error_count = patterns, patterns.n_patterns, start.error_count
 
     def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
         """(d + 1,) int64 errors of the start and after every flip; flipped (d,): distinct flat indices of weights."""
-        length = len(flipped)
-        errors = np.empty(length + 1, np.int64)
-        errors[0] = self._start.error_count
-        ends = np.arange(STRETCH, length + STRETCH, STRETCH)
-        ends[-1:] = length
-        self._walk(flipped, ends, True, errors[1:])
+        units, rows = np.empty(len(flipped), np.uint32), np.empty(len(flipped), np.int32)
+        flips_into(flipped, self._weights, self._start.output_signs, units, rows)
+        errors = np.empty(len(flipped) + 1, np.int64)
+        errors[0] = self.error_count
+        walk_errors_into(units, rows, *self._counters(), errors[1:])
         return errors
 
     def error_counts_after(self, flipped: Indices, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """(S,) int64 errors after the first lengths[s] of the flips, for less than after each of them."""
         order = np.argsort(lengths)
-        errors = np.empty(len(lengths), np.int64)
-        self._walk(flipped, lengths[order], False, errors)
+        rows, places = self._rows, np.empty((len(order) + 1, len(self._weights)), np.int64)
+        sort_into(flipped, lengths[order], self._weights, self._start.output_signs, rows, places)
+        errors = np.empty(len(order), np.int64)
+        jump_errors_into(rows, places, *self._counters(), errors)
         return errors[np.argsort(order)]
 
-    def _walk(self, flipped: Indices, ends: NDArray[np.int64], every: bool, errors: NDArray[np.int64]) -> None:
-        start, patterns = self._start, self._start.patterns
-        flips = np.empty(len(flipped), np.int64)
-        flips_into(flipped, self._weights, start.output_signs, flips)
-        fields, signs, votes = self._moving
+    def _counters(self) -> tuple[Words, Words, Words, Words, Words, Words]:
+        """Arguments of kernels from `rows` to `real`, at the start."""
+        start, patterns, (fields, signs, votes) = self._start, self.patterns, self._moving
         fields[...], signs[...], votes[...] = start.fields, start.signs, start.votes
-        negative, real = patterns.negative, patterns.real
-        walk_errors_into(flips, ends, every, patterns.rows, fields, signs, votes, negative, real, errors)
+        return patterns.rows, fields, signs, votes, patterns.negative, patterns.real
 
 
 def random_order(rng: np.random.Generator, items: Indices, length: int | None = None) -> Indices:

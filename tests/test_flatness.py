@@ -6,6 +6,7 @@ from scipy import stats
 
 import binland as bl
 from binland.expectation import ExpectedErrors
+from tests.naive import expectation as counting
 from tests.naive import machine as naive
 from tests.problems import Problem, problems, signs
 
@@ -21,7 +22,7 @@ def test_exact_counts_equal_enumeration(problem, data):
     n = problem.machine.n_weights
     k = data.draw(st.integers(0, n))
     expected = naive.expected_errors_count(*arguments(problem, solution), k)
-    assert ExpectedErrors(solution, problem.patterns).count(k) == pytest.approx(expected, abs=1e-9)
+    assert ExpectedErrors(solution, problem.patterns).count(k) == pytest.approx(expected, abs=1e-13)
 
 
 @settings(max_examples=20)
@@ -29,7 +30,7 @@ def test_exact_counts_equal_enumeration(problem, data):
 def test_exact_independent_flips_equal_enumeration(problem, probability):
     solution = problem.solution()
     expected = naive.expected_errors_independent(*arguments(problem, solution), probability)
-    assert ExpectedErrors(solution, problem.patterns).independent(probability) == pytest.approx(expected, abs=1e-9)
+    assert ExpectedErrors(solution, problem.patterns).independent(probability) == pytest.approx(expected, abs=1e-13)
 
 
 @pytest.mark.parametrize("n_inputs", [101, 100])
@@ -46,7 +47,48 @@ def test_perceptron_closed_form_is_the_hypergeometric_law(n_inputs, k):
         after = s - 2 * (2 * a - k)
         wrong += flipped_agreeing.pmf(a)[(after < 0) | ((after == 0) & (y < 0))].sum()
     solution = bl.Solution(bl.Perceptron(n_inputs), weights)
-    assert ExpectedErrors(solution, patterns).count(k) == pytest.approx(wrong, rel=1e-10)
+    assert ExpectedErrors(solution, patterns).count(k) == pytest.approx(wrong, rel=1e-11)  # SciPy's law is not better
+
+
+@pytest.mark.parametrize(
+    ("machine", "smooth"),
+    [
+        (bl.CommitteeMachine(9, 81), [181, 364, 549]),  # by Gauss' rule, the others by Fourier sums
+        (bl.CommitteeMachine.with_random_outputs(8, 64, seed=1), [128, 256, 385]),
+        (bl.CommitteeMachine(31, 9), []),
+        (bl.Perceptron(200), []),
+    ],
+    ids=str,
+)
+def test_exact_counts_equal_the_counting_of_choices(machine, smooth):
+    rng = np.random.default_rng(4)
+    solution, patterns = (
+        bl.Solution(machine, signs(rng, machine.weight_shape)),
+        bl.Patterns.random(1, machine.n_inputs, rng),
+    )
+    means = counting.expected_errors(solution.units, machine.output_signs, patterns.inputs, patterns.labels)
+    expected, n = ExpectedErrors(solution, patterns), machine.n_weights
+    for k in {0, 1, 2, 3, 10, n // 20, n // 7, n // 3, n // 2, n - 17, n - 3, n - 1, n, *smooth}:
+        assert abs(expected.count(k) - means[k]) < 1e-13
+        if 0 < k < n:
+            assert abs(expected._fourier_sum(k) - means[k]) < 1e-13
+    assert all(expected._smooth_sum(k) is not None for k in smooth)
+
+
+@pytest.mark.parametrize("k", [40, 400, 4000, 7000])
+def test_gauss_rules_and_fourier_sums_agree(k):
+    machine = bl.CommitteeMachine(101, 101)
+    train = bl.HiddenManifold(101, 51, seed=1).sample(150, seed=2)
+    expected = ExpectedErrors(bl.fit(machine, train, bl.SGD(epochs=20), seed=3), train)
+    found = expected._smooth_sum(k)
+    assert found == pytest.approx(expected._fourier_sum(k), rel=1e-12)
+
+
+def test_half_of_the_patterns_are_wrong_when_every_sign_is_drawn_anew():
+    machine = bl.CommitteeMachine(301, 51)
+    solution = bl.Solution(machine, signs(np.random.default_rng(0), machine.weight_shape))
+    expected = ExpectedErrors(solution, bl.Patterns.random(333, 301, seed=0))
+    assert expected.independent(0.5) == pytest.approx(333 / 2, rel=1e-14)
 
 
 @pytest.mark.parametrize("flips", ["count", "independent"])

@@ -68,8 +68,8 @@ def loop(b: Builder, first: Value, last: Value, by: int, state: list[Value], bod
     return s, held
 
 
-def _through(b: Builder, n: Value, planes: Value, first: Value, last: Value, by: int, several: Any, one: Any) -> None:
-    """Counters planes (n, WIDTH) through range(first, last): `several` for `by` steps at a time, `one` for the rest.
+def _through(b: Builder, n: Value, planes: Value, first: Value, last: Value, bodies: dict[int, Any]) -> None:
+    """Counters planes (n, WIDTH) through range(first, last): bodies[by] makes `by` steps at a time, the most first.
 
     There is code for every number of planes, chosen by n: in a loop over planes they would not stay in registers.
     """
@@ -79,9 +79,9 @@ def _through(b: Builder, n: Value, planes: Value, first: Value, last: Value, by:
         case = b.append_basic_block(f"planes_{count}")
         switch.add_case(_number(count), case)
         b.position_at_end(case)
-        state = [_load(b, planes, _number(j)) for j in range(count)]
-        s, state = loop(b, first, last, by, state, several)
-        _, state = loop(b, s, last, 1, state, one)
+        s, state = first, [_load(b, planes, _number(j)) for j in range(count)]
+        for by in sorted(bodies, reverse=True):
+            s, state = loop(b, s, last, by, state, bodies[by])
         for j, plane in enumerate(state):
             _store(b, plane, planes, _number(j))
         b.branch(done)
@@ -121,6 +121,39 @@ def _two_steps(b: Builder, planes: list[Value], moving: Any, up: Any) -> tuple[V
     return first_sign, second_sign, [b.xor(between, moving[1]), *new, second_sign]
 
 
+def _full(b: Builder, x: Value, y: Value, z: Value) -> tuple[Value, Value]:
+    """Full adder: the two binary digits of x + y + z."""
+    return b.xor(b.xor(x, y), z), b.or_(b.and_(x, y), b.and_(z, b.xor(x, y)))
+
+
+def _count(b: Builder, bits: list[Value]) -> list[Value]:
+    """Binary digits, the lowest first, of the sum of 2^d - 1 bits: 2^d - 1 - d full adders."""
+    digits = []
+    while bits:
+        low, twos = bits[0], []
+        for x, y in zip(bits[1::2], bits[2::2], strict=True):
+            low, two = _full(b, low, x, y)
+            twos.append(two)
+        digits.append(low)
+        bits = twos
+    return digits
+
+
+def _jump(b: Builder, planes: list[Value], bits: list[Value]) -> list[Value]:
+    """Counters after +1 for each bit that is 1 and -1 for each that is 0, of 2^d - 1 bits.
+
+    The bits' sum u makes a change by 2 u - (2^d - 1) = 2 (u - 2^(d - 1)) + 1. In two's complement the digits of
+    u - 2^(d - 1) are those of u with the highest one inverted, which is the sign and goes on for ever.
+    """
+    *digits, high = _count(b, bits)
+    new, carry = [b.not_(planes[0])], planes[0]
+    for plane, digit in zip(planes[1:], digits, strict=False):
+        total, carry = _full(b, plane, digit, carry)
+        new.append(total)
+    # What is left to be added is the carry, and -1 where the sign is negative: one step up or down, or none.
+    return new + _step(b, planes[len(new) :], b.not_(b.xor(high, carry)), carry)
+
+
 @intrinsic
 def add(typing_context: Any, places: Any, rows: Any, n: Any, planes: Any) -> Any:
     """Add rows[places[s]] to the counters for every s.
@@ -136,18 +169,11 @@ def add(typing_context: Any, places: Any, rows: Any, n: Any, planes: Any) -> Any
         def row(s: Value) -> Value:
             return _load(b, rows, b.load(b.gep(places, [s])))
 
-        def full(x: Value, y: Value, z: Value) -> tuple[Value, Value]:
-            return b.xor(b.xor(x, y), z), b.or_(b.and_(x, y), b.and_(z, b.xor(x, y)))
-
         def seven(s: Value, state: list[Value]) -> list[Value]:
-            x = [row(b.add(s, _number(k))) for k in range(7)]
-            low, two_a = full(x[0], x[1], x[2])
-            low, two_b = full(low, x[3], x[4])
-            low, two_c = full(low, x[5], x[6])
-            middle, high = full(two_a, two_b, two_c)
+            digits = _count(b, [row(b.add(s, _number(k))) for k in range(7)])
             new, carry = [], ir.Constant(_REGISTER, None)
-            for plane, digit in zip(state[:3], [low, middle, high], strict=True):
-                total, carry = full(plane, digit, carry)
+            for plane, digit in zip(state[:3], digits, strict=True):
+                total, carry = _full(b, plane, digit, carry)
                 new.append(total)
             for plane in state[3:]:
                 new.append(b.xor(plane, carry))
@@ -157,7 +183,7 @@ def add(typing_context: Any, places: Any, rows: Any, n: Any, planes: Any) -> Any
         def one(s: Value, state: list[Value]) -> list[Value]:
             return _step(b, state, row(s), _ONES)
 
-        _through(b, n, planes, _number(0), length, 7, seven, one)
+        _through(b, n, planes, _number(0), length, {7: seven, 1: one})
         return context.get_dummy_value()
 
     return types.void(places, rows, n, planes), codegen
@@ -193,10 +219,34 @@ def walk(typing_context: Any, codes: Any, first: Any, last: Any, rows: Any, n: A
             write(code, state[-1])
             return state
 
-        _through(b, n, planes, first, last, 2, two, one)
+        _through(b, n, planes, first, last, {2: two, 1: one})
         return context.get_dummy_value()
 
     return types.void(codes, first, last, rows, n, planes, signs), codegen
+
+
+@intrinsic
+def jump(typing_context: Any, places: Any, first: Any, last: Any, rows: Any, n: Any, planes: Any) -> Any:
+    """As `walk` for rows[places[s]], s in range(first, last), without the signs on the way.
+
+    places (any,) int32. Fifteen, seven or three steps at a time become one number by full adders. Cost per step of
+    fifteen: 1 load and (2 n + 20) / 15 operations (of three operands).
+    """
+
+    def codegen(context: Any, b: Builder, signature: Any, arguments: Any) -> Any:
+        places, first, last, rows, n, planes = pointers(context, b, signature, arguments)
+
+        def several(by: int) -> Callable[..., list[Value]]:
+            def body(s: Value, state: list[Value]) -> list[Value]:
+                steps = [b.load(b.gep(places, [b.add(s, _number(k))])) for k in range(by)]
+                return _jump(b, state, [_load(b, rows, b.zext(step, _WORD)) for step in steps])
+
+            return body
+
+        _through(b, n, planes, first, last, {by: several(by) for by in (15, 7, 3, 1)})
+        return context.get_dummy_value()
+
+    return types.void(places, first, last, rows, n, planes), codegen
 
 
 @intrinsic
@@ -241,7 +291,7 @@ def tally(
             write(t, state[-1])
             return state
 
-        _through(b, n, planes, _number(0), steps, 2, two, one)
+        _through(b, n, planes, _number(0), steps, {2: two, 1: one})
         return context.get_dummy_value()
 
     return types.void(units, signs, current, n, planes, negative, real, wrong), codegen

@@ -36,6 +36,14 @@ def walk(codes, first, last, rows, n, planes, signs):
 
 
 @kernel
+def jump(places, first, last, rows, n, planes):
+    """As `lanes.jump`."""
+    for s in range(first, last):
+        for w in range(rows.shape[1]):
+            step(planes, w, n, ALL, rows[places[s], w])
+
+
+@kernel
 def tally(units, signs, current, n, planes, negative, real, wrong):
     """As `lanes.tally`."""
     for t in range(units.shape[0]):

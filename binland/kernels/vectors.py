@@ -1,4 +1,4 @@
-"""Vector registers as values in kernels: LANES int32 or WIDTH uint64 side by side, and the few operations on them.
+"""Vector registers as values in kernels: LANES int32, WIDTH uint64 or WIDTH float64 side by side, and their operations.
 
 Numba leaves it to LLVM to find vectors in loops, which fails where a loop has to keep its sums in registers. Here
 they are asked for by name. LLVM splits what is wider than a register, so that every CPU gives the same numbers.
@@ -32,6 +32,7 @@ _WORDS, _INTEGERS = ir.VectorType(_WORD, WIDTH), ir.VectorType(_INTEGER, LANES)
 _LONGS = ir.VectorType(_WORD, LANES // 2)
 _SHUFFLE = ir.VectorType(_INTEGER, 8)
 _PAIRS = ir.VectorType(_INTEGER, 2 * WIDTH)
+_FLOATS = ir.VectorType(ir.DoubleType(), WIDTH)
 
 
 class _Vector(types.Type):
@@ -47,6 +48,7 @@ class _VectorModel(models.PrimitiveModel):
 
 
 _words, _integers, _longs = _Vector("words", _WORDS), _Vector("integers", _INTEGERS), _Vector("longs", _LONGS)
+_floats = _Vector("floats", _FLOATS)
 
 
 def _splat(b: Any, scalar: Any, vector: Any) -> Any:
@@ -381,3 +383,33 @@ def sum_of_words(typing_context: Any, x: Any) -> Any:
         return b.call(cgutils.get_or_insert_function(b.module, reduce, name), [x])
 
     return _typed(types.uint64(_words), build)
+
+
+@intrinsic
+def load_floats(typing_context: Any, array: Any, place: Any) -> Any:
+    """WIDTH entries of a float64 array."""
+    return _typed(_floats(array, types.int64), _load(_FLOATS, 8))
+
+
+@intrinsic
+def store_floats(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
+    """WIDTH entries into a float64 array."""
+    return _typed(types.void(array, types.int64, _floats), _store(8))
+
+
+@intrinsic
+def plus_floats(typing_context: Any, x: Any, y: Any) -> Any:
+    """x + y."""
+    return _typed(_floats(_floats, _floats), lambda b, x, y: b.fadd(x, y))
+
+
+@intrinsic
+def plus_product(typing_context: Any, total: Any, x: Any, y: Any) -> Any:
+    """total + x y, the product rounded first: the same bits with and without fused operations."""
+    return _typed(_floats(_floats, _floats, _floats), lambda b, total, x, y: b.fadd(total, b.fmul(x, y)))
+
+
+@intrinsic
+def minus_product(typing_context: Any, total: Any, x: Any, y: Any) -> Any:
+    """total - x y, the product rounded first."""
+    return _typed(_floats(_floats, _floats, _floats), lambda b, total, x, y: b.fsub(total, b.fmul(x, y)))

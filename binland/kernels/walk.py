@@ -6,7 +6,8 @@ which reverses its vote. All counters are bit-sliced (`lanes.py`), in V blocks o
 time.
 
 A unit's walk does not depend on the others, so that its counters stay in registers over all its flips in a stretch of
-the walk; the votes then follow the units' signs in the walk's order.
+the walk; the votes then follow the units' signs in the walk's order. Where errors are asked for at a stretch's end
+only, its flips are added many at a time (`jump`), and the votes are counted there.
 """
 
 import os
@@ -20,7 +21,7 @@ from binland.kernels.forward import popcount
 from binland.kernels.vectors import WIDTH
 
 _counters: Any = scalar if os.environ.get("BINLAND_PORTABLE") else lanes
-add, tally, walk = _counters.add, _counters.tally, _counters.walk
+add, jump, tally, walk = _counters.add, _counters.jump, _counters.tally, _counters.walk
 
 STRETCH = 32768 // WIDTH  # flips whose signs wait for the votes: 256 KiB, within a level 2 cache
 PORTION = 210 * 8 // WIDTH  # inputs whose rows are added to all units in turn: 27 kB, within a level 1 cache
@@ -94,14 +95,14 @@ def vote_into(fields, negative, real, signs, votes):
     H WIDTH.
     """
     H, n, width = fields.shape
-    places = 2 * np.arange(H)
-    complements = np.empty((2 * H, width), np.uint64)
     for h in range(H):
         for w in range(width):
             signs[h, w] = fields[h, n - 1, w]
-            complements[2 * h, w] = ~fields[h, n - 1, w]
-    fill(votes, -((H + 1) // 2))
-    add(places, complements, votes.shape[0], votes)
+    fill(votes, (H + 1) // 2 - H - 1)  # the opposite of what is wanted, less 1, counts the units that vote -1
+    add(np.arange(H), signs, votes.shape[0], votes)
+    for j in range(votes.shape[0]):
+        for w in range(width):
+            votes[j, w] = ~votes[j, w]
     errors = np.uint64(0)
     for w in range(width):
         errors += popcount((votes[-1, w] ^ negative[w]) & real[w])
@@ -121,74 +122,95 @@ def shuffle_into(uniforms, items):
 
 
 @kernel
-def flips_into(flipped, weights, output_weights, flips):
-    """flips (d,) int64 of `walk_errors_into` <- flat indices (d,) of weights, which are (H, N) int8 before. Cost d."""
+def flips_into(flipped, weights, output_weights, units, rows):
+    """Of flipped weights their units (d,) uint32, and the rows (d,) int32 whose bits say where these' counters go up.
+
+    flipped (d,): flat indices; weights (H, N) int8, before; output_weights (H,) int8. A unit's counter goes up with the
+    weight times the unit's output weight: by row 2 i + 1 if that is +1 afterwards, else by row 2 i. Cost d.
+    """
     N = weights.shape[1]
     reciprocal = 1.0 / N
     for t in range(flipped.shape[0]):
-        h = np.uint64((flipped[t] + 0.5) * reciprocal)  # exact below 2^50
+        h = np.uint64(np.int64((flipped[t] + 0.5) * reciprocal))  # exact below 2^50
         i = np.uint64(flipped[t]) - h * np.uint64(N)
-        flips[t] = h << np.uint64(32) | np.uint64(2) * i | np.uint64(weights[h, i] * output_weights[h] < 0)
+        units[t] = h
+        rows[t] = np.uint64(2) * i + np.uint64(weights[h, i] * output_weights[h] < 0)
 
 
 @kernel
-def group_into(flips, ends, n_units, every, grouped, starts):
-    """Sort the flips of each stretch of a walk by unit, keeping their order.
-
-    flips (d,) int64: unit << 32 | row; ends (S,) int64, where stretches end, not falling. Written: grouped (d,)
-    int64: the row, and its place in the stretch << 32 if `every`; starts (S n_units + 1,) int64: those of unit h in
-    stretch s begin at starts[s n_units + h]. Cost d.
-    """
-    following = np.empty(n_units, np.int64)
-    first = 0
-    for s in range(ends.shape[0]):
-        for h in range(n_units):
-            following[h] = 0
-        for t in range(first, ends[s]):
-            following[flips[t] >> 32] += 1
-        place = first
-        for h in range(n_units):
-            starts[s * n_units + h] = place
-            place += following[h]
-            following[h] = starts[s * n_units + h]
-        for t in range(first, ends[s]):
-            unit = flips[t] >> 32
-            grouped[following[unit]] = (flips[t] & 0xFFFFFFFF) | ((t - first) << 32 if every else 0)
-            following[unit] += 1
-        first = ends[s]
-    starts[ends.shape[0] * n_units] = first
+def starts_into(units, n_units, starts):
+    """Where the flips of unit h begin if units (d,) uint32 are sorted: starts (n_units + 1,) int64. Cost d."""
+    starts[:] = 0
+    for t in range(units.shape[0]):
+        starts[units[t] + np.uint32(1)] += 1
+    for h in range(n_units):
+        starts[h + 1] += starts[h]
 
 
 @kernel
-def walk_errors_into(flips, ends, every, rows, fields, signs, votes, negative, real, errors):
-    """Errors on a walk: after every flip, or after some.
+def walk_errors_into(units, steps, rows, fields, signs, votes, negative, real, errors):
+    """Errors on a walk, after every flip.
 
-    flips (d,) int64: unit << 32 | row of `rows` whose bit says where the unit's counter goes up (the unit's new
-    weight times its output weight +1: row 2 i + 1, else 2 i). ends (S,) int64, not falling, the last at most d: where
-    stretches of the walk end. every: count after each flip (stretches are then of STRETCH flips or less), else after
-    each stretch. rows (V, 2 N, WIDTH) as in `start_into`; fields (V, H, n, WIDTH), signs (V, H, WIDTH), votes (V, m,
-    WIDTH), negative, real (V, WIDTH) as in `vote_into`; the first three are overwritten with those of the end.
-    Written: errors (d,) or (S,) int64. Cost per flip and register of patterns: n + m + 10 logical operations, 3 loads
-    and 2 stores, or n + 3, 1 and 1.
+    units (d,) uint32, steps (d,) int32 of `flips_into`: the unit whose counter moves, and the row that says where up.
+    rows (V, 2 N, WIDTH) as in `start_into`; fields (V, H, n, WIDTH), signs (V, H, WIDTH), votes (V, m, WIDTH),
+    negative, real (V, WIDTH) as in `vote_into`; the first three are overwritten with those of the end. Written: errors
+    (d,) int64. Cost per flip and register of patterns: n + m + 10 logical operations, 3 loads and 2 stores.
     """
     V, H, n = fields.shape[:3]
-    S = ends.shape[0]
-    units = flips >> 32
-    grouped, starts = np.empty(flips.shape[0], np.int64), np.empty(S * H + 1, np.int64)
-    group_into(flips, ends, H, every, grouped, starts)
+    starts, following = np.empty(H + 1, np.int64), np.empty(H, np.int64)
+    codes, walkers = np.empty(STRETCH, np.int64), np.empty(STRETCH, np.int64)
     new_signs, wrong = np.empty((STRETCH, rows.shape[2]), np.uint64), np.empty(STRETCH, np.int64)
-    for t in range(errors.shape[0]):
-        errors[t] = 0
-    for v in range(V):
-        first = 0
-        for s in range(S):
-            last = ends[s]
+    errors[:] = 0
+    for first in range(0, units.shape[0], STRETCH):
+        some = units[first : first + STRETCH]
+        starts_into(some, H, starts)
+        following[:] = starts[:H]
+        for t in range(some.shape[0]):  # by unit, each with its place in the walk
+            codes[following[some[t]]] = np.int64(t) << 32 | steps[first + t]
+            following[some[t]] += 1
+            walkers[t] = some[t]
+        for v in range(V):
             for h in range(H):
-                walk(grouped, starts[s * H + h], starts[s * H + h + 1], rows[v], n, fields[v, h], new_signs)
-            if every:
-                tally(units[first:last], new_signs, signs[v], votes.shape[1], votes[v], negative[v], real[v], wrong)
-                for t in range(first, last):
-                    errors[t] += wrong[t - first]
-            else:
-                errors[s] += vote_into(fields[v], negative[v], real[v], signs[v], votes[v])
-            first = last
+                walk(codes, starts[h], starts[h + 1], rows[v], n, fields[v, h], new_signs)
+            tally(walkers[: some.shape[0]], new_signs, signs[v], votes.shape[1], votes[v], negative[v], real[v], wrong)
+            for t in range(some.shape[0]):
+                errors[first + t] += wrong[t]
+
+
+@kernel
+def sort_into(flipped, ends, weights, output_weights, rows, places):
+    """Sort the flips of a walk by unit, keeping their order, up to the last of some ends.
+
+    flipped, weights, output_weights as in `flips_into`; ends (S,) int64, not falling. Written: rows (H N,) int32, of
+    the flips of unit h one after the other; places (S + 1, H) int64: h N plus how many of unit h's are before each end,
+    0 before the first. Cost d.
+    """
+    H, N = weights.shape
+    reciprocal = 1.0 / N
+    following = np.arange(H) * N
+    places[0] = following
+    first = 0
+    for s in range(ends.shape[0]):
+        for t in range(first, ends[s]):
+            h = np.uint64(np.int64((flipped[t] + 0.5) * reciprocal))  # exact below 2^50
+            i = np.uint64(flipped[t]) - h * np.uint64(N)
+            rows[following[h]] = np.uint64(2) * i + np.uint64(weights[h, i] * output_weights[h] < 0)
+            following[h] += 1
+        places[s + 1] = following
+        first = ends[s]
+
+
+@kernel
+def jump_errors_into(steps, places, rows, fields, signs, votes, negative, real, errors):
+    """Errors on a walk, after some of the flips: steps (H N,) int32, places (S + 1, H) int64 of `sort_into`.
+
+    The others as in `walk_errors_into`. Written: errors (S,) int64. Cost per flip and register of patterns: about
+    (2 n + 20) / 15 logical operations and a load where a unit has many flips between two ends.
+    """
+    V, H, n = fields.shape[:3]
+    errors[:] = 0
+    for v in range(V):
+        for s in range(errors.shape[0]):
+            for h in range(H):
+                jump(steps, places[s, h], places[s + 1, h], rows[v], n, fields[v, h])
+            errors[s] += vote_into(fields[v], negative[v], real[v], signs[v], votes[v])

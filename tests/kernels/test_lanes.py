@@ -28,6 +28,11 @@ def _vector_walk(codes, first, last, rows, n, planes, signs):
 
 
 @numba.njit
+def _vector_jump(places, first, last, rows, n, planes):
+    lanes.jump(places, first, last, rows, n, planes)
+
+
+@numba.njit
 def _vector_tally(units, signs, current, n, planes, negative, real, wrong):
     lanes.tally(units, signs, current, n, planes, negative, real, wrong)
 
@@ -88,6 +93,20 @@ def test_walking_is_adding_plus_and_minus_one(module, n, length, seed):
 @kernels
 @settings(max_examples=60)
 @problems
+def test_jumping_is_walking_to_the_end(module, n, length, seed):
+    rng = np.random.default_rng(seed)
+    values, rows = rng.integers(-(2 ** (n - 1)), 2 ** (n - 1), LANES), bits(rng, 5)
+    first, places = min(3, length), rng.integers(0, 5, length).astype(np.int32)
+    planes = sliced(values, n)
+    jump = _vector_jump if module == "lanes" else scalar.jump
+    jump(places, first, length, packed(rows), n, planes)
+    moved = values + np.where(rows[places[first:]], 1, -1).sum(axis=0)
+    assert np.array_equal(planes, sliced(wrapped(moved, n), n))
+
+
+@kernels
+@settings(max_examples=60)
+@problems
 def test_votes_follow_the_signs(module, n, length, seed):
     rng = np.random.default_rng(seed)
     values = rng.integers(-3, 3, LANES)
@@ -115,7 +134,9 @@ def numbers():
         a, b = (bl.fit(machine, train, settings_, seed) for seed in (3, 4))
         path = bl.shortest_path(a, bl.align(b, to=a).solution, train, seed=5)
         energy = bl.local_energy(a, train, [0.01, 0.2, 1.0], 3, seed=6)
-        for array in (a.latents, a.history, path.flipped, path.error_counts, energy.samples, a.predict(train.inputs)):
+        exact = bl.local_energy(a, train, [0.01, 0.2], flips="independent", method="exact")
+        arrays = (a.latents, a.history, path.flipped, path.error_counts, energy.samples, exact.samples)
+        for array in (*arrays, a.predict(train.inputs)):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
