@@ -256,6 +256,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only trainings with this in their name, and nothing else")
     arguments = parser.parse_args()
     torch.set_num_threads(CORES)
+    if arguments.tiny:
+        global TURN, PAUSE
+        TURN = PAUSE = 0.0
     repeat, runs = (2, 2) if arguments.tiny else (arguments.repeat, arguments.runs)
     sizes = [(101, 11, 151, 51)] if arguments.tiny else [(1001, 101, 1503, 501), (2001, 101, 1503, 501)]
     epochs = 4 if arguments.tiny else 200  # of the solution whose flatness is measured
