@@ -29,7 +29,7 @@ def bits(words, places):
     return (words[places >> 6] >> (places & 63).astype(np.uint64)[:, None] & np.uint64(1)).astype(bool)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(problems(max_patterns=600), st.sampled_from([0.2, 1.0, 2.5, math.inf]), st.integers(0, 40))
 def test_counters_that_follow_flips_and_those_computed_anew_are_right(problem, window, flips):
     machine, patterns, rng = problem.machine, problem.patterns, problem.rng

@@ -17,7 +17,7 @@ from tests.problems import Problem, problems
 FORMS = ("in_gradient", "after_batch", "after_epoch")
 
 
-@settings(max_examples=80)
+@settings(max_examples=60)
 @given(
     problems(max_patterns=60),
     st.integers(1, 4),
