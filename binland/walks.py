@@ -36,12 +36,9 @@ class Counters:
     def __init__(self, machine: Machine, weights: NDArray[np.int8], patterns: Patterns):
         check_fit(machine, patterns)
         self.patterns, self.output_signs = patterns, machine.output_signs
-        blocks, h = -(-patterns.n_patterns // (WORD * WIDTH)), machine.n_hidden
-        size = blocks * h * n_planes(machine.n_inputs) * WIDTH * 8
-        checked_memory(f"walks on {patterns.n_patterns} patterns and {h} units", 2 * size)
-        self.fields = aligned((blocks, h, n_planes(machine.n_inputs), WIDTH), np.uint64)
-        self.signs = aligned((blocks, h, WIDTH), np.uint64)
-        self.votes = aligned((blocks, n_planes(h), WIDTH), np.uint64)
+        work = f"walks on {patterns.n_patterns} patterns and {machine.n_hidden} units"
+        checked_memory(work, 2 * counter_bytes(machine, patterns))
+        self.fields, self.signs, self.votes = empty_counters(machine, patterns)
         start_into(weights, self.output_signs, patterns.rows, self.fields)
         self._words = pack(weights)
         self._vote()
@@ -59,6 +56,26 @@ class Counters:
         follow(self._words, words, self.output_signs, self.patterns.rows, self.fields, flipped)
         self._vote()
         return self.error_count
+
+
+def counter_bytes(machine: Machine, patterns: Patterns) -> int:
+    """Memory of the counters of all units. Raises InvalidInputError beyond 2^24 inputs."""
+    return _n_blocks(patterns) * machine.n_hidden * n_planes(machine.n_inputs) * WIDTH * 8
+
+
+def empty_counters(machine: Machine, patterns: Patterns, *copies: int) -> tuple[Words, Words, Words]:
+    """Room for fields, signs and votes, as `kernels.walk` calls them, of a machine or of an array of copies of it."""
+    shape, h = (*copies, _n_blocks(patterns)), machine.n_hidden
+    return (
+        aligned((*shape, h, n_planes(machine.n_inputs), WIDTH), np.uint64),
+        aligned((*shape, h, WIDTH), np.uint64),
+        aligned((*shape, n_planes(h), WIDTH), np.uint64),
+    )
+
+
+def _n_blocks(patterns: Patterns) -> int:
+    """Blocks of patterns that fill a register."""
+    return -(-patterns.n_patterns // (WORD * WIDTH))
 
 
 class Walker:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from binland.algorithms.binarynet import ADV, RSGD, SGD
 from binland.errors import InvalidInputError
+from binland.kernels.training import FULL
 from binland.machines import Machine
 
 TOP = 2**31  # integers in kernels are below, in absolute value
@@ -58,7 +59,7 @@ def share_of(learning_rate: float, algorithm: RSGD, epoch: int) -> int:
     power, square, exponent = 1.0, algorithm.coupling_growth, epoch
     while exponent:
         power, square, exponent = power * square if exponent % 2 else power, square * square, exponent // 2
-    return math.floor(TOP * min(learning_rate * algorithm.coupling * power, 1.0) / algorithm.replicas)
+    return math.floor(FULL * min(learning_rate * algorithm.coupling * power, 1.0) / algorithm.replicas)
 
 
 def uniform_integers(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from binland.algorithms.binarynet import ADV, RSGD, SGD
 from binland.algorithms.fixed_point import as_integers, share_of, uniform_integers, unit_of
-from binland.bits import WORD, Signs, aligned, aligned_copy, as_signs, n_words, pack
+from binland.bits import Signs, aligned, aligned_copy, as_signs, n_words, pack
 from binland.checks import checked_memory, finite_float32
 from binland.data import Patterns
 from binland.kernels.training import (
@@ -26,7 +26,7 @@ from binland.kernels.training import (
 from binland.kernels.vectors import LANES, WIDTH
 from binland.models import Machine, Replicas, Solution, check_fit, count_words
 from binland.rng import Seed, generator
-from binland.walks import Counters, n_planes
+from binland.walks import Counters, counter_bytes, empty_counters
 
 Latents = NDArray[np.float32]
 BYTES = 16  # of memory for every latent: random numbers, rows, tiles
@@ -41,9 +41,7 @@ def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, star
     """
     check_fit(machine, patterns)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
-    blocks = -(-patterns.n_patterns // (WORD * WIDTH))
-    counters = blocks * machine.n_hidden * n_planes(machine.n_inputs) * WIDTH * 8
-    size = BYTES * machine.n_weights + counters
+    size = BYTES * machine.n_weights + counter_bytes(machine, patterns)
     checked_memory(f"training {machine.n_weights} weights {n_replicas} times", size * n_replicas)
     label_rng, *streams = generator(seed, "fit").spawn(1 + n_replicas)
     if start is not None:
@@ -183,15 +181,15 @@ def _state(machine: Machine, patterns: Patterns, latents: NDArray[np.int32]) -> 
     replicas, h, n = latents.shape
     padded = np.zeros((replicas, h, -(-n // LANES) * LANES), np.int32)
     padded[..., :n] = latents
-    words, blocks = pack(latents), len(patterns.rows)
+    words, (fields, signs, votes) = pack(latents), empty_counters(machine, patterns, replicas)
     return State(
         latents=aligned_copy(padded.reshape(replicas, h, -1, LANES).transpose(2, 0, 1, 3)),
         words=words,
         standing=words.copy(),
-        fields=aligned((replicas, blocks, h, n_planes(n), WIDTH), np.uint64),
-        signs=aligned((replicas, blocks, h, WIDTH), np.uint64),
-        votes=aligned((replicas, blocks, n_planes(h), WIDTH), np.uint64),
-        inside=aligned((replicas, blocks * WIDTH, h), np.uint64),
+        fields=fields,
+        signs=signs,
+        votes=votes,
+        inside=aligned((replicas, signs.shape[1] * WIDTH, h), np.uint64),
     )
 
 

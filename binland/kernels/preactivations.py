@@ -122,16 +122,6 @@ def follow_flips(words, output_weights, rows, bounds, counters):
 
 
 @kernel
-def n_errors(votes, negative, real):
-    """Errors of the machine whose votes (V, m, WIDTH) these are; negative, real as in `walk.vote_into`."""
-    total = np.uint64(0)
-    for v in range(votes.shape[0]):
-        for w in range(votes.shape[2]):
-            total += popcount((votes[v, -1, w] ^ negative[v, w]) & real[v, w])
-    return np.int64(total)
-
-
-@kernel
 def levels_into(counters, batch, n_votes, levels):
     """levels (B,) int64 of the patterns `batch`, from bit-sliced counters (V, n, WIDTH) of up to n_votes votes."""
     n, width = counters.shape[1:]

@@ -25,7 +25,6 @@ from binland.kernels.preactivations import (
     compute,
     follow_flips,
     levels_into,
-    n_errors,
     n_flips,
     start_counters,
     worth_following,
@@ -46,6 +45,7 @@ from binland.kernels.vectors import (
     splat_long,
     store,
 )
+from binland.kernels.walk import n_errors
 
 GROUP = 4  # patterns whose subset sums are tabulated together
 ENTRY = LANES << GROUP  # numbers in a table
@@ -344,4 +344,6 @@ def train_epoch(state, examples, output_weights, n_inputs, order, batch_size, ru
                 couple(state.latents[t], share, t, n_inputs, state.words)
     for r in range(R):
         follow_replica(output_weights, n_inputs, examples, rule, state, r)
-        errors[r] = n_errors(state.votes[r], examples.negative, examples.real)
+        errors[r] = 0
+        for v in range(state.votes.shape[1]):
+            errors[r] += n_errors(state.votes[r, v], examples.negative[v], examples.real[v])

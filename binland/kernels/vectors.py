@@ -398,12 +398,6 @@ def store_floats(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
 
 
 @intrinsic
-def plus_floats(typing_context: Any, x: Any, y: Any) -> Any:
-    """x + y."""
-    return _typed(_floats(_floats, _floats), lambda b, x, y: b.fadd(x, y))
-
-
-@intrinsic
 def plus_product(typing_context: Any, total: Any, x: Any, y: Any) -> Any:
     """total + x y, the product rounded first: the same bits with and without fused operations."""
     return _typed(_floats(_floats, _floats, _floats), lambda b, total, x, y: b.fadd(total, b.fmul(x, y)))

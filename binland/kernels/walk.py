@@ -103,8 +103,14 @@ def vote_into(fields, negative, real, signs, votes):
     for j in range(votes.shape[0]):
         for w in range(width):
             votes[j, w] = ~votes[j, w]
+    return n_errors(votes, negative, real)
+
+
+@kernel
+def n_errors(votes, negative, real):
+    """Errors on one block of patterns whose counters of votes (m, WIDTH) these are; the others as in `vote_into`."""
     errors = np.uint64(0)
-    for w in range(width):
+    for w in range(votes.shape[1]):
         errors += popcount((votes[-1, w] ^ negative[w]) & real[w])
     return np.int64(errors)
 
@@ -122,19 +128,23 @@ def shuffle_into(uniforms, items):
 
 
 @kernel
-def flips_into(flipped, weights, output_weights, units, rows):
-    """Of flipped weights their units (d,) uint32, and the rows (d,) int32 whose bits say where these' counters go up.
+def flip_of(place, reciprocal, weights, output_weights):
+    """The unit of the weight with flat index `place`, and the row whose bits say where a flip makes its counter go up.
 
-    flipped (d,): flat indices; weights (H, N) int8, before; output_weights (H,) int8. A unit's counter goes up with the
-    weight times the unit's output weight: by row 2 i + 1 if that is +1 afterwards, else by row 2 i. Cost d.
+    reciprocal: 1 / N; weights (H, N) int8, before; output_weights (H,) int8. A unit's counter goes up with the weight
+    times the unit's output weight: by row 2 i + 1 if that is +1 afterwards, else by row 2 i.
     """
-    N = weights.shape[1]
-    reciprocal = 1.0 / N
+    h = np.uint64(np.int64((place + 0.5) * reciprocal))  # exact below 2^50
+    i = np.uint64(place) - h * np.uint64(weights.shape[1])
+    return h, np.uint64(2) * i + np.uint64(weights[h, i] * output_weights[h] < 0)
+
+
+@kernel
+def flips_into(flipped, weights, output_weights, units, rows):
+    """Units (d,) uint32 and rows (d,) int32, as `flip_of` gives them, of flipped weights (d,), flat indices. Cost d."""
+    reciprocal = 1.0 / weights.shape[1]
     for t in range(flipped.shape[0]):
-        h = np.uint64(np.int64((flipped[t] + 0.5) * reciprocal))  # exact below 2^50
-        i = np.uint64(flipped[t]) - h * np.uint64(N)
-        units[t] = h
-        rows[t] = np.uint64(2) * i + np.uint64(weights[h, i] * output_weights[h] < 0)
+        units[t], rows[t] = flip_of(flipped[t], reciprocal, weights, output_weights)
 
 
 @kernel
@@ -181,9 +191,9 @@ def walk_errors_into(units, steps, rows, fields, signs, votes, negative, real, e
 def sort_into(flipped, ends, weights, output_weights, rows, places):
     """Sort the flips of a walk by unit, keeping their order, up to the last of some ends.
 
-    flipped, weights, output_weights as in `flips_into`; ends (S,) int64, not falling. Written: rows (H N,) int32, of
-    the flips of unit h one after the other; places (S + 1, H) int64: h N plus how many of unit h's are before each end,
-    0 before the first. Cost d.
+    flipped (d,), flat indices; weights, output_weights as in `flip_of`; ends (S,) int64, not falling. Written: rows
+    (H N,) int32, of the flips of unit h one after the other; places (S + 1, H) int64: h N plus how many of unit h's are
+    before each end, 0 before the first. Cost d.
     """
     H, N = weights.shape
     reciprocal = 1.0 / N
@@ -192,9 +202,8 @@ def sort_into(flipped, ends, weights, output_weights, rows, places):
     first = 0
     for s in range(ends.shape[0]):
         for t in range(first, ends[s]):
-            h = np.uint64(np.int64((flipped[t] + 0.5) * reciprocal))  # exact below 2^50
-            i = np.uint64(flipped[t]) - h * np.uint64(N)
-            rows[following[h]] = np.uint64(2) * i + np.uint64(weights[h, i] * output_weights[h] < 0)
+            h, row = flip_of(flipped[t], reciprocal, weights, output_weights)
+            rows[following[h]] = row
             following[h] += 1
         places[s + 1] = following
         first = ends[s]

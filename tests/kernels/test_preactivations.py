@@ -10,6 +10,7 @@ from binland.algorithms.binarynet import SGD
 from binland.bits import pack
 from binland.kernels import preactivations
 from binland.kernels import training as kernels
+from binland.kernels.walk import n_errors
 from tests.problems import problems, signs
 
 
@@ -51,7 +52,8 @@ def test_counters_that_follow_flips_and_those_computed_anew_are_right(problem, w
         assert np.array_equal(found, levels[batch])
         assert np.array_equal(bits(run.state.inside[0], batch), inside[batch])
         wrong = (2 * levels >= most) != (patterns.labels > 0)
-        assert preactivations.n_errors(run.state.votes[0], patterns.negative, patterns.real) == np.sum(wrong)
+        blocks = zip(run.state.votes[0], patterns.negative, patterns.real, strict=True)
+        assert sum(n_errors(*block) for block in blocks) == np.sum(wrong)
         scratch = training._scratch(machine, 1, len(batch))
         preactivations.arrange(patterns.words, batch, scratch.stacks)
         preactivations.compute(
