@@ -7,13 +7,15 @@ count as one, as AVX-512 does them; other CPUs need two or three, so that there 
 """
 
 import argparse
+import multiprocessing
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from rich.table import Table
 import binland as bl
 from binland.algorithms.training import _window
 from binland.kernels.vectors import WIDTH
+from binland.kernels.walk import shuffle_into
 from binland.rng import generator
 from binland.walks import Walker, n_planes, random_order
 
@@ -188,23 +191,39 @@ def twin(case: Case, algorithm: bl.SGD, seed: int) -> np.ndarray:
         noise = _floats(case.train.with_random_labels(label_rng).labels)
         phases.insert(0, (noise, algorithm.pretrain_learning_rate, algorithm.pretrain_epochs, False))
     for labels, rate, epochs, look in phases:
-        orders = torch.from_numpy(
-            np.array([[rng.permutation(n_patterns) for rng in streams] for _ in range(epochs)], np.int64)
-        )
+        orders = np.empty((epochs, replicas, n_patterns), np.int64)
+        orders[:] = np.arange(n_patterns)
+        for order in orders:
+            for row, rng in zip(order, streams, strict=True):
+                shuffle_into(rng.random(n_patterns), row)
         pulls = [rate * algorithm.pull(e) if isinstance(algorithm, bl.RSGD) else 0.0 for e in range(epochs)]
         window, scale = _window(machine, algorithm.ste_window), algorithm.output_scale
-        for _ in peers.train(latents, orders, case.X, labels, algorithm.batch_size, rate, window, pulls, scale, look):
+        settings = (algorithm.batch_size, rate, window, pulls, scale, look)
+        for _ in peers.train(latents, torch.from_numpy(orders), case.X, labels, *settings):
             pass
     return np.where(latents.mean(0).numpy() >= 0, 1, -1)
 
 
-def training(name: str, case: Case, algorithm: bl.SGD, repeat: int, runs: int) -> tuple[Row, str]:
+@cache
+def known(*size: int) -> Case:
+    """The case of a size, drawn once in each process."""
+    return Case(*size)
+
+
+def run_alone(size: tuple[int, ...], algorithm: bl.SGD, seed: int) -> None:
+    """One run in a process of its own, as the workers of a sweep do it."""
+    case = known(*size)
+    bl.fit(case.machine, case.train, algorithm, seed)
+
+
+def training(
+    name: str, case: Case, algorithm: bl.SGD, repeat: int, runs: int, pool: ProcessPoolExecutor
+) -> tuple[Row, str]:
     """Runs per hour and machine: as many of ours at once as there are cores, one of PyTorch's on all of them."""
-    machine = case.machine
+    machine, size = case.machine, (case.n_inputs, case.n_hidden, case.n_patterns, case.latent_dim)
 
     def several() -> None:
-        with ThreadPoolExecutor(CORES) as pool:
-            list(pool.map(lambda seed: bl.fit(machine, case.train, algorithm, seed), range(CORES)))
+        list(pool.map(run_alone, [size] * CORES, [algorithm] * CORES, range(CORES)))
 
     errors = []
     for seed in range(runs):
@@ -272,6 +291,7 @@ def main() -> None:
     )
     rows: list[Row] = []
     remarks: list[str] = []
+    pool = ProcessPoolExecutor(CORES, multiprocessing.get_context("spawn"))
     for k, size in enumerate(sizes):
         case = Case(*size)
         if k == 0 and not arguments.only:
@@ -288,9 +308,11 @@ def main() -> None:
             if arguments.only not in name:
                 continue
             short = algorithm.shortened(4) if arguments.tiny else algorithm
-            row, remark = training(name, case, short, max(2, repeat // 2), runs if k == 0 else max(2, runs // 2))
+            several = runs if k == 0 else max(2, runs // 2)
+            row, remark = training(name, case, short, max(2, repeat // 2), several, pool)
             rows.append(row)
             remarks.append(remark)
+    pool.shutdown()
     table = Table("work", "ours (min - max)", "peer (min - max)", "ratio", "bound", "of the bound", "", box=None)
     for row in rows:
         table.add_row(*row.cells())

@@ -1,9 +1,9 @@
 """Where an epoch of BinaryNet goes: `python benchmarks/training_parts.py [--tiny]`.
 
 The kernel's own parts with a clock between them: shares of live patterns, flips in a mini-batch, and the median time of
-each part of a mini-batch, at some epochs of a run. Beside them the bound: the integer additions of the tables and of
-their entries that live patterns ask for, two operations more per latent (clip) and the coupling's seven, at the rate of
-a loop that does nothing else on this machine (`peaks.py`).
+each part of a mini-batch, at some epochs of a run. Beside them the bound: the 16-bit additions of the tables and of
+their entries that live patterns ask for, three operations more per latent (as 32 bits, added, its sign) and the
+coupling's eight, at the rate of a loop of additions that does nothing else on this machine (`peaks.py`).
 """
 
 import argparse
@@ -21,6 +21,7 @@ from binland.algorithms import training
 from binland.algorithms.binarynet import ADV, RSGD, SGD
 from binland.kernels import preactivations
 from binland.kernels import training as kernels
+from binland.kernels.walk import shuffle_into
 from binland.rng import generator
 
 _clock_gettime = ctypes.CDLL(None).clock_gettime
@@ -35,7 +36,7 @@ def _now(stamp):
 
 
 @numba.njit
-def _epoch(state, examples, outputs, n_inputs, order, batch_size, rule, scratch, counts, nanoseconds):
+def _epoch(state, examples, outputs, n_inputs, order, batch_size, rule, shares, scratch, counts, nanoseconds):
     """`kernels.train_epoch` with a clock; counts (batches, 2): live patterns, flips; nanoseconds (batches, 3)."""
     replicas, n_patterns = order.shape
     stamp = np.empty(2, np.int64)
@@ -46,18 +47,18 @@ def _epoch(state, examples, outputs, n_inputs, order, batch_size, rule, scratch,
         for r in range(replicas):
             batch = order[r, start : start + batch_size]
             kernels.look(batch, rule.steps[1 if end else 0], outputs, n_inputs, examples, rule, state, r, scratch)
-            counts[number, 0] += scratch.live[r]
+            scratch.reaches[r] = min(scratch.reaches[r], rule.clip) + scratch.moves[r]
+            counts[number, 0] += scratch.ends[r, scratch.n_portions[r] - 1] if scratch.n_portions[r] else 0
         nanoseconds[number, 0] = _now(stamp) - began
-        share = max(rule.shares[1], rule.shares[2] if end else 0)
+        share = max(shares[1], shares[2] if end else 0)
         for tile in range(state.latents.shape[0]):
+            latents, units = state.latents[tile], (0, state.latents.shape[2])
             began = _now(stamp)
-            for r in range(replicas):
-                if scratch.live[r]:
-                    kernels.move(outputs, n_inputs, rule, state, tile, r, scratch)
+            kernels.move(outputs, n_inputs, rule, np.int32(0), latents, state.words, tile, scratch)
             nanoseconds[number, 1] += _now(stamp) - began
             if share > 0:
-                began = _now(stamp)
-                kernels.couple(state.latents[tile], share, tile, n_inputs, state.words)
+                began, present = _now(stamp), kernels.columns(n_inputs, tile)
+                kernels.couple(latents, share, units, present, state.words, tile)
                 nanoseconds[number, 2] += _now(stamp) - began
         for r in range(replicas):
             counts[number, 1] += preactivations.n_flips(before[r], state.words[r])
@@ -73,23 +74,23 @@ def rows(name, algorithm, machine, patterns, epochs, peaks):
         noise = patterns.with_random_labels(labels)
         phases.insert(0, (" random labels", noise, algorithm.pretrain_learning_rate, algorithm.pretrain_epochs))
     for phase, data, rate, total in phases:
+        examples, rule = training._examples(patterns, data), run._rule(rate)
         for epoch in range(total):
+            order, shares = np.tile(np.arange(data.n_patterns), (replicas, 1)), run._shares(rate, epoch)
+            for row, rng in zip(order, streams, strict=True):
+                shuffle_into(rng.random(data.n_patterns), row)
+            fixed = (run.state, examples, machine.output_signs, machine.n_inputs, order, algorithm.batch_size, rule)
             if epoch not in epochs and epoch != total - 1:
-                run.train(data, rate, epoch)
+                kernels.train_epoch(*fixed, shares, run.scratch)
                 continue
-            order = np.stack([rng.permutation(data.n_patterns) for rng in run.streams])
             n_batches = -(-data.n_patterns // algorithm.batch_size)
             counts, nanoseconds = np.zeros((n_batches, 2), np.int64), np.zeros((n_batches, 3))
-            rule = run._rule(rate, epoch)
-            _epoch(
-                run.state, training._examples(patterns, data), machine.output_signs, machine.n_inputs, order,
-                algorithm.batch_size, rule, run.scratch, counts, nanoseconds,
-            )  # fmt: skip
+            _epoch(*fixed, shares, run.scratch, counts, nanoseconds)
             whole = slice(0, max(1, n_batches - 1))  # the last one may be short
             live, flips = counts[whole].mean(axis=0) / replicas
             times = [statistics.median(part) / 1e3 for part in nanoseconds[whole].T]
-            each = (live / 4 * (machine.n_hidden + 16) + 2 * machine.n_hidden) * machine.n_inputs
-            coupling = 7 * machine.n_weights * replicas if rule.shares.any() else 0
+            each = (live / 4 * (machine.n_hidden + 16) / 2 + 3 * machine.n_hidden) * machine.n_inputs
+            coupling = 8 * machine.n_weights * replicas if shares.any() else 0
             bound = 1e6 * (replicas * each + coupling) / peaks["additions"]
             yield [
                 name + phase, str(epoch), f"{live / min(algorithm.batch_size, data.n_patterns):.3f}", f"{flips:.1f}",

@@ -43,12 +43,12 @@ def test_fit_is_the_naive_run_bit_for_bit():
     machine, algorithm = MACHINES[2], bl.RSGD(learning_rate=0.5, **settings)
     solution = bl.fit(machine, TRAIN, algorithm, seed=9)
     _, *streams = generator(9, "fit").spawn(3)
-    bound, unit = 0.25 * math.sqrt(6 / (101 + 5)), 2.0**-29  # two latents of 1 are to fit into 31 bits
+    bound, unit = 0.25 * math.sqrt(6 / (101 + 5)), 2.0**-22  # 0.5 / (sqrt(101) 30) is 6956 units
     drawn = np.array([rng.uniform(-bound, bound, (5, 101)) for rng in streams])
     latents = naive.as_integers(drawn, unit, 1.0)
     rule = {"learning_rate": 0.5, "window": 1.0, "clip": 1.0, "scale": 1.0, "linear": False, "unit": unit}
     for epoch in range(4):
-        order = np.stack([rng.permutation(130) for rng in streams])
+        order = np.stack([naive.shuffled(rng.random(130)) for rng in streams])
         pulls = [0, 0.5 * (0.1 * 1.5**epoch), 0]
         outputs = np.array(machine.output_signs)
         naive.train_epoch(latents, TRAIN.inputs, TRAIN.labels, outputs, order, 30, rule, pulls)
@@ -65,12 +65,12 @@ def test_adversarial_fit_is_the_naive_run_bit_for_bit():
     solution = bl.fit(machine, TRAIN, algorithm, seed=2)
     label_rng, stream = generator(2, "fit").spawn(2)
     noise = TRAIN.with_random_labels(label_rng).labels
-    bound, unit = 0.25 * math.sqrt(6 / (101 + 11)), 2.0**-28  # 2^-30 times a rate between 2 and 4
+    bound, unit = 0.25 * math.sqrt(6 / (101 + 11)), 2.0**-23  # 0.7 / (sqrt(101) 100) is 5843 units
     latents = naive.as_integers(stream.uniform(-bound, bound, (11, 101))[None], unit, 1.0)
     rule = {"window": 1.0, "clip": 1.0, "scale": 1.0, "linear": False, "unit": unit}
     for rate, labels, epochs in ((3.0, noise, 3), (0.7, TRAIN.labels, 2)):
         for _ in range(epochs):
-            order, outputs = stream.permutation(130)[None], np.ones(11, np.int64)
+            order, outputs = naive.shuffled(stream.random(130))[None], np.ones(11, np.int64)
             naive.train_epoch(
                 latents, TRAIN.inputs, labels, outputs, order, 100, rule | {"learning_rate": rate}, [0, 0, 0]
             )
@@ -139,7 +139,7 @@ def test_early_stop_ends_at_the_first_epoch_without_an_error():
 
 
 def test_a_given_start_replaces_the_random_one():
-    start = 0.1 * signs(np.random.default_rng(0), (11, 101)).astype(np.float32)
+    start = 0.125 * signs(np.random.default_rng(0), (11, 101)).astype(np.float32)  # a whole number of units
     solution = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=0), seed=0, start=start)
     assert np.array_equal(solution.latents, start)
     with pytest.raises(ValueError, match="start of shape"):
@@ -183,7 +183,7 @@ def test_defaults_are_the_papers():
         ),
         (
             lambda: bl.fit(MACHINES[0], TRAIN, bl.SGD(clip=1e-12), 0),
-            r"clip=1e-12 is less than a unit of the latents, 2\^-30 at a learning rate of 1: raise clip",
+            r"clip=1e-12 is less than a unit of the latents, 2\^-22 at a learning rate of 1: raise clip",
         ),
         (lambda: bl.fit(MACHINES[0], TRAIN, bl.SGD(learning_rate=1e-7), 0), "raise the learning rate"),
         (
@@ -352,7 +352,7 @@ def float_fit(machine, train, algorithm, seed):
         phases.insert(0, (noise, algorithm.pretrain_learning_rate, algorithm.pretrain_epochs))
     for labels, rate, epochs in phases:
         for epoch in range(epochs):
-            order = np.stack([rng.permutation(train.n_patterns) for rng in streams])
+            order = np.stack([naive.shuffled(rng.random(train.n_patterns)) for rng in streams])
             pull = rate * algorithm.pull(epoch) if replicas > 1 else 0
             float_training.train_epoch(
                 latents, train.inputs, labels, outputs, order, 100, rule | {"learning_rate": rate}, pull

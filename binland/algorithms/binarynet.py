@@ -1,9 +1,9 @@
 """The three training algorithms as plain settings; the defaults are the paper's (section 3.2, appendix B).
 
 What the paper leaves open is an option here: straight-through window, latent clip, width of the initialisation,
-output scale, form and schedule of the replica coupling, early stop. Latents are integers in units of a power of two,
-2^-30 times the largest learning rate or coarser (`fixed_point`), and the step that a pattern asks of a latent, its
-gradient, is rounded to such an integer once; all that follows is exact.
+output scale, form and schedule of the replica coupling, early stop. Latents are integers in units of a power of two
+(`fixed_point.unit_of`), and the step that a pattern asks of a latent, its gradient, is rounded to such an integer once;
+all that follows is exact.
 """
 
 import math
@@ -31,7 +31,7 @@ class SGD(Algorithm):
     """
 
     families = ("perceptron", "committee")
-    recipe = 2  # exact integers; 1 was float32
+    recipe = 3  # exact integers; 1 was float32, 2 integers in a finer unit
 
     learning_rate: float = 1.0
     epochs: int = 200

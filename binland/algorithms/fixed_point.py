@@ -7,28 +7,24 @@ from numpy.typing import NDArray
 
 from binland.algorithms.binarynet import ADV, RSGD, SGD
 from binland.errors import InvalidInputError
-from binland.kernels.training import FULL
+from binland.kernels.training import FULL, LARGEST
 from binland.machines import Machine
 
 TOP = 2**31  # integers in kernels are below, in absolute value
-FINEST = 2.0**-30
 COARSEST = 4  # units, at least, that a pattern of the largest gradient moves a latent
 
 
 def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
-    """The unit of latents: FINEST times the largest learning rate, rounded up to a power of two; or coarser, if else a
-    step or a sum over replicas could overflow.
+    """The unit of latents: the finest power of two in which a pattern of a whole batch asks for at most 2^13 - 1 units
+    (ADV: at the smaller learning rate); or coarser, if else a step or a sum over replicas could overflow 31 bits.
 
-    With the paper's settings 2^-30, for five replicas 2^-28, for ADV's rate of 10 2^-26: what float32 resolves of the
-    latents that these give. Raises InvalidInputError where a pattern's step would be too few units, or the clip none:
-    clip and learning rate are then out of proportion.
+    2^-24 with the paper's settings and N = 1001, 2^-22 for ADV. Raises InvalidInputError where a pattern's largest step
+    would be too few units, or the clip none: clip and learning rate are then out of proportion.
     """
     replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
     batch = min(algorithm.batch_size, n_patterns)
-    rates = [algorithm.learning_rate, *([algorithm.pretrain_learning_rate] if isinstance(algorithm, ADV) else [])]
-    step = max(rates) * algorithm.output_scale / math.sqrt(machine.n_inputs)  # of all patterns of a batch at once
-    mantissa, power = math.frexp(max(rates) * FINEST)
-    exponent = 1 - power if mantissa == 0.5 else -power
+    rates, step = _rates(algorithm), largest_step(machine, algorithm)
+    exponent = math.frexp(LARGEST * batch / (min(rates) / max(rates) * step))[1] - 1
     while not _fits(math.ldexp(algorithm.clip, exponent), math.ldexp(step, exponent) + batch / 2 + 1, replicas):
         exponent -= 1
     smallest = min(rates) / max(rates) * math.ldexp(step, exponent) / batch
@@ -44,6 +40,17 @@ def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
             f" {max(rates):g}: raise clip or lower the learning rate"
         )
     return math.ldexp(1.0, -exponent)
+
+
+def largest_step(machine: Machine, algorithm: SGD) -> float:
+    """What all patterns of a mini-batch together can ask of a latent."""
+    return max(_rates(algorithm)) * algorithm.output_scale / math.sqrt(machine.n_inputs)
+
+
+def _rates(algorithm: SGD) -> list[float]:
+    """Learning rates of all phases."""
+    pretraining = [algorithm.pretrain_learning_rate] if isinstance(algorithm, ADV) else []
+    return [algorithm.learning_rate, *pretraining]
 
 
 def _fits(clip: float, step: float, replicas: int) -> bool:

@@ -6,29 +6,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.algorithms.binarynet import ADV, RSGD, SGD
-from binland.algorithms.fixed_point import as_integers, share_of, uniform_integers, unit_of
-from binland.bits import Signs, aligned, aligned_copy, as_signs, n_words, pack
+from binland.algorithms.fixed_point import TOP, as_integers, largest_step, share_of, uniform_integers, unit_of
+from binland.bits import Signs, Words, aligned, aligned_copy, as_signs, n_words, pack
 from binland.checks import checked_memory, finite_float32
 from binland.data import Patterns
 from binland.kernels.training import (
     ENTRY,
     GROUP,
+    LARGEST,
     PORTION,
     Examples,
     Scratch,
     State,
     StepRule,
-    centre_into,
     start_replica,
     steps_into,
-    train_epoch,
+    train_epochs,
 )
 from binland.kernels.vectors import LANES, WIDTH
 from binland.models import Machine, Replicas, Solution, check_fit, count_words
 from binland.rng import Seed, generator
-from binland.walks import Counters, counter_bytes, empty_counters
+from binland.walks import counter_bytes, empty_counters, n_planes
 
 Latents = NDArray[np.float32]
+AT_ONCE = 3 * 10**9  # patterns times weights that are trained before Python, and an interruption, has its turn
+DRAWN = 2**20  # uniform numbers, at most, that are drawn for it
 BYTES = 16  # of memory for every latent: random numbers, rows, tiles
 
 
@@ -49,15 +51,8 @@ def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, star
     run = _Run(machine, patterns, algorithm, streams, start)
     if isinstance(algorithm, ADV):
         noise = patterns.with_random_labels(label_rng)
-        for epoch in range(algorithm.pretrain_epochs):
-            run.train(noise, algorithm.pretrain_learning_rate, epoch)
-    history = []
-    for epoch in range(algorithm.epochs):
-        errors = run.train(patterns, algorithm.learning_rate, epoch)
-        history.append([run.centre_errors() if n_replicas > 1 else errors[0], *errors])
-        if algorithm.stop_at_zero_error and history[-1][0] == 0:
-            break
-    return run.solution(np.array(history, np.int64).reshape(-1, 1 + n_replicas) / patterns.n_patterns)
+        run.train(noise, algorithm.pretrain_learning_rate, algorithm.pretrain_epochs, False)
+    return run.solution(run.train(patterns, algorithm.learning_rate, algorithm.epochs, algorithm.stop_at_zero_error))
 
 
 class _Run:
@@ -75,13 +70,16 @@ class _Run:
         self.unit = unit_of(machine, algorithm, patterns.n_patterns)
         self.clip = math.floor(algorithm.clip / self.unit)
         self.window = _window(machine, algorithm.ste_window)
+        self.edges = _edges(machine.n_inputs, self.window)
         latents = self._first(start)
         self.state = _state(machine, patterns, latents)
-        self.scratch = _scratch(machine, len(streams), min(algorithm.batch_size, patterns.n_patterns))
-        rule, examples = self._rule(algorithm.learning_rate, 0), _examples(patterns, patterns)
-        for r, weights in enumerate(as_signs(latents)):
-            start_replica(weights, machine.output_signs, machine.n_inputs, examples, rule, self.state, r)
-        self.centre = Counters(machine, as_signs(latents[0]), patterns) if len(streams) > 1 else None
+        size = min(algorithm.batch_size, patterns.n_patterns)
+        most = size + largest_step(machine, algorithm) / self.unit  # of all signals of a batch; each is rounded
+        self.scratch = _scratch(machine, len(streams), size, size + math.ceil(most / LARGEST) + GROUP)
+        rule, examples = self._rule(algorithm.learning_rate), _examples(patterns, patterns)
+        weights = as_signs(latents)
+        for s in range(len(self.state.words)):  # where the centre's counters begin does not matter: they follow
+            start_replica(weights[s % len(streams)], machine.output_signs, examples, rule, self.state, s)
 
     def _first(self, start: Latents | None) -> NDArray[np.int32]:
         """(R, H, N) latents at the start, in units."""
@@ -95,31 +93,33 @@ class _Run:
                 replica[:] = as_integers(start.reshape(h, n), self.unit, self.clip)
         return latents
 
-    def train(self, patterns: Patterns, learning_rate: float, epoch: int) -> list[int]:
-        """One epoch on patterns with the inputs of self.patterns; returns the errors of each replica after it."""
-        order = np.stack([rng.permutation(patterns.n_patterns) for rng in self.streams])
-        errors = np.empty(len(self.streams), np.int64)
-        train_epoch(
-            self.state,
-            _examples(self.patterns, patterns),
-            self.machine.output_signs,
-            self.machine.n_inputs,
-            order,
-            self.algorithm.batch_size,
-            self._rule(learning_rate, epoch),
-            self.scratch,
-            errors,
-        )
-        return errors.tolist()
+    def train(self, patterns: Patterns, learning_rate: float, epochs: int, stop: bool) -> NDArray[np.float64]:
+        """Train on patterns with the inputs of self.patterns, until the first epoch without an error if `stop`.
 
-    def _rule(self, learning_rate: float, epoch: int) -> StepRule:
-        return StepRule(
-            self.clip,
-            self.window,
-            self.machine.linear,
-            self._steps(learning_rate),
-            self._shares(learning_rate, epoch),
-        )
+        Returns the train error (epochs, 1 + R) after every epoch, of the centre and of each replica.
+        """
+        machine, n, replicas = self.machine, patterns.n_patterns, len(self.streams)
+        rule, examples = self._rule(learning_rate), _examples(self.patterns, patterns)
+        errors = np.empty((epochs, len(self.state.words)), np.int64)
+        order = np.empty((replicas, n), np.int64)
+        at_once = max(1, min(DRAWN, AT_ONCE // machine.n_weights) // (replicas * n))
+        done = 0
+        while done < epochs:
+            some = range(done, min(done + at_once, epochs))
+            uniforms = np.stack([rng.random((len(some), n)) for rng in self.streams])
+            shares = np.array([self._shares(learning_rate, epoch) for epoch in some])
+            made = train_epochs(
+                self.state, examples, machine.output_signs, machine.n_inputs, uniforms, self.algorithm.batch_size, rule,
+                shares, stop, self.scratch, order, errors[done : some.stop],
+            )  # fmt: skip
+            done += made
+            if made < len(some):
+                break
+        counts = errors[:done] if replicas > 1 else errors[:done].repeat(2, axis=1)
+        return counts / n
+
+    def _rule(self, learning_rate: float) -> StepRule:
+        return StepRule(self.clip, self.window, self.machine.linear, self.edges, self._steps(learning_rate))
 
     def _steps(self, learning_rate: float) -> NDArray[np.int32]:
         """What a pattern asks at every level, in units, in a whole batch and in the last one."""
@@ -142,15 +142,8 @@ class _Run:
 
     def integers(self) -> NDArray[np.int32]:
         """(R, H, N) latents in units."""
-        rows = self.state.latents.transpose(1, 2, 0, 3).reshape(*self.state.words.shape[:2], -1)
+        rows = self.state.latents.transpose(1, 2, 0, 3).reshape(len(self.streams), self.machine.n_hidden, -1)
         return np.array(rows[..., : self.machine.n_inputs], order="C")
-
-    def centre_errors(self) -> int:
-        """Errors of the replicas' centre, if there are several."""
-        assert self.centre is not None
-        centre = np.empty_like(self.state.words[0])
-        centre_into(self.state.latents, self.machine.n_inputs, centre)
-        return self.centre.move_to(centre)
 
     def solution(self, history: NDArray[np.float64]) -> Solution:
         """The centre of the replicas as a solution; history (epochs, 1 + R)."""
@@ -158,11 +151,11 @@ class _Run:
         latents = self.integers()
         replicas = None
         if isinstance(self.algorithm, RSGD):
-            signs = as_signs(latents)
+            signs, words = as_signs(latents), self.state.words[: len(latents)]
+            errors = [count_words(self.machine, one, self.patterns) for one in words]
             replicas = Replicas(
                 weights=signs.reshape(-1, *shape),
-                errors=np.array([count_words(self.machine, words, self.patterns) for words in self.state.words])
-                / self.patterns.n_patterns,
+                errors=np.array(errors) / self.patterns.n_patterns,
                 history=history[:, 1:],
                 spread=mean_distance(signs),
             )
@@ -181,7 +174,9 @@ def _state(machine: Machine, patterns: Patterns, latents: NDArray[np.int32]) -> 
     replicas, h, n = latents.shape
     padded = np.zeros((replicas, h, -(-n // LANES) * LANES), np.int32)
     padded[..., :n] = latents
-    words, (fields, signs, votes) = pack(latents), empty_counters(machine, patterns, replicas)
+    machines = replicas + (replicas > 1)
+    words = pack(latents[np.arange(machines) % replicas])
+    fields, signs, votes = empty_counters(machine, patterns, machines)
     return State(
         latents=aligned_copy(padded.reshape(replicas, h, -1, LANES).transpose(2, 0, 1, 3)),
         words=words,
@@ -189,22 +184,25 @@ def _state(machine: Machine, patterns: Patterns, latents: NDArray[np.int32]) -> 
         fields=fields,
         signs=signs,
         votes=votes,
-        inside=aligned((replicas, signs.shape[1] * WIDTH, h), np.uint64),
+        inside=aligned((machines, signs.shape[1] * WIDTH, h), np.uint64),
     )
 
 
-def _scratch(machine: Machine, replicas: int, batch_size: int) -> Scratch:
-    """Buffers for batches of up to batch_size patterns."""
+def _scratch(machine: Machine, replicas: int, batch_size: int, parts: int) -> Scratch:
+    """Buffers for batches of up to batch_size patterns, whose signals are split into up to so many parts."""
     h, w, stacks = machine.n_hidden, n_words(machine.n_inputs), -(-batch_size // WIDTH)
     return Scratch(
-        live=np.zeros(replicas, np.int64),
-        words=aligned((replicas, w, batch_size), np.uint64),
-        steps=aligned((replicas, batch_size), np.int32),
-        places=aligned((replicas, -(-batch_size // GROUP), h), np.uint16),
+        ends=np.zeros((replicas, -(-parts // GROUP) + 1), np.int64),
+        n_portions=np.zeros(replicas, np.int64),
+        moves=np.zeros(replicas, np.int64),
+        reaches=np.full(replicas, TOP),
+        words=aligned((replicas, w, parts), np.uint64),
+        steps=aligned((replicas, parts), np.int16),
+        places=aligned((replicas, -(-parts // GROUP), h), np.uint16),
         levels=aligned((stacks * WIDTH,), np.int64),
         stacks=aligned((stacks, w, WIDTH), np.uint64),
         inside=aligned((-(-stacks * WIDTH // 64), h), np.uint64),
-        tables=aligned((PORTION * ENTRY,), np.int32),
+        tables=aligned((replicas * PORTION * ENTRY,), np.int16),
     )
 
 
@@ -218,6 +216,20 @@ def _window(machine: Machine, ste_window: float) -> int:
     while candidate / root > ste_window:
         candidate -= 1
     return candidate
+
+
+def _edges(n_inputs: int, window: int) -> Words:
+    """Ends of the straight-through window as `lanes.window` reads them, (2, 2, n, WIDTH): for units that vote as their
+    sign is, and for those with output weight -1, whose counters are complemented.
+
+    Digits of n bits, all ones or none; the sign's are the other way round, and so are all of the lower end.
+    """
+    middle, n = (n_inputs + 1) // 2, n_planes(n_inputs)
+    lowest, highest = (n_inputs - window + 1) // 2 - middle, (n_inputs + window) // 2 - middle
+    ends = np.array([[~lowest, highest], [highest, ~lowest]]) ^ (1 << (n - 1))
+    edges = aligned((2, 2, n, WIDTH), np.uint64)
+    edges[:] = (-(ends[..., None] >> np.arange(n) & 1)).view(np.uint64)[..., None]
+    return edges
 
 
 def mean_distance(signs: Signs) -> float:

@@ -295,3 +295,41 @@ def tally(
         return context.get_dummy_value()
 
     return types.void(units, signs, current, n, planes, negative, real, wrong), codegen
+
+
+@intrinsic
+def window(typing_context: Any, planes: Any, n: Any, edges: Any, inside: Any) -> Any:
+    """inside (WIDTH,) <- where a counter lies between two numbers, both included.
+
+    planes (n, WIDTH); edges (2, n, WIDTH), as `edges_into` gives them. Both comparisons go digit by digit, from the
+    lowest: a higher digit decides, where it is equal what was decided so far stands, which is a full adder's carry.
+    Cost 8 n operations, or 2 n of three operands, and 3 n loads.
+    """
+
+    def codegen(context: Any, b: Builder, signature: Any, arguments: Any) -> Any:
+        planes, n, edges, inside = pointers(context, b, signature, arguments)
+        done = b.append_basic_block("done")
+        switch = b.switch(n, done)
+        for count in PLANES:
+            case = b.append_basic_block(f"planes_{count}")
+            switch.add_case(_number(count), case)
+            b.position_at_end(case)
+            above = below = _ONES
+            for j in range(count):
+                digit = _load(b, planes, _number(j))
+                if j == count - 1:  # the sign counts the other way round
+                    digit = b.not_(digit)
+                low, high = _load(b, edges, _number(j)), _load(b, edges, _number(count + j))
+                above = _carry(b, digit, above, low)
+                below = _carry(b, b.not_(digit), below, high)
+            _store(b, b.and_(above, below), inside, _number(0))
+            b.branch(done)
+        b.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(planes, n, edges, inside), codegen
+
+
+def _carry(b: Builder, x: Value, y: Value, z: Value) -> Value:
+    """1 where at least two of three bits are 1."""
+    return b.or_(b.and_(x, y), b.and_(z, b.xor(x, y)))

@@ -12,8 +12,6 @@ from binland.kernels.compiler import kernel
 from binland.kernels.forward import popcount
 from binland.kernels.vectors import (
     WIDTH,
-    both,
-    either,
     less_bits,
     load_words,
     plus_distance,
@@ -21,9 +19,8 @@ from binland.kernels.vectors import (
     splat_word,
     store_words,
     where_less,
-    without,
 )
-from binland.kernels.walk import follow, start_into, tally, vote_into
+from binland.kernels.walk import follow, start_into, tally, vote_into, window
 
 # Measured, in units of what a digit of a counter takes on a register when a weight flips.
 POPCOUNT = {8: 1, 4: 3}.get(WIDTH, 4)  # bits of a register compared and counted
@@ -48,61 +45,35 @@ def n_flips(old, new):
 
 
 @kernel
-def window_into(fields, lowest, highest, words):
-    """Which patterns of a block have a unit's counter in [lowest, highest].
+def windows_into(fields, output_weights, units, edges, inside):
+    """Which patterns of a block are in the windows of some units (U,) int64: inside (WIDTH, H) uint64.
 
-    fields (n, WIDTH) uint64, bit-sliced numbers of n bits; written: words (WIDTH,) uint64, a bit for every pattern.
-    Both comparisons are made digit by digit, from the lowest: the higher digit decides, where it is equal what was
-    found so far stands. Cost 2 n operations on a register.
-    """
-    n = fields.shape[0]
-    ones = splat_word(np.uint64(0xFFFFFFFFFFFFFFFF))
-    above, below = ones, ones
-    for j in range(n):
-        digit = load_words(fields, j * WIDTH)
-        # The last digit is the sign, which counts the other way round.
-        if (lowest >> j & 1 == 1) != (j == n - 1):
-            above = both(digit, above) if j < n - 1 else without(above, digit)
-        else:
-            above = either(digit, above) if j < n - 1 else either(without(ones, digit), above)
-        if (highest >> j & 1 == 1) != (j == n - 1):
-            below = either(without(ones, digit), below) if j < n - 1 else either(digit, below)
-        else:
-            below = without(below, digit) if j < n - 1 else both(digit, below)
-    store_words(words, 0, both(above, below))
-
-
-@kernel
-def windows_into(fields, output_weights, units, bounds, inside):
-    """`window_into` of some units (U,) int64, of one block: fields (H, n, WIDTH), inside (WIDTH, H).
-
-    bounds (2,) int64: the lowest and highest counter in the window of a unit with output weight +1.
+    fields (H, n, WIDTH), the units' counters; edges (2, 2, n, WIDTH), of `lanes.window`, for output weights +1 and -1.
     """
     words = np.empty(WIDTH, np.uint64)
     for u in range(units.shape[0]):
         h = units[u]
-        up = output_weights[h] > 0  # else its counter is complemented
-        window_into(fields[h], bounds[0] if up else ~bounds[1], bounds[1] if up else ~bounds[0], words)
+        window(fields[h], fields.shape[1], edges[np.int64(output_weights[h] < 0)], words)
         for w in range(WIDTH):
             inside[w, h] = words[w]
 
 
 @kernel
-def start_counters(weights, output_weights, rows, bounds, counters):
+def start_counters(weights, output_weights, rows, edges, counters):
     """Counters, votes and windows of weights (H, N) int8; the others as in `follow_flips`."""
     _, fields, signs, votes, inside = counters
     units, none = np.arange(fields.shape[1]), np.zeros(fields.shape[3], np.uint64)
     start_into(weights, output_weights, rows, fields)
     for v in range(fields.shape[0]):
-        windows_into(fields[v], output_weights, units, bounds, inside[v * WIDTH : (v + 1) * WIDTH])
+        windows_into(fields[v], output_weights, units, edges, inside[v * WIDTH : (v + 1) * WIDTH])
         vote_into(fields[v], none, none, signs[v], votes[v])
 
 
 @kernel
-def follow_flips(words, output_weights, rows, bounds, counters):
+def follow_flips(words, output_weights, rows, edges, counters):
     """Counters, votes and windows follow the weights (H, W) uint64.
 
-    rows as in `walk.start_into`; bounds as in `windows_into`; counters: standing (H, W), the weights that they are at,
+    rows as in `walk.start_into`; edges as in `windows_into`; counters: standing (H, W), the weights that they are at,
     fields (V, H, n, WIDTH), signs (V, H, WIDTH), votes (V, m, WIDTH), inside (V WIDTH, H), all uint64. Cost on a
     register, for each block of patterns: n + 3 operations per flip, 2 n + m + 10 per unit with flips.
     """
@@ -114,7 +85,7 @@ def follow_flips(words, output_weights, rows, bounds, counters):
     new, ignored = np.empty((units.shape[0], width), np.uint64), np.empty(units.shape[0], np.int64)
     none = np.zeros(width, np.uint64)
     for v in range(V):
-        windows_into(fields[v], output_weights, units, bounds, inside[v * WIDTH : (v + 1) * WIDTH])
+        windows_into(fields[v], output_weights, units, edges, inside[v * WIDTH : (v + 1) * WIDTH])
         for u in range(units.shape[0]):
             for w in range(width):
                 new[u, w] = fields[v, units[u], n - 1, w]
@@ -124,14 +95,16 @@ def follow_flips(words, output_weights, rows, bounds, counters):
 @kernel
 def levels_into(counters, batch, n_votes, levels):
     """levels (B,) int64 of the patterns `batch`, from bit-sliced counters (V, n, WIDTH) of up to n_votes votes."""
-    n, width = counters.shape[1:]
+    n = counters.shape[1]
     for b in range(batch.shape[0]):
-        word, bit = batch[b] >> 6, np.uint64(batch[b] & 63)
-        level = (n_votes + 1) // 2
+        p = np.uint64(batch[b])
+        digits, bit = counters[p // np.uint64(64 * WIDTH)], p & np.uint64(63)
+        w = p // np.uint64(64) % np.uint64(WIDTH)
+        level = np.uint64(0)
         for j in range(n):
-            digit = np.int64(counters[word // width, j, word % width] >> bit & np.uint64(1)) << j
-            level += digit if j < n - 1 else -digit
-        levels[b] = level
+            level |= (digits[j, w] >> bit & np.uint64(1)) << np.uint64(j)
+        sign = np.int64(level >> np.uint64(n - 1)) << n
+        levels[b] = np.int64(level) - sign + (n_votes + 1) // 2
 
 
 @kernel

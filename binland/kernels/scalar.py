@@ -54,3 +54,15 @@ def tally(units, signs, current, n, planes, negative, real, wrong):
             current[units[t], w] = new
             errors += popcount((planes[n - 1, w] ^ negative[w]) & real[w])
         wrong[t] = errors
+
+
+@kernel
+def window(planes, n, edges, inside):
+    """As `lanes.window`."""
+    for w in range(inside.shape[0]):
+        above, below = ALL, ALL
+        for j in range(n):
+            digit = planes[j, w] ^ (ALL if j == n - 1 else np.uint64(0))
+            above = (digit & above) | (edges[0, j, w] & (digit ^ above))
+            below = (~digit & below) | (edges[1, j, w] & (~digit ^ below))
+        inside[w] = above & below

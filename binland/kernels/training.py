@@ -35,40 +35,48 @@ from binland.kernels.vectors import (
     even_products,
     joined,
     load,
+    load_shorts,
     minus,
+    negative_bits,
+    no_shorts,
     odd_products,
     plus,
     plus_long,
-    sign_bits,
-    signed,
+    plus_shorts,
+    signed_shorts,
     splat,
     splat_long,
     store,
+    store_shorts,
+    widened,
 )
-from binland.kernels.walk import n_errors
+from binland.kernels.walk import n_errors, shuffle_into
 
 GROUP = 4  # patterns whose subset sums are tabulated together
 ENTRY = LANES << GROUP  # numbers in a table
-PORTION = 5  # tables at a time: 20 KiB, within a level 1 cache
+PORTION = 8  # tables at a time: 16 KiB, within a level 1 cache
+LARGEST = (1 << 13) - 1  # signals above are split, so that GROUP of them add up in 16 bits
+MOST = (1 << 15) - 1  # of the signals of a portion together
 FULL = 1 << 31  # a share of 1
+BLOCK = 160  # units of all replicas together, whose latents are in the level 1 cache while they are coupled
 FEW_UNITS = 5  # below, tables cost more than they save
 
 
 class StepRule(NamedTuple):
     """What a mini-batch step needs to know beside the arrays.
 
-    clip: latents stay in [-clip, clip]. window: a unit passes gradient where |w . x| <= window. linear: the unit's
+    clip: latents stay in [-clip, clip]. window: a unit passes gradient where |w . x| <= window, and edges
+    (2, 2, n, WIDTH) uint64 are its ends (`preactivations.windows_into`). linear: the unit's
     activation is the identity (perceptron) instead of the sign. steps (2, M + 1) int32: what a pattern with label +1
     asks at each level of the output (`preactivations`), in a whole batch and in the last one of an epoch; M = H, or N
-    if linear. shares (3,) int32: strength of the coupling (`couple`), inside the gradient step, after each mini-batch
-    and after the epoch (0: none).
+    if linear.
     """
 
     clip: int
     window: int
     linear: bool
+    edges: np.ndarray
     steps: np.ndarray
-    shares: np.ndarray
 
 
 class Examples(NamedTuple):
@@ -82,11 +90,11 @@ class Examples(NamedTuple):
 
 
 class State(NamedTuple):
-    """What an epoch changes, of R replicas.
+    """What an epoch changes, of R replicas and, if R > 1, of their centre: S machines.
 
-    latents (W, R, H, LANES) int32; words (R, H, W) uint64, their signs; standing (R, H, W), the weights at which the
-    counters are; fields (R, V, H, n, WIDTH), signs (R, V, H, WIDTH), votes (R, V, m, WIDTH), as in `walk.py`, and
-    inside (R, V WIDTH, H), the patterns in each unit's window; all uint64.
+    latents (W, R, H, LANES) int32; words (S, H, W) uint64, their signs; standing (S, H, W), the weights at which the
+    counters are; fields (S, V, H, n, WIDTH), signs (S, V, H, WIDTH), votes (S, V, m, WIDTH), as in `walk.py`, and
+    inside (S, V WIDTH, H), the patterns in each unit's window; all uint64.
     """
 
     latents: np.ndarray
@@ -101,12 +109,17 @@ class State(NamedTuple):
 class Scratch(NamedTuple):
     """Buffers of an epoch, for batches of B patterns in G = ceil(B / GROUP) groups, S = ceil(B / WIDTH) stacks.
 
-    live (R,) int64, the number of live patterns; words (R, W, B) uint64, their inputs; steps (R, B) int32, their
-    signals; places (R, G, H) uint16, where in a group's table a unit's subset stands. levels (WIDTH S,) int64, stacks
-    (S, W, WIDTH), inside (ceil(WIDTH S / 64), H) uint64; tables (PORTION ENTRY,) int32.
+    Of the live patterns of each replica: words (R, W, B) uint64, their inputs; steps (R, B) int16, their signals;
+    places (R, G, H) uint16, where in a group's table a unit's subset stands; ends (R, G + 1) int64, where portions end,
+    n_portions (R,) of them; moves (R,) int64, the sum of the signals without signs; reaches (R,) int64, which no latent
+    is beyond. levels (WIDTH S,) int64, stacks (S, W, WIDTH), inside (ceil(WIDTH S / 64), H) uint64; tables (R
+    PORTION ENTRY,) int16.
     """
 
-    live: np.ndarray
+    ends: np.ndarray
+    n_portions: np.ndarray
+    moves: np.ndarray
+    reaches: np.ndarray
     words: np.ndarray
     steps: np.ndarray
     places: np.ndarray
@@ -131,29 +144,42 @@ def steps_into(amplitude, slope, steps):
 
 @kernel
 def collect(batch, levels, inside, own, examples, steps, r, scratch):
-    """The live patterns of a batch: how many, their inputs, signals, and where a unit's subset of each group stands.
+    """The live patterns of a batch: their inputs, signals, and where a unit's subset of each group stands.
 
-    inside (any, H) uint64 with a bit for each pattern: by its place in the batch if `own`, else by its number.
+    inside (any, H) uint64 with a bit for each pattern: by its place in the batch if `own`, else by its number. A
+    signal above LARGEST is split. A portion ends where another group would be too much for 16 bits, or for the cache.
     """
     H, M = inside.shape[1], steps.shape[0] - 1
-    words, signals, places = scratch.words[r], scratch.steps[r], scratch.places[r]
-    count = 0
+    words, signals, places, ends = scratch.words[r], scratch.steps[r], scratch.places[r], scratch.ends[r]
+    count, portions, begun, before, group, total = 0, 0, 0, 0, 0, 0  # before, group: sums in the portion's groups
     for b in range(batch.shape[0]):
         p = batch[b]
-        signal = steps[levels[b]] if examples.labels[p] > 0 else -steps[M - levels[b]]
-        if signal != 0:
-            signals[count] = signal
+        at = b if own else p
+        passing, bit = inside[at >> 6], np.uint64(at & 63)
+        signal = np.int64(steps[levels[b]] if examples.labels[p] > 0 else -steps[M - levels[b]])
+        while signal != 0:
+            part = min(max(signal, -LARGEST), LARGEST)
+            g, i = count // GROUP, count % GROUP
+            if i == 0:
+                before, group = before + group, 0
+                places[g] = 0
+            group += abs(part)
+            if before + group > MOST or g * GROUP - begun == GROUP * PORTION:
+                ends[portions] = begun = g * GROUP
+                portions, before = portions + 1, 0
+            total += abs(part)
+            signals[count] = part
             for k in range(words.shape[0]):
                 words[k, count] = examples.input_words[p, k]
-            at = b if own else p
-            passing, bit = inside[at >> 6], np.uint64(at & 63)
-            place, i = places[count // GROUP], np.uint64(count % GROUP)
-            if i == 0:
-                place[:] = 0
+            place = places[g]
             for h in range(H):
-                place[h] |= np.uint16((passing[h] >> bit & np.uint64(1)) << i) * np.uint16(LANES)
+                place[h] |= np.uint16((passing[h] >> bit & np.uint64(1)) << np.uint64(i)) * np.uint16(LANES)
+            signal -= part
             count += 1
-    scratch.live[r] = count
+    if count:
+        ends[portions] = count
+        portions += 1
+    scratch.n_portions[r], scratch.moves[r] = portions, total
 
 
 @kernel
@@ -162,8 +188,10 @@ def look(batch, steps, output_weights, n_inputs, examples, rule, state, r, scrat
     weight_words, standing = state.words[r], state.standing[r]
     V, H, n = state.fields.shape[1:4]
     B, W = batch.shape[0], weight_words.shape[1]
-    if worth_following(n_flips(standing, weight_words), H, W, B, V, n):
-        follow_replica(output_weights, n_inputs, examples, rule, state, r)
+    flips = n_flips(standing, weight_words)
+    if worth_following(flips, H, W, B, V, n):
+        if flips:
+            follow_replica(output_weights, examples, rule, state, r)
         if rule.linear:
             levels_into(state.fields[r, :, 0], batch, n_inputs, scratch.levels)
         else:
@@ -185,97 +213,119 @@ def counters_of(state, r):
 
 
 @kernel
-def bounds_of(rule, n_inputs):
-    """Lowest and highest counter of a unit in the straight-through window."""
-    middle = (n_inputs + 1) // 2
-    return (n_inputs - rule.window + 1) // 2 - middle, (n_inputs + rule.window) // 2 - middle
-
-
-@kernel
-def start_replica(weights, output_weights, n_inputs, examples, rule, state, r):
+def start_replica(weights, output_weights, examples, rule, state, r):
     """Counters of replica r with weights (H, N) int8."""
-    start_counters(weights, output_weights, examples.rows, bounds_of(rule, n_inputs), counters_of(state, r))
+    start_counters(weights, output_weights, examples.rows, rule.edges, counters_of(state, r))
 
 
 @kernel
-def follow_replica(output_weights, n_inputs, examples, rule, state, r):
+def follow_replica(output_weights, examples, rule, state, r):
     """Counters of replica r follow its weights."""
-    follow_flips(state.words[r], output_weights, examples.rows, bounds_of(rule, n_inputs), counters_of(state, r))
+    follow_flips(state.words[r], output_weights, examples.rows, rule.edges, counters_of(state, r))
 
 
 @kernel
 def tabulate(words, signals, first, last, tables):
     """Subset sums of +-signal of the groups of patterns [first, last), on one tile.
 
-    words (B,) uint64, the tile's inputs. Written: tables (PORTION ENTRY,) int32, the sums over subset s of a group at
+    words (B,) uint64, the tile's inputs. Written: tables (PORTION ENTRY,) int16, the sums over subset s of a group at
     LANES s. Cost 2^GROUP additions of LANES numbers per group.
     """
     for p in range(first, last):
         g, i = (p - first) // GROUP, (p - first) % GROUP
-        x = signed(signals[p], words[p])
+        x = signed_shorts(signals[p], words[p])
         at, size = g * ENTRY, LANES << i
         if i == 0:
-            store(tables, at, splat(np.int32(0)))
+            store_shorts(tables, at, no_shorts())
         for s in range(at, at + size, LANES):
-            store(tables, s + size, plus(load(tables, s), x))
+            store_shorts(tables, s + size, plus_shorts(load_shorts(tables, s), x))
 
 
 @kernel
-def gather(tables, places, up, last, clip, latents, start, present, tile, words):
-    """Latents of a tile <- latents +- the entries of the groups of places (G, H), G <= PORTION; the `last` clip them.
+def sum_of_groups(tables, at, places, r, first, last, h):
+    """Of unit h of replica r: the sum of its entries in the groups [first, last), whose tables begin at place `at`."""
+    total = no_shorts()
+    for g in range(first, last):
+        total = plus_shorts(total, load_shorts(tables, at + np.int64(places[np.uint64(r), np.uint64(g), np.uint64(h)])))
+        at += ENTRY
+    return widened(total)
 
-    up (H,) int8, output weights; the latents of the H units are from place `start` of memory on. Column `tile` of words
-    (H, W) uint64 <- their signs where `present`. Cost H G.
+
+@kernel
+def sum_of_patterns(words, signals, places, r, t, first, last, h):
+    """The same from the patterns of the groups [first, last), without tables."""
+    total = no_shorts()
+    for g in range(first, last):
+        for i in range(GROUP):
+            if places[r, g, h] & (LANES << i):
+                p = g * GROUP + i
+                total = plus_shorts(total, signed_shorts(signals[r, p], words[r, t, p]))
+    return widened(total)
+
+
+@kernel
+def step(up, present, rule, units, groups, ends, packs, latents, words, t, r, scratch):
+    """Latents of some units of a tile of one replica +- what some groups ask; with a clip if that `ends` it.
+
+    packs: their signs become words.
     """
-    limit, count = splat(np.int32(clip)), places.shape[0]
-    for h in range(places.shape[1]):
-        total = splat(np.int32(0))
-        for g in range(count):
-            total = plus(total, load(tables, g * ENTRY + np.int64(places[g, h])))
-        at = start + h * LANES
-        old = load(latents, at)
-        new = plus(old, total) if up[h] > 0 else minus(old, total)
-        if last:
+    H, (first, last), clips = latents.shape[1], groups, ends and scratch.reaches[r] > rule.clip
+    start, at, limit = r * H * LANES, r * PORTION * ENTRY, splat(np.int32(rule.clip))
+    tables, places = scratch.tables, scratch.places
+    for h in range(units[0], units[1]):
+        if H >= FEW_UNITS:
+            total = sum_of_groups(tables, at, places, r, first, last, h)
+        else:
+            total = sum_of_patterns(scratch.words, scratch.steps, places, r, t, first, last, h)
+        place = start + h * LANES
+        old = load(latents, place)
+        new = plus(old, total) if up[np.uint64(h)] > 0 else minus(old, total)
+        if clips:
             new = clipped(new, limit)
-            words[h, tile] = sign_bits(new) & present
-        store(latents, at, new)
+        store(latents, place, new)
+        if packs:
+            words[np.uint64(r), np.uint64(h), np.uint64(t)] = present ^ (negative_bits(new) & present)
 
 
 @kernel
-def add_patterns(words, signals, count, places, up, clip, latents, start, present, tile, weight_words):
-    """What `tabulate` and `gather` do, without tables. Cost H per live pattern."""
-    limit = splat(np.int32(clip))
-    for h in range(places.shape[1]):
-        total = splat(np.int32(0))
-        for p in range(count):
-            if places[p // GROUP, h] & (LANES << p % GROUP):
-                total = plus(total, signed(signals[p], words[p]))
-        at = start + h * LANES
-        old = load(latents, at)
-        new = clipped(plus(old, total) if up[h] > 0 else minus(old, total), limit)
-        store(latents, at, new)
-        weight_words[h, tile] = sign_bits(new) & present
+def groups_of(portion, r, scratch):
+    """The groups of a portion, as numbers: first, and after the last."""
+    first = scratch.ends[r, portion - 1] if portion else 0
+    return first // GROUP, (scratch.ends[r, portion] + GROUP - 1) // GROUP
 
 
 @kernel
-def move(output_weights, n_inputs, rule, state, t, r, scratch):
-    """One tile of one replica takes its step."""
-    H = state.latents.shape[2]
-    words, signals = scratch.words[r, t], scratch.steps[r]
-    count, places, latents, start = scratch.live[r], scratch.places[r], state.latents[t], r * H * LANES
+def tabulate_portion(portion, t, r, scratch):
+    """Its tables are the replica's."""
+    first = scratch.ends[r, portion - 1] if portion else 0
+    tables = scratch.tables[r * PORTION * ENTRY :]
+    tabulate(scratch.words[r, t], scratch.steps[r], first, scratch.ends[r, portion], tables)
+
+
+@kernel
+def move(up, n_inputs, rule, share, latents, words, t, scratch):
+    """One tile of all replicas takes its step, portion by portion.
+
+    The last portions go through the units block by block, with the coupling, so that latents are in the nearest cache.
+    """
+    R, H, _ = latents.shape
     present = columns(n_inputs, t)
-    if H < FEW_UNITS:
-        add_patterns(
-            words, signals, count, places, output_weights, rule.clip, latents, start, present, t, state.words[r]
-        )
-        return
-    for first in range(0, count, GROUP * PORTION):
-        last = min(first + GROUP * PORTION, count)
-        tabulate(words, signals, first, last, scratch.tables)
-        some = places[first // GROUP : (last + GROUP - 1) // GROUP]
-        gather(
-            scratch.tables, some, output_weights, last == count, rule.clip, latents, start, present, t, state.words[r]
-        )
+    for r in range(R):
+        for portion in range(scratch.n_portions[r]):
+            if H >= FEW_UNITS:
+                tabulate_portion(portion, t, r, scratch)
+            if portion < scratch.n_portions[r] - 1:
+                groups = groups_of(portion, r, scratch)
+                step(up, present, rule, (0, H), groups, False, False, latents, words, t, r, scratch)
+    size = max(BLOCK // R, 1) if share > 0 else H
+    for first in range(0, H, size):
+        units = first, min(first + size, H)
+        for r in range(R):
+            if scratch.n_portions[r]:
+                groups = groups_of(scratch.n_portions[r] - 1, r, scratch)
+                step(up, present, rule, units, groups, True, share == 0, latents, words, t, r, scratch)
+        if share > 0:
+            couple(latents, share, units, present, words, t)
 
 
 @kernel
@@ -285,15 +335,15 @@ def columns(n_inputs, tile):
 
 
 @kernel
-def couple(latents, share, tile, n_inputs, words):
-    """w_a <- w_a + f sum_b (w_b - w_a), f = share / 2^31, rounded (halves up), for the replicas of one tile.
+def couple(latents, share, units, present, words, t):
+    """w_a <- w_a + f sum_b (w_b - w_a), f = share / 2^31, rounded (halves up), for some units of a tile.
 
     latents (R, H, LANES) int32; share int32, R share <= 2^31: a mean with weights, so that no latent leaves the range
-    of the replicas. Column `tile` of words (R, H, W) uint64 <- the new signs.
+    of the replicas. Column t of words (R, H, W) uint64 <- the new signs where `present`.
     """
     R, H = latents.shape[:2]
-    present, own_share, half = columns(n_inputs, tile), np.int32(FULL - R * share), splat_long(FULL // 2)
-    for h in range(H):
+    own_share, half = np.int32(FULL - R * share), splat_long(FULL // 2)
+    for h in range(units[0], units[1]):
         total = load(latents, h * LANES)
         for r in range(1, R):
             total = plus(total, load(latents, (r * H + h) * LANES))
@@ -303,7 +353,7 @@ def couple(latents, share, tile, n_inputs, words):
             own = load(latents, at)
             new = joined(plus_long(even_products(own, own_share), even), plus_long(odd_products(own, own_share), odd))
             store(latents, at, new)
-            words[r, h, tile] = sign_bits(new) & present
+            words[np.uint64(r), np.uint64(h), np.uint64(t)] = present ^ (negative_bits(new) & present)
 
 
 @kernel
@@ -311,39 +361,78 @@ def centre_into(latents, n_inputs, words):
     """words (H, W) uint64 <- signs of the sum of replicas; latents (W, R, H, LANES) int32."""
     T, R, H = latents.shape[:3]
     for t in range(T):
+        present = columns(n_inputs, t)
         for h in range(H):
-            total = load(latents, (t * R * H + h) * LANES)
+            total = load(latents, t * R * H * LANES + h * LANES)
             for r in range(1, R):
                 total = plus(total, load(latents, ((t * R + r) * H + h) * LANES))
-            words[h, t] = sign_bits(total) & columns(n_inputs, t)
+            words[h, t] = present ^ (negative_bits(total) & present)
 
 
 @kernel
-def train_epoch(state, examples, output_weights, n_inputs, order, batch_size, rule, scratch, errors):
+def reach_of(latents):
+    """The largest latent without its sign, of all replicas, (T, R, H, LANES). Cost R H N."""
+    flat = latents.reshape(-1)
+    largest, smallest = np.int32(0), np.int32(0)
+    for place in range(flat.shape[0]):
+        largest, smallest = max(largest, flat[place]), min(smallest, flat[place])
+    return max(np.int64(largest), -np.int64(smallest))
+
+
+@kernel
+def train_epoch(state, examples, output_weights, n_inputs, order, batch_size, rule, shares, scratch):
     """One epoch of coupled BinaryNet SGD (straight-through estimator, clipped latents; paper, appendix B).
 
-    R = 1 is plain SGD. output_weights (H,) int8; order (R, P) int64, the shuffles. Written: errors (R,) int64 of the
-    replicas at the end. Cost of a batch with L live patterns and F flips: R H N (L / GROUP + 8) and R N L 2^GROUP /
-    GROUP operations on int32; R F P bits with `walk.follow`.
+    R = 1 is plain SGD. output_weights (H,) int8; order (R, P) int64, the shuffles; shares (3,) int32: strength of the
+    coupling (`couple`), inside the gradient step, after each mini-batch and after the epoch (0: none). Cost of a batch
+    with L live patterns and F flips: R H N (L / GROUP + 8) and R N L 2^GROUP / GROUP operations on integers; R F P bits
+    with `walk.follow`.
     """
     R, P = order.shape
-    shares = rule.shares
+    if scratch.reaches.max() > rule.clip:
+        scratch.reaches[:] = reach_of(state.latents)
     for start in range(0, P, batch_size):
         end = start + batch_size >= P
+        share = max(shares[1], shares[2] if end else 0)
+        idle = share == 0 and shares[0] == 0
         for r in range(R):
             batch = order[r, start : start + batch_size]
             look(batch, rule.steps[1 if end else 0], output_weights, n_inputs, examples, rule, state, r, scratch)
-        share = max(shares[1], shares[2] if end else 0)
-        for t in range(state.latents.shape[0]):
+            scratch.reaches[r] = min(scratch.reaches[r], rule.clip) + scratch.moves[r]
+            idle &= scratch.n_portions[r] == 0
+        scratch.reaches[:] = scratch.reaches.max()  # a coupled replica may come as far as another one
+        for t in range(0 if idle else state.latents.shape[0]):
+            latents, words = state.latents[t], state.words
             if shares[0] > 0:
-                couple(state.latents[t], shares[0], t, n_inputs, state.words)
-            for r in range(R):
-                if scratch.live[r]:
-                    move(output_weights, n_inputs, rule, state, t, r, scratch)
-            if share > 0:
-                couple(state.latents[t], share, t, n_inputs, state.words)
-    for r in range(R):
-        follow_replica(output_weights, n_inputs, examples, rule, state, r)
-        errors[r] = 0
-        for v in range(state.votes.shape[1]):
-            errors[r] += n_errors(state.votes[r, v], examples.negative[v], examples.real[v])
+                couple(latents, shares[0], (0, latents.shape[1]), columns(n_inputs, t), words, t)
+            move(output_weights, n_inputs, rule, share, latents, words, t, scratch)
+
+
+@kernel
+def train_epochs(
+    state, examples, output_weights, n_inputs, uniforms, batch_size, rule, shares, stop, scratch, order, errors
+):
+    """Epochs one after the other, until the first without an error if `stop`; returns how many.
+
+    uniforms (R, E, P) float64 in [0, 1), of which the shuffles are made; shares (E, 3) int32; order (R, P) int64,
+    scratch. Written: errors (E, S) int64 after every epoch: of the one run, or of the centre and each replica.
+    """
+    R, E, P = uniforms.shape
+    S = state.words.shape[0]  # the centre of several replicas is the last
+    for e in range(E):
+        for r in range(R):
+            for p in range(P):
+                order[r, p] = p
+            shuffle_into(uniforms[r, e], order[r])
+        train_epoch(state, examples, output_weights, n_inputs, order, batch_size, rule, shares[e], scratch)
+        if S > R:
+            centre_into(state.latents, n_inputs, state.words[R])
+        for s in range(S):
+            follow_replica(output_weights, examples, rule, state, s)
+            place = 0 if s == S - 1 else s + 1
+            errors[e, place] = 0
+            for v in range(state.votes.shape[1]):
+                errors[e, place] += n_errors(state.votes[s, v], examples.negative[v], examples.real[v])
+        if stop and errors[e, 0] == 0:
+            return e + 1
+    return E

@@ -29,7 +29,8 @@ LANES = 64
 
 _WORD, _INTEGER = ir.IntType(64), ir.IntType(32)
 _WORDS, _INTEGERS = ir.VectorType(_WORD, WIDTH), ir.VectorType(_INTEGER, LANES)
-_LONGS = ir.VectorType(_WORD, LANES // 2)
+_SHORT, _LONGS = ir.IntType(16), ir.VectorType(_WORD, LANES // 2)
+_SHORTS = ir.VectorType(_SHORT, LANES)
 _SHUFFLE = ir.VectorType(_INTEGER, 8)
 _PAIRS = ir.VectorType(_INTEGER, 2 * WIDTH)
 _FLOATS = ir.VectorType(ir.DoubleType(), WIDTH)
@@ -47,7 +48,8 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, kind, kind.lowered)
 
 
-_words, _integers, _longs = _Vector("words", _WORDS), _Vector("integers", _INTEGERS), _Vector("longs", _LONGS)
+_words, _integers = _Vector("words", _WORDS), _Vector("integers", _INTEGERS)
+_longs, _shorts = _Vector("longs", _LONGS), _Vector("shorts", _SHORTS)
 _floats = _Vector("floats", _FLOATS)
 
 
@@ -111,17 +113,6 @@ def splat(typing_context: Any, x: Any) -> Any:
 
 
 @intrinsic
-def signed(typing_context: Any, x: Any, bits: Any) -> Any:
-    """One int32, LANES times: x where the bit of a uint64 is 1, else -x."""
-
-    def build(b: Any, x: Any, bits: Any) -> Any:
-        mask = b.bitcast(bits, ir.VectorType(ir.IntType(1), LANES))
-        return b.select(mask, _splat(b, x, _INTEGERS), _splat(b, b.neg(x), _INTEGERS))
-
-    return _typed(_integers(types.int32, types.uint64), build)
-
-
-@intrinsic
 def plus(typing_context: Any, x: Any, y: Any) -> Any:
     """x + y modulo 2^32."""
     return _typed(_integers(_integers, _integers), lambda b, x, y: b.add(x, y))
@@ -131,6 +122,47 @@ def plus(typing_context: Any, x: Any, y: Any) -> Any:
 def minus(typing_context: Any, x: Any, y: Any) -> Any:
     """x - y modulo 2^32."""
     return _typed(_integers(_integers, _integers), lambda b, x, y: b.sub(x, y))
+
+
+@intrinsic
+def load_shorts(typing_context: Any, array: Any, place: Any) -> Any:
+    """LANES entries of an int16 array."""
+    return _typed(_shorts(array, types.int64), _load(_SHORTS, 2))
+
+
+@intrinsic
+def store_shorts(typing_context: Any, array: Any, place: Any, x: Any) -> Any:
+    """LANES entries into an int16 array."""
+    return _typed(types.void(array, types.int64, _shorts), _store(2))
+
+
+@intrinsic
+def signed_shorts(typing_context: Any, x: Any, bits: Any) -> Any:
+    """One int16, LANES times: x where the bit of a uint64 is 1, else -x."""
+
+    def build(b: Any, x: Any, bits: Any) -> Any:
+        mask = b.bitcast(bits, ir.VectorType(ir.IntType(1), LANES))
+        return b.select(mask, _splat(b, x, _SHORTS), _splat(b, b.neg(x), _SHORTS))
+
+    return _typed(_shorts(types.int16, types.uint64), build)
+
+
+@intrinsic
+def no_shorts(typing_context: Any) -> Any:
+    """LANES times 0."""
+    return _typed(_shorts(), lambda b: ir.Constant(_SHORTS, [0] * LANES))
+
+
+@intrinsic
+def plus_shorts(typing_context: Any, x: Any, y: Any) -> Any:
+    """x + y modulo 2^16."""
+    return _typed(_shorts(_shorts, _shorts), lambda b, x, y: b.add(x, y))
+
+
+@intrinsic
+def widened(typing_context: Any, x: Any) -> Any:
+    """LANES int16 as int32."""
+    return _typed(_integers(_shorts), lambda b, x: b.sext(x, _INTEGERS))
 
 
 @intrinsic
@@ -194,12 +226,19 @@ def clipped(typing_context: Any, x: Any, limit: Any) -> Any:
 
 
 @intrinsic
-def sign_bits(typing_context: Any, x: Any) -> Any:
-    """uint64 whose bits say where x >= 0."""
+def negative_bits(typing_context: Any, x: Any) -> Any:
+    """uint64 whose bits say where x < 0, register by register: a CPU has one operation for the signs of each."""
 
     def build(b: Any, x: Any) -> Any:
-        negative = b.icmp_signed("<", x, ir.Constant(_INTEGERS, [0] * LANES))
-        return b.not_(b.bitcast(negative, _WORD))
+        lanes = 2 * WIDTH
+        kind, bits = ir.VectorType(_INTEGER, lanes), ir.Constant(_WORD, 0)
+        for first in range(0, LANES, lanes):
+            places = ir.Constant(ir.VectorType(_INTEGER, lanes), list(range(first, first + lanes)))
+            part = b.shuffle_vector(x, ir.Constant(_INTEGERS, ir.Undefined), places)
+            negative = b.icmp_signed("<", part, ir.Constant(kind, [0] * lanes))
+            word = b.zext(b.bitcast(negative, ir.IntType(lanes)), _WORD)
+            bits = b.or_(bits, b.shl(word, ir.Constant(_WORD, first)))
+        return bits
 
     return _typed(types.uint64(_integers), build)
 

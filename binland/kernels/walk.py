@@ -22,6 +22,7 @@ from binland.kernels.vectors import WIDTH
 
 _counters: Any = scalar if os.environ.get("BINLAND_PORTABLE") else lanes
 add, jump, tally, walk = _counters.add, _counters.jump, _counters.tally, _counters.walk
+window = _counters.window
 
 STRETCH = 32768 // WIDTH  # flips whose signs wait for the votes: 256 KiB, within a level 2 cache
 PORTION = 210 * 8 // WIDTH  # inputs whose rows are added to all units in turn: 27 kB, within a level 1 cache

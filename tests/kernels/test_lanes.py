@@ -37,6 +37,11 @@ def _vector_tally(units, signs, current, n, planes, negative, real, wrong):
     lanes.tally(units, signs, current, n, planes, negative, real, wrong)
 
 
+@numba.njit
+def _vector_window(planes, n, edges, inside):
+    lanes.window(planes, n, edges, inside)
+
+
 def bits(rng, *shape):
     return rng.integers(0, 2, (*shape, LANES)).astype(bool)
 
@@ -123,6 +128,22 @@ def test_votes_follow_the_signs(module, n, length, seed):
     assert wrong.tolist() == expected
     assert np.array_equal(held, packed(current))
     assert np.array_equal(planes, sliced(values, n))
+
+
+@kernels
+@settings(max_examples=60)
+@problems
+def test_windows_are_comparisons(module, n, length, seed):
+    rng = np.random.default_rng(seed)
+    half = 2 ** (n - 1)
+    first, last = np.sort(rng.integers(-half, half, 2))
+    near = rng.choice([first - 1, first, first + 1, last - 1, last, last + 1, -half, half - 1, 0, -1], LANES)
+    values = np.where(rng.random(LANES) < 0.5, np.clip(near, -half, half - 1), rng.integers(-half, half, LANES))
+    ends = np.array([~first, last]) ^ half
+    edges = np.array([[np.full(WIDTH, -(end >> j & 1)).view(np.uint64) for j in range(n)] for end in ends])
+    inside = np.empty(WIDTH, np.uint64)
+    (_vector_window if module == "lanes" else scalar.window)(sliced(values, n), n, edges, inside)
+    assert np.array_equal(inside, packed((first <= values) & (values <= last)))
 
 
 def numbers():

@@ -35,7 +35,7 @@ def bits(words, places):
 def test_counters_that_follow_flips_and_those_computed_anew_are_right(problem, window, flips):
     machine, patterns, rng = problem.machine, problem.patterns, problem.rng
     run = training._Run(machine, patterns, SGD(ste_window=window), [rng], None)
-    examples, rule, outputs = training._examples(patterns, patterns), run._rule(1.0, 0), machine.output_signs
+    examples, rule, outputs = training._examples(patterns, patterns), run._rule(1.0), machine.output_signs
     weights = np.where(run.integers()[0] >= 0, 1, -1)
     batch = rng.permutation(patterns.n_patterns)
     for _ in range(3):
@@ -43,7 +43,7 @@ def test_counters_that_follow_flips_and_those_computed_anew_are_right(problem, w
             weights.flat[place] *= -1
         run.state.words[0] = pack(weights)
         levels, inside = expected(problem, weights, window)
-        kernels.follow_replica(outputs, machine.n_inputs, examples, rule, run.state, 0)
+        kernels.follow_replica(outputs, examples, rule, run.state, 0)
         counters, most = (
             (run.state.fields[0, :, 0], machine.n_inputs) if machine.linear else (run.state.votes[0], machine.n_hidden)
         )
@@ -54,7 +54,7 @@ def test_counters_that_follow_flips_and_those_computed_anew_are_right(problem, w
         wrong = (2 * levels >= most) != (patterns.labels > 0)
         blocks = zip(run.state.votes[0], patterns.negative, patterns.real, strict=True)
         assert sum(n_errors(*block) for block in blocks) == np.sum(wrong)
-        scratch = training._scratch(machine, 1, len(batch))
+        scratch = training._scratch(machine, 1, len(batch), len(batch))
         preactivations.arrange(patterns.words, batch, scratch.stacks)
         preactivations.compute(
             run.state.words[0], scratch.stacks, outputs, machine.n_inputs, run.window, machine.linear, scratch.levels,
@@ -68,14 +68,14 @@ def test_a_run_does_not_depend_on_which_way_is_taken(monkeypatch):
     """In plain Python, where the choice can be forced."""
     machine, patterns = bl.CommitteeMachine(65, 7), bl.Patterns.random(300, 65, seed=0)
     run = training._Run(machine, patterns, SGD(batch_size=70), [np.random.default_rng(1)], None)
-    examples, rule, batch = training._examples(patterns, patterns), run._rule(1.0, 0), np.arange(5, 75)
+    examples, rule, batch = training._examples(patterns, patterns), run._rule(1.0), np.arange(5, 75)
     look, ways = kernels.look.py_func, []
     for following in (True, False):
         run.state.words[0] = pack(signs(np.random.default_rng(2), (7, 65)))
         run.state.inside[0] ^= np.uint64(0) if following else ~np.uint64(0)  # not to be read if computed anew
         monkeypatch.setitem(look.__globals__, "worth_following", lambda *_, chosen=following: chosen)
         look(batch, rule.steps[0], machine.output_signs, 65, examples, rule, run.state, 0, run.scratch)
-        live = int(run.scratch.live[0])
+        live = int(run.scratch.ends[0, run.scratch.n_portions[0] - 1])
         assert live > 20
         ways.append((run.scratch.steps[0, :live].tolist(), run.scratch.places[0, : -(-live // 4)].tolist()))
     assert ways[0] == ways[1]

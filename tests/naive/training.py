@@ -13,12 +13,12 @@ def sign(x):
     return np.where(np.asarray(x) >= 0, 1, -1)
 
 
-def unit_of(clip, rate, step, batch_size, replicas):
-    """2^-30 of the largest rate, as a power of two; coarser until clip (times replicas), and clip and step, fit."""
+def unit_of(clip, step, batch_size, replicas):
+    """The finest power of two in which a pattern asks for at most 8191, and sums fit; step: of a whole batch."""
     unit = 2.0**-100
     while True:
-        limit = math.floor(clip / unit)
-        if unit >= rate * 2.0**-30 and replicas * limit < FULL and limit + step / unit + batch_size / 2 + 1 < FULL:
+        limit, total = math.floor(clip / unit), step / unit + batch_size / 2 + 1
+        if step / batch_size / unit <= 8191 and replicas * limit < FULL and limit + total < FULL:
             return unit
         unit *= 2
 
@@ -67,6 +67,15 @@ def couple(latents, pull):
     total = latents.sum(axis=0)
     for replica in latents:
         replica[:] = (FULL * replica + share * (total - len(latents) * replica) + FULL // 2) // FULL
+
+
+def shuffled(uniforms):
+    """0, 1, ... in the order that Fisher and Yates make of uniform numbers in [0, 1)."""
+    order = list(range(len(uniforms)))
+    for t, u in enumerate(uniforms):
+        other = t + int(u * (len(order) - t))
+        order[t], order[other] = order[other], order[t]
+    return np.array(order)
 
 
 def train_epoch(latents, inputs, labels, outputs, order, batch_size, rule, pulls):
