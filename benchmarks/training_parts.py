@@ -52,16 +52,18 @@ def _epoch(state, examples, outputs, n_inputs, order, batch_size, rule, shares, 
         nanoseconds[number, 0] = _now(stamp) - began
         share = max(shares[1], shares[2] if end else 0)
         for tile in range(state.latents.shape[0]):
-            latents, units = state.latents[tile], (0, state.latents.shape[2])
+            latents = state.latents[tile]
             began = _now(stamp)
             kernels.move(outputs, n_inputs, rule, np.int32(0), latents, state.words, tile, scratch)
             nanoseconds[number, 1] += _now(stamp) - began
             if share > 0:
                 began, present = _now(stamp), kernels.columns(n_inputs, tile)
-                kernels.couple(latents, share, units, present, state.words, tile)
+                kernels.couple(latents, share, present, state.words, tile)
                 nanoseconds[number, 2] += _now(stamp) - began
         for r in range(replicas):
             counts[number, 1] += preactivations.n_flips(before[r], state.words[r])
+    for r in range(replicas):  # as every epoch ends, which counts errors
+        kernels.follow_replica(outputs, examples, rule, state, r)
 
 
 def rows(name, algorithm, machine, patterns, epochs, peaks):
@@ -82,6 +84,8 @@ def rows(name, algorithm, machine, patterns, epochs, peaks):
             fixed = (run.state, examples, machine.output_signs, machine.n_inputs, order, algorithm.batch_size, rule)
             if epoch not in epochs and epoch != total - 1:
                 kernels.train_epoch(*fixed, shares, run.scratch)
+                for r in range(replicas):
+                    kernels.follow_replica(machine.output_signs, examples, rule, run.state, r)
                 continue
             n_batches = -(-data.n_patterns // algorithm.batch_size)
             counts, nanoseconds = np.zeros((n_batches, 2), np.int64), np.zeros((n_batches, 3))

@@ -163,7 +163,7 @@ def test_optimized_path_joins_two_shortest_paths_at_the_trained_midpoint():
     machine, settings = bl.CommitteeMachine(101, 11), bl.SGD(epochs=60)
     a, b = (bl.fit(machine, train, settings, seed) for seed in (1, 2))
     bend = bl.optimized_path(a, b, train, settings, seed=3)
-    assert bend.midpoint.error(train) == 0
+    assert bend.midpoint.error(train) < 0.05
     assert bend.errors[0] == a.error(train)
     assert bend.errors[-1] == b.error(train)
     assert bend.errors[bend.first.length] == bend.midpoint.error(train)

@@ -203,6 +203,8 @@ def _scratch(machine: Machine, replicas: int, batch_size: int, parts: int) -> Sc
         stacks=aligned((stacks, w, WIDTH), np.uint64),
         inside=aligned((-(-stacks * WIDTH // 64), h), np.uint64),
         tables=aligned((replicas * PORTION * ENTRY,), np.int16),
+        wide=np.zeros(replicas, np.bool_),
+        wide_tables=aligned((replicas * PORTION * ENTRY,), np.int32),
     )
 
 

@@ -114,7 +114,16 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
 
 def kernel(function: Kernel) -> Kernel:
     """Compile `function` with the package's options and its cache (none where no folder is writable)."""
-    dispatcher = numba.njit(**JIT_OPTIONS)(function)
+    return _compiled(function, JIT_OPTIONS)
+
+
+def inlined(function: Kernel) -> Kernel:
+    """The same for a part of a loop: its code stands where it is called, for a call passes every array in pieces."""
+    return _compiled(function, JIT_OPTIONS | {"forceinline": True})
+
+
+def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:
+    dispatcher = numba.njit(**options)(function)
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         with contextlib.suppress(RuntimeError):
             dispatcher._cache = _KernelCache(function)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from binland.kernels.compiler import kernel
+from binland.kernels.compiler import inlined, kernel
 from binland.kernels.elementary import exp
 from binland.kernels.preactivations import (
     arrange,
@@ -57,8 +57,8 @@ ENTRY = LANES << GROUP  # numbers in a table
 PORTION = 8  # tables at a time: 16 KiB, within a level 1 cache
 LARGEST = (1 << 13) - 1  # signals above are split, so that GROUP of them add up in 16 bits
 MOST = (1 << 15) - 1  # of the signals of a portion together
+WORTH = 2  # times fewer portions, and tables of 32 bits take less time than those of 16
 FULL = 1 << 31  # a share of 1
-BLOCK = 160  # units of all replicas together, whose latents are in the level 1 cache while they are coupled
 FEW_UNITS = 5  # below, tables cost more than they save
 
 
@@ -113,7 +113,7 @@ class Scratch(NamedTuple):
     places (R, G, H) uint16, where in a group's table a unit's subset stands; ends (R, G + 1) int64, where portions end,
     n_portions (R,) of them; moves (R,) int64, the sum of the signals without signs; reaches (R,) int64, which no latent
     is beyond. levels (WIDTH S,) int64, stacks (S, W, WIDTH), inside (ceil(WIDTH S / 64), H) uint64; tables (R
-    PORTION ENTRY,) int16.
+    PORTION ENTRY,) int16, and wide_tables int32, which are used where wide (R,) bool.
     """
 
     ends: np.ndarray
@@ -127,6 +127,8 @@ class Scratch(NamedTuple):
     stacks: np.ndarray
     inside: np.ndarray
     tables: np.ndarray
+    wide: np.ndarray
+    wide_tables: np.ndarray
 
 
 @kernel
@@ -180,6 +182,12 @@ def collect(batch, levels, inside, own, examples, steps, r, scratch):
         ends[portions] = count
         portions += 1
     scratch.n_portions[r], scratch.moves[r] = portions, total
+    full = (count + GROUP * PORTION - 1) // (GROUP * PORTION)
+    scratch.wide[r] = H >= FEW_UNITS and portions > WORTH * full
+    if scratch.wide[r]:  # nothing overflows in 32 bits
+        scratch.n_portions[r] = full
+        for portion in range(full):
+            ends[portion] = min(GROUP * PORTION * (portion + 1), count)
 
 
 @kernel
@@ -242,19 +250,42 @@ def tabulate(words, signals, first, last, tables):
 
 
 @kernel
-def sum_of_groups(tables, at, places, r, first, last, h):
+def tabulate_wide(words, signals, first, last, tables):
+    """The same in 32 bits."""
+    for p in range(first, last):
+        g, i = (p - first) // GROUP, (p - first) % GROUP
+        x = widened(signed_shorts(signals[p], words[p]))
+        at, size = g * ENTRY, LANES << i
+        if i == 0:
+            store(tables, at, splat(np.int32(0)))
+        for s in range(at, at + size, LANES):
+            store(tables, s + size, plus(load(tables, s), x))
+
+
+@inlined
+def sum_of_groups(at, r, first, last, h, scratch):
     """Of unit h of replica r: the sum of its entries in the groups [first, last), whose tables begin at place `at`."""
-    total = no_shorts()
+    total, places, tables = no_shorts(), scratch.places, scratch.tables
     for g in range(first, last):
         total = plus_shorts(total, load_shorts(tables, at + np.int64(places[np.uint64(r), np.uint64(g), np.uint64(h)])))
         at += ENTRY
     return widened(total)
 
 
-@kernel
-def sum_of_patterns(words, signals, places, r, t, first, last, h):
-    """The same from the patterns of the groups [first, last), without tables."""
-    total = no_shorts()
+@inlined
+def sum_of_wide_groups(at, r, first, last, h, scratch):
+    """The same from tables of 32 bits."""
+    total, places, tables = splat(np.int32(0)), scratch.places, scratch.wide_tables
+    for g in range(first, last):
+        total = plus(total, load(tables, at + np.int64(places[np.uint64(r), np.uint64(g), np.uint64(h)])))
+        at += ENTRY
+    return total
+
+
+@inlined
+def sum_of_patterns(t, r, first, last, h, scratch):
+    """The same from the patterns of the groups, tile t, without tables."""
+    total, places, words, signals = no_shorts(), scratch.places, scratch.words, scratch.steps
     for g in range(first, last):
         for i in range(GROUP):
             if places[r, g, h] & (LANES << i):
@@ -263,87 +294,90 @@ def sum_of_patterns(words, signals, places, r, t, first, last, h):
     return widened(total)
 
 
-@kernel
-def step(up, present, rule, units, groups, ends, packs, latents, words, t, r, scratch):
-    """Latents of some units of a tile of one replica +- what some groups ask; with a clip if that `ends` it.
+@inlined
+def step(up, rule, portion, packs, present, latents, words, t, r, scratch):
+    """Units of a tile of one replica take the steps of a portion; a clip comes after the last one.
 
     packs: their signs become words.
     """
-    H, (first, last), clips = latents.shape[1], groups, ends and scratch.reaches[r] > rule.clip
-    start, at, limit = r * H * LANES, r * PORTION * ENTRY, splat(np.int32(rule.clip))
-    tables, places = scratch.tables, scratch.places
-    for h in range(units[0], units[1]):
-        if H >= FEW_UNITS:
-            total = sum_of_groups(tables, at, places, r, first, last, h)
-        else:
-            total = sum_of_patterns(scratch.words, scratch.steps, places, r, t, first, last, h)
-        place = start + h * LANES
-        old = load(latents, place)
-        new = plus(old, total) if up[np.uint64(h)] > 0 else minus(old, total)
-        if clips:
-            new = clipped(new, limit)
-        store(latents, place, new)
-        if packs:
-            words[np.uint64(r), np.uint64(h), np.uint64(t)] = present ^ (negative_bits(new) & present)
+    H, at, (first, last) = latents.shape[1], r * PORTION * ENTRY, groups_of(portion, r, scratch)
+    clips, limit = portion == scratch.n_portions[r] - 1 and scratch.reaches[r] > rule.clip, splat(np.int32(rule.clip))
+    if scratch.wide[r]:
+        for h in range(H):
+            total = sum_of_wide_groups(at, r, first, last, h, scratch)
+            take(total, up, clips, limit, packs, present, latents, words, t, r, h)
+    elif H >= FEW_UNITS:
+        for h in range(H):
+            total = sum_of_groups(at, r, first, last, h, scratch)
+            take(total, up, clips, limit, packs, present, latents, words, t, r, h)
+    else:
+        for h in range(H):
+            total = sum_of_patterns(t, r, first, last, h, scratch)
+            take(total, up, clips, limit, packs, present, latents, words, t, r, h)
 
 
-@kernel
+@inlined
+def take(total, up, clips, limit, packs, present, latents, words, t, r, h):
+    """LANES latents of a unit change by total; what else `step` does with them."""
+    place = (r * latents.shape[1] + h) * LANES
+    old = load(latents, place)
+    new = plus(old, total) if up[np.uint64(h)] > 0 else minus(old, total)
+    if clips:
+        new = clipped(new, limit)
+    store(latents, place, new)
+    if packs:
+        words[np.uint64(r), np.uint64(h), np.uint64(t)] = present ^ (negative_bits(new) & present)
+
+
+@inlined
 def groups_of(portion, r, scratch):
     """The groups of a portion, as numbers: first, and after the last."""
     first = scratch.ends[r, portion - 1] if portion else 0
     return first // GROUP, (scratch.ends[r, portion] + GROUP - 1) // GROUP
 
 
-@kernel
+@inlined
 def tabulate_portion(portion, t, r, scratch):
     """Its tables are the replica's."""
     first = scratch.ends[r, portion - 1] if portion else 0
-    tables = scratch.tables[r * PORTION * ENTRY :]
-    tabulate(scratch.words[r, t], scratch.steps[r], first, scratch.ends[r, portion], tables)
+    words, signals, last, at = scratch.words[r, t], scratch.steps[r], scratch.ends[r, portion], r * PORTION * ENTRY
+    if scratch.wide[r]:
+        tabulate_wide(words, signals, first, last, scratch.wide_tables[at:])
+    else:
+        tabulate(words, signals, first, last, scratch.tables[at:])
 
 
-@kernel
+@inlined
 def move(up, n_inputs, rule, share, latents, words, t, scratch):
-    """One tile of all replicas takes its step, portion by portion.
-
-    The last portions go through the units block by block, with the coupling, so that latents are in the nearest cache.
-    """
+    """One tile of all replicas takes its step, portion by portion, and is coupled."""
     R, H, _ = latents.shape
     present = columns(n_inputs, t)
     for r in range(R):
-        for portion in range(scratch.n_portions[r]):
+        last = scratch.n_portions[r] - 1
+        for portion in range(last + 1):
             if H >= FEW_UNITS:
                 tabulate_portion(portion, t, r, scratch)
-            if portion < scratch.n_portions[r] - 1:
-                groups = groups_of(portion, r, scratch)
-                step(up, present, rule, (0, H), groups, False, False, latents, words, t, r, scratch)
-    size = max(BLOCK // R, 1) if share > 0 else H
-    for first in range(0, H, size):
-        units = first, min(first + size, H)
-        for r in range(R):
-            if scratch.n_portions[r]:
-                groups = groups_of(scratch.n_portions[r] - 1, r, scratch)
-                step(up, present, rule, units, groups, True, share == 0, latents, words, t, r, scratch)
-        if share > 0:
-            couple(latents, share, units, present, words, t)
+            step(up, rule, portion, share == 0 and portion == last, present, latents, words, t, r, scratch)
+    if share > 0:
+        couple(latents, share, present, words, t)
 
 
-@kernel
+@inlined
 def columns(n_inputs, tile):
     """A bit for every column of a tile that exists."""
     return np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(max(0, LANES * (tile + 1) - n_inputs))
 
 
-@kernel
-def couple(latents, share, units, present, words, t):
-    """w_a <- w_a + f sum_b (w_b - w_a), f = share / 2^31, rounded (halves up), for some units of a tile.
+@inlined
+def couple(latents, share, present, words, t):
+    """w_a <- w_a + f sum_b (w_b - w_a), f = share / 2^31, rounded (halves up), for a tile.
 
     latents (R, H, LANES) int32; share int32, R share <= 2^31: a mean with weights, so that no latent leaves the range
     of the replicas. Column t of words (R, H, W) uint64 <- the new signs where `present`.
     """
     R, H = latents.shape[:2]
     own_share, half = np.int32(FULL - R * share), splat_long(FULL // 2)
-    for h in range(units[0], units[1]):
+    for h in range(H):
         total = load(latents, h * LANES)
         for r in range(1, R):
             total = plus(total, load(latents, (r * H + h) * LANES))
@@ -404,7 +438,7 @@ def train_epoch(state, examples, output_weights, n_inputs, order, batch_size, ru
         for t in range(0 if idle else state.latents.shape[0]):
             latents, words = state.latents[t], state.words
             if shares[0] > 0:
-                couple(latents, shares[0], (0, latents.shape[1]), columns(n_inputs, t), words, t)
+                couple(latents, shares[0], columns(n_inputs, t), words, t)
             move(output_weights, n_inputs, rule, share, latents, words, t, scratch)
 
 

@@ -8,7 +8,10 @@ from hypothesis import given
 
 import binland as bl
 import deepbridge as db
+from binland.algorithms.fixed_point import unit_of
 from binland.errors import InvalidInputError
+from deepbridge.binary import training
+from tests.naive.training import shuffled
 from tests.problems import problems
 
 
@@ -68,17 +71,25 @@ def test_same_aligned_solution(problem):
     ],
     ids=lambda a: f"{type(a).__name__}-{getattr(a, 'coupling_form', '')}",
 )
-def test_training_is_the_same_up_to_rounding(algorithm):
-    """Three epochs: the same draws, latents within 1e-6; a weight whose latent is that close to 0 may differ."""
+def test_training_is_the_same_up_to_rounding(algorithm, monkeypatch):
+    """Three epochs, the same shuffles: a step of a pattern is rounded to a unit, or to float32."""
+    monkeypatch.setattr(
+        training._Runs,
+        "_orders",
+        lambda runs: np.stack([shuffled(rng.random(runs.data.n_patterns)) for rng in runs._streams]),
+    )
     patterns = bl.HiddenManifold(n_inputs=101, latent_dim=51, seed=0).sample(153, seed=1)
     committee = bl.fit(bl.CommitteeMachine(101, 11), patterns, algorithm, seed=3)
     network = db.BinaryMLP(101, (11,), fixed_output=True)
     deep = db.fit(network, patterns, replace(algorithm, output_scale=np.sqrt(11)), seed=3)
-    assert np.abs(deep.latents[0] - committee.latents).max() < 1e-6
+    n_steps = patterns.n_patterns * (3 + getattr(algorithm, "pretrain_epochs", 0))
+    rounding = n_steps / 2 * unit_of(committee.machine, algorithm, patterns.n_patterns)
+    assert rounding < 1e-3
+    assert np.abs(deep.latents[0] - committee.latents).max() < rounding
     assert np.array_equal(deep.history, committee.history)
     perceptron = bl.fit(bl.Perceptron(101), patterns, algorithm, seed=3)
     deep = db.fit(db.BinaryMLP(101, ()), patterns, algorithm, seed=3)
-    assert np.abs(deep.latents[0][0] - perceptron.latents).max() < 1e-6
+    assert np.abs(deep.latents[0][0] - perceptron.latents).max() < rounding
     if deep.replicas is not None:
         assert np.allclose(deep.replicas.errors, perceptron.replicas.errors)
         assert deep.replicas.spread == pytest.approx(perceptron.replicas.spread)

@@ -43,6 +43,16 @@ def test_batches_that_divide_the_patterns_and_large_ones(n_patterns, batch_size,
     compare(problem, 3, batch_size, 1.0, 1.0, form, 1.0, 0.02, 1.0)
 
 
+def test_sums_of_large_steps_are_32_bits_wide_and_of_small_ones_16():
+    patterns = bl.HiddenManifold(65, 33, seed=0).sample(120, seed=1)
+    run = training._Run(bl.CommitteeMachine(65, 7), patterns, bl.SGD(), [np.random.default_rng(2)], None)
+    run.train(patterns, 1.0, 1, False)
+    assert run.scratch.wide[0]
+    run.train(patterns, 1e-3, 1, False)
+    assert not run.scratch.wide[0]
+    assert run.scratch.n_portions[0] > 0
+
+
 def compare(problem, replicas, batch_size, window, scale, form, learning_rate, pull, clip):
     """Two epochs of the kernel and of the naive twin, from the same latents with the same shuffles."""
     machine, patterns, rng = problem.machine, problem.patterns, problem.rng
