@@ -1,9 +1,10 @@
 """Where an epoch of BinaryNet goes: `python benchmarks/training_parts.py [--tiny]`.
 
-The kernel's own parts with a clock between them: shares of live patterns, flips in a mini-batch, and the median time of
-each part of a mini-batch, at some epochs of a run. Beside them the bound: the 16-bit additions of the tables and of
-their entries that live patterns ask for, three operations more per latent (as 32 bits, added, its sign) and the
-coupling's eight, at the rate of a loop of additions that does nothing else on this machine (`peaks.py`).
+The kernel's own parts with a clock between them: shares of live patterns (a split signal counts as several), flips in
+a mini-batch, and the median time of each part of a mini-batch, at some epochs of a run. Beside them the bound: the
+16-bit additions of the tables and of their entries that live patterns ask for, three operations more per latent (as
+32 bits, added, its sign) and the coupling's eight, at the rate of a loop of additions that does nothing else on this
+machine (`peaks.py`).
 """
 
 import argparse

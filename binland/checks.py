@@ -35,7 +35,7 @@ def is_integer(value: object) -> TypeGuard[int]:
 def positive(name: str, value: object, *, zero: bool = False, infinite: bool = False) -> float:
     """`value` as a float if it is in [1e-12, 1e12] (or zero, or infinite, if allowed); else InvalidInputError.
 
-    The bounds keep float32 latents and their updates finite.
+    The bounds keep float32 numbers, and products of a few of them, finite.
     """
     number = _real(value)
     if SMALLEST_FLOAT <= number <= LARGEST_FLOAT or (zero and number == 0) or (infinite and number == math.inf):

@@ -227,6 +227,7 @@ def _dry_run(
     from binland.sweep.estimate import estimate
     from binland.sweep.progress import duration
     from binland.sweep.run import check_ready, wanted_tasks
+    from binland.sweep.store.changes import check_ids
     from binland.sweep.store.layout import DONE, FAILED
     from binland.sweep.store.writer import checked
     from binland.sweep.tasks import group
@@ -235,7 +236,12 @@ def _dry_run(
     check_ready(spec)
     positive_int("workers", workers)
     tasks = wanted_tasks(spec, part)
-    states = checked(out, spec, extend).states() if out is not None and out.exists() else {}
+    states = {}
+    if out is not None and out.exists():
+        store = checked(out, spec, extend)
+        with store.snapshot() as snapshot:
+            check_ids(store, snapshot)
+            states = snapshot.states()
     finished = (DONE,) if retry else (DONE, FAILED)
     left = [task for task in tasks if states.get(task) not in finished]
     expected = estimate(spec)

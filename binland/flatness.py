@@ -36,8 +36,8 @@ def local_energy(
     are independent, those of one realisation at two fractions share their first flips (what is drawn at a fraction
     depends on the seed and on its value only). "exact" is the expectation over all draws in closed form, without
     sampling noise (realizations and seed not used).
-    Raises InvalidInputError on fractions outside [0, 1], unknown options, patterns of another width, and beyond 2^24
-    inputs or hidden units or this machine's memory.
+    Raises InvalidInputError on fractions outside [0, 1], unknown options, patterns of another width, from 2^24
+    inputs or hidden units on, and beyond this machine's memory.
     """
     check_solutions(solution)
     check_fit(solution.machine, patterns)

@@ -50,7 +50,7 @@ def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed
 
     The error after every flip is exact, by incremental update (cost d P for d flips, plus one evaluation).
     `.solution(0.5)` of the path is the solution in its middle.
-    Raises InvalidInputError if the machines or the number of inputs differ, and beyond 2^24 inputs or hidden units.
+    Raises InvalidInputError if the machines or the number of inputs differ, and from 2^24 inputs or hidden units on.
 
     >>> import binland as bl
     >>> train, machine = bl.HiddenManifold(301, 101, seed=0).sample(303, seed=1), bl.CommitteeMachine(301, 21)

@@ -22,7 +22,7 @@ def fit(
     Returns the binary weights, of BinaryNet with latents, train-error history and, for RSGD, the replicas. A run that
     has not reached zero error is returned all the same: look at .error or .history.
     Raises InvalidInputError if the patterns or the start do not fit the machine, if an algorithm gives no solution of
-    it, or beyond 2^24 inputs or hidden units or this machine's memory.
+    it, or from 2^24 inputs or hidden units on, or beyond this machine's memory.
     """
     check_fit(machine, patterns)
     check_algorithm(algorithm)

@@ -29,8 +29,8 @@ Indices = TypeVar("Indices", NDArray[np.int32], NDArray[np.int64])
 class Counters:
     """The bit-sliced counters of `kernels.walk` for a machine with weights (H, N) int8, on patterns.
 
-    error_count: errors of the machine. Raises InvalidInputError if the patterns do not fit, or beyond 2^24 inputs or
-    hidden units or this machine's memory.
+    error_count: errors of the machine. Raises InvalidInputError if the patterns do not fit, or from 2^24 inputs or
+    hidden units on, or beyond this machine's memory.
     """
 
     def __init__(self, machine: Machine, weights: NDArray[np.int8], patterns: Patterns):
@@ -59,8 +59,9 @@ class Counters:
 
 
 def counter_bytes(machine: Machine, patterns: Patterns) -> int:
-    """Memory of the counters of all units. Raises InvalidInputError beyond 2^24 inputs."""
-    return _n_blocks(patterns) * machine.n_hidden * n_planes(machine.n_inputs) * WIDTH * 8
+    """Memory of the counters of all units and of votes. Raises InvalidInputError from 2^24 inputs or units on."""
+    planes = machine.n_hidden * n_planes(machine.n_inputs) + n_planes(machine.n_hidden)
+    return _n_blocks(patterns) * planes * WIDTH * 8
 
 
 def empty_counters(machine: Machine, patterns: Patterns, *copies: int) -> tuple[Words, Words, Words]:

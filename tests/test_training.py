@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import binland as bl
+from binland.algorithms import training
 from binland.rng import generator
 from tests.naive import float_training
 from tests.naive import training as naive
@@ -129,13 +130,21 @@ def test_one_replica_is_plain_sgd():
     assert rsgd.replicas.spread == 0
 
 
-def test_early_stop_ends_at_the_first_epoch_without_an_error():
+@pytest.mark.parametrize("at_once", [1, 3, 80])
+def test_early_stop_ends_at_the_first_epoch_without_an_error(at_once, monkeypatch):
+    """However many epochs are one call of the kernel."""
     whole = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=80), seed=0)
+    monkeypatch.setattr(training, "DRAWN", at_once * TRAIN.n_patterns)
     stopped = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=80, stop_at_zero_error=True), seed=0)
     epochs = int(np.argmin(whole.history > 0)) + 1
     assert len(stopped.history) == epochs < 80
     assert stopped.error(TRAIN) == 0
     assert np.array_equal(stopped.history, whole.history[:epochs])
+
+
+def test_early_stop_without_a_bound_on_epochs_takes_no_memory_for_them():
+    stopped = bl.fit(MACHINES[1], TRAIN, bl.SGD(epochs=2**31 - 1, stop_at_zero_error=True), seed=0)
+    assert stopped.error(TRAIN) == 0
 
 
 def test_a_given_start_replaces_the_random_one():

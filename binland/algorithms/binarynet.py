@@ -110,6 +110,8 @@ class RSGD(SGD):
 
     def pull(self, epoch: int) -> float:
         """gamma(epoch)."""
+        if self.coupling == 0:
+            return 0.0
         try:
             return self.coupling * self.coupling_growth**epoch
         except OverflowError:

@@ -11,7 +11,7 @@ from binland.kernels.training import FULL, LARGEST
 from binland.machines import Machine
 
 TOP = 2**31  # integers in kernels are below, in absolute value
-COARSEST = 4  # units, at least, that a pattern of the largest gradient moves a latent
+COARSEST = 256  # units, at least, that a pattern of the largest gradient moves a latent (experiments/integers.md)
 
 
 def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:

@@ -29,9 +29,9 @@ from binland.rng import Seed, generator
 from binland.walks import counter_bytes, empty_counters, n_planes
 
 Latents = NDArray[np.float32]
-AT_ONCE = 3 * 10**9  # patterns times weights that are trained before Python, and an interruption, has its turn
-DRAWN = 2**20  # uniform numbers, at most, that are drawn for it
-BYTES = 16  # of memory for every latent: random numbers, rows, tiles
+AT_ONCE = 6 * 10**9  # signals times latents of some epochs, before Python, and an interruption, has its turn
+DRAWN = 2**20  # uniform numbers, at most, that are drawn for them
+BYTES = 24  # of memory for every latent: random numbers, rows; tiles are counted apart
 
 
 def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, start: Latents | None = None) -> Solution:
@@ -39,11 +39,14 @@ def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, star
 
     Returns the binary weights with latents, train-error history and, for RSGD, the replicas.
     Raises InvalidInputError if the patterns or the start do not fit the machine, if the clip is out of proportion to
-    the learning rate (`fixed_point.unit_of`), or beyond 2^24 inputs or hidden units or this machine's memory.
+    the learning rate (`fixed_point.unit_of`), or from 2^24 inputs or hidden units on, or beyond this machine's memory.
     """
     check_fit(machine, patterns)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
-    size = BYTES * machine.n_weights + counter_bytes(machine, patterns)
+    parts = _n_parts(machine, algorithm, patterns.n_patterns)
+    tiles = machine.n_hidden * n_words(machine.n_inputs) * LANES
+    size = BYTES * machine.n_weights + 8 * tiles + counter_bytes(machine, patterns)
+    size += parts * (8 * n_words(machine.n_inputs) + machine.n_hidden)
     checked_memory(f"training {machine.n_weights} weights {n_replicas} times", size * n_replicas)
     label_rng, *streams = generator(seed, "fit").spawn(1 + n_replicas)
     if start is not None:
@@ -73,9 +76,11 @@ class _Run:
         self.edges = _edges(machine.n_inputs, self.window)
         latents = self._first(start)
         self.state = _state(machine, patterns, latents)
-        size = min(algorithm.batch_size, patterns.n_patterns)
-        most = size + largest_step(machine, algorithm) / self.unit  # of all signals of a batch; each is rounded
-        self.scratch = _scratch(machine, len(streams), size, size + math.ceil(most / LARGEST) + GROUP)
+        size, parts = min(algorithm.batch_size, patterns.n_patterns), _n_parts(machine, algorithm, patterns.n_patterns)
+        self.scratch = _scratch(machine, len(streams), size, parts)
+        work = parts * -(-patterns.n_patterns // size) * self.state.latents.size  # an epoch's
+        drawn = len(streams) * patterns.n_patterns
+        self.at_once = max(1, min(DRAWN // drawn, AT_ONCE // work))  # epochs
         rule, examples = self._rule(algorithm.learning_rate), _examples(patterns, patterns)
         weights = as_signs(latents)
         for s in range(len(self.state.words)):  # where the centre's counters begin does not matter: they follow
@@ -100,23 +105,22 @@ class _Run:
         """
         machine, n, replicas = self.machine, patterns.n_patterns, len(self.streams)
         rule, examples = self._rule(learning_rate), _examples(self.patterns, patterns)
-        errors = np.empty((epochs, len(self.state.words)), np.int64)
         order = np.empty((replicas, n), np.int64)
-        at_once = max(1, min(DRAWN, AT_ONCE // machine.n_weights) // (replicas * n))
-        done = 0
-        while done < epochs:
-            some = range(done, min(done + at_once, epochs))
+        records = [np.empty((0, len(self.state.words)), np.int64)]
+        for first in range(0, epochs, self.at_once):
+            some = range(first, min(first + self.at_once, epochs))
             uniforms = np.stack([rng.random((len(some), n)) for rng in self.streams])
             shares = np.array([self._shares(learning_rate, epoch) for epoch in some])
-            made = train_epochs(
+            errors = np.empty((len(some), len(self.state.words)), np.int64)
+            done = train_epochs(
                 self.state, examples, machine.output_signs, machine.n_inputs, uniforms, self.algorithm.batch_size, rule,
-                shares, stop, self.scratch, order, errors[done : some.stop],
+                shares, stop, self.scratch, order, errors,
             )  # fmt: skip
-            done += made
-            if made < len(some):
+            records.append(errors[:done])
+            if stop and errors[done - 1, 0] == 0:
                 break
-        counts = errors[:done] if replicas > 1 else errors[:done].repeat(2, axis=1)
-        return counts / n
+        counts = np.concatenate(records)
+        return (counts if replicas > 1 else counts.repeat(2, axis=1)) / n
 
     def _rule(self, learning_rate: float) -> StepRule:
         return StepRule(self.clip, self.window, self.machine.linear, self.edges, self._steps(learning_rate))
@@ -186,6 +190,13 @@ def _state(machine: Machine, patterns: Patterns, latents: NDArray[np.int32]) -> 
         votes=votes,
         inside=aligned((machines, signs.shape[1] * WIDTH, h), np.uint64),
     )
+
+
+def _n_parts(machine: Machine, algorithm: SGD, n_patterns: int) -> int:
+    """Into how many parts of at most LARGEST the signals of a batch can be split, and places in a group left empty."""
+    size = min(algorithm.batch_size, n_patterns)
+    most = size + largest_step(machine, algorithm) / unit_of(machine, algorithm, n_patterns)  # each is rounded
+    return size + math.ceil(most / LARGEST) + GROUP
 
 
 def _scratch(machine: Machine, replicas: int, batch_size: int, parts: int) -> Scratch:

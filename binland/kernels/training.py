@@ -107,7 +107,8 @@ class State(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Buffers of an epoch, for batches of B patterns in G = ceil(B / GROUP) groups, S = ceil(B / WIDTH) stacks.
+    """Buffers of an epoch, for batches whose signals are split into B parts, patterns in what follows, in G = ceil(B /
+    GROUP) groups, and S = ceil(batch size / WIDTH) stacks.
 
     Of the live patterns of each replica: words (R, W, B) uint64, their inputs; steps (R, B) int16, their signals;
     places (R, G, H) uint16, where in a group's table a unit's subset stands; ends (R, G + 1) int64, where portions end,

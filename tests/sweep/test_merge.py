@@ -104,7 +104,7 @@ def test_a_file_whose_machines_were_trained_in_float32_is_told_apart(tmp_path, s
     old, path = GOLDEN / f"{schema}.h5", tmp_path / "copy.h5"
     shutil.copyfile(old, path)
     octets = path.read_bytes()
-    with pytest.raises(StoreError, match=r"binland 0.1.0, which (trained SGD in another way|draws other random num)"):
+    with pytest.raises(StoreError, match=r"binland 0.1.0, which (trained SGD|trains) in another way"):
         merge([path], tmp_path / "new.h5")
     assert not (tmp_path / "new.h5").exists()
     if schema == SCHEMA:

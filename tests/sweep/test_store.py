@@ -240,7 +240,7 @@ def test_parts_of_a_grid_make_the_whole(finished, tmp_path):
 def test_a_file_whose_tasks_have_other_ids_is_refused(copy, kind):
     with changed(copy) as file:
         file[f"{kind}_id"][...] = "0" * 64
-    refused(copy, f"which draws other random numbers for {kind}")
+    refused(copy, f"draws other random numbers for {kind}")
 
 
 def test_a_link_to_a_file_stays_a_link(finished, tmp_path):

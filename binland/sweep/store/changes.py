@@ -177,8 +177,9 @@ def check_ids(store: Store, snapshot: Snapshot) -> None:
         if stored[task.kind][layout.index(task)] != id_of(task):
             made_by = attribute(store.path, snapshot.file, "version_binland") or "unknown"
             raise StoreError(
-                f"{store.path}: was begun by binland {made_by}, which draws other random numbers for"
-                f" {in_words(layout.axes, task)} than this version; go on with that one, or choose another --out"
+                f"{store.path}: was begun by binland {made_by}, which trains in another way or draws other random"
+                f" numbers for {in_words(layout.axes, task)} than this version; go on with that one, or choose another"
+                " --out"
             )
 
 
