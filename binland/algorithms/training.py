@@ -43,11 +43,11 @@ def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, star
     """
     check_fit(machine, patterns)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
-    parts = _n_parts(machine, algorithm, patterns.n_patterns)
-    tiles = machine.n_hidden * n_words(machine.n_inputs) * LANES
-    size = BYTES * machine.n_weights + 8 * tiles + counter_bytes(machine, patterns)
-    size += parts * (8 * n_words(machine.n_inputs) + machine.n_hidden)
-    checked_memory(f"training {machine.n_weights} weights {n_replicas} times", size * n_replicas)
+    work, tiles = f"training {machine.n_weights} weights {n_replicas} times", n_words(machine.n_inputs) * LANES
+    size = BYTES * machine.n_weights + 8 * machine.n_hidden * tiles
+    checked_memory(work, size * n_replicas)
+    parts = _n_parts(machine, algorithm, patterns.n_patterns) * (8 * n_words(machine.n_inputs) + machine.n_hidden)
+    checked_memory(work, (size + counter_bytes(machine, patterns) + parts) * n_replicas)
     label_rng, *streams = generator(seed, "fit").spawn(1 + n_replicas)
     if start is not None:
         start = finite_float32("start", start, machine.weight_shape)

@@ -11,7 +11,8 @@ never read as a weight.
 The step of a unit is a sum of +-signal over the live patterns in its straight-through window. For every GROUP of them
 all subset sums are tabulated once (the method of four Russians), so that a unit adds one entry per group: with signals
 a, b of two patterns the table is 0, +-a, +-b, +-a +-b (signs as the input of the column is), and a unit with only the
-second one in its window adds entry 2.
+second one in its window adds entry 2. Sums are of 16 bits; of 32 where signals are so large that these would hold few
+groups at a time.
 """
 
 from typing import NamedTuple
