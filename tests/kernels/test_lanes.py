@@ -13,6 +13,7 @@ import binland as bl
 from binland.kernels import lanes, scalar
 from binland.kernels.lanes import PLANES
 from binland.kernels.vectors import WIDTH
+from tests.sweep.small import WHOLE
 
 LANES = 64 * WIDTH
 
@@ -165,7 +166,10 @@ def numbers():
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
-    [{"NUMBA_CPU_NAME": "generic"}, {"BINLAND_PORTABLE": "1"}],
+    [
+        {"NUMBA_CPU_NAME": "generic"},
+        pytest.param({"BINLAND_PORTABLE": "1"}, marks=pytest.mark.skipif(not WHOLE, reason="takes a minute")),
+    ],
     ids=["a CPU without wide registers", "the twin of the vector code"],
 )
 def test_numbers_do_not_depend_on_the_cpu(environment):
