@@ -5,7 +5,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import WORD, Words, aligned, aligned_copy, pack
+from binland.bits import WORD, Words, aligned, aligned_copy
 from binland.checks import checked_memory
 from binland.data import Patterns
 from binland.errors import InvalidInputError
@@ -13,7 +13,6 @@ from binland.kernels.lanes import PLANES
 from binland.kernels.vectors import WIDTH
 from binland.kernels.walk import (
     flips_into,
-    follow,
     jump_errors_into,
     shuffle_into,
     sort_into,
@@ -40,22 +39,10 @@ class Counters:
         checked_memory(work, 2 * counter_bytes(machine, patterns))
         self.fields, self.signs, self.votes = empty_counters(machine, patterns)
         start_into(weights, self.output_signs, patterns.rows, self.fields)
-        self._words = pack(weights)
-        self._vote()
-
-    def _vote(self) -> None:
-        patterns, blocks = self.patterns, range(len(self.fields))
         self.error_count = sum(
             vote_into(self.fields[v], patterns.negative[v], patterns.real[v], self.signs[v], self.votes[v])
-            for v in blocks
+            for v in range(len(self.fields))
         )
-
-    def move_to(self, words: Words) -> int:
-        """Errors of the machine with packed weights (H, W), to which the counters move."""
-        flipped = np.empty(len(words), np.bool_)
-        follow(self._words, words, self.output_signs, self.patterns.rows, self.fields, flipped)
-        self._vote()
-        return self.error_count
 
 
 def counter_bytes(machine: Machine, patterns: Patterns) -> int:

@@ -8,7 +8,7 @@ register. `scalar.py` does the same in plain Python, word by word.
 A block of counters is (n, WIDTH) uint64, n one of PLANES. Bits to be added are rows (any, WIDTH) uint64.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -73,17 +73,23 @@ def _through(b: Builder, n: Value, planes: Value, first: Value, last: Value, bod
 
     There is code for every number of planes, chosen by n: in a loop over planes they would not stay in registers.
     """
+    for count in _cases(b, n):
+        s, state = first, [_load(b, planes, _number(j)) for j in range(count)]
+        for by in sorted(bodies, reverse=True):
+            s, state = loop(b, s, last, by, state, bodies[by])
+        for j, plane in enumerate(state):
+            _store(b, plane, planes, _number(j))
+
+
+def _cases(b: Builder, n: Value) -> Iterator[int]:
+    """Every number of planes: what is built while one is yielded is the code where n is that."""
     done = b.append_basic_block("done")
     switch = b.switch(n, done)
     for count in PLANES:
         case = b.append_basic_block(f"planes_{count}")
         switch.add_case(_number(count), case)
         b.position_at_end(case)
-        s, state = first, [_load(b, planes, _number(j)) for j in range(count)]
-        for by in sorted(bodies, reverse=True):
-            s, state = loop(b, s, last, by, state, bodies[by])
-        for j, plane in enumerate(state):
-            _store(b, plane, planes, _number(j))
+        yield count
         b.branch(done)
     b.position_at_end(done)
 
@@ -301,19 +307,15 @@ def tally(
 def window(typing_context: Any, planes: Any, n: Any, edges: Any, inside: Any) -> Any:
     """inside (WIDTH,) <- where a counter lies between two numbers, both included.
 
-    planes (n, WIDTH); edges (2, n, WIDTH), as `edges_into` gives them. Both comparisons go digit by digit, from the
-    lowest: a higher digit decides, where it is equal what was decided so far stands, which is a full adder's carry.
+    planes (n, WIDTH); edges (2, n, WIDTH), whose digits are all ones or none, the sign's and all of the lower end's
+    turned round (`algorithms.training`). Both comparisons go digit by digit, from the lowest: a higher digit decides,
+    where it is equal what was decided so far stands, which is a full adder's carry.
     Cost 8 n operations, or 2 n of three operands, and 3 n loads.
     """
 
     def codegen(context: Any, b: Builder, signature: Any, arguments: Any) -> Any:
         planes, n, edges, inside = pointers(context, b, signature, arguments)
-        done = b.append_basic_block("done")
-        switch = b.switch(n, done)
-        for count in PLANES:
-            case = b.append_basic_block(f"planes_{count}")
-            switch.add_case(_number(count), case)
-            b.position_at_end(case)
+        for count in _cases(b, n):
             above = below = _ONES
             for j in range(count):
                 digit = _load(b, planes, _number(j))
@@ -323,8 +325,6 @@ def window(typing_context: Any, planes: Any, n: Any, edges: Any, inside: Any) ->
                 above = _carry(b, digit, above, low)
                 below = _carry(b, b.not_(digit), below, high)
             _store(b, b.and_(above, below), inside, _number(0))
-            b.branch(done)
-        b.position_at_end(done)
         return context.get_dummy_value()
 
     return types.void(planes, n, edges, inside), codegen

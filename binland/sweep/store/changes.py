@@ -175,7 +175,6 @@ def check_ids(store: Store, snapshot: Snapshot) -> None:
     stored = {kind: texts(snapshot.read(f"{kind}_id")) for kind in layout.kinds}
     for task in (task for point in layout.points for task in layout.first_tasks(point)):
         if stored[task.kind][layout.index(task)] != id_of(task):
-            made_by = attribute(store.path, snapshot.file, "version_binland") or "unknown"
             raise StoreError(
                 f"{store.path}: was begun by binland {made_by}, which trains in another way or draws other random"
                 f" numbers for {in_words(layout.axes, task)} than this version; go on with that one, or choose another"
