@@ -31,7 +31,7 @@ from binland.algorithms.training import _window
 from binland.kernels.vectors import WIDTH
 from binland.kernels.walk import shuffle_into
 from binland.rng import generator
-from binland.walks import Walker, n_planes, random_order
+from binland.walks import Walker, n_planes
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 TURN, PAUSE = 0.1, 0.25
@@ -165,9 +165,10 @@ def local_energy(case: Case, repeat: int, peaks: dict[str, float], epochs: int) 
     for top in (0.2, 0.5):
         fractions = np.linspace(top / 20, top, 20)
         lengths = [round(fraction * n) for fraction in fractions]
-        order = random_order(rng, np.arange(n), lengths[-1])
-        counts = peers.local_energy(weights, lengths, [torch.from_numpy(order)], case.X, case.y)
-        assert counts[0].tolist() == walker.error_counts_after(order, np.array(lengths)).tolist(), "other errors"
+        uniforms, order = rng.random(lengths[-1]), np.arange(n)
+        shuffle_into(uniforms, order)
+        counts = peers.local_energy(weights, lengths, [torch.from_numpy(order[: lengths[-1]])], case.X, case.y)
+        assert counts[0].tolist() == walker.error_counts_after(uniforms, np.array(lengths)).tolist(), "other errors"
         ours, theirs = in_turns(
             repeat,
             lambda: bl.local_energy(solution, case.train, fractions, 10, seed=0),  # noqa: B023

@@ -10,7 +10,6 @@ from binland.checks import checked_memory, one_of, positive_int, real_array
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.expectation import ExpectedErrors
-from binland.kernels.walk import shuffle_into
 from binland.models import Solution, check_fit, check_solutions
 from binland.results import LocalEnergy
 from binland.rng import Seed, generator
@@ -87,13 +86,10 @@ def _sampled_rise(
         else:
             rng = np.random.default_rng([*root, 1, int(fraction.view(np.uint64))])
             flipped[f] = [rng.binomial(n, fraction) for _ in range(realizations)]
-    walker, weights = Walker(solution, patterns), np.arange(n, dtype=np.int32)
+    walker, uniforms = Walker(solution, patterns), np.empty(flipped.max())  # taken once: fresh memory is slow
     counts = np.empty(flipped.shape, np.int64)
-    uniforms, order = np.empty(flipped.max()), np.empty_like(weights)  # taken once: fresh memory is slow
     for r in range(realizations):
         drawn = uniforms[: flipped[:, r].max()]
         np.random.default_rng([*root, 0, r]).random(out=drawn)
-        order[:] = weights
-        shuffle_into(drawn, order)
-        counts[:, r] = walker.error_counts_after(order[: len(drawn)], flipped[:, r])
+        counts[:, r] = walker.error_counts_after(drawn, flipped[:, r])
     return counts - walker.error_count

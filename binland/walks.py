@@ -1,5 +1,6 @@
 """Exact error counts of a machine whose weights change sign by sign, by incremental update."""
 
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -12,10 +13,11 @@ from binland.errors import InvalidInputError
 from binland.kernels.lanes import PLANES
 from binland.kernels.vectors import WIDTH
 from binland.kernels.walk import (
+    codes_into,
+    draw_into,
     flips_into,
     jump_errors_into,
     shuffle_into,
-    sort_into,
     start_into,
     vote_into,
     walk_errors_into,
@@ -23,6 +25,7 @@ from binland.kernels.walk import (
 from binland.models import Machine, Solution, check_fit
 
 Indices = TypeVar("Indices", NDArray[np.int32], NDArray[np.int64])
+Codes = NDArray[np.uint32] | NDArray[np.uint64]
 
 
 class Counters:
@@ -75,7 +78,6 @@ class Walker:
     def __init__(self, solution: Solution, patterns: Patterns):
         self._weights = np.array(solution.units)
         self._start = start = Counters(solution.machine, self._weights, patterns)
-        self._rows = np.empty(self._weights.size, np.int32)  # taken once: fresh memory is slow
         self._moving = [aligned_copy(counters) for counters in (start.fields, start.signs, start.votes)]
         self.patterns, self.n_patterns, self.error_count = patterns, patterns.n_patterns, start.error_count
 
@@ -88,14 +90,29 @@ class Walker:
         walk_errors_into(units, rows, *self._counters(), errors[1:])
         return errors
 
-    def error_counts_after(self, flipped: Indices, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(S,) int64 errors after the first lengths[s] of the flips, for less than after each of them."""
+    def error_counts_after(self, uniforms: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(S,) int64 errors after the first lengths[s] <= d flips of a uniformly random order of all weights.
+
+        uniforms (d,) float64 in [0, 1) draw it, as `random_order` does, in less time than after each flip.
+        """
+        shift, codes, drawn, rows = self._flips
         order = np.argsort(lengths)
-        rows, places = self._rows, np.empty((len(order) + 1, len(self._weights)), np.int64)
-        sort_into(flipped, lengths[order], self._weights, self._start.output_signs, rows, places)
-        errors = np.empty(len(order), np.int64)
+        places, errors = np.empty((len(order) + 1, len(self._weights)), np.int64), np.empty(len(order), np.int64)
+        drawn[:] = codes
+        draw_into(uniforms, lengths[order], shift, drawn, rows, places)
         jump_errors_into(rows, places, *self._counters(), errors)
         return errors[np.argsort(order)]
+
+    @cached_property
+    def _flips(self) -> tuple[int, Codes, Codes, NDArray[np.int32]]:
+        """Of `draw_into`: the shift, codes of all flips, and room for what it writes: fresh memory is slow."""
+        n_hidden, n_inputs = self._weights.shape
+        shift = (2 * n_inputs - 1).bit_length()
+        codes: Codes = np.empty(self._weights.size, np.uint32)
+        if n_hidden << shift > 1 << 32:
+            codes = codes.astype(np.uint64)
+        codes_into(self._weights, self._start.output_signs, shift, codes)
+        return shift, codes, np.empty_like(codes), np.empty(codes.size, np.int32)
 
     def _counters(self) -> tuple[Words, Words, Words, Words, Words, Words]:
         """Arguments of kernels from `rows` to `real`, at the start."""

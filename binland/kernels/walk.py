@@ -129,23 +129,18 @@ def shuffle_into(uniforms, items):
 
 
 @kernel
-def flip_of(place, reciprocal, weights, output_weights):
-    """The unit of the weight with flat index `place`, and the row whose bits say where a flip makes its counter go up.
-
-    reciprocal: 1 / N; weights (H, N) int8, before; output_weights (H,) int8. A unit's counter goes up with the weight
-    times the unit's output weight: by row 2 i + 1 if that is +1 afterwards, else by row 2 i.
-    """
-    h = np.uint64(np.int64((place + 0.5) * reciprocal))  # exact below 2^50
-    i = np.uint64(place) - h * np.uint64(weights.shape[1])
-    return h, np.uint64(2) * i + np.uint64(weights[h, i] * output_weights[h] < 0)
-
-
-@kernel
 def flips_into(flipped, weights, output_weights, units, rows):
-    """Units (d,) uint32 and rows (d,) int32, as `flip_of` gives them, of flipped weights (d,), flat indices. Cost d."""
+    """Units (d,) uint32 of flipped weights (d,), flat indices, and rows (d,) int32 whose bits say where they go up.
+
+    weights (H, N) int8, before; output_weights (H,) int8. A unit's counter goes up with the weight times the unit's
+    output weight: by row 2 i + 1 if that is +1 afterwards, else by row 2 i. Cost d.
+    """
+    N = np.uint64(weights.shape[1])
     reciprocal = 1.0 / weights.shape[1]
     for t in range(flipped.shape[0]):
-        units[t], rows[t] = flip_of(flipped[t], reciprocal, weights, output_weights)
+        h = np.uint64(np.int64((flipped[t] + 0.5) * reciprocal))  # exact below 2^50
+        i = np.uint64(flipped[t]) - h * N
+        units[t], rows[t] = h, np.uint64(2) * i + np.uint64(weights[h, i] * output_weights[h] < 0)
 
 
 @kernel
@@ -189,22 +184,33 @@ def walk_errors_into(units, steps, rows, fields, signs, votes, negative, real, e
 
 
 @kernel
-def sort_into(flipped, ends, weights, output_weights, rows, places):
-    """Sort the flips of a walk by unit, keeping their order, up to the last of some ends.
-
-    flipped (d,), flat indices; weights, output_weights as in `flip_of`; ends (S,) int64, not falling. Written: rows
-    (H N,) int32, of the flips of unit h one after the other; places (S + 1, H) int64: h N plus how many of unit h's are
-    before each end, 0 before the first. Cost d.
-    """
+def codes_into(weights, output_weights, shift, codes):
+    """codes (H N,) <- the unit of every weight's flip times 2^shift, plus its row of `flips_into` (below 2^shift)."""
     H, N = weights.shape
-    reciprocal = 1.0 / N
-    following = np.arange(H) * N
+    for h in range(H):
+        for i in range(N):
+            codes[h * N + i] = h << shift | 2 * i | (weights[h, i] * output_weights[h] < 0)
+
+
+@kernel
+def draw_into(uniforms, ends, shift, codes, rows, places):
+    """The first flips of a uniformly random order of all, sorted by unit, up to the last of some ends.
+
+    The order is that of `shuffle_into`: uniforms (d,) float64 in [0, 1). codes (H N,) of `codes_into`, overwritten;
+    ends (S,) int64, not falling, up to d. Written: rows (H N,) int32, of the flips of unit h one after the other;
+    places (S + 1, H) int64: h N plus how many of unit h's are before each end, 0 before the first. Cost d.
+    """
+    n, H = codes.shape[0], places.shape[1]
+    following, row = np.arange(H) * (n // H), codes.dtype.type((1 << shift) - 1)
     places[0] = following
     first = 0
     for s in range(ends.shape[0]):
         for t in range(first, ends[s]):
-            h, row = flip_of(flipped[t], reciprocal, weights, output_weights)
-            rows[following[h]] = row
+            other = t + np.int64(uniforms[t] * (n - t))
+            code = codes[other]
+            codes[other] = codes[t]
+            h = np.uint64(code) >> np.uint64(shift)
+            rows[following[h]] = code & row
             following[h] += 1
         places[s + 1] = following
         first = ends[s]
@@ -212,7 +218,7 @@ def sort_into(flipped, ends, weights, output_weights, rows, places):
 
 @kernel
 def jump_errors_into(steps, places, rows, fields, signs, votes, negative, real, errors):
-    """Errors on a walk, after some of the flips: steps (H N,) int32, places (S + 1, H) int64 of `sort_into`.
+    """Errors on a walk, after some of the flips: steps (H N,) int32, places (S + 1, H) int64 of `draw_into`.
 
     The others as in `walk_errors_into`. Written: errors (S,) int64. Cost per flip and register of patterns: about
     (2 n + 20) / 15 logical operations and a load where a unit has many flips between two ends.
