@@ -64,7 +64,7 @@ def _epoch(state, examples, outputs, n_inputs, order, batch_size, rule, shares, 
         for r in range(replicas):
             counts[number, 1] += preactivations.n_flips(before[r], state.words[r])
     for r in range(replicas):  # as every epoch ends, which counts errors
-        kernels.follow_replica(outputs, examples, rule, state, r)
+        preactivations.follow_flips(outputs, examples.rows, rule.edges, state, r)
 
 
 def rows(name, algorithm, machine, patterns, epochs, peaks):
@@ -86,7 +86,7 @@ def rows(name, algorithm, machine, patterns, epochs, peaks):
             if epoch not in epochs and epoch != total - 1:
                 kernels.train_epoch(*fixed, shares, run.scratch)
                 for r in range(replicas):
-                    kernels.follow_replica(machine.output_signs, examples, rule, run.state, r)
+                    preactivations.follow_flips(machine.output_signs, patterns.rows, run.edges, run.state, r)
                 continue
             n_batches = -(-data.n_patterns // algorithm.batch_size)
             counts, nanoseconds = np.zeros((n_batches, 2), np.int64), np.zeros((n_batches, 3))

@@ -10,6 +10,7 @@ from binland.algorithms.fixed_point import TOP, as_integers, largest_step, share
 from binland.bits import Signs, Words, aligned, aligned_copy, as_signs, n_words, pack
 from binland.checks import checked_memory, finite_float32
 from binland.data import Patterns
+from binland.kernels.preactivations import windows_into
 from binland.kernels.training import (
     ENTRY,
     GROUP,
@@ -19,11 +20,11 @@ from binland.kernels.training import (
     Scratch,
     State,
     StepRule,
-    start_replica,
     steps_into,
     train_epochs,
 )
 from binland.kernels.vectors import LANES, WIDTH
+from binland.kernels.walk import start_into, vote_into
 from binland.models import Machine, Replicas, Solution, check_fit, count_words
 from binland.rng import Seed, generator
 from binland.walks import counter_bytes, empty_counters, n_planes
@@ -81,10 +82,18 @@ class _Run:
         work = parts * -(-patterns.n_patterns // size) * self.state.latents.size  # an epoch's
         drawn = len(streams) * patterns.n_patterns
         self.at_once = max(1, min(DRAWN // drawn, AT_ONCE // work))  # epochs
-        rule, examples = self._rule(algorithm.learning_rate), _examples(patterns, patterns)
         weights = as_signs(latents)
         for s in range(len(self.state.words)):  # where the centre's counters begin does not matter: they follow
-            start_replica(weights[s % len(streams)], machine.output_signs, examples, rule, self.state, s)
+            self._start_counters(s, weights[s % len(streams)])
+
+    def _start_counters(self, s: int, weights: Signs) -> None:
+        """Counters, votes and windows of machine s, whose weights are (H, N)."""
+        state, rows, outputs = self.state, self.patterns.rows, self.machine.output_signs
+        start_into(weights, outputs, rows, state.fields[s])
+        for v, fields in enumerate(state.fields[s]):
+            inside = state.inside[s, v * WIDTH : (v + 1) * WIDTH]
+            windows_into(fields, outputs, np.arange(len(outputs)), self.edges, inside)
+            vote_into(fields, self.patterns.negative[v], self.patterns.real[v], state.signs[s, v], state.votes[s, v])
 
     def _first(self, start: Latents | None) -> NDArray[np.int32]:
         """(R, H, N) latents at the start, in units."""

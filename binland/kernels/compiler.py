@@ -118,8 +118,11 @@ def kernel(function: Kernel) -> Kernel:
 
 
 def inlined(function: Kernel) -> Kernel:
-    """The same for a part of a loop: its code stands where it is called, for a call passes every array in pieces."""
-    return _compiled(function, JIT_OPTIONS | {"forceinline": True})
+    """The same for a part of a kernel, whose code stands where it is called.
+
+    A call passes every array in pieces, and LLVM optimises what is called once more at every level of calls.
+    """
+    return _compiled(function, JIT_OPTIONS | {"inline": "always"})
 
 
 def _compiled(function: Kernel, options: dict[str, Any]) -> Kernel:

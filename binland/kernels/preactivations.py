@@ -20,7 +20,7 @@ from binland.kernels.vectors import (
     store_words,
     where_less,
 )
-from binland.kernels.walk import follow, start_into, tally, vote_into, window
+from binland.kernels.walk import follow, tally, window
 
 # Measured, in units of what a digit of a counter takes on a register when a weight flips.
 POPCOUNT = {8: 1, 4: 3}.get(WIDTH, 4)  # bits of a register compared and counted
@@ -59,28 +59,16 @@ def windows_into(fields, output_weights, units, edges, inside):
 
 
 @kernel
-def start_counters(weights, output_weights, rows, edges, counters):
-    """Counters, votes and windows of weights (H, N) int8; the others as in `follow_flips`."""
-    _, fields, signs, votes, inside = counters
-    units, none = np.arange(fields.shape[1]), np.zeros(fields.shape[3], np.uint64)
-    start_into(weights, output_weights, rows, fields)
-    for v in range(fields.shape[0]):
-        windows_into(fields[v], output_weights, units, edges, inside[v * WIDTH : (v + 1) * WIDTH])
-        vote_into(fields[v], none, none, signs[v], votes[v])
+def follow_flips(output_weights, rows, edges, state, s):
+    """Counters, votes and windows of machine s of a state (`training.State`) follow its weights.
 
-
-@kernel
-def follow_flips(words, output_weights, rows, edges, counters):
-    """Counters, votes and windows follow the weights (H, W) uint64.
-
-    rows as in `walk.start_into`; edges as in `windows_into`; counters: standing (H, W), the weights that they are at,
-    fields (V, H, n, WIDTH), signs (V, H, WIDTH), votes (V, m, WIDTH), inside (V WIDTH, H), all uint64. Cost on a
-    register, for each block of patterns: n + 3 operations per flip, 2 n + m + 10 per unit with flips.
+    rows as in `walk.start_into`; edges as in `windows_into`. Cost on a register, for each block of patterns: n + 3
+    operations per flip, 2 n + m + 10 per unit with flips.
     """
-    standing, fields, signs, votes, inside = counters
+    fields, signs, votes, inside = state.fields[s], state.signs[s], state.votes[s], state.inside[s]
     V, H, n, width = fields.shape
     flipped = np.empty(H, np.bool_)
-    follow(standing, words, output_weights, rows, fields, flipped)
+    follow(state.standing[s], state.words[s], output_weights, rows, fields, flipped)
     units = np.nonzero(flipped)[0]
     new, ignored = np.empty((units.shape[0], width), np.uint64), np.empty(units.shape[0], np.int64)
     none = np.zeros(width, np.uint64)

@@ -27,7 +27,6 @@ from binland.kernels.preactivations import (
     follow_flips,
     levels_into,
     n_flips,
-    start_counters,
     worth_following,
 )
 from binland.kernels.vectors import (
@@ -192,7 +191,7 @@ def collect(batch, levels, inside, own, examples, steps, r, scratch):
             ends[portion] = min(GROUP * PORTION * (portion + 1), count)
 
 
-@kernel
+@inlined
 def look(batch, steps, output_weights, n_inputs, examples, rule, state, r, scratch):
     """Forward pass of replica r on a batch, in the cheaper way; what `collect` gives is in scratch."""
     weight_words, standing = state.words[r], state.standing[r]
@@ -201,7 +200,7 @@ def look(batch, steps, output_weights, n_inputs, examples, rule, state, r, scrat
     flips = n_flips(standing, weight_words)
     if worth_following(flips, H, W, B, V, n):
         if flips:
-            follow_replica(output_weights, examples, rule, state, r)
+            follow_flips(output_weights, examples.rows, rule.edges, state, r)
         if rule.linear:
             levels_into(state.fields[r, :, 0], batch, n_inputs, scratch.levels)
         else:
@@ -214,24 +213,6 @@ def look(batch, steps, output_weights, n_inputs, examples, rule, state, r, scrat
             scratch.inside,
         )  # fmt: skip
         collect(batch, scratch.levels, scratch.inside, True, examples, steps, r, scratch)
-
-
-@kernel
-def counters_of(state, r):
-    """What `follow_flips` moves, of replica r."""
-    return state.standing[r], state.fields[r], state.signs[r], state.votes[r], state.inside[r]
-
-
-@kernel
-def start_replica(weights, output_weights, examples, rule, state, r):
-    """Counters of replica r with weights (H, N) int8."""
-    start_counters(weights, output_weights, examples.rows, rule.edges, counters_of(state, r))
-
-
-@kernel
-def follow_replica(output_weights, examples, rule, state, r):
-    """Counters of replica r follow its weights."""
-    follow_flips(state.words[r], output_weights, examples.rows, rule.edges, counters_of(state, r))
 
 
 @kernel
@@ -415,7 +396,7 @@ def reach_of(latents):
     return max(np.int64(largest), -np.int64(smallest))
 
 
-@kernel
+@inlined
 def train_epoch(state, examples, output_weights, n_inputs, order, batch_size, rule, shares, scratch):
     """One epoch of coupled BinaryNet SGD (straight-through estimator, clipped latents; paper, appendix B).
 
@@ -464,7 +445,7 @@ def train_epochs(
         if S > R:
             centre_into(state.latents, n_inputs, state.words[R])
         for s in range(S):
-            follow_replica(output_weights, examples, rule, state, s)
+            follow_flips(output_weights, examples.rows, rule.edges, state, s)
             place = 0 if s == S - 1 else s + 1
             errors[e, place] = 0
             for v in range(state.votes.shape[1]):

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from binland.kernels import lanes, scalar
-from binland.kernels.compiler import kernel
+from binland.kernels.compiler import inlined, kernel
 from binland.kernels.forward import popcount
 from binland.kernels.vectors import WIDTH
 
@@ -62,7 +62,7 @@ def start_into(weights, output_weights, rows, fields):
                         fields[v, h, j, w] = ~fields[v, h, j, w]
 
 
-@kernel
+@inlined
 def follow(old, new, output_weights, rows, fields, flipped):
     """Move the counters of `start_into` from one machine to another: a step of the walk per weight that differs.
 

@@ -35,7 +35,7 @@ def bits(words, places):
 def test_counters_that_follow_flips_and_those_computed_anew_are_right(problem, window, flips):
     machine, patterns, rng = problem.machine, problem.patterns, problem.rng
     run = training._Run(machine, patterns, SGD(ste_window=window), [rng], None)
-    examples, rule, outputs = training._examples(patterns, patterns), run._rule(1.0), machine.output_signs
+    outputs = machine.output_signs
     weights = np.where(run.integers()[0] >= 0, 1, -1)
     batch = rng.permutation(patterns.n_patterns)
     for _ in range(3):
@@ -43,7 +43,7 @@ def test_counters_that_follow_flips_and_those_computed_anew_are_right(problem, w
             weights.flat[place] *= -1
         run.state.words[0] = pack(weights)
         levels, inside = expected(problem, weights, window)
-        kernels.follow_replica(outputs, examples, rule, run.state, 0)
+        preactivations.follow_flips(outputs, patterns.rows, run.edges, run.state, 0)
         counters, most = (
             (run.state.fields[0, :, 0], machine.n_inputs) if machine.linear else (run.state.votes[0], machine.n_hidden)
         )
