@@ -17,6 +17,8 @@ from binland.walks import Walker
 
 __all__ = ["LocalEnergy", "checked_fractions", "local_energy", "n_flips"]
 
+BYTES = 28  # of memory for every weight: random numbers, codes of flips, twice, and their rows
+
 
 def local_energy(
     solution: Solution,
@@ -76,9 +78,10 @@ def _expected_counts(
 def _sampled_rise(
     solution: Solution, patterns: Patterns, eps: NDArray[np.float64], realizations: int, seed: Seed, flips: str
 ) -> NDArray[np.int64]:
-    checked_memory(f"{realizations} realizations of {len(eps)} fractions", 64 * realizations * len(eps))
+    n, h = solution.machine.n_weights, solution.machine.n_hidden
+    size = BYTES * n + 8 * (len(eps) + 1) * h + 64 * realizations * len(eps)
+    checked_memory(f"{realizations} realizations of {len(eps)} fractions of {n} weights", size)
     root = generator(seed, "local_energy").integers(2**63, size=2)
-    n = solution.machine.n_weights
     flipped = np.empty((len(eps), realizations), np.int64)
     for f, fraction in enumerate(eps):
         if flips == "count":

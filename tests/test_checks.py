@@ -9,6 +9,7 @@ from binland.errors import InvalidInputError
 
 PATTERNS = bl.Patterns.random(10, 21, 0)
 ONE, TWO = (bl.fit(bl.CommitteeMachine(21, 3), PATTERNS, bl.SGD(epochs=1), seed) for seed in (0, 1))
+WIDE = bl.Solution(bl.CommitteeMachine(21, 20_001), np.ones((20_001, 21), np.int8))
 LARGEST = 2**31 - 1
 
 
@@ -24,6 +25,7 @@ LARGEST = 2**31 - 1
         lambda: bl.fit(bl.CommitteeMachine(21, LARGEST), PATTERNS, bl.SGD(), 0),
         lambda: bl.fit(ONE.machine, PATTERNS, bl.RSGD(replicas=LARGEST), 0),
         lambda: bl.local_energy(ONE, PATTERNS, [0.1], realizations=10**9),
+        lambda: bl.local_energy(WIDE, PATTERNS, np.linspace(0, 1, 60_000), realizations=1),
         lambda: bl.barrier(ONE, TWO, PATTERNS, orders=LARGEST),
         lambda: bl.Patterns(np.broadcast_to(np.int8(1), (LARGEST, LARGEST)), [1]),
         lambda: bl.local_energy(ONE, PATTERNS, range(10**12)),

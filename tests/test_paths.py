@@ -81,18 +81,6 @@ def test_errors_after_many_flips_of_a_random_order(n_inputs, n_hidden):
     check_random_orders(Walker(start, patterns), machine.n_weights, machine.n_weights, rng)
 
 
-def test_machines_whose_flips_need_more_than_32_bits():
-    """Codes are as wide as the machine asks; these are wider than needed, for such a machine has 2^30 weights."""
-    rng = np.random.default_rng(0)
-    machine = bl.CommitteeMachine(31, 9)
-    start = bl.Solution(machine, signs(rng, (9, 31)))
-    walker = Walker(start, bl.Patterns.random(100, 31, rng))
-    shift, codes, _, rows = walker._flips
-    assert codes.dtype == np.uint32
-    walker._flips = shift, codes.astype(np.uint64), np.empty(codes.shape, np.uint64), rows
-    check_random_orders(walker, machine.n_weights, machine.n_weights, rng)
-
-
 @pytest.mark.parametrize("n_hidden", [15, 16, 17, 101, 300])
 def test_votes_of_many_units_over_several_blocks_of_patterns(n_hidden):
     rng = np.random.default_rng(n_hidden)
@@ -103,7 +91,11 @@ def test_votes_of_many_units_over_several_blocks_of_patterns(n_hidden):
     assert round(start.history[-1] * 1100) == errors
     flipped = random_order(rng, np.arange(machine.n_weights), 40)
     expected = naive.path_error_counts(start.weights, outputs, train.inputs, train.labels, flipped)
-    assert Walker(start, train).error_counts(flipped).tolist() == expected
+    walker, uniforms = Walker(start, train), np.random.default_rng(n_hidden + 1).random(40)
+    assert walker.error_counts(flipped).tolist() == expected
+    flipped = random_order(np.random.default_rng(n_hidden + 1), np.arange(machine.n_weights), 40)
+    expected = naive.path_error_counts(start.weights, outputs, train.inputs, train.labels, flipped)
+    assert walker.error_counts_after(uniforms, np.array([40, 0, 7])).tolist() == [expected[k] for k in (40, 0, 7)]
 
 
 def test_the_shorter_order_begins_the_longer():

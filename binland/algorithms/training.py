@@ -89,10 +89,11 @@ class _Run:
     def _start_counters(self, s: int, weights: Signs) -> None:
         """Counters, votes and windows of machine s, whose weights are (H, N)."""
         state, rows, outputs = self.state, self.patterns.rows, self.machine.output_signs
+        units = np.arange(len(outputs), dtype=np.int64)
         start_into(weights, outputs, rows, state.fields[s])
         for v, fields in enumerate(state.fields[s]):
             inside = state.inside[s, v * WIDTH : (v + 1) * WIDTH]
-            windows_into(fields, outputs, np.arange(len(outputs)), self.edges, inside)
+            windows_into(fields, outputs, units, self.edges, inside)
             vote_into(fields, self.patterns.negative[v], self.patterns.real[v], state.signs[s, v], state.votes[s, v])
 
     def _first(self, start: Latents | None) -> NDArray[np.int32]:

@@ -185,7 +185,10 @@ def walk_errors_into(units, steps, rows, fields, signs, votes, negative, real, e
 
 @kernel
 def codes_into(weights, output_weights, shift, codes):
-    """codes (H N,) <- the unit of every weight's flip times 2^shift, plus its row of `flips_into` (below 2^shift)."""
+    """codes (H N,) <- the flip of every weight as one number: its unit times 2^shift, plus its row of `flips_into`.
+
+    weights (H, N) int8, before; output_weights (H,) int8; 2^shift >= 2 N. Cost H N.
+    """
     H, N = weights.shape
     for h in range(H):
         for i in range(N):
@@ -196,9 +199,10 @@ def codes_into(weights, output_weights, shift, codes):
 def draw_into(uniforms, ends, shift, codes, rows, places):
     """The first flips of a uniformly random order of all, sorted by unit, up to the last of some ends.
 
-    The order is that of `shuffle_into`: uniforms (d,) float64 in [0, 1). codes (H N,) of `codes_into`, overwritten;
-    ends (S,) int64, not falling, up to d. Written: rows (H N,) int32, of the flips of unit h one after the other;
-    places (S + 1, H) int64: h N plus how many of unit h's are before each end, 0 before the first. Cost d.
+    The order is that of `shuffle_into`: uniforms (d,) float64 in [0, 1). codes (H N,) of `codes_into` with the same
+    shift, overwritten; ends (S,) int64, not falling, up to d. Written: rows (H N,) int32, of the flips of unit h one
+    after the other; places (S + 1, H) int64: h N plus how many of unit h's are before each end, 0 before the first.
+    Cost d + S H.
     """
     n, H = codes.shape[0], places.shape[1]
     following, row = np.arange(H) * (n // H), codes.dtype.type((1 << shift) - 1)
