@@ -18,7 +18,7 @@ from binland.walks import Walker, random_order
 SIZES = {"N": [251, 501, 1001, 2001, 4001], "H": [25, 51, 101, 201, 401], "P": [512, 1024, 2048, 4096, 8192]}
 HELD = {"N": 1001, "H": 101, "P": 1536}
 TINY = {"N": [51, 101], "H": [5, 11], "P": [512, 1024]}
-EPOCHS = 4
+EPOCHS = 40
 
 
 def problem(N: int, H: int, P: int) -> tuple[bl.CommitteeMachine, bl.Patterns]:
@@ -36,7 +36,7 @@ def flip(N: int, H: int, P: int, repeat: int) -> float:
 
 
 def epoch(N: int, H: int, P: int, repeat: int) -> float:
-    """Seconds per epoch of SGD."""
+    """Seconds per epoch of SGD, mean of the first ones, of which the very first take longest."""
     machine, train = problem(N, H, P)
     return median(lambda: bl.fit(machine, train, bl.SGD(epochs=EPOCHS), seed=0), repeat) / EPOCHS
 
