@@ -82,10 +82,15 @@ def test_a_sweep_keeps_length_fields_and_constraints(n):
 
 
 @pytest.mark.parametrize(
-    ("n", "p", "kappa", "spacing"), [(2, 2, 0.0, 8), (3, 2, -0.3, 12), (4, 5, -0.7, 8), (5, 3, 0.1, 50)]
+    ("n", "p", "kappa", "spacing"), [(2, 2, 0.0, 8), (3, 2, -0.3, 20), (4, 5, -0.7, 16), (5, 3, 0.1, 80)]
 )
 def test_samples_are_as_uniform_as_those_of_rejection(n, p, kappa, spacing):
-    """16 Kolmogorov-Smirnov tests, each at a level of 1e-5, of samples four autocorrelation times apart."""
+    """16 Kolmogorov-Smirnov tests, each at a level of 1e-5, of samples at least four autocorrelation times apart.
+
+    Chains differ from CPU to CPU, and so do estimates of this time: 1.0 +- 0.04, 2.9 +- 0.4, 1.7 +- 0.4 and 9.7 +- 2.8
+    (mean and standard deviation of 20 chains with spacings 8, 12, 8 and 50); a spacing is four times what is three
+    standard deviations above, or more.
+    """
     instance, count = bl.spherical.patterns(p, n, seed=3), 1200
     exact = naive.uniform_solutions(np.random.default_rng(1), instance.inputs, kappa, count)
     chain = bl.spherical.sample(instance, kappa, count, seed=2, spacing=spacing)
