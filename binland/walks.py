@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from binland.bits import WORD, Words, aligned, aligned_copy
+from binland.bits import WORD, Signs, Words, aligned, aligned_copy
 from binland.checks import checked_memory
 from binland.data import Patterns
 from binland.errors import InvalidInputError
@@ -41,11 +41,7 @@ class Counters:
         work = f"walks on {patterns.n_patterns} patterns and {machine.n_hidden} units"
         checked_memory(work, 2 * counter_bytes(machine, patterns))
         self.fields, self.signs, self.votes = empty_counters(machine, patterns)
-        start_into(weights, self.output_signs, patterns.rows, self.fields)
-        self.error_count = sum(
-            vote_into(self.fields[v], patterns.negative[v], patterns.real[v], self.signs[v], self.votes[v])
-            for v in range(len(self.fields))
-        )
+        self.error_count = count_into(weights, self.output_signs, patterns, self.fields, self.signs, self.votes)
 
 
 def counter_bytes(machine: Machine, patterns: Patterns) -> int:
@@ -62,6 +58,15 @@ def empty_counters(machine: Machine, patterns: Patterns, *copies: int) -> tuple[
         aligned((*shape, h, WIDTH), np.uint64),
         aligned((*shape, n_planes(h), WIDTH), np.uint64),
     )
+
+
+def count_into(
+    weights: Signs, output_signs: Signs, patterns: Patterns, fields: Words, signs: Words, votes: Words
+) -> int:
+    """Counters, of `empty_counters`, of a machine with weights (H, N); returns its number of errors."""
+    start_into(weights, output_signs, patterns.rows, fields)
+    blocks = zip(fields, patterns.negative, patterns.real, signs, votes, strict=True)
+    return sum(vote_into(*block) for block in blocks)
 
 
 def _n_blocks(patterns: Patterns) -> int:

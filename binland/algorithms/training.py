@@ -24,10 +24,9 @@ from binland.kernels.training import (
     train_epochs,
 )
 from binland.kernels.vectors import LANES, WIDTH
-from binland.kernels.walk import start_into, vote_into
 from binland.models import Machine, Replicas, Solution, check_fit, count_words
 from binland.rng import Seed, generator
-from binland.walks import counter_bytes, empty_counters, n_planes
+from binland.walks import count_into, counter_bytes, empty_counters, n_planes
 
 Latents = NDArray[np.float32]
 AT_ONCE = 6 * 10**9  # signals times latents of some epochs, before Python, and an interruption, has its turn
@@ -88,13 +87,11 @@ class _Run:
 
     def _start_counters(self, s: int, weights: Signs) -> None:
         """Counters, votes and windows of machine s, whose weights are (H, N)."""
-        state, rows, outputs = self.state, self.patterns.rows, self.machine.output_signs
+        state, outputs = self.state, self.machine.output_signs
+        count_into(weights, outputs, self.patterns, state.fields[s], state.signs[s], state.votes[s])
         units = np.arange(len(outputs), dtype=np.int64)
-        start_into(weights, outputs, rows, state.fields[s])
         for v, fields in enumerate(state.fields[s]):
-            inside = state.inside[s, v * WIDTH : (v + 1) * WIDTH]
-            windows_into(fields, outputs, units, self.edges, inside)
-            vote_into(fields, self.patterns.negative[v], self.patterns.real[v], state.signs[s, v], state.votes[s, v])
+            windows_into(fields, outputs, units, self.edges, state.inside[s, v * WIDTH : (v + 1) * WIDTH])
 
     def _first(self, start: Latents | None) -> NDArray[np.int32]:
         """(R, H, N) latents at the start, in units."""
