@@ -153,14 +153,33 @@ def plot(
     theory: Annotated[
         bool, typer.Option("--theory", help="Lay curves of theory and closed forms over what was measured.")
     ] = False,
+    style: Annotated[str, typer.Option(help="screen, paper, talk, or a style file of matplotlib.")] = "screen",
+    format: Annotated[str, typer.Option(help="Formats, with commas between them: png, pdf, svg.")] = "png,pdf",
+    dpi: Annotated[
+        int | None, typer.Option(help="Pixels per inch of PNG files; by default 150, for a paper 600.")
+    ] = None,
+    width: Annotated[
+        float | None, typer.Option(help="Width of a figure in mm, for example 86 for a column of a paper.")
+    ] = None,
+    no_title: Annotated[bool, typer.Option("--no-title", help="Leave the headline to the caption.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Let LaTeX, which must be installed, set all text.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Also write what each figure shows as a table.")] = False,
+    panel: Annotated[
+        list[str] | None, typer.Option(help="Only this panel, in a figure of its own; a name that is wrong lists all.")
+    ] = None,
 ) -> None:
-    """Draw every figure that the file has data for, as PNG and PDF."""
-    from binland.plots import plot_results
+    """Draw every figure that the file has data for.
+
+    `binland info FIGURE` shows later from which file a figure was drawn.
+    """
+    from binland.plots.files import plot_results
+    from binland.plots.page import Page
     from binland.sweep.plugins import load
 
+    page = Page(style, tuple(format.split(",")), dpi, width, not no_title, latex)
     load(plugin or (), Path.cwd())
     with _tidily():
-        for path in plot_results(file, out, theory):
+        for path in plot_results(file, out, theory, page, csv, panel or ()):
             say(str(path))
 
 
@@ -197,20 +216,38 @@ def merge(
 
 @app.command()
 def info(
-    file: ResultFile,
+    file: Annotated[Path, typer.Argument(help="HDF5 result file, or a figure that was drawn from one.")],
     toml: Annotated[bool, typer.Option("--toml", help="Only the configuration.")] = False,
 ) -> None:
-    """Show how a file was made, and its configuration as TOML.
+    """Show how a file was made, and its configuration as TOML; of a figure, from which file it was drawn.
 
-    Redirected into a file, it runs the sweep again.
+    Redirected into a file, the configuration runs the sweep again.
     """
     from binland.sweep.info import configuration_text, facts
 
+    if file.suffix.lower() in (".png", ".pdf", ".svg"):
+        _figure_info(file)
+        return
     if not toml:
         for name, value in facts(file).items():
             say(f"# {name}: {value}")
         say("")
     say(configuration_text(file))
+
+
+def _figure_info(figure: Path) -> None:
+    from binland.plots.provenance import result_file, source
+
+    origin = source(figure)
+    if origin is None:
+        raise InvalidInputError(
+            f"{figure}: says nothing about a result file; binland did not draw it, or its metadata are gone"
+        )
+    for name, value in origin.items():
+        say(f"{name}: {value}")
+    path = result_file(figure, origin)
+    where = f"{path}" if path is not None else "not in the folder of the figure, nor here, nor in the folders above"
+    say(f"result file: {where}")
 
 
 def _dry_run(

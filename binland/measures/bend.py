@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from binland.errors import shown
-from binland.measures.pair import PathSettings, draw_along, draw_paths, path_limits, position, thinned
+from binland.measures.pair import PathSettings, along_paths, path_limits, paths, position, thinned
+from binland.plots.chart import Axis, Chart, Inset, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
 from binland.sweep.contracts.section import Section, Text
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 S = TypeVar("S", bound=Section)
 LEGS = ("first", "second")
@@ -125,29 +124,25 @@ class Bend(Measure[BendSettings]):
             columns["midpoint_error"].append(middle.error(case.train))
         return {name: np.array(values) for name, values in columns.items()}
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """The figure of the shortest paths, with the optimised ones in an inset."""
         for ending, point in results.named_points():
             if results.any_done("bend", results.data.sel(point)):
-                figure = draw_paths(results, point, draw_optimised, room=2.1)
-                if figure is not None:
-                    yield f"_paths{ending}", figure
+                yield f"_paths{ending}", paths(results, point, optimised(results, point), room=2.1)
 
 
-def draw_optimised(axes: "Axes", results: Any, at: "xr.Dataset") -> None:
+def optimised(results: Any, point: dict[str, Any]) -> Inset:
     """An inset of paths with one bend."""
-    inset = axes.inset_axes((0.12, 0.61, 0.86, 0.33))
-    draw_along(inset, results, at, _optimised)
-    inset.set_ylim(bottom=0)
-    inset.set_title("optimised paths, one bend", fontsize=7)
-    inset.set_xlabel(f"{results.layout.words['distance'].split(' (')[0]} along the path", fontsize=6, labelpad=1)
-    inset.set_ylabel("train error (%)", fontsize=6, labelpad=1)
-    inset.tick_params(labelsize=6)
+
+    label = f"{results.layout.words['distance'].split(' (')[0]} along the path"
+    curves = along_paths(results, results.data.sel(point), _optimised, paths="optimised")
+    axes = Axis(label), Axis("train error (%)", zero=True)
+    return Inset(Panel("", *axes, curves, title="optimised paths, one bend"), (0.12, 0.61, 0.86, 0.31))
 
 
 def _optimised(at: "xr.Dataset") -> tuple[NDArray[np.float64], ...]:
     """Distance from the start, mean train error and its error bar along both legs."""
-    from binland.plots.style import mean_and_error
+    from binland.plots.error_bars import mean_and_error
 
     begin, curves = 0.0, []
     position = str(at["bend_error"].dims[-1])

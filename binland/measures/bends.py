@@ -6,31 +6,28 @@ with .first and .second (lines), .midpoint and .barrier.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from binland.measures.bend import with_algorithm
 from binland.measures.lines import (
-    HEIGHT,
-    PANEL,
     AlignedSettings,
+    Pairs,
     alignment_streams,
-    colours_of,
-    draw_curve,
-    draw_row,
+    band,
     ends_of,
-    framed_pairs,
+    looks_of,
+    of_pairs,
     pairs_of,
     row_entries,
+    rows_panel,
 )
+from binland.plots.chart import Axis, Chart, Curve, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
 from binland.sweep.contracts.section import Text
 from binland.sweep.contracts.variable import Coordinate, Variable
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 LEGS = ("first", "second")
 
@@ -110,56 +107,53 @@ class Bends(Measure[BendSettings]):
             columns["bends_midpoint_test_error"].append(bent.midpoint.error(case.test))
         return {name: np.array(values) for name, values in columns.items()}
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Errors along bent paths, and distances of the midpoint, at every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("bends", results.data.sel(point)):
-                yield f"_bends{ending}", draw_bends(results, point)
-                yield f"_midpoints{ending}", draw_midpoints(results, point)
+                yield f"_bends{ending}", along_bends(results, point)
+                yield f"_midpoints{ending}", midpoints(results, point)
 
 
-def draw_bends(results: Any, point: dict[str, Any]) -> "Figure":
+def along_bends(results: Any, point: dict[str, Any]) -> Chart:
     """A panel for each kind of lines, a curve for each two algorithms (Fig. 3)."""
-    from matplotlib.figure import Figure
 
     data = results.data.sel(point)
-    kinds = [str(kind) for kind in data["bend_line"].to_numpy()]
-    figure = Figure((PANEL * len(kinds) + 0.6, HEIGHT), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(1, len(kinds), sharey=True))
-    looks = colours_of(results)
-    for panel, kind in zip(panels, kinds, strict=True):
-        for pairs in pairs_of(results, data, "bends"):
-            look = looks[pairs.label]
-            for k, leg in enumerate(LEGS):
-                values = pairs.values("bends_error").sel(bend_line=kind, leg=leg)
-                halves = values.assign_coords(leg_position=(k + values["leg_position"]) / 2)
-                draw_curve(panel, halves, "leg_position", look)
-        panel.set_title(kind, fontsize=9)
-        panel.set_xlabel("place on the path, optimised midpoint at 0.5", fontsize=8)
-    panels[0].set_ylabel("train error (%) on paths with one bend")
-    panels[0].set_ylim(bottom=0)
-    return framed_pairs(figure, results, point, data, "bends", "bands")
+    panels = []
+    for kind in map(str, data["bend_line"].to_numpy()):
+        curves = [one for pairs in pairs_of(results, data, "bends") for one in _legs(results, pairs, kind)]
+        x = Axis("place on the path, optimised midpoint at 0.5")
+        y = Axis("train error (%) on paths with one bend", zero=True)
+        panels.append(Panel(f"bends_{kind}", x, y, curves, title=kind))
+    return of_pairs(panels, results, point, "bends")
 
 
-def draw_midpoints(results: Any, point: dict[str, Any]) -> "Figure":
+def _legs(results: Any, pairs: Pairs, kind: str) -> Iterator[Curve]:
+    """Both legs, each over one half of the axis."""
+    for k, leg in enumerate(LEGS):
+        values = pairs.values("bends_error").sel(bend_line=kind, leg=leg)
+        halves = values.assign_coords(leg_position=(k + values["leg_position"]) / 2)
+        labels = {"pair": pairs.label, "line": kind, "leg": leg}
+        yield band(halves, "leg_position", looks_of(results)[pairs.label], **labels)
+
+
+def midpoints(results: Any, point: dict[str, Any]) -> Chart:
     """Distances of the optimised midpoint to its two ends, of each two algorithms, on the last lines (Fig. 5)."""
-    from matplotlib.figure import Figure
-
-    from binland.plots.legend import framed
-    from binland.plots.style import error_bar_text, headline
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.text import counted, headline
 
     data = results.data.sel(point)
     last = str(data["bend_line"].to_numpy()[-1])
-    figure = Figure((6.4, HEIGHT), layout="constrained")
-    axes = figure.subplots()
-    shown = list(pairs_of(results, data, "bends"))
-    for k, leg in enumerate(LEGS):
-        draw_row(axes, [pairs.values("bends_distance").sel(bend_line=last, leg=leg) for pairs in shown], 1, k, 2)
-    axes.set_xticks(range(len(shown)), [pairs.label for pairs in shown], fontsize=7)
-    axes.set_ylabel("geodesic distance from the optimised midpoint")
-    about = f"{last}; {data.sizes['solution']} solutions of each; {error_bar_text(data)}."
-    title = headline(results, results.words_of(point), about, inches=6.4, size=8)
-    return framed(figure, title, row_entries(["to the first", "to the second"]), size=8)
+    pairs = list(pairs_of(results, data, "bends"))
+    names = "to the first", "to the second"
+    rows = {
+        name: [one.values("bends_distance").sel(bend_line=last, leg=leg) for one in pairs]
+        for name, leg in zip(names, LEGS, strict=True)
+    }
+    panel = rows_panel("bends_distance", "geodesic distance from the optimised midpoint", rows, pairs, 1)
+    about = f"{last}; {counted(data.sizes['solution'], 'solution')} of each; {error_bar_text(data)}."
+    facts = headline(results, results.words_of(point), about)
+    return Chart([panel], facts, entries=row_entries(names), columns=1, size=(6.4, 3.7))
 
 
 BENDS = Bends()

@@ -7,18 +7,15 @@ settings of `Annealed`.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from binland.measures.enumeration import MOST_WEIGHTS
+from binland.plots.chart import Axis, Chart, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import Constant, Positive
 from binland.sweep.contracts.variable import Coordinate, Variable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 KINDS = ("all", "shortest", "annealed", "guided", "random")
 WIDTH = 7.2  # inches of a figure
@@ -87,42 +84,29 @@ class Bottleneck(Measure[BottleneckSettings]):
             columns["bottleneck_distance"].append(straight.length)
         return {name: np.array(values, float) for name, values in columns.items()}
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """At every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("bottleneck", results.data.sel(point)):
-                yield f"_bottleneck{ending}", _draw_figure(results, point)
+                yield f"_bottleneck{ending}", bottlenecks(results, point)
 
 
-def draw_bottlenecks(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
+def bottlenecks(results: Any, point: dict[str, Any]) -> Chart:
     """Errors at the barrier of every kind of path, a curve for every algorithm and state."""
-    from binland.plots.style import errorbar, mean_and_error, opacity, style
-
-    at = results.data.sel(point)["bottleneck_errors"]
-    kinds = [str(kind) for kind in at["path"].values]
-    for algorithm in results.labels:
-        for state in results.states:
-            mean, error = mean_and_error(at.sel(algorithm=algorithm, symmetry=state), "path")
-            look = style(results, algorithm) | {"alpha": opacity(results, state)}
-            errorbar(axes, np.arange(len(kinds), dtype=np.float64), mean, error, **look)
-    axes.set_xticks(np.arange(len(kinds)), kinds)
-    axes.set_xlabel("paths")
-    axes.set_ylabel("barrier: highest number of train errors")
-    axes.set_ylim(bottom=0)
-
-
-def _draw_figure(results: Any, point: dict[str, Any]) -> "Figure":
-    from matplotlib.figure import Figure
-
-    from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import error_bar_text, headline, short
+    from binland.plots.curves import curve, each
+    from binland.plots.error_bars import error_bar_text, mean_and_error
+    from binland.plots.style import algorithm_entries
+    from binland.plots.text import counted, headline
 
     at = results.data.sel(point)
-    figure = Figure((WIDTH, 4.1), layout="constrained")
-    draw_bottlenecks(figure.subplots(), results, point)
-    about = f"{at.sizes['pair']} directed pairs; {error_bar_text(at)}."
-    title = headline(results, results.words_of(point), about, inches=WIDTH)
-    return framed(figure, title, algorithm_entries(results, {label: short(label) for label in results.labels}))
+    kinds = [str(kind) for kind in at["path"].values]
+    x, errors = np.arange(len(kinds), dtype=np.float64), at["bottleneck_errors"]
+    curves = [curve(x, mean_and_error(errors.sel(place), "path"), 1, look, **place) for place, look in each(results)]
+    y = Axis("barrier: highest number of train errors", zero=True)
+    panel = Panel("bottleneck", Axis("paths", ticks=list(zip(x, kinds, strict=True))), y, curves)
+    about = f"{counted(at.sizes['pair'], 'directed pair')}; {error_bar_text(at)}."
+    facts = headline(results, results.words_of(point), about)
+    return Chart([panel], facts, entries=algorithm_entries(results), columns=1, size=(WIDTH, 4.1))
 
 
 BOTTLENECK = Bottleneck()

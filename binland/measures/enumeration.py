@@ -4,22 +4,18 @@ Verb: enumeration(model, train) -> an `Enumeration` of all weight vectors on the
 with the same patterns it should be at hand.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from binland.plots.chart import Axis, Chart, Curve, Look, Panel, floats
 from binland.sweep.contracts.measure import Arrays, Case, Measure
 from binland.sweep.contracts.section import Section
 from binland.sweep.contracts.variable import Coordinate, Variable
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-WIDTH = 9.6  # inches of a figure
 MOST_WEIGHTS = 28  # of `binland.enumeration`, which is not imported for a declaration
 
 
@@ -84,14 +80,14 @@ class Enumerations(Measure[EnumerationSettings]):
             **{f"enumeration_{name}": np.array(float(number)) for name, number in numbers.items()},
         }
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Local entropies beside the energies at every point of the grid; components against what is swept."""
         for ending, point in results.named_points():
             if results.any_done("enumeration", results.data.sel(point)):
-                yield f"_enumeration{ending}", _draw_point(results, point)
+                yield f"_enumeration{ending}", enumeration(results, point)
         if results.axes and results.any_done("enumeration", results.data):
             for ending, part in results.slices():
-                yield f"_components{ending}", _draw_all_components(part)
+                yield f"_components{ending}", components(part)
 
 
 def _padded(numbers: NDArray[np.int64], length: int) -> NDArray[np.float64]:
@@ -101,73 +97,75 @@ def _padded(numbers: NDArray[np.int64], length: int) -> NDArray[np.float64]:
     return out
 
 
-def draw_local_entropy(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
+def enumeration(results: Any, point: dict[str, Any]) -> Chart:
+    """Local entropies beside energies."""
+    return _beside(results, [local_entropies(results, point), energies(results, point)], point)
+
+
+def components(results: Any) -> Chart:
+    """Share of all solutions in the component of the trained one, beside that of the largest."""
+    return _beside(results, [component(results, "own"), component(results, "largest")], {})
+
+
+def local_entropies(results: Any, point: dict[str, Any]) -> Panel:
     """Logarithm of the number of solutions at a distance from the trained one, over n, against distance over n."""
+    from binland.plots.curves import curve
+    from binland.plots.error_bars import mean_and_error
     from binland.plots.overlay import lay_over
-    from binland.plots.style import errorbar, mean_and_error, style
+    from binland.plots.style import style
 
     at = results.data.sel(point)
     n = int(at["n_weights"])
     counts = at["enumeration_distances"].isel(flips=slice(n + 1))
     entropy = np.log(counts.where(counts > 0)) / n
-    for algorithm in results.labels:
-        mean, error = mean_and_error(entropy.sel(algorithm=algorithm), "flips")
-        errorbar(axes, np.arange(n + 1) / n, mean, error, label=algorithm, **style(results, algorithm))
-    axes.set_xlabel("distance from the solution, d / n")
-    axes.set_ylabel("ln(solutions at d) / n, where there are some")
-    lay_over(axes, results, "enumeration", point)
+    x = np.arange(n + 1) / n
+    curves = [
+        curve(x, mean_and_error(entropy.sel(algorithm=label), "flips"), 1, style(results, label), algorithm=label)
+        for label in results.labels
+    ]
+    axes = Axis("distance from the solution, d / n"), Axis("ln(solutions at d) / n, where there are some")
+    return lay_over(Panel("enumeration", *axes, curves), results, point)
 
 
-def draw_energies(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
+def energies(results: Any, point: dict[str, Any]) -> Panel:
     """Logarithm of the number of weight vectors with so many errors, over n, every disorder sample in a line."""
+
     at = results.data.sel(point)
-    n = int(at["n_weights"])
     counts = at["enumeration_energies"].max(["algorithm", "solution"])  # the same for all of a sample
-    for sample in counts["disorder"].values:
-        values = counts.sel(disorder=sample)
-        axes.plot(counts["errors"], np.log(values.where(values > 0)) / n, color="black", linewidth=0.8, alpha=0.5)
-    axes.set_xlabel("number of errors E")
-    axes.set_ylabel("ln(weight vectors with E errors) / n")
+    entropy = np.log(counts.where(counts > 0)) / int(at["n_weights"])
+    look, x = Look(width=0.6, alpha=0.5), floats(counts["errors"].to_numpy())
+    curves = [
+        Curve(x, floats(entropy.sel(disorder=k).to_numpy()), look=look, name=f"sample {k}", labels={"disorder": str(k)})
+        for k in counts["disorder"].values
+    ]
+    axes = Axis("number of errors E"), Axis("ln(weight vectors with E errors) / n")
+    return Panel("enumeration_energies", *axes, curves)
 
 
-def draw_components(axes: "Axes", results: Any, name: str = "own") -> None:
-    """Share of all solutions in the component of the trained one ("own"), or in the largest, against what is swept."""
-    from binland.plots.curves import draw_one, label_x
+def component(results: Any, name: str) -> Panel:
+    """Share of all solutions in the component of the trained one ("own"), or in the "largest"."""
+    from binland.plots.curves import along, swept_panel
     from binland.plots.style import style
 
     whole = results.data["enumeration_solutions"]
     share = results.data[f"enumeration_{name}"] / whole.where(whole > 0)
-    for algorithm in results.labels:
-        draw_one(axes, results, share.sel(algorithm=algorithm), 100, style(results, algorithm))
-    label_x(axes, results)
-    axes.set_ylabel(f"solutions in the {'largest component' if name == 'largest' else 'same component'} (%)")
-    axes.set_ylim(bottom=0)
+    curves = [
+        along(results, share.sel(algorithm=label), 100, style(results, label), algorithm=label)
+        for label in results.labels
+    ]
+    label = f"solutions in the {'largest component' if name == 'largest' else 'same component'} (%)"
+    return swept_panel(results, f"enumeration_{name}", label, curves, zero=True)
 
 
-def _draw_point(results: Any, point: dict[str, Any]) -> "Figure":
-    """Local entropies beside energies."""
-    return _draw_beside(results, draw_local_entropy, draw_energies, point)
-
-
-def _draw_all_components(results: Any) -> "Figure":
-    """The component of the trained one beside the largest."""
-    return _draw_beside(results, draw_components, lambda axes, part: draw_components(axes, part, "largest"))
-
-
-def _draw_beside(results: Any, left: Callable[..., None], right: Callable[..., None], *point: Any) -> "Figure":
+def _beside(results: Any, panels: list[Panel], point: dict[str, Any]) -> Chart:
     """Two panels of results, at a point of the grid or along an axis."""
-    from matplotlib.figure import Figure
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.style import algorithm_entries
+    from binland.plots.text import headline
 
-    from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import error_bar_text, headline, short
-
-    figure = Figure((WIDTH, 4.1), layout="constrained")
-    for draw, axes in zip((left, right), figure.subplots(1, 2), strict=True):
-        draw(axes, results, *point)
     about = f"all 2^n weight vectors; {error_bar_text(results.data)}."
-    title = headline(results, *(results.words_of(one) for one in point or ({},)), about, inches=WIDTH)
-    entries = algorithm_entries(results, {label: short(label) for label in results.labels}, with_states=False)
-    return framed(figure, title, entries)
+    facts = headline(results, results.words_of(point), about)
+    return Chart(panels, facts, entries=algorithm_entries(results, with_states=False), size=(4.8, 4.1))
 
 
 ENUMERATION = Enumerations()

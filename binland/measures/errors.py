@@ -1,17 +1,15 @@
 """Train and test errors of solutions, `[measure.errors]`. The solutions of every family have .error(patterns)."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from binland.plots.chart import Chart, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Measure
 from binland.sweep.contracts.section import Section
 from binland.sweep.contracts.variable import Variable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 class Errors(Measure[Section]):
@@ -41,38 +39,38 @@ class Errors(Measure[Section]):
 
     def panels(self, results: Any) -> list[Any]:
         """Test errors."""
-        return [(1, draw_test_errors)]
+        return [test_errors(results)]
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """How often training succeeds, where the number of patterns is swept: the capacity."""
         if any(axis.key in ("data.alpha", "data.n_patterns") for axis in results.layout.axes):
-            yield "_success", draw_success(results)
+            yield "_success", success(results)
 
 
-def draw_test_errors(axes: "Axes", results: Any) -> None:
+def test_errors(results: Any) -> Panel:
     """Test error against the swept setting."""
-    from binland.plots.curves import draw_curves
+    from binland.plots.curves import of_algorithms, swept_panel
     from binland.plots.overlay import lay_over
 
-    draw_curves(axes, results, "test_error", "test error (%)", scale=100)
-    lay_over(axes, results, "test_error")
+    curves = of_algorithms(results, "test_error", 100)
+    return lay_over(swept_panel(results, "test_error", "test error (%)", curves, order=1), results)
 
 
-def draw_success(results: Any) -> "Figure":
+def success(results: Any) -> Chart:
     """Share of the runs without a train error, and train error, against the constraint density, a curve for each other
     setting and algorithm."""
-    from binland.plots.curves import draw_families
+    from binland.plots.curves import families
     from binland.plots.overlay import lay_over
 
-    figure = draw_families(
+    rate = "success rate (share of runs without a train error)"
+    chart = families(
         results,
         (
-            ("success rate (share of runs without a train error)", lambda data: data["train_error"] == 0, 1),
-            ("train error (%)", lambda data: data["train_error"], 100),
+            ("success", rate, lambda data: data["train_error"] == 0, 1),
+            ("train_error", "train error (%)", lambda data: data["train_error"], 100),
         ),
     )
-    lay_over(figure.axes[0], results, "success", legend="above")
-    return figure
+    return replace(chart, panels=[lay_over(panel, results) for panel in chart.panels])
 
 
 ERRORS = Errors()

@@ -5,20 +5,20 @@ Verbs: overlap(a, b) -> float; margin(solution) -> float; simplex_energies(solut
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from binland.plots.chart import Axis, Chart, Curve, Look, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Measure
 from binland.sweep.contracts.section import Section
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 VERBS = ("overlap", "margin", "simplex_energies")
 
@@ -70,13 +70,13 @@ class Geodesic(Measure[GeodesicSettings]):
 
     def panels(self, results: Any) -> list[Any]:
         """Overlaps, and energies at the midpoint."""
-        return [(4, draw_overlaps), (5, draw_midpoints)]
+        return [overlaps(results), midpoints(results)]
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Curves at every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("geodesic", results.data.sel(point)):
-                yield f"_geodesic{ending}", draw_geodesic(results, point)
+                yield f"_geodesic{ending}", geodesics(results, point)
 
 
 def threshold_of(settings: Any, case: Case) -> float:
@@ -99,73 +99,74 @@ def theory_at(at: "xr.Dataset", measure: str, shares: NDArray[np.float64]) -> ND
     return np.asarray(energy(float(at["constraint_density"]), float(at["margin"]), shares, threshold))
 
 
-WIDTH, HEIGHT = 5.6, 4.1  # inches, without headline and legend
-THEORY: dict[str, Any] = {"color": "#CC0000", "linewidth": 1.6, "linestyle": ":"}
 NAME = "typical solutions, replica theory"
 
 
-def draw_geodesic(results: Any, point: dict[str, Any], theory: bool = True) -> "Figure":
-    """Energy against the place on the geodesic, a curve for every algorithm, at one point of the grid."""
-    from matplotlib.figure import Figure
+def _theory(x: NDArray[np.float64], y: NDArray[np.float64]) -> Curve:
+    """A dotted red line, or a dash where there is one point."""
 
-    from binland.measures.lines import draw_curve
-    from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import error_bar_text, headline, short, style
+    look = Look("#CC0000", "" if len(x) > 1 else "_", ":", width=1.25, size=1.6)
+    return Curve(x, y, look=look, name=NAME, theory=True)
+
+
+def geodesics(results: Any, point: dict[str, Any], theory: bool = True) -> Chart:
+    """Energy against the place on the geodesic, a curve for every algorithm, at one point of the grid."""
+    from binland.measures.lines import band
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.style import algorithm_entries, style
+    from binland.plots.text import counted, headline
 
     data = results.data.sel(point)
-    figure = Figure((WIDTH, HEIGHT), layout="constrained")
-    axes = figure.subplots()
-    for algorithm in results.labels:
-        look = {key: value for key, value in style(results, algorithm).items() if key != "marker"}
-        draw_curve(axes, data["geodesic_energy"].sel(algorithm=algorithm), "geodesic_place", look)
+    curves = [
+        band(
+            data["geodesic_energy"].sel(algorithm=label),
+            "geodesic_place",
+            replace(style(results, label), marker=""),
+            algorithm=label,
+        )
+        for label in results.labels
+    ]
     if theory:
         x = np.linspace(0, 1, 51)
-        axes.plot(x, 100 * theory_at(data, "geodesic", along(x)), **THEORY)
-    axes.set_xlabel("barycentric coordinate of the second solution")
-    axes.set_ylabel(f"violated constraints (%), threshold {float(data['geodesic_threshold'].max()):g}")
-    entries = algorithm_entries(results, {name: short(name) for name in results.labels}, with_states=False)
-    about = f"{results.words_of(point)} {data.sizes['pair']} directed pairs; {error_bar_text(data, 'bands')}."
-    title = headline(results, about, inches=WIDTH, size=8)
-    return framed(figure, title, entries + theory_entries(theory), size=8)
+        curves.append(_theory(x, 100 * theory_at(data, "geodesic", along(x))))
+    y = Axis(f"violated constraints (%), threshold {float(data['geodesic_threshold'].max()):g}")
+    panel = Panel("geodesic", Axis("barycentric coordinate of the second solution"), y, curves)
+    about = f"{counted(data.sizes['pair'], 'directed pair')}; {error_bar_text(data, 'bands')}."
+    facts = headline(results, results.words_of(point), about)
+    entries = algorithm_entries(results, with_states=False)
+    return Chart([panel], facts, entries=entries, columns=1, size=(5.6, 4.1))
 
 
-def theory_entries(theory: bool) -> list[Any]:
-    """An entry of a legend, if theory is drawn."""
-    from matplotlib.lines import Line2D
-
-    return [(Line2D([], [], **THEORY), NAME)] if theory else []
-
-
-def draw_overlaps(axes: "Axes", results: Any, theory: bool = True) -> None:
+def overlaps(results: Any, theory: bool = True) -> Panel:
     """Overlaps against what is swept."""
-    from binland.plots.curves import draw_curves
+    from binland.plots.curves import of_algorithms, swept_panel
     from binland.spherical.gardner import overlap
 
-    draw_curves(axes, results, "geodesic_overlap", "overlap W . W' / N of two solutions")
+    curves = of_algorithms(results, "geodesic_overlap")
     if theory:
-        draw_theory(axes, results, lambda at: overlap(float(at["constraint_density"]), float(at["margin"])))
+        curves.append(_along(results, lambda at: overlap(float(at["constraint_density"]), float(at["margin"]))))
+    return swept_panel(results, "geodesic_overlap", "overlap W . W' / N of two solutions", curves, order=4)
 
 
-def draw_midpoints(axes: "Axes", results: Any, theory: bool = True) -> None:
+def midpoints(results: Any, theory: bool = True) -> Panel:
     """Energies at the midpoint, or beside it, against what is swept."""
-    from binland.plots.curves import draw_curves
+    from binland.plots.curves import of_algorithms, swept_panel
 
     places = results.data["geodesic_place"].to_numpy()
     middle = {"geodesic_place": places[len(places) // 2]}
     shares = along(np.array([middle["geodesic_place"]]))
-    draw_curves(axes, results, "geodesic_energy", "violated constraints at the midpoint (%)", 100, middle)
+    curves = of_algorithms(results, "geodesic_energy", 100, middle)
     if theory:
-        draw_theory(axes, results, lambda at: 100 * float(theory_at(at, "geodesic", shares)[0]))
+        curves.append(_along(results, lambda at: 100 * float(theory_at(at, "geodesic", shares)[0])))
+    return swept_panel(results, "geodesic_energy", "violated constraints at the midpoint (%)", curves, order=5)
 
 
-def draw_theory(axes: "Axes", results: Any, value: Callable[["xr.Dataset"], float]) -> None:
-    """A line through the values at the points of the grid, with a text beside it."""
+def _along(results: Any, value: Callable[["xr.Dataset"], float]) -> Curve:
+    """A line through the values at the points of the grid."""
     from binland.plots.curves import x_values
 
     heights = [value(results.data.sel(point)) for point in results.points()]
-    x = x_values(results) if results.axes else np.zeros(1)
-    axes.plot(x, heights, marker="" if len(x) > 1 else "_", label=NAME, **THEORY)
-    axes.legend(handles=axes.lines[-1:], fontsize=7, frameon=False)
+    return _theory(x_values(results) if results.axes else np.zeros(1), np.array(heights, float))
 
 
 GEODESIC = Geodesic()

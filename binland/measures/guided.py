@@ -12,16 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from binland.measures.pair import draw_along
+from binland.measures.pair import along_paths
 from binland.orders import MOST
+from binland.plots.chart import Axis, Chart, Curve, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import Constant, Positive
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Points = Annotated[int, Field(ge=2, le=100_000)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
@@ -140,62 +139,51 @@ class GuidedPaths(Measure[GuidedSettings]):
 
     def panels(self, results: Any) -> list[Any]:
         """Barriers against the swept setting."""
-        return [(4, self._draw_barriers)]
-
-    def _draw_barriers(self, axes: "Axes", results: Any) -> None:
-        from binland.plots.curves import draw_states
+        from binland.plots.curves import of_states, swept_panel
 
         label = "barrier of guided paths: maximum train error (%)"
-        draw_states(axes, results, f"{self.name}_barrier", label, scale=100, from_zero=True)
+        name = f"{self.name}_barrier"
+        return [swept_panel(results, name, label, of_states(results, name, 100), order=4, zero=True)]
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Errors and flatness along the paths, at every point of the grid."""
         for ending, point in results.named_points():
-            figure = draw_along_guided(results, point, self.name)
-            if figure is not None:
-                yield f"_{self.name}{ending}", figure
+            if results.any_done(self.name, results.data.sel(point)):
+                yield f"_{self.name}{ending}", along_guided(results, point, self.name)
 
 
-WIDTH, HEIGHT = 11.4, 4.1  # inches, without headline and legend
-
-
-def draw_along_guided(results: Any, point: dict[str, Any], name: str) -> "Figure | None":
-    """Train error on random and guided paths, test error and local energy along the latter; None if none is done."""
-    from matplotlib.figure import Figure
-
-    from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import error_bar_text, headline, short
+def along_guided(results: Any, point: dict[str, Any], name: str) -> Chart:
+    """Train error on random and guided paths, test error and local energy along the latter."""
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.style import algorithm_entries
+    from binland.plots.text import counted, headline
 
     at = results.data.sel(point)
-    if not results.any_done(name, at):
-        return None
-    figure = Figure((WIDTH, HEIGHT), layout="constrained")
-    train, test, flat = figure.subplots(1, 3)
-    _draw(train, results, at, f"{name}_error")
-    if results.any_done("pair", at):
-        _draw(train, results, at, "path_error", linestyle=":")
-    _draw(test, results, at, f"{name}_test_error")
-    _draw(flat, results, at, f"{name}_local_energy")
-    beside = " (dotted: random)" if results.any_done("pair", at) else ""
-    for axes, label in (
-        (train, f"train error (%) on guided paths{beside}"),
-        (test, "test error (%) along guided paths"),
-        (flat, "local energy (train error, %) along guided paths"),
-    ):
-        axes.set_ylabel(label)
-        axes.set_xlabel("fraction of the flips that are done")
-    train.set_ylim(bottom=0)
-    about = f"{at.sizes['pair']} directed pairs; {error_bar_text(at, 'bands')}."
-    title = headline(results, results.words_of(point), about, inches=WIDTH)
-    return framed(figure, title, algorithm_entries(results, {label: short(label) for label in results.labels}))
+    random = _curves(results, at, "path_error", {"width": 0.5}, "random") if results.any_done("pair", at) else []
+    beside = " (thin: random)" if random else ""
+    x, names = Axis("fraction of the flips that are done"), [f"{name}_{what}" for what in QUANTITIES]
+    train, test, flat = (_curves(results, at, one, {}, "guided") for one in names)
+    panels = [
+        Panel(names[0], x, Axis(f"train error (%) on guided paths{beside}", zero=True), [*train, *random]),
+        Panel(names[1], x, Axis("test error (%) along guided paths"), test),
+        Panel(names[2], x, Axis("local energy along guided paths: increase of the train error (%)"), flat),
+    ]
+    about = f"{counted(at.sizes['pair'], 'directed pair')}; {error_bar_text(at, 'bands')}."
+    facts = headline(results, results.words_of(point), about)
+    return Chart(panels, facts, entries=algorithm_entries(results), columns=3, size=(3.8, 4.1))
 
 
-def _draw(axes: "Axes", results: Any, at: "xr.Dataset", name: str, **look: Any) -> None:
+QUANTITIES = ("error", "test_error", "local_energy")
+
+
+def _curves(results: Any, at: "xr.Dataset", name: str, look: dict[str, Any], order: str) -> list[Curve]:
     """A quantity along the paths, mean and band of every algorithm."""
-    from binland.plots.style import mean_and_error
+    from binland.plots.error_bars import mean_and_error
 
     along = str(at[name].dims[-1])
-    draw_along(axes, results, at, lambda at: (at[along].to_numpy(), *mean_and_error(at[name], along)), **look)
+    return along_paths(
+        results, at, lambda at: (at[along].to_numpy(), *mean_and_error(at[name], along)), look, order=order
+    )
 
 
 GUIDED = GuidedPaths()

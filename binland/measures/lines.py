@@ -6,7 +6,8 @@ line(start, end, train, compute, kind, points, beyond, test, reestimate) -> a pa
 .test_errors, .test_losses, .length, .barrier, .ainsworth, .entezari and .frankle.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,14 +15,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from binland.geometry import places_on_line
+from binland.plots.chart import Axis, Chart, Curve, Entry, Look, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import distinct
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Shape = Literal["linear", "linear-aligned", "geodesic-aligned"]
 Method = Literal["greedy", "coordinate", "activations"]
@@ -166,18 +166,18 @@ class Lines(Measure[LineSettings]):
 
     def panels(self, results: Any) -> list[Any]:
         """Distances and barriers of the last kind of lines."""
-        return [(2, draw_distances), (3, draw_barriers)]
+        return [distances(results), barriers(results)]
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Errors along lines and distances at every point of the grid; barriers along the grid."""
         for ending, point in results.named_points():
             if results.any_done("lines", results.data.sel(point)):
-                yield f"_lines{ending}", draw_lines(results, point, "line_error", "train error (%)")
-                yield f"_lines_test{ending}", draw_lines(results, point, "line_test_error", "test error (%)")
-                yield f"_distances{ending}", draw_pair_distances(results, point)
+                yield f"_lines{ending}", along_lines(results, point, "line_error", "train error (%)")
+                yield f"_lines_test{ending}", along_lines(results, point, "line_test_error", "test error (%)")
+                yield f"_distances{ending}", pair_distances(results, point)
         for ending, part in results.slices():
             if part.axes:
-                yield f"_line_barriers{ending}", draw_barriers_along(part)
+                yield f"_line_barriers{ending}", barriers_along(part)
 
 
 # Figures
@@ -214,156 +214,153 @@ def pairs_of(results: Any, data: "xr.Dataset", kind: str) -> Iterator[Pairs]:
                 yield Pairs(a, b, data.sel(across=here), "across_")
 
 
-def colours_of(results: Any) -> dict[str, dict[str, Any]]:
+def looks_of(results: Any) -> dict[str, Look]:
     """How pairs look: those of one algorithm in its colour, those of two in the colours of mixed pairs."""
     from binland.plots.style import style
 
-    looks: dict[str, dict[str, Any]] = {}
+    looks: dict[str, Look] = {}
     mixed = 0
     for k, a in enumerate(results.labels):
-        looks[f"{a}-{a}"] = {"color": style(results, a)["color"], "linestyle": "-"}
+        looks[f"{a}-{a}"] = Look(style(results, a).color)
         for b in results.labels[k + 1 :]:
-            looks[f"{a}-{b}"] = {"color": MIXED[mixed % len(MIXED)], "linestyle": "--"}
+            looks[f"{a}-{b}"] = Look(MIXED[mixed % len(MIXED)], line="--")
             mixed += 1
     return looks
 
 
 MIXED = ("#56B4E9", "#E69F00", "#332288", "#CC5C99", "#999933", "#555555")
-PANEL, HEIGHT = 3.6, 3.7  # inches
+SIZE = (3.7, 3.7)  # inches of a panel
 
 
-def draw_lines(results: Any, point: dict[str, Any], name: str, label: str) -> "Figure":
+def along_lines(results: Any, point: dict[str, Any], name: str, label: str) -> Chart:
     """A panel for each kind of lines, a curve for each two algorithms (Fig. 2)."""
-    from matplotlib.figure import Figure
 
     data = results.data.sel(point)
-    kinds = [str(kind) for kind in data["line"].to_numpy()]
-    figure = Figure((PANEL * len(kinds) + 0.6, HEIGHT), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(1, len(kinds), sharey=True))
-    looks = colours_of(results)
-    for panel, kind in zip(panels, kinds, strict=True):
-        for pairs in pairs_of(results, data, "lines"):
-            draw_curve(panel, pairs.values(name).sel(line=kind), "line_position", looks[pairs.label])
-        panel.set_title(kind, fontsize=9)
-        panel.set_xlabel("place on the line (first algorithm at 0)", fontsize=8)
-    panels[0].set_ylabel(label)
-    panels[0].set_ylim(bottom=0)
-    return framed_pairs(figure, results, point, data, "lines", "bands")
+    looks = looks_of(results)
+    panels = []
+    for kind in map(str, data["line"].to_numpy()):
+        curves = [
+            band(pairs.values(name).sel(line=kind), "line_position", looks[pairs.label], pair=pairs.label, line=kind)
+            for pairs in pairs_of(results, data, "lines")
+        ]
+        axes = Axis("place on the line (first algorithm at 0)"), Axis(label, zero=True)
+        panels.append(Panel(f"{name}_{kind}", *axes, curves, title=kind))
+    return of_pairs(panels, results, point, "lines")
 
 
-def draw_curve(axes: "Axes", values: "xr.DataArray", along: str, look: dict[str, Any]) -> None:
+def band(values: "xr.DataArray", along: str, look: Look, **labels: str) -> Curve:
     """Mean and band, in percent."""
-    from binland.plots.style import mean_and_error
+    from binland.plots.curves import curve
+    from binland.plots.error_bars import mean_and_error
 
     mean, error = mean_and_error(values, along)
-    x, band = values[along].to_numpy(), np.nan_to_num(error)
-    axes.plot(x, 100 * mean, linewidth=1.4, **look)
-    axes.fill_between(x, 100 * (mean - band), 100 * (mean + band), color=look["color"], alpha=0.2, linewidth=0)
+    one = curve(values[along].to_numpy(), (mean, np.nan_to_num(error)), 100, look, **labels)
+    return replace(one, band=True)
 
 
-def framed_pairs(
-    figure: "Figure", results: Any, point: dict[str, Any], data: "xr.Dataset", kind: str, bars: str
-) -> "Figure":
-    """Headline, and a legend of pairs."""
-    from matplotlib.lines import Line2D
+def of_pairs(panels: list[Panel], results: Any, point: dict[str, Any], kind: str) -> Chart:
+    """A chart with a legend of pairs."""
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.text import counted, headline
 
-    from binland.plots.legend import framed
-    from binland.plots.style import error_bar_text, headline, plain
-
-    looks = colours_of(results)
-    shown = [pairs.label for pairs in pairs_of(results, data, kind)]
-    entries = [(Line2D([], [], linewidth=1.4, **looks[label]), plain(label)) for label in shown]
-    about = f"{data.sizes['solution']} solutions of each; {error_bar_text(data, bars)}."
-    title = headline(results, results.words_of(point), about, inches=figure.get_figwidth(), size=8)
-    return framed(figure, title, entries, size=8)
+    data, looks = results.data.sel(point), looks_of(results)
+    entries = [Entry(pairs.label, looks[pairs.label]) for pairs in pairs_of(results, data, kind)]
+    about = f"{counted(data.sizes['solution'], 'solution')} of each; {error_bar_text(data, 'bands')}."
+    facts = headline(results, results.words_of(point), about)
+    return Chart(panels, facts, entries=entries, columns=len(panels), size=SIZE, share_y=True)
 
 
-def draw_pair_distances(results: Any, point: dict[str, Any]) -> "Figure":
+def pair_distances(results: Any, point: dict[str, Any]) -> Chart:
     """Geodesic distances and barriers of each two algorithms, a colour for every kind of lines (Figs. 5 and 17)."""
-    from matplotlib.figure import Figure
-
-    from binland.plots.legend import framed
-    from binland.plots.style import error_bar_text, headline
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.text import counted, headline
 
     data = results.data.sel(point)
     kinds = [str(kind) for kind in data["line"].to_numpy()]
-    figure = Figure((9.6, HEIGHT), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    shown = list(pairs_of(results, data, "lines"))
-    for axes, name, scale, label in (
-        (left, "line_distance", 1, "geodesic distance of the normalised ends"),
-        (right, "line_barrier", 100, "barrier: highest train error (%)"),
-    ):
-        for k, kind in enumerate(kinds):
-            draw_row(axes, [pairs.values(name).sel(line=kind) for pairs in shown], scale, k, len(kinds))
-        axes.set_xticks(range(len(shown)), [pairs.label for pairs in shown], fontsize=7)
-        axes.set_ylabel(label)
-    about = f"{data.sizes['solution']} solutions of each; {error_bar_text(data)}."
-    title = headline(results, results.words_of(point), about, inches=9.6)
-    return framed(figure, title, row_entries(kinds))
-
-
-def draw_row(axes: "Axes", columns: Sequence["xr.DataArray"], scale: float, k: int, count: int) -> None:
-    """Points with error bars, one for each column, row k of several."""
-    from binland.plots.curves import BETWEEN
-    from binland.plots.style import mean_and_error
-
-    found = [mean_and_error(values.expand_dims("nothing"), "nothing") for values in columns]
-    mean, error = (scale * np.concatenate([one[j] for one in found]) for j in (0, 1))
-    x = np.arange(len(columns)) + 0.5 * (k - (count - 1) / 2) / count
-    axes.errorbar(x, mean, error, fmt="osD^vP"[k % 6], color=BETWEEN[k % len(BETWEEN)], markersize=5, capsize=2.5)
-
-
-def row_entries(kinds: Sequence[str]) -> list[tuple[Any, str]]:
-    """The legend of rows."""
-    from matplotlib.lines import Line2D
-
-    from binland.plots.curves import BETWEEN
-
-    return [
-        (Line2D([], [], linestyle="", marker="osD^vP"[k % 6], color=BETWEEN[k % len(BETWEEN)], markersize=5), kind)
-        for k, kind in enumerate(kinds)
+    pairs = list(pairs_of(results, data, "lines"))
+    panels = [
+        rows_panel(
+            name, label, {kind: [one.values(name).sel(line=kind) for one in pairs] for kind in kinds}, pairs, unit
+        )
+        for name, unit, label in (
+            ("line_distance", 1, "geodesic distance of the normalised ends"),
+            ("line_barrier", 100, "barrier: highest train error (%)"),
+        )
     ]
+    about = f"{counted(data.sizes['solution'], 'solution')} of each; {error_bar_text(data)}."
+    facts = headline(results, results.words_of(point), about)
+    return Chart(panels, facts, entries=row_entries(kinds), size=(4.8, 3.7))
 
 
-def draw_barriers_along(results: Any) -> "Figure":
+def rows_panel(
+    name: str, label: str, rows: "Mapping[str, Sequence[xr.DataArray]]", pairs: Sequence[Pairs], scale: float
+) -> Panel:
+    """Points with error bars: a colour for every row, side by side above the names of the pairs."""
+    from binland.plots.curves import curve
+    from binland.plots.error_bars import of_one
+
+    curves = []
+    for k, (row, columns) in enumerate(rows.items()):
+        points = [of_one(values) for values in columns]
+        mean, error = (np.concatenate([one[j] for one in points]) for j in (0, 1))
+        x = np.arange(len(columns)) + 0.5 * (k - (len(rows) - 1) / 2) / len(rows)
+        curves.append(curve(x, (mean, error), scale, row_look(k), row=row))
+    ticks = [(float(k), pair.label) for k, pair in enumerate(pairs)]
+    return Panel(name, Axis(ticks=ticks, slanted=len(ticks) > 4), Axis(label), curves)
+
+
+def row_look(k: int, line: str = "") -> Look:
+    """Of row k of several."""
+    from binland.plots.style import BETWEEN, ROWS
+
+    return Look(BETWEEN[k % len(BETWEEN)], ROWS[k % len(ROWS)], line)
+
+
+def row_entries(names: Sequence[str], line: str = "") -> list[Entry]:
+    """The legend of rows."""
+
+    return [Entry(name, row_look(k, line)) for k, name in enumerate(names)]
+
+
+def barriers_along(results: Any) -> Chart:
     """Barriers within each algorithm against what is swept, a curve for every kind of lines."""
-    from matplotlib.figure import Figure
-
-    from binland.plots.curves import BETWEEN, draw_one, label_x
-    from binland.plots.legend import framed
-    from binland.plots.style import error_bar_text, headline
+    from binland.plots.curves import along, swept_panel
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.text import counted, headline
 
     kinds = [str(kind) for kind in results.data["line"].to_numpy()]
-    figure = Figure((max(4.8, PANEL * len(results.labels) + 0.6), HEIGHT), layout="constrained")
-    panels = np.atleast_1d(figure.subplots(1, len(results.labels), sharey=True))
-    for panel, label in zip(panels, results.labels, strict=True):
-        for k, kind in enumerate(kinds):
-            look = {"color": BETWEEN[k % len(BETWEEN)], "marker": "osD^vP"[k % 6], "linestyle": "-"}
-            draw_one(panel, results, results.data["line_barrier"].sel(algorithm=label, line=kind), 100, look)
-        label_x(panel, results, top=False)
-        panel.set_title(label, fontsize=9)
-    panels[0].set_ylabel("barrier: highest train error (%)")
-    panels[0].set_ylim(bottom=0)
-    about = f"{results.data.sizes['pair']} directed pairs of each; {error_bar_text(results.data)}."
-    title = headline(results, results.words_of({}), about, inches=figure.get_figwidth(), size=8)
-    return framed(figure, title, row_entries(kinds), size=8)
+    panels = []
+    for label in results.labels:
+        values = results.data["line_barrier"].sel(algorithm=label)
+        curves = [
+            along(results, values.sel(line=kind), 100, row_look(k, "-"), algorithm=label, line=kind)
+            for k, kind in enumerate(kinds)
+        ]
+        text = "barrier: highest train error (%)"
+        panels.append(
+            replace(swept_panel(results, f"line_barrier_{label}", text, curves, zero=True, title=label), top=None)
+        )
+    about = f"{counted(results.data.sizes['pair'], 'directed pair')} of each; {error_bar_text(results.data)}."
+    facts = headline(results, results.words_of({}), about)
+    return Chart(panels, facts, entries=row_entries(kinds, "-"), columns=len(panels), size=SIZE, share_y=True)
 
 
-def draw_distances(axes: "Axes", results: Any) -> None:
+def distances(results: Any) -> Panel:
     """Distances of the ends of the last kind of lines against the swept setting."""
-    from binland.plots.curves import draw_curves
+    from binland.plots.curves import of_algorithms, swept_panel
 
     last = str(results.data["line"].to_numpy()[-1])
-    draw_curves(axes, results, "line_distance", f"geodesic distance ({last})", at={"line": last})
+    curves = of_algorithms(results, "line_distance", 1, {"line": last})
+    return swept_panel(results, "line_distance", f"geodesic distance ({last})", curves, order=2)
 
 
-def draw_barriers(axes: "Axes", results: Any) -> None:
+def barriers(results: Any) -> Panel:
     """Barriers of the last kind of lines against the swept setting."""
-    from binland.plots.curves import draw_curves
+    from binland.plots.curves import of_algorithms, swept_panel
 
     last = str(results.data["line"].to_numpy()[-1])
-    draw_curves(axes, results, "line_barrier", f"barrier: highest train error (%), {last}", 100, at={"line": last})
+    curves = of_algorithms(results, "line_barrier", 100, {"line": last})
+    return swept_panel(results, "line_barrier", f"barrier: highest train error (%), {last}", curves, order=3)
 
 
 LINES = Lines()

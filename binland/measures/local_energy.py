@@ -6,17 +6,16 @@ fractions, independent) -> (fractions,) array, in closed form.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
+from binland.plots.chart import Axis, Inset, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
 from binland.sweep.contracts.section import Positive, Section, distinct
 from binland.sweep.contracts.variable import Coordinate, Variable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -100,44 +99,47 @@ class LocalEnergy(Measure[LocalEnergySettings]):
 
     def panels(self, results: Any) -> list[Any]:
         """Against the fraction at the middle point of the grid, with an inset along the axis."""
-        return [(0, draw_with_inset)]
+        return [with_inset(results)]
 
 
-def draw_local_energies(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
+LABEL = "local energy: increase of the train error (%)"
+
+
+def local_energies(results: Any, point: dict[str, Any]) -> Panel:
     """Local energies against the fraction of flips at one point of the grid, a curve for every algorithm."""
+    from binland.plots.curves import curve
+    from binland.plots.error_bars import mean_and_error
     from binland.plots.overlay import lay_over
-    from binland.plots.style import errorbar, mean_and_error, style
+    from binland.plots.style import style
 
-    data = results.data.sel(point)
-    x = 100 * data["fraction"].to_numpy()
-    order = np.argsort(x)
-    for algorithm in results.labels:
-        mean, error = mean_and_error(data["local_energy"].sel(algorithm=algorithm), "fraction")
-        curve = (x[order], 100 * mean[order], 100 * error[order])
-        errorbar(axes, *curve, label=algorithm, **style(results, algorithm))
-    axes.set_xlabel(results.layout.words["perturbation"])
-    axes.set_ylabel(f"local energy (train error, %){results.at(point)}")
-    lay_over(axes, results, "local_energy", point, legend="lower right")
+    data = results.data.sel(point).sortby("fraction")
+    x, energies = 100 * data["fraction"].to_numpy(), data["local_energy"]
+    curves = [
+        curve(x, mean_and_error(energies.sel(algorithm=label), "fraction"), 100, style(results, label), algorithm=label)
+        for label in results.labels
+    ]
+    axes = Axis(results.layout.words["perturbation"]), Axis(f"{LABEL}{results.at(point)}")
+    return lay_over(Panel("local_energy", *axes, curves), results, point)
 
 
-INSET = (0.13, 0.57, 0.4, 0.35)  # left, bottom, width and height, in units of its panel
+INSET = (0.15, 0.57, 0.4, 0.33)  # left, bottom, width and height, in units of its panel
 
 
-def draw_with_inset(axes: "Axes", results: Any) -> None:
+def with_inset(results: Any) -> Panel:
     """Local energies at the middle point, and in an inset at one fraction along the axis."""
-    from binland.plots.curves import draw_curves
-
     points = results.points()
-    draw_local_energies(axes, results, points[len(points) // 2])
+    panel = local_energies(results, points[len(points) // 2])
     if len(points) < 2:
-        return
-    _make_room(axes)
-    inset = axes.inset_axes(INSET)
+        return panel
+    return replace(panel, inset=_inset(results), y=replace(panel.y, high=_room(panel)))
+
+
+def _inset(results: Any) -> Inset:
+    from binland.plots.curves import of_algorithms, swept_panel
+
     fraction = _inset_fraction(results)
-    every = max(1, (len(points) - 1) // 2)
-    draw_curves(inset, results, "local_energy", "", 100, {"fraction": fraction}, size=6, every=every, top=False)
-    inset.tick_params(labelsize=6)
-    inset.set_title(f"at {100 * fraction:g} % flips", fontsize=7)
+    curves = of_algorithms(results, "local_energy", 100, {"fraction": fraction}, flips=f"{100 * fraction:g} %")
+    return Inset(swept_panel(results, "", "", curves, title=f"at {100 * fraction:g} % flips"), INSET)
 
 
 def _inset_fraction(results: Any) -> float:
@@ -147,17 +149,17 @@ def _inset_fraction(results: Any) -> float:
     return chosen if chosen in fractions else sorted(fractions)[len(fractions) // 2]
 
 
-def _make_room(axes: "Axes") -> None:
-    """A panel so high that no curve runs through its inset."""
-    left, right = axes.get_xlim()
-    low, high = axes.get_ylim()
+def _room(panel: Panel) -> float | None:
+    """So high an end of the y axis that no curve runs through the inset; None where there are no numbers."""
+    curves = [one for one in panel.curves if np.isfinite(one.y).all()]
+    if not curves:
+        return None
+    left, right = min(one.x.min() for one in curves), max(one.x.max() for one in curves)
     edge = left + (INSET[0] + INSET[2] + 0.03) * (right - left)
-    highest = low
-    for line in axes.lines:
-        x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
-        if np.isfinite(y).all():
-            highest = max(highest, *np.interp([*x[x < edge], edge], x, y))
-    axes.set_ylim(low, max(high, low + (highest - low) / (INSET[1] - 0.1)))  # 0.1: for the labels below the inset
+    low, high = min(one.y.min() for one in curves), max(one.highest for one in curves)
+    beside = max(max(*one.tops[one.x < edge], np.interp(edge, one.x, one.tops)) for one in curves)
+    inside = low + (beside - low) / (INSET[1] - 0.12)  # 0.12: for the labels below the inset
+    return float(max(inside, low + 1.05 * (high - low)))
 
 
 LOCAL_ENERGY = LocalEnergy()

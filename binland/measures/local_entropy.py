@@ -5,19 +5,16 @@ whether they are to be trusted (distances,); options: the settings besides dista
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
 from scipy.special import entr
 
+from binland.plots.chart import Axis, Chart, Curve, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
 from binland.sweep.contracts.section import Positive, Section, distinct
 from binland.sweep.contracts.variable import Coordinate, Variable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Distance = Annotated[float, Field(gt=0, lt=1)]
 ALONG = "local_entropy_distance"
@@ -84,49 +81,36 @@ class LocalEntropy(Measure[LocalEntropySettings]):
         middle = settings.distances[len(settings.distances) // 2]
         return settings.model_copy(update={"distances": [middle]}), float(len(settings.distances))
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Against the distance, at every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done(self.name, results.data.sel(point)):
-                yield f"_local_entropy{ending}", _figure(results, point)
+                yield f"_local_entropy{ending}", entropies(results, point)
 
 
-WIDTH, HEIGHT = 5.6, 4.1  # inches, without headline and legend
-
-
-def _figure(results: Any, point: dict[str, Any]) -> "Figure":
-    """A panel with headline and legend."""
-    from matplotlib.figure import Figure
-
-    from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import error_bar_text, headline, short
-
-    figure = Figure((WIDTH, HEIGHT), layout="constrained")
-    draw_local_entropy(figure.subplots(), results, point)
-    about = f"black: all weights. {error_bar_text(results.data.sel(point))}."
-    title = headline(results, results.words_of(point), about, inches=WIDTH)
-    entries = algorithm_entries(results, {label: short(label) for label in results.labels}, with_states=False)
-    return framed(figure, title, entries)
-
-
-def draw_local_entropy(ax: "Axes", results: Any, point: dict[str, Any]) -> None:
+def entropies(results: Any, point: dict[str, Any]) -> Chart:
     """Local entropy against the distance at one point of the grid, a curve for every algorithm, where it converged;
     beside it the upper bound, the entropy of all weights at that distance."""
+    from binland.plots.curves import curve
+    from binland.plots.error_bars import error_bar_text, mean_and_error
     from binland.plots.overlay import lay_over
-    from binland.plots.style import errorbar, mean_and_error, style
+    from binland.plots.style import THEORY, algorithm_entries, style
+    from binland.plots.text import headline
 
-    data = results.data.sel(point)
-    x = data[ALONG].to_numpy()
-    order = np.argsort(x)
+    data = results.data.sel(point).sortby(ALONG)
     known = data["local_entropy"].where(data["local_entropy_converged"] == 1)
-    for algorithm in results.labels:
-        mean, error = mean_and_error(known.sel(algorithm=algorithm), ALONG)
-        errorbar(ax, x[order], mean[order], error[order], label=algorithm, **style(results, algorithm))
+    x = data[ALONG].to_numpy()
+    curves = [
+        curve(x, mean_and_error(known.sel(algorithm=label), ALONG), 1, style(results, label), algorithm=label)
+        for label in results.labels
+    ]
     fine = np.linspace(0, x.max(), 200)
-    ax.plot(fine, entr(fine) + entr(1 - fine), color="black", linewidth=1)
-    ax.set_xlabel("Hamming distance from the solution (fraction of weights)")
-    ax.set_ylabel(f"local entropy per weight{results.at(point)}")
-    lay_over(ax, results, "local_entropy", point)
+    bound = Curve(fine, entr(fine) + entr(1 - fine), look=THEORY, name="all weights", theory=True)
+    axes = Axis("Hamming distance from the solution (fraction of weights)"), Axis("local entropy per weight")
+    panel = lay_over(Panel("local_entropy", *axes, [*curves, bound]), results, point)
+    facts = headline(results, results.words_of(point), f"{error_bar_text(data)}.")
+    entries = algorithm_entries(results, with_states=False)
+    return Chart([panel], facts, entries=entries, columns=1, size=(5.6, 4.1))
 
 
 LOCAL_ENTROPY = LocalEntropy()

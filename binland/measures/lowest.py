@@ -6,16 +6,15 @@ takes for the order that annealing begins with.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from binland.plots.chart import Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import Constant, Positive
 from binland.sweep.contracts.variable import Variable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class LowestSettings(OfPairs):
@@ -66,19 +65,20 @@ class LowestBarriers(Measure[LowestSettings]):
 
     def panels(self, results: Any) -> list[Any]:
         """Lowest barriers against the swept setting."""
-        return [(5, draw_lowest)]
+        return [lowest(results)]
 
 
-def draw_lowest(axes: "Axes", results: Any) -> None:
-    """Annealed barriers, and their bound dotted."""
-    from binland.plots.curves import draw_one, draw_states
-    from binland.plots.style import style
+def lowest(results: Any) -> Panel:
+    """Annealed barriers, and their bound as a thin line."""
+    from binland.plots.curves import of_algorithms, of_states, swept_panel
 
-    for algorithm in results.labels:
-        look = style(results, algorithm) | {"linestyle": ":", "marker": ""}
-        draw_one(axes, results, results.data["lowest_bound"].sel(algorithm=algorithm), 100, look)
-    label = "lowest barrier found (%), dotted: worse end"
-    draw_states(axes, results, "lowest_barrier", label, scale=100, from_zero=True)
+    bounds = [
+        replace(one, look=replace(one.look, marker="", width=0.6))
+        for one in of_algorithms(results, "lowest_bound", 100, what="worse end")
+    ]
+    curves = of_states(results, "lowest_barrier", 100)
+    label = "lowest barrier found (%); thin: worse end"
+    return swept_panel(results, "lowest", label, [*bounds, *curves], order=5, zero=True)
 
 
 LOWEST = LowestBarriers()

@@ -6,6 +6,7 @@ trained_from(solution, train, algorithm, seed, compute) -> the solution of a tra
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,13 +15,13 @@ from pydantic import Field
 
 from binland.measures.bend import with_algorithm
 from binland.measures.guided import mean_local_energy
+from binland.plots.chart import Axis, Chart, Curve, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
 from binland.sweep.contracts.section import Positive, Section, Text
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    import xarray as xr
 
 POINTS = 51  # of a path where errors are counted, in families that do not count after every flip
 BESIDE = ("majority", "trained")  # the sign of the sum of the three solutions; a training from a middle of two
@@ -125,63 +126,66 @@ class Middles(Measure[MiddlesSettings]):
         energy = mean_local_energy(settings, case, solution, seed)
         return solution.error(case.train), solution.error(case.test), energy
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """A figure at every point of the grid."""
         for ending, point in results.named_points():
-            figure = draw_middles(results, point)
-            if figure is not None:
-                yield f"_middles{ending}", figure
+            if results.any_done("middles", results.data.sel(point)):
+                yield f"_middles{ending}", middles(results, point)
 
 
 PANELS = (
     ("middles_test_error", "beside_test_error", "test error (%)"),
-    ("middles_local_energy", "beside_local_energy", "local energy (train error, %)"),
+    ("middles_local_energy", "beside_local_energy", "local energy: increase of the train error (%)"),
     ("middles_distance", None, "distance of two (% of its largest value)"),
 )
 
 
-def draw_middles(results: Any, point: dict[str, Any]) -> "Figure | None":
-    """Test error, local energy and distance from generation to generation; None if none is done."""
-    from matplotlib.figure import Figure
-
-    from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import error_bar_text, headline, short
+def middles(results: Any, point: dict[str, Any]) -> Chart:
+    """Test error, local energy and distance from generation to generation."""
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.style import algorithm_entries
+    from binland.plots.text import headline
 
     at = results.data.sel(point)
-    if not results.any_done("middles", at):
-        return None
-    figure = Figure((11.4, 4.1), layout="constrained")
-    for axes, (name, beside, label) in zip(figure.subplots(1, 3), PANELS, strict=True):
-        _draw(axes, results, at, name, beside)
-        axes.set_ylabel(label)
+    panels = [
+        Panel(
+            name,
+            Axis(ticks=_ticks(at, beside), slanted=True),
+            Axis(label, zero=True),
+            _curves(results, at, name, beside),
+        )
+        for name, beside, label in PANELS
+    ]
     about = f"{error_bar_text(at, 'error bars')}; aside: majority of three, training from a middle."
-    title = headline(results, results.words_of(point), about, inches=11.4)
-    return framed(figure, title, algorithm_entries(results, {label: short(label) for label in results.labels}))
+    facts = headline(results, results.words_of(point), about)
+    return Chart(panels, facts, entries=algorithm_entries(results), columns=3, size=(3.8, 4.1))
 
 
-def _draw(axes: "Axes", results: Any, at: Any, name: str, beside: str | None) -> None:
+def _ticks(at: "xr.Dataset", beside: str | None) -> list[tuple[float, str]]:
+    """Generations, and what stands beside them."""
+    generations = at["generation"].to_numpy().astype(float)
+    names = ["solutions", "middles", *(f"generation {k}" for k in range(2, len(generations)))]
+    aside = BESIDE if beside is not None else ()
+    places = [*generations, *(generations[-1] + 1.5 + k for k in range(len(aside)))]
+    return list(zip(places, [*names, *aside], strict=True))
+
+
+def _curves(results: Any, at: "xr.Dataset", name: str, beside: str | None) -> list[Curve]:
     """A curve for every algorithm and state, and beside it the majority and a training from a middle."""
-    from binland.plots.style import errorbar, mean_and_error, opacity, style
+    from binland.plots.curves import curve, each
+    from binland.plots.error_bars import mean_and_error
 
     generations = at["generation"].to_numpy().astype(float)
-    for algorithm in results.labels:
-        for state in results.states:
-            place = {"algorithm": algorithm, "symmetry": state}
-            look = style(results, algorithm) | {"alpha": opacity(results, state)}
-            mean, error = mean_and_error(at[name].sel(place), "generation")
-            unit = 100 / (float(mean.max()) or 1.0) if beside is None else 100
-            errorbar(axes, generations, unit * mean, unit * error, **look)
-            if beside is not None:
-                mean, error = mean_and_error(at[beside].sel(place), "beside")
-                x = generations[-1] + 1.5 + np.arange(len(mean))
-                errorbar(axes, x, 100 * mean, 100 * error, **{**look, "linestyle": "none"})
-    names = ["solutions", "middles", *(f"generation {k}" for k in range(2, len(generations)))]
-    places = list(generations)
-    if beside is not None:
-        places += [generations[-1] + 1.5, generations[-1] + 2.5]
-        names += list(BESIDE)
-    axes.set_xticks(places, names, rotation=40, ha="right", fontsize=8)
-    axes.set_ylim(bottom=0)
+    curves = []
+    for place, look in each(results):
+        mean, error = mean_and_error(at[name].sel(place), "generation")
+        unit = 100 / (float(mean.max()) or 1.0) if beside is None else 100
+        curves.append(curve(generations, (mean, error), unit, look, **place))
+        if beside is not None:
+            points = mean_and_error(at[beside].sel(place), "beside")
+            x = generations[-1] + 1.5 + np.arange(len(points[0]))
+            curves.append(curve(x, points, 100, replace(look, line=""), **place, what="beside"))
+    return curves
 
 
 MIDDLES = Middles()

@@ -6,18 +6,16 @@ of train errors and of losses.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
+from binland.plots.chart import Axis, Chart, Curve, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
 from binland.sweep.contracts.section import Positive, Section, distinct
 from binland.sweep.contracts.variable import Coordinate, Variable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Amplitude = Annotated[float, Field(ge=0, le=1e6)]
 
@@ -73,71 +71,68 @@ class Noise(Measure[NoiseSettings]):
 
     def panels(self, results: Any) -> list[Any]:
         """Against the amplitude, at the middle point of the grid."""
-        return [(0, draw_at_the_middle)]
+        return [at_the_middle(results)]
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Fig. 1 at every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("noise", results.data.sel(point)):
-                yield f"_flatness{ending}", draw_flatness(results, point)
+                yield f"_flatness{ending}", flatness(results, point)
 
 
-WIDTH, HEIGHT = 9.6, 4.1  # inches, without headline and legend
-
-
-def draw_flatness(results: Any, point: dict[str, Any]) -> "Figure":
+def flatness(results: Any, point: dict[str, Any]) -> Chart:
     """Local energy against the amplitude, and at the largest one against the test error (Fig. 1)."""
-    from matplotlib.figure import Figure
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.style import algorithm_entries
+    from binland.plots.text import counted, headline
 
-    from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import error_bar_text, headline, short
-
-    figure = Figure((WIDTH, HEIGHT), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    draw_energies(left, results, point)
-    _draw_against_test_error(right, results, point)
     data = results.data.sel(point)
-    counts = f"{data.sizes['solution']} solutions, {data.sizes['draw']} draws of the noise;"
-    text = f"{error_bar_text(data)}; crosses: single solutions."
-    about = headline(results, results.words_of(point), counts, text, inches=WIDTH)
-    labels = {label: short(label) for label in results.labels}
-    return framed(figure, about, algorithm_entries(results, labels, with_states=False))
+    counts = f"{counted(data.sizes['solution'], 'solution')}, {counted(data.sizes['draw'], 'draw')} of the noise;"
+    facts = headline(results, results.words_of(point), counts, f"{error_bar_text(data)}; crosses: single solutions.")
+    panels = [energies(results, point), against_test_error(results, point)]
+    return Chart(panels, facts, entries=algorithm_entries(results, with_states=False), size=(4.8, 4.1))
 
 
-def draw_at_the_middle(axes: "Axes", results: Any) -> None:
+def at_the_middle(results: Any) -> Panel:
     """Local energies at the middle point."""
     points = results.points()
-    draw_energies(axes, results, points[len(points) // 2])
+    return energies(results, points[len(points) // 2])
 
 
-def draw_energies(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
+def energies(results: Any, point: dict[str, Any]) -> Panel:
     """Local energies against the amplitude at one point of the grid, a curve for every algorithm."""
-    from binland.plots.style import errorbar, mean_and_error, style
+    from binland.plots.curves import curve
+    from binland.plots.error_bars import mean_and_error
+    from binland.plots.style import style
 
     data = results.data.sel(point).sortby("sigma")
-    for algorithm in results.labels:
-        mean, error = mean_and_error(data["noise_energy"].sel(algorithm=algorithm), "sigma")
-        errorbar(axes, data["sigma"].to_numpy(), 100 * mean, 100 * error, **style(results, algorithm))
-    axes.set_xlabel("noise amplitude")
-    axes.set_ylabel(f"local energy (train error, %){results.at(point)}")
+    x, values = data["sigma"].to_numpy(), data["noise_energy"]
+    curves = [
+        curve(x, mean_and_error(values.sel(algorithm=label), "sigma"), 100, style(results, label), algorithm=label)
+        for label in results.labels
+    ]
+    label = f"local energy: increase of the train error (%){results.at(point)}"
+    return Panel("noise", Axis("noise amplitude"), Axis(label), curves)
 
 
-def _draw_against_test_error(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
+def against_test_error(results: Any, point: dict[str, Any]) -> Panel:
     """Every solution as a small cross, the mean of each algorithm with both error bars."""
-    from binland.plots.style import mean_and_error, style
+    from binland.plots.error_bars import of_one
+    from binland.plots.style import style
 
-    data = results.data.sel(point).sortby("sigma").isel(sigma=[-1])
-    for algorithm in results.labels:
-        at, look = data.sel(algorithm=algorithm), style(results, algorithm)
-        energies, tests = at["noise_energy"].isel(sigma=0).mean("draw"), at["test_error"]
-        axes.plot(100 * np.ravel(tests), 100 * np.ravel(energies), "x", color=look["color"], alpha=0.5, markersize=5)
-        y, dy = mean_and_error(at["noise_energy"], "sigma")
-        x, dx = mean_and_error(tests.expand_dims("sigma"), "sigma")
-        axes.errorbar(
-            100 * x, 100 * y, 100 * dy, 100 * dx, color=look["color"], marker=look["marker"], markersize=7, capsize=2.5
-        )
-    axes.set_xlabel("test error (%)")
-    axes.set_ylabel(f"local energy at amplitude {float(data['sigma'][0]):g} (%)")
+    data = results.data.sel(point).sortby("sigma").isel(sigma=-1)
+    curves = []
+    for label in results.labels:
+        at, look = data.sel(algorithm=label), replace(style(results, label), line="")
+        singles = replace(look, marker="x", alpha=0.5)
+        tests, values = at["test_error"], at["noise_energy"]
+        each = 100 * np.ravel(tests), 100 * np.ravel(values.mean("draw"))
+        curves.append(Curve(*each, look=singles, name=label, labels={"algorithm": label, "what": "single solutions"}))
+        (x, dx), (y, dy) = of_one(tests), of_one(values)
+        place = {"algorithm": label, "what": "mean"}
+        curves.append(Curve(100 * x, 100 * y, 100 * dy, 100 * dx, replace(look, size=1.4), label, place))
+    label = f"local energy at amplitude {float(data['sigma']):g} (%)"
+    return Panel("noise_test_error", Axis("test error (%)"), Axis(label), curves)
 
 
 NOISE = Noise()

@@ -4,21 +4,21 @@ Verbs: distance(a, b) -> float; shortest_paths(start, end, train, orders, seed, 
 at how many points of a path errors are counted, for families that do not count after every step; "all" is every one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from binland.plots.chart import Axis, Chart, Curve, Inset, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import Positive
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Points = Annotated[int, Field(ge=2)]
 
@@ -116,113 +116,97 @@ class Pair(Measure[PathSettings]):
 
     def panels(self, results: Any) -> list[Any]:
         """Distances and barriers."""
-        return [(2, draw_distances), (3, draw_barriers)]
+        return [distances(results), barriers(results)]
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Errors along paths at every point of the grid; barriers between algorithms."""
         for ending, point in results.named_points():
-            figure = draw_paths(results, point)
-            if figure is not None:
-                yield f"_paths{ending}", figure
+            if results.any_done("pair", results.data.sel(point)):
+                yield f"_paths{ending}", paths(results, point)
         if "across_barrier" in results.data:
-            yield from draw_across(results)
+            yield from across(results)
 
 
-def draw_distances(axes: "Axes", results: Any) -> None:
+def distances(results: Any) -> Panel:
     """Distances against the swept setting."""
-    from binland.plots.curves import draw_states
+    from binland.plots.curves import of_states, swept_panel
 
-    draw_states(axes, results, "distance", results.layout.words["distance"])
+    return swept_panel(results, "distance", results.layout.words["distance"], of_states(results, "distance"), order=2)
 
 
-def draw_barriers(axes: "Axes", results: Any) -> None:
+def barriers(results: Any) -> Panel:
     """Barriers against the swept setting."""
-    from binland.plots.curves import draw_states
+    from binland.plots.curves import of_states, swept_panel
 
-    draw_states(axes, results, "barrier", "barrier: maximum train error (%)", scale=100, from_zero=True)
+    curves = of_states(results, "barrier", 100)
+    return swept_panel(results, "barrier", "barrier: maximum train error (%)", curves, order=3, zero=True)
 
 
 # Errors around solutions and along the paths between them (Fig. 7 of the paper)
 
-Curve = Callable[["xr.Dataset"], tuple[NDArray[np.float64], ...]]
-WIDTH, HEIGHT = 9.6, 4.1  # inches, without headline and legend
+Along = Callable[["xr.Dataset"], tuple[NDArray[np.float64], ...]]  # distance from the start, mean, error bar
 
 
-def draw_paths(
-    results: Any,
-    point: dict[str, Any],
-    inset: Callable[["Axes", Any, "xr.Dataset"], None] | None = None,
-    room: float = 1,
-) -> "Figure | None":
-    """Local energies beside errors on random shortest paths; None if none is done. inset: draws above them, where the
-    panel is `room` times as high as the highest path.
-    """
-    from matplotlib.figure import Figure
-
-    from binland.measures.local_energy import draw_local_energies
-    from binland.plots.legend import algorithm_entries, framed
-    from binland.plots.style import counted, error_bar_text, headline, short
+def paths(results: Any, point: dict[str, Any], inset: Inset | None = None, room: float = 1) -> Chart:
+    """Local energies beside errors on random shortest paths. inset: drawn above the paths, in a panel `room` times
+    as high as the highest of them."""
+    from binland.measures.local_energy import local_energies
+    from binland.plots.error_bars import error_bar_text
+    from binland.plots.style import algorithm_entries
+    from binland.plots.text import counted, headline
 
     at = results.data.sel(point)
-    if not results.any_done("pair", at):
-        return None
-    beside = results.any_done("local_energy", at)
-    figure = Figure((WIDTH, HEIGHT), layout="constrained")
-    *energies, paths = np.atleast_1d(figure.subplots(1, 1 + beside))
-    if beside:
-        draw_local_energies(energies[0], results, point)
-    draw_along(paths, results, at, _shortest)
-    paths.set_xlabel(f"{results.layout.words['distance'].replace(' (', ' from the start (')}")
-    paths.set_ylabel("train error (%) on random shortest paths")
-    paths.set_ylim(0, room * max(paths.get_ylim()[1], 0.01))
-    paths.set_yticks([tick for tick in paths.get_yticks() if tick <= 100])
-    if inset is not None:
-        inset(paths, results, at)
-    counts = f"{counted(at.sizes['order'], 'order')}, {at.sizes['pair']} directed pairs;"
-    about = headline(
-        results, results.words_of(point), counts, f"{error_bar_text(at, 'error bars and bands')}.", inches=WIDTH
-    )
-    return framed(figure, about, algorithm_entries(results, _texts(results, at, short)))
+    curves = along_paths(results, at, _shortest)
+    label = results.layout.words["distance"].replace(" (", " from the start (")
+    high = room * max(*(one.highest for one in curves), 0.01)
+    y = Axis("train error (%) on random shortest paths", low=0, high=1.05 * high)
+    panels = [local_energies(results, point)] if results.any_done("local_energy", at) else []
+    panels.append(Panel("paths", Axis(label), y, curves, inset=inset))
+    counts = f"{counted(at.sizes['order'], 'order')}, {counted(at.sizes['pair'], 'directed pair')};"
+    bars = f"{error_bar_text(at, 'error bars and bands')}."
+    entries = algorithm_entries(results, _texts(results, at))
+    return Chart(panels, headline(results, results.words_of(point), counts, bars), entries=entries)
 
 
-def _texts(results: Any, at: "xr.Dataset", short: Callable[[str], str]) -> dict[str, str]:
+def _texts(results: Any, at: "xr.Dataset") -> dict[str, str]:
     """Labels of the legend, with test errors if they are known."""
+    from binland.plots.text import digits, short
+
     if "test_error" not in at:
         return {name: short(name) for name in results.labels}
     tests = 100 * at["test_error"].mean(["disorder", "solution"])
-    return {name: f"{short(name)}, test error {float(tests.sel(algorithm=name)):.3g} %" for name in results.labels}
+    return {name: f"{short(name)}, test error {digits(float(tests.sel(algorithm=name)))} %" for name in results.labels}
 
 
-def draw_along(axes: "Axes", results: Any, at: "xr.Dataset", curve: Curve, **more: Any) -> None:
-    """Mean and band of every algorithm: raw light, the last state dark. more: how lines look besides."""
-    from binland.plots.style import opacity, style
+def along_paths(
+    results: Any, at: "xr.Dataset", values: Along, look: Mapping[str, Any] | None = None, **labels: str
+) -> list[Curve]:
+    """Mean and band along paths, of every algorithm and state, in percent. look: what differs from their looks."""
+    from binland.plots.curves import curve, each
 
-    for algorithm in results.labels:
-        for state in results.states:
-            x, mean, error = curve(at.sel(algorithm=algorithm, symmetry=state))
-            look = {key: value for key, value in style(results, algorithm).items() if key != "marker"} | more
-            light = opacity(results, state)
-            axes.plot(x, 100 * mean, alpha=light, linewidth=1.3, **look)
-            band = np.nan_to_num(error)
-            axes.fill_between(
-                x, 100 * (mean - band), 100 * (mean + band), alpha=light / 4, color=look["color"], linewidth=0
-            )
+    curves = []
+    for place, usual in each(results):
+        x, *mean_error = values(at.sel(place))
+        shown = replace(usual, **{"marker": "", **(look or {})})
+        one = curve(x, (mean_error[0], np.nan_to_num(mean_error[1])), 100, shown, **place, **labels)
+        curves.append(replace(one, band=True))
+    return curves
 
 
 def _shortest(at: "xr.Dataset") -> tuple[NDArray[np.float64], ...]:
     """Distance from the start, mean train error and its error bar."""
-    from binland.plots.style import mean_and_error
+    from binland.plots.error_bars import mean_and_error
 
     x = float(at["distance"].mean()) * at["position"].to_numpy()
     return x, *mean_and_error(at["path_error"], "position")
 
 
-def draw_across(results: Any) -> Iterator[tuple[str, "Figure"]]:
+def across(results: Any) -> Iterator[tuple[str, Chart]]:
     """Barriers and distances between two algorithms, a curve for every two; of two axes along the longer one."""
-    from binland.plots.curves import draw_between
+    from binland.plots.curves import between
 
     for ending, part in results.slices():
-        yield f"_across{ending}", draw_between(part)
+        yield f"_across{ending}", between(part)
 
 
 PAIR = Pair()

@@ -4,23 +4,19 @@ Verb: plane(solutions, train, points, compute) -> what has .errors (points, poin
 (points,).
 """
 
-import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from binland.plots.chart import Axis, Chart, Contours, Panel, levels_up_to
 from binland.sweep.contracts.measure import Arrays, Case, Measure
 from binland.sweep.contracts.section import Section
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
-    from matplotlib.contour import QuadContourSet
-    from matplotlib.figure import Figure
 
 FEW_POINTS = 4  # along a side of a plane that is timed
 
@@ -80,65 +76,55 @@ class Plane(Measure[PlaneSettings]):
             "plane_y": np.array([plane.y for plane in planes]),
         }
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """A figure at every point of the grid."""
         for ending, point in results.named_points():
-            figure = draw_planes(results, point)
-            if figure is not None:
-                yield f"_plane{ending}", figure
+            if results.any_done("plane", results.data.sel(point)):
+                yield f"_plane{ending}", planes(results, point)
 
 
 LEVELS = 20
-PANEL = 3.1  # inches
-TITLE = 9  # points
-MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
+SIDE = 3.2  # inches of a panel
 
 
-def draw_planes(results: Any, point: dict[str, Any]) -> "Figure | None":
-    """A row for each algorithm, columns raw and aligned, of the first finished disorder sample; None without planes."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    from binland.plots.legend import framed
-    from binland.plots.style import headline, plain, short, wrapped
+def planes(results: Any, point: dict[str, Any]) -> Chart:
+    """A row for each algorithm, columns raw and aligned, of the first finished disorder sample."""
+    from binland.plots.text import headline
 
     at = results.data.sel(point)
-    if not results.any_done("plane", at):
-        return None
-    rows, columns = results.labels, results.states
-    highest = float(at["plane_error"].sel(symmetry=list(columns)).max())
-    levels = np.asarray(MaxNLocator(LEVELS).tick_values(0, 100 * max(highest, 1e-3)))
-    names = itertools.product(rows, columns)
-    titles = {(row, name): wrapped(f"{short(row)}, {name}", 0.85 * PANEL, TITLE) for row, name in names}
-    lines = 1 + max(title.count("\n") for title in titles.values())
-    width, height = PANEL * len(columns) + 1.2, (PANEL + lines * TITLE * 1.3 / 72) * len(rows)
-    figure = Figure((width, height), layout="constrained")
-    axes = figure.subplots(len(rows), len(columns), squeeze=False)
-    for row, algorithm in zip(axes, rows, strict=True):
-        done = results.done("plane", at.sel(algorithm=algorithm).isel(plane=0))
-        for panel, state in zip(row, columns, strict=True):
-            panel.set_title(plain(titles[algorithm, state]), fontsize=TITLE)
-            if not done.any():
-                panel.text(0.5, 0.5, "not done yet", ha="center", transform=panel.transAxes)
-                continue
-            place = {"algorithm": algorithm, "symmetry": state}
-            filled = _draw_plane(panel, at.sel(place).isel(disorder=int(done.argmax()), plane=0), levels)
-    figure.colorbar(filled, ax=axes, label="train error (%)", shrink=0.8, aspect=8 * len(rows))
-    about = f"{results.words_of(point)} plane of solutions 0, 1, 2 in latent weights;"
-    return framed(figure, headline(results, about, "one disorder sample.", inches=width, size=8), size=8)
+    highest = 100 * float(at["plane_error"].sel(symmetry=list(results.states)).max())
+    panels = [_panel(results, at, label, state) for label in results.labels for state in results.states]
+    facts = headline(results, results.words_of(point), "plane of solutions 0, 1, 2 in latent weights;", SAMPLE)
+    return Chart(
+        panels,
+        facts,
+        columns=len(results.states),
+        size=(SIDE, SIDE),
+        grid=True,
+        levels=levels_up_to(highest, LEVELS),
+        color_label="train error (%)",
+    )
 
 
-def _draw_plane(axes: "Axes", at: "xr.Dataset", levels: NDArray[np.float64]) -> "QuadContourSet":
-    """Filled contours with the three solutions marked."""
-    x, y = at["plane_x"].to_numpy(), at["plane_y"].to_numpy()
-    filled = axes.contourf(x, y, 100 * at["plane_error"].to_numpy(), levels, cmap="viridis")
-    for number, (a, b) in enumerate(at["plane_corner"].to_numpy()):
-        axes.text(a, b, str(number), fontsize=7, ha="center", va="center", bbox=MARK)
-    axes.set_aspect("equal")
-    axes.set_xlabel("along 0 to 1 (latent units)", fontsize=8)
-    axes.set_ylabel("perpendicular (latent units)", fontsize=8)
-    axes.tick_params(labelsize=7)
-    return filled
+SAMPLE = "one disorder sample."
+
+
+def _panel(results: Any, data: "xr.Dataset", label: str, state: str) -> Panel:
+    """The plane of an algorithm in a symmetry state, with the three solutions marked."""
+    from binland.plots.text import short
+
+    at, title = data.sel(algorithm=label, symmetry=state), f"{short(label)}, {state}"
+    axes = Axis("along 0 to 1 (latent units)"), Axis("perpendicular (latent units)")
+    done = results.done("plane", at.isel(plane=0))
+    if not done.any():
+        return Panel("", *axes, [], title=title, note="not done yet")
+    return Panel("", *axes, [_contours(at.isel(disorder=int(done.argmax()), plane=0))], title=title, equal=True)
+
+
+def _contours(at: "xr.Dataset") -> Contours:
+
+    x, y, values = at["plane_x"].to_numpy(), at["plane_y"].to_numpy(), 100 * at["plane_error"].to_numpy()
+    return Contours(x, y, values, [(str(k), a, b) for k, (a, b) in enumerate(at["plane_corner"].to_numpy())])
 
 
 PLANE = Plane()

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from binland.measures.lines import Method, pairs_of
+from binland.measures.lines import Method, Pairs, pairs_of
+from binland.plots.chart import Axis, Chart, Contours, Panel, levels_up_to
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import distinct
 from binland.sweep.contracts.variable import Coordinate, Variable
 
 if TYPE_CHECKING:
     import xarray as xr
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Space = Literal["as trained", "normalized"]
 PATHS = ("unaligned", "aligned")
@@ -130,64 +129,58 @@ class Sections(Measure[SectionSettings]):
                 columns["section_test_error"].append(found.test_errors)
         return {name: np.array(values) for name, values in columns.items()}
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """A figure at every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("sections", results.data.sel(point)):
-                yield f"_sections{ending}", draw_sections(results, point, "section_error", "train error (%)")
+                yield f"_sections{ending}", sections(results, point, "section_error", "train error (%)")
                 if "section_test_error" in results.data:
-                    yield (
-                        f"_sections_test{ending}",
-                        draw_sections(results, point, "section_test_error", "test error (%)"),
-                    )
+                    test = sections(results, point, "section_test_error", "test error (%)")
+                    yield f"_sections_test{ending}", test
 
 
 LEVELS = 16
-SIDE = 2.7  # inches of a panel
+SIDE = 2.8  # inches of a panel
 CORNERS = ("A", "B", "B'")
+LETTERS = "A: first, B: second, B': second aligned to the first; dashed: lines, projected; one pair of solutions each."
 
 
-def draw_sections(results: Any, point: dict[str, Any], name: str, label: str) -> "Figure":
+def sections(results: Any, point: dict[str, Any], name: str, label: str) -> Chart:
     """A column for each two algorithms, a row for each space: the first pair of solutions of the first disorder sample
     (Figs. 4 and 11 to 16)."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    from binland.plots.legend import framed
-    from binland.plots.style import headline, plain
+    from binland.plots.text import headline
 
     data = results.data.sel(point).isel(disorder=0)
-    spaces = [str(space) for space in data["space"].to_numpy()]
     pairs = list(pairs_of(results, data, "sections"))
     first = [one.data.isel({"across" if one.prefix else "pair": 0}) for one in pairs]
     highest = max(float(np.nanmax(at[f"{one.prefix}{name}"])) for one, at in zip(pairs, first, strict=True))
-    levels = np.asarray(MaxNLocator(LEVELS).tick_values(0, 100 * max(highest, 1e-3)))
-    figure = Figure((SIDE * len(pairs) + 1.2, (SIDE + 0.3) * len(spaces)), layout="constrained")
-    axes = figure.subplots(len(spaces), len(pairs), squeeze=False)
-    for row, space in zip(axes, spaces, strict=True):
-        for panel, one, at in zip(row, pairs, first, strict=True):
-            panel.set_title(plain(f"{one.label}, {space}"), fontsize=8)
-            filled = _draw(panel, at.sel(space=space), one.prefix, name, levels)
-    figure.colorbar(filled, ax=axes, label=label, shrink=0.8)
-    about = (
-        "A: first, B: second, B': second aligned to the first; dashed: lines, projected; one pair of solutions each."
+    panels = [
+        _panel(one, at.sel(space=space), str(space), name)
+        for space in data["space"].to_numpy()
+        for one, at in zip(pairs, first, strict=True)
+    ]
+    facts = headline(results, results.words_of(point), LETTERS)
+    return Chart(
+        panels,
+        facts,
+        columns=len(pairs),
+        size=(SIDE, SIDE),
+        grid=True,
+        levels=levels_up_to(100 * highest, LEVELS),
+        color_label=label,
     )
-    title = headline(results, results.words_of(point), about, inches=figure.get_figwidth(), size=8)
-    return framed(figure, title, size=8)
 
 
-def _draw(panel: "Axes", at: "xr.Dataset", prefix: str, name: str, levels: Any) -> Any:
+def _panel(pairs: Pairs, at: "xr.Dataset", space: str, name: str) -> Panel:
     """Filled contours, solutions, lines."""
-    x, y = (at[f"{prefix}section_{axis}"].to_numpy() for axis in ("x", "y"))
-    filled = panel.contourf(x, y, 100 * at[f"{prefix}{name}"].to_numpy(), levels, cmap="viridis")
-    for line in at[f"{prefix}section_path"].to_numpy():
-        panel.plot(line[:, 0], line[:, 1], "--", color="white", linewidth=1)
-    for text, (a, b) in zip(CORNERS, at[f"{prefix}section_corner"].to_numpy(), strict=True):
-        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
-        panel.text(a, b, text, fontsize=6, ha="center", va="center", bbox=box)
-    panel.set_aspect("equal")
-    panel.tick_params(labelsize=6)
-    return filled
+
+    x, y, values, corners = (
+        at[f"{pairs.prefix}{what}"].to_numpy() for what in ("section_x", "section_y", name, "section_corner")
+    )
+    points = [(text, a, b) for text, (a, b) in zip(CORNERS, corners, strict=True)]
+    lines = list(at[f"{pairs.prefix}section_path"].to_numpy())
+    contours = Contours(x, y, 100 * values, points, lines)
+    return Panel("", Axis(), Axis(), [contours], title=f"{pairs.label}, {space}", equal=True)
 
 
 SECTIONS = Sections()

@@ -3,20 +3,17 @@
 import itertools
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from binland.measures.geodesic import VERBS, theory_at, threshold_of
+from binland.plots.chart import Axis, Chart, Panel, Triangle, levels_up_to
 from binland.sweep.contracts.measure import Arrays, Case, Measure
 from binland.sweep.contracts.section import Section
 from binland.sweep.contracts.variable import Coordinate, Variable
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 
 class SimplexSettings(Section):
@@ -58,11 +55,11 @@ class Simplex(Measure[SimplexSettings]):
         found = case.family.simplex_energies(case.solutions, case.train, triangle(settings.points), threshold)
         return {"simplex_threshold": np.array(threshold), "simplex_energy": found}
 
-    def figures(self, results: Any) -> Iterator[tuple[str, "Figure"]]:
+    def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """A figure at every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("simplex", results.data.sel(point)):
-                yield f"_simplex{ending}", draw_simplex(results, point)
+                yield f"_simplex{ending}", simplices(results, point)
 
 
 def triangle(points: int) -> NDArray[np.float64]:
@@ -93,43 +90,38 @@ SIDE = 2.9  # inches of a panel
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, math.sqrt(3) / 2]])
 
 
-def draw_simplex(results: Any, point: dict[str, Any], theory: bool = True) -> "Figure":
+def simplices(results: Any, point: dict[str, Any], theory: bool = True) -> Chart:
     """A triangle for every algorithm, and one of replica theory."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-
-    from binland.plots.legend import framed
-    from binland.plots.style import headline, plain, short
+    from binland.plots.text import counted, digits, headline, short
 
     data = results.data.sel(point)
     shares = triangle(side_of(data.sizes["simplex_point"]))
-    found = data["simplex_energy"].mean([dim for dim in data["simplex_energy"].dims if dim in ("disorder", "simplex")])
-    panels = {short(label): symmetric(found.sel(algorithm=label).to_numpy()) for label in results.labels}
+    energies = data["simplex_energy"]
+    means = energies.mean([dim for dim in energies.dims if dim in ("disorder", "simplex")])
+    shown = {short(label): symmetric(means.sel(algorithm=label).to_numpy()) for label in results.labels}
     if theory:
-        panels["typical, replica theory"] = theory_at(data, "simplex", shares)
-    highest = max([float(np.nanmax(values)) for values in panels.values() if np.isfinite(values).any()])
-    levels = np.asarray(MaxNLocator(LEVELS).tick_values(0, 100 * max(highest, 1e-3)))
-    figure = Figure((SIDE * len(panels) + 1.0, SIDE), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for panel, (title, values) in zip(axes, panels.items(), strict=True):
-        panel.set_title(plain(title), fontsize=8)
-        filled = _draw(panel, shares @ CORNERS, 100 * values, levels)
-    threshold = float(data["simplex_threshold"].max())
-    figure.colorbar(filled, ax=axes, label=f"violated constraints (%), threshold {threshold:g}", shrink=0.8)
-    samples = f"{data.sizes['disorder']} disorder samples"
-    about = f"{results.words_of(point)} three solutions, mean over their orders and {samples}."
-    return framed(figure, headline(results, about, inches=figure.get_figwidth(), size=8), size=8)
+        shown["typical, replica theory"] = theory_at(data, "simplex", shares)
+    panels = [_panel(title, shares @ CORNERS, 100 * np.nan_to_num(values)) for title, values in shown.items()]
+    highest = max([float(np.nanmax(values)) for values in shown.values() if np.isfinite(values).any()])
+    samples = counted(data.sizes["disorder"], "disorder sample")
+    about = f"three solutions, mean over their orders and {samples}."
+    facts = headline(results, results.words_of(point), about)
+    label = f"violated constraints (%), threshold {digits(float(data['simplex_threshold'].max()))}"
+    return Chart(
+        panels,
+        facts,
+        columns=len(panels),
+        size=(SIDE, SIDE),
+        levels=levels_up_to(100 * highest, LEVELS),
+        color_label=label,
+    )
 
 
-def _draw(panel: "Axes", places: NDArray[np.float64], values: NDArray[np.float64], levels: NDArray[np.float64]) -> Any:
+def _panel(title: str, places: NDArray[np.float64], values: NDArray[np.float64]) -> Panel:
     """Filled contours, and the three solutions."""
-    filled = panel.tricontourf(places[:, 0], places[:, 1], np.nan_to_num(values), levels, cmap="viridis")
-    for number, (x, y) in enumerate(CORNERS):
-        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
-        panel.text(x, y, str(number), fontsize=7, ha="center", va="center", bbox=box)
-    panel.set_aspect("equal")
-    panel.set_axis_off()
-    return filled
+
+    corners = [(str(k), float(x), float(y)) for k, (x, y) in enumerate(CORNERS)]
+    return Panel("", Axis(), Axis(), [Triangle(places, values, corners)], title=title, equal=True, framed=False)
 
 
 SIMPLEX = Simplex()

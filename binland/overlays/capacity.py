@@ -1,15 +1,13 @@
 """Capacities and thresholds, over success rates of perceptrons against P / N."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from binland.overlays.kinds import perceptrons_on
+from binland.plots.chart import Look, Mark, Panel, Rule, Span
 from binland.sweep.contracts.overlay import Overlay
 from binland.theory.storage import capacity
 from binland.theory.teacher import teacher_spinodal, teacher_transition
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 ALGORITHMIC = (0.75, 0.77)  # where the best known solvers stop for large N (Baldassi et al. 2015; 2016)
 
@@ -25,9 +23,9 @@ class Thresholds(Overlay):
         longest = max(results.axes, key=lambda axis: len(axis.values), default=None)
         return perceptrons_on(results, self.kind) and longest is not None and longest.key == "data.alpha"
 
-    def line(self, axes: "Axes", value: float, label: str, look: str = "-") -> Any:
+    def line(self, value: float, label: str, line: str = "-") -> Rule:
         """One of them, with its value in the legend."""
-        return axes.axvline(value, color="black", linewidth=1.0, linestyle=look, label=f"{label}, {value:.3f}")
+        return Rule(value, f"{label}, {value:.3f}", Look(width=0.8, line=line))
 
 
 class Capacity(Thresholds):
@@ -35,11 +33,10 @@ class Capacity(Thresholds):
 
     name, kind = "capacity", "random-labels"
 
-    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+    def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
         """The capacity, and where algorithms are known to stop."""
         low, high = ALGORITHMIC
-        band = axes.axvspan(low, high, color="black", alpha=0.12, linewidth=0, label=f"best solvers, {low} to {high}")
-        return [self.line(axes, capacity(), "capacity"), band]
+        return [self.line(capacity(), "capacity"), Span(low, high, f"best solvers, {low} to {high}")]
 
 
 class TeacherThresholds(Thresholds):
@@ -47,12 +44,9 @@ class TeacherThresholds(Thresholds):
 
     name, kind = "teacher-thresholds", "teacher"
 
-    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+    def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
         """First-order transition and spinodal."""
-        return [
-            self.line(axes, teacher_transition(), "only the teacher"),
-            self.line(axes, teacher_spinodal(), "spinodal", "--"),
-        ]
+        return [self.line(teacher_transition(), "only the teacher"), self.line(teacher_spinodal(), "spinodal", "--")]
 
 
 CAPACITY = Capacity()

@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from binland.errors import InvalidInputError
 from binland.flatness import local_energy
+from binland.overlays.kinds import crosses
+from binland.plots.chart import Mark, Panel
 from binland.sweep.contracts.overlay import Overlay
 from binland.sweep.load import load_problem, load_solution
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class LocalEnergies(Overlay):
@@ -27,19 +26,21 @@ class LocalEnergies(Overlay):
         kind = results.settings["model"].get("kind")
         return kind in ("perceptron", "committee") and _table(results).get("method", "sampled") == "sampled"
 
-    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+    def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
         """Of every algorithm, in its colour."""
-        from matplotlib.lines import Line2D
-
         from binland.plots.style import style
 
         fractions = np.sort(results.data["fraction"].to_numpy())
         where = {**results.fixed, **at}, fractions, str(_table(results).get("flips", "count"))
-        look: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 8}
-        for label in results.labels:
-            colour = style(results, label)["color"]
-            axes.plot(100 * fractions, 100 * closed_form(results, label, *where), color=colour, **look)
-        return [Line2D([], [], color="black", label="closed form", **look)]
+        return [
+            crosses(
+                100 * fractions, 100 * closed_form(results, label, *where), style(results, label).color, NAME, label
+            )
+            for label in results.labels
+        ]
+
+
+NAME = "closed form"
 
 
 def _table(results: Any) -> Mapping[str, Any]:

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from binland.overlays.kinds import perceptrons_on
+from binland.overlays.kinds import crosses, perceptrons_on
+from binland.plots.chart import Curve, Look, Mark, Panel, floats
 from binland.sweep.contracts.overlay import Overlay
 from binland.theory.franz_parisi import local_entropy
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 DISTANCES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.14, 0.18, 0.22, 0.27, 0.33, 0.4, 0.5)
 EXACT, MESSAGES = "enumeration_distances", "local_entropy"  # variables
@@ -27,14 +25,16 @@ class AroundTypical(Overlay):
         """Perceptrons with random labels."""
         return perceptrons_on(results, "random-labels")
 
-    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+    def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
         """As far as the panel goes, at the P / N of the point."""
-        from binland.plots.overlay import LOOK
-
         alpha = float(results.data.sel(dict(at))["constraint_density"])
-        within = [distance for distance in DISTANCES if distance <= axes.get_xlim()[1]]
+        within = [distance for distance in DISTANCES if distance <= 1.05 * panel.right]
         entropies = [_entropy(alpha, distance) for distance in within]
-        return axes.plot(within, entropies, label="around typical solutions, replica theory", **LOOK)
+        return [Curve(floats(within), floats(entropies), look=THEORY, name=TYPICAL, theory=True)]
+
+
+THEORY = Look()
+TYPICAL = "around typical solutions, replica theory"
 
 
 @lru_cache(maxsize=1024)
@@ -52,21 +52,18 @@ class ByEnumeration(Overlay):
         """Both measures."""
         return EXACT in results.data
 
-    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+    def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
         """Crosses in the colours of the algorithms, within the panel."""
-        from matplotlib.lines import Line2D
-
-        from binland.plots.style import mean_and_error, style
+        from binland.plots.error_bars import mean_and_error
+        from binland.plots.style import style
 
         data = results.data.sel(dict(at))
         n = int(data["n_weights"])
-        counts = data[EXACT].isel(flips=slice(1 + int(n * axes.get_xlim()[1])))
+        counts = data[EXACT].isel(flips=slice(1 + int(1.05 * n * panel.right)))
         entropy = np.log(counts.where(counts > 0)) / n
-        look: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
-        for label in results.labels:
-            mean, _ = mean_and_error(entropy.sel(algorithm=label), "flips")
-            axes.plot(np.arange(len(mean)) / n, mean, color=style(results, label)["color"], **look)
-        return [Line2D([], [], color="black", label="enumeration, mean where there are some", **look)]
+        x, name = np.arange(entropy.sizes["flips"]) / n, "enumeration, mean where there are some"
+        means = {label: mean_and_error(entropy.sel(algorithm=label), "flips")[0] for label in results.labels}
+        return [crosses(x, mean, style(results, label).color, name, label) for label, mean in means.items()]
 
 
 class ByMessages(Overlay):
@@ -78,19 +75,16 @@ class ByMessages(Overlay):
         """Both measures."""
         return MESSAGES in results.data
 
-    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+    def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
         """Crosses in the colours of the algorithms."""
-        from matplotlib.lines import Line2D
-
-        from binland.plots.style import mean_and_error, style
+        from binland.plots.error_bars import mean_and_error
+        from binland.plots.style import style
 
         data, along = results.data.sel(dict(at)), "local_entropy_distance"
         known = data[MESSAGES].where(data["local_entropy_converged"] == 1)
-        look: dict[str, Any] = {"linestyle": "", "marker": "x", "markersize": 7}
-        for label in results.labels:
-            mean, _ = mean_and_error(known.sel(algorithm=label), along)
-            axes.plot(data[along].to_numpy(), mean, color=style(results, label)["color"], **look)
-        return [Line2D([], [], color="black", label="belief propagation", **look)]
+        x, name = data[along].to_numpy(), "belief propagation"
+        means = {label: mean_and_error(known.sel(algorithm=label), along)[0] for label in results.labels}
+        return [crosses(x, mean, style(results, label).color, name, label) for label, mean in means.items()]
 
 
 AROUND_TYPICAL = AroundTypical("local_entropy")

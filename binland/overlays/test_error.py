@@ -2,18 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from binland.overlays.kinds import perceptrons_on
+from binland.plots.chart import Curve, Look, Mark, Panel
 from binland.sweep.contracts.overlay import Overlay
 from binland.theory.manifold import LARGEST, LARGEST_T, SMALLEST_T, hidden_manifold
 from binland.theory.teacher import teacher_student
 from binland.theory.typical import Typical
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 class TestErrors(Overlay):
@@ -35,13 +33,14 @@ class TestErrors(Overlay):
         """Typical solutions at some coordinates."""
         raise NotImplementedError
 
-    def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
+    def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
         """A line, in %."""
-        from binland.plots.overlay import LOOK, along, places
+        from binland.plots.overlay import along, places
 
         columns = [along(results, name) for name in self.coordinates]
         errors = [_error(self.typical(*values)) for values in zip(*columns, strict=True)]
-        return axes.plot(places(results), 100 * np.array(errors), label="typical solutions, replica theory", **LOOK)
+        name = "typical solutions, replica theory"
+        return [Curve(places(results), 100 * np.array(errors), look=Look(), name=name, theory=True)]
 
 
 def _error(typical: Typical) -> float:

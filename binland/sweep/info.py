@@ -8,7 +8,7 @@ import tomli_w
 
 from binland.sweep import registry
 from binland.sweep.store.layout import SCHEMA
-from binland.sweep.store.opening import attributes, opened
+from binland.sweep.store.opening import attribute, attributes, opened
 from binland.sweep.store.store import Store
 
 NOT_SHOWN = ("config", "layout", "file_id")
@@ -22,6 +22,13 @@ def facts(path: str | Path) -> dict[str, str]:
         found = attributes(store.path, file)
     order = [*(name for name in FIRST if name in found), *sorted(found.keys() - {*FIRST})]
     return {name: found[name] for name in order if name not in NOT_SHOWN}
+
+
+def file_id(path: str | Path) -> str:
+    """What tells a result file from every other, and stays when it grows or is renamed; StoreError on a bad file."""
+    store = Store.open(path)
+    with opened(store.path) as file:
+        return attribute(store.path, file, "file_id") or ""
 
 
 def configuration_text(path: str | Path) -> str:

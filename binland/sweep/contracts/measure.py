@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.section import Section
 from binland.sweep.contracts.variable import Coordinate, Variable
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 S = TypeVar("S", bound=Section)
 Arrays = dict[str, NDArray[Any]]
@@ -136,9 +133,9 @@ class Measure(ABC, Generic[S]):
         return settings, 1.0
 
     def panels(self, results: Any) -> "list[Any]":
-        """Panels of the overview figure: functions that draw into given axes."""
+        """Panels of the overview figure (`plots.chart.Panel`). results: a `plots.results.Results`."""
         return []
 
-    def figures(self, results: Any) -> "Iterator[tuple[str, Figure]]":
-        """Figures of its own: the ending of their file names, and the figure."""
+    def figures(self, results: Any) -> "Iterator[tuple[str, Any]]":
+        """Figures of its own: the ending of their file names, and the figure as a `plots.chart.Chart`."""
         return iter(())

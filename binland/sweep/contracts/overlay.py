@@ -8,8 +8,8 @@ from typing import Any
 class Overlay(ABC):
     """What theory says of a quantity, drawn over its panel; one object declares it.
 
-    name: its word. panel: the panel that it is drawn over, as the one who draws the panel calls it: "test_error",
-    "success", "local_energy", "local_entropy", or a word of a measure of your own (`plots.overlay.lay_over`).
+    name: its word. panel: the panel that it is drawn over, by its name: "test_error", "success",
+    "local_energy", "local_entropy", "enumeration", or one of a measure of your own (`plots.overlay.lay_over`).
     """
 
     name: str
@@ -20,9 +20,9 @@ class Overlay(ABC):
         """Whether it says something about this sweep; results: a `plots.results.Results`."""
 
     @abstractmethod
-    def draw(self, axes: Any, results: Any, at: Mapping[str, float]) -> list[Any]:
-        """Draw it and return what the legend of the panel shows: artists with labels.
+    def marks(self, results: Any, panel: Any, at: Mapping[str, float]) -> list[Any]:
+        """What is drawn over the panel: marks (`plots.chart`) with names, which the legend shows.
 
-        axes: of matplotlib, with the panel drawn. at: the point of the grid that the panel shows, by names of axes;
+        panel: as it was measured, a `plots.chart.Panel`. at: the point of the grid that it shows, by names of axes;
         empty if it shows all along one axis.
         """

@@ -1,0 +1,199 @@
+"""Charts by matplotlib: a panel into any axes, a chart into a figure of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import rcParams
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from binland.plots.chart import Axis, Chart, Contours, Curve, Float, Panel, Rule, Span, Triangle
+from binland.plots.frame import framed
+from binland.plots.letters import wrapped, written
+from binland.plots.looks import in_matplotlib
+
+MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
+NARROWEST = 2.4  # inches of a panel on a narrow page; below that fewer stand side by side
+SMALL = 0.65  # letters of an inset, in units of the others
+COLORS = "viridis"  # of filled contours: safe for the colour-blind, and ordered in grey
+
+
+def draw_panel(panel: Panel, axes: Axes, levels: Float | None = None, letters: float = 1.0) -> list[Artist]:
+    """Draw a panel into given axes and return the artists of its marks.
+
+    levels: of filled contours, chosen by matplotlib if None. letters: their size in units of the style's.
+    """
+    artists = [artist for mark in panel.marks for artist in _draw(mark, axes, levels, letters)]
+    if panel.note:
+        axes.text(0.5, 0.5, panel.note, ha="center", transform=axes.transAxes)
+    _set_axes(panel, axes, letters)
+    if panel.inset is not None:
+        inside = axes.inset_axes(panel.inset.place)
+        artists += draw_panel(panel.inset.panel, inside, levels, SMALL * letters)
+    return artists
+
+
+def drawn_in(panel: Panel, axes: Axes | None) -> list[Artist]:
+    """Draw a panel into given axes, or into the current ones of pyplot."""
+    if axes is None:
+        from matplotlib import pyplot
+
+        axes = pyplot.gca()
+    return draw_panel(panel, axes)
+
+
+def _draw(mark: Any, axes: Axes, levels: Float | None, letters: float) -> list[Artist]:
+    """The artists of a mark."""
+    if isinstance(mark, Curve):
+        return _band(mark, axes, letters) if mark.band else _bars(mark, axes, letters)
+    if isinstance(mark, Rule):
+        return [axes.axvline(mark.x, label=written(mark.name), **in_matplotlib(mark.look, letters, markers=False))]
+    if isinstance(mark, Span):
+        look: dict[str, Any] = {"color": mark.look.color, "alpha": mark.look.alpha, "linewidth": 0}
+        return [axes.axvspan(mark.low, mark.high, label=written(mark.name), **look)]
+    return _contours(mark, axes, levels, letters)
+
+
+def _bars(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
+    """Points and lines with error bars."""
+    look = in_matplotlib(curve.look, letters)
+    label = written(curve.name)
+    if curve.error is None and curve.x_error is None:
+        return [*axes.plot(curve.x, curve.y, label=label, **look)]
+    cap = 0.5 * rcParams["lines.markersize"] * letters
+    bars = axes.errorbar(curve.x, curve.y, curve.error, curve.x_error, capsize=cap, label=label, **look)
+    for part in bars[2]:
+        part.set_linestyle("-")  # error bars of dotted curves are no dots
+    return [bars.lines[0], *bars.lines[1], *bars.lines[2]]
+
+
+def _band(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
+    """A line in a band."""
+    error = np.zeros(len(curve.y)) if curve.error is None else curve.error
+    look: dict[str, Any] = {"alpha": curve.look.alpha * 0.22, "color": curve.look.color, "linewidth": 0}
+    line = axes.plot(curve.x, curve.y, label=written(curve.name), **in_matplotlib(curve.look, letters))
+    return [*line, axes.fill_between(curve.x, curve.y - error, curve.y + error, **look)]
+
+
+def _contours(mark: Contours | Triangle, axes: Axes, levels: Float | None, letters: float) -> list[Artist]:
+    """Filled contours, lines over them, and points with a text in them."""
+    how: dict[str, Any] = {"levels": levels, "cmap": COLORS}
+    if isinstance(mark, Contours):
+        filled: Any = axes.contourf(mark.x, mark.y, mark.values, **how)
+    else:
+        filled = axes.tricontourf(mark.places[:, 0], mark.places[:, 1], mark.values, **how)
+    for line in getattr(mark, "lines", ()):
+        axes.plot(line[:, 0], line[:, 1], "--", color="white", linewidth=1)
+    size = 0.75 * letters * rcParams["font.size"]
+    texts = [axes.text(x, y, text, fontsize=size, ha="center", va="center", bbox=MARK) for text, x, y in mark.points]
+    return [filled, *texts]
+
+
+def _set_axes(panel: Panel, axes: Axes, letters: float) -> None:
+    """Labels, scales, ticks and ends."""
+    size = letters * rcParams["font.size"]
+    if not panel.framed:
+        axes.set_axis_off()
+    if panel.equal:
+        axes.set_aspect("equal")
+    box, unit = axes.get_window_extent(), axes.figure.dpi
+    width, height = box.width / unit, box.height / unit
+    axes.set_title(written(wrapped(panel.title, width, size)), fontsize=size)
+    axes.tick_params(labelsize=0.85 * size)
+    axes.set_xlabel(written(wrapped(panel.x.label, width, size)), fontsize=size)
+    axes.set_ylabel(written(wrapped(panel.y.label, height, size)), fontsize=size)
+    _set_x(panel.x, axes, 0.85 * size, letters)
+    _set_y(panel.y, axes, panel)
+    if panel.top is not None and letters == 1.0:
+        _draw_top(panel.top, axes, size)
+
+
+def _set_x(axis: Axis, axes: Axes, size: float, letters: float) -> None:
+    if axis.log:
+        axes.set_xscale("log")
+    if axis.ticks is None:
+        return
+    ticks = _thinned(axis.ticks, 3) if letters < 1 else axis.ticks
+    slant: dict[str, Any] = {"rotation": 40, "ha": "right"} if axis.slanted else {}
+    axes.set_xticks([x for x, _ in ticks], [written(text) for _, text in ticks], fontsize=size, **slant)
+    axes.minorticks_off()
+
+
+def _thinned(ticks: Sequence[tuple[float, str]], count: int) -> Sequence[tuple[float, str]]:
+    """Every so many, about `count` in all."""
+    return ticks[:: max(1, (len(ticks) - 1) // (count - 1))]
+
+
+def _set_y(axis: Axis, axes: Axes, panel: Panel) -> None:
+    if axis.log:
+        axes.set_yscale("log")
+    if axis.zero:
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(0, low), max(high, 1.05 * axes.dataLim.y1))  # where all values are large, margins are small
+    if axis.low is not None or axis.high is not None:
+        axes.set_ylim(axis.low, axis.high)
+
+
+def _draw_top(axis: Axis, axes: Axes, size: float) -> None:
+    """A second x axis above the panel; of crowded ticks some have no text."""
+    top = axes.secondary_xaxis("top")
+    top.set_xlabel(written(axis.label), fontsize=0.9 * size)
+    top.set_xticks(
+        [x for x, _ in axis.ticks or ()], [written(text) for _, text in axis.ticks or ()], fontsize=0.85 * size
+    )
+    top.minorticks_off()
+
+
+def draw_chart(chart: Chart, width: float | None = None, title: bool = True, scale: float = 1.0) -> Figure:
+    """A figure with all panels of a chart, its headline and its legend.
+
+    width: of the page in inches; by default what the panels take, each `scale` times its usual size. title: whether it
+    has a headline.
+    """
+    columns, size = _shape(chart, width, scale)
+    rows = max(1, -(-len(chart.panels) // columns))
+    bar = 0.0 if chart.levels is None else 1.0
+    total = columns * size[0] + bar if width is None else width
+    lines = max([wrapped(panel.title, 0.85 * size[0]).count("\n") for panel in chart.panels], default=0)
+    figure = Figure((total, rows * (size[1] + lines * 1.3 * rcParams["font.size"] / 72)), layout="constrained")
+    places = figure.subplots(rows, columns, squeeze=False, sharey=chart.share_y)
+    artists = _fill(chart, list(places.flat))
+    if chart.levels is not None and artists:
+        colour = figure.colorbar(artists[0], ax=places, shrink=0.8, aspect=8 * rows)
+        colour.set_label(written(chart.color_label))
+    return framed(figure, chart, title)
+
+
+def _shape(chart: Chart, width: float | None, scale: float) -> tuple[int, tuple[float, float]]:
+    """Panels in a row, and the size of one: as wide as the page allows, and never too small to be read."""
+    columns = max(1, min(chart.columns, len(chart.panels)))
+    if width is None:
+        return columns, (scale * chart.size[0], scale * chart.size[1])
+    bar = 0.0 if chart.levels is None else 1.0
+    if not chart.grid:
+        columns = max(1, min(columns, int((width - bar) // NARROWEST)))
+    side = (width - bar) / columns
+    tall = chart.size[1] * side / chart.size[0]
+    return columns, (side, max(tall, min(1.8, chart.size[1])))
+
+
+def _fill(chart: Chart, places: Sequence[Axes]) -> list[Any]:
+    """Every panel drawn, empty places off; the filled contours, for a colour bar."""
+    filled = []
+    for place, panel in zip(places, chart.panels, strict=False):
+        artists = draw_panel(panel, place, chart.levels)
+        filled += [artist for artist in artists if hasattr(artist, "levels")]
+    for place in places[len(chart.panels) :]:
+        place.set_axis_off()
+    _only_left(chart, places)
+    return filled
+
+
+def _only_left(chart: Chart, places: Sequence[Axes]) -> None:
+    """Panels that share the y axis say what it is once in a row."""
+    if chart.share_y:
+        for place in places[: len(chart.panels)]:
+            if not place.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+                place.set_ylabel("")

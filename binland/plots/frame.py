@@ -1,0 +1,99 @@
+"""What surrounds the panels: a headline above, one legend for all below; a figure grows by what they take."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from matplotlib import rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.text import Text
+
+from binland.plots.chart import Chart, Curve, Entry, Look, Rule, Span
+from binland.plots.letters import any_letters, wrapped, written
+from binland.plots.looks import in_matplotlib
+
+COLUMN_GAP = 2.0  # in letters
+
+
+def framed(figure: Figure, chart: Chart, title: bool = True) -> Figure:
+    """The figure with headline and legend; its panels keep the height that they had without."""
+    added: list[Legend | Text] = []
+    if title:
+        added.append(figure.suptitle(_headline(chart, figure.get_figwidth()), fontsize=0.9 * rcParams["font.size"]))
+    entries = legend_of(chart)
+    if entries:
+        added.append(_fitting(figure, entries))
+    inches = sum(_size(one, figure)[1] for one in added)
+    figure.set_figheight(figure.get_figheight() + inches)
+    return figure
+
+
+def _headline(chart: Chart, inches: float) -> str:
+    """Title and facts, in lines that fit."""
+    return "\n".join(written(wrapped(text, inches, 0.9 * rcParams["font.size"])) for text in chart.headline)
+
+
+def legend_of(chart: Chart) -> list[Entry | Span]:
+    """The entries of a chart, then what theory its panels show."""
+    marks = [mark for panel in chart.panels for mark in panel.marks]
+    theory = [mark for mark in marks if isinstance(mark, Rule | Span) or (isinstance(mark, Curve) and mark.theory)]
+    names = dict.fromkeys(mark.name for mark in theory)
+    return [*chart.entries, *(_entry([mark for mark in theory if mark.name == name]) for name in names)]
+
+
+def _entry(same: Sequence[Any]) -> Entry | Span:
+    """Marks of one name in the legend: black if their colours differ."""
+    first = same[0]
+    if isinstance(first, Span):
+        return first
+    colours = {mark.look.color for mark in same}
+    return Entry(first.name, first.look if len(colours) == 1 else replace(first.look, color="black"))
+
+
+def _fitting(figure: Figure, entries: Sequence[Entry | Span]) -> Legend:
+    """A legend below all, with as many columns as there is room for."""
+    handles = [_handle(entry) for entry in entries]
+    texts = [wrapped(entry.name, figure.get_figwidth() - 0.8) for entry in entries]
+    widest = _legend(figure, handles, texts, 1)
+    letters = rcParams["font.size"] / 72
+    columns = figure.get_figwidth() // (_size(widest, figure)[0] + COLUMN_GAP * letters)
+    widest.remove()
+    return _legend(figure, handles, texts, int(min(max(columns, 1), len(entries))))
+
+
+def _handle(entry: Entry | Span) -> Line2D | Patch:
+    if isinstance(entry, Span):
+        return Patch(color=entry.look.color, alpha=entry.look.alpha, linewidth=0)
+    return Line2D([], [], **in_matplotlib(_smaller(entry.look)))
+
+
+def _smaller(look: Look) -> Look:
+    """Marks of the legend are not larger than letters."""
+    return replace(look, size=min(look.size, 1.0))
+
+
+def _size(drawn: Legend | Text, figure: Figure) -> tuple[float, float]:
+    """Width and height in inches."""
+    with any_letters():
+        box = drawn.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    return box.width / figure.dpi, box.height / figure.dpi
+
+
+def _legend(figure: Figure, handles: Sequence[Any], texts: Sequence[str], columns: int) -> Legend:
+    places = list(map(str, range(len(texts))))  # matplotlib leaves out labels that begin with _
+    legend = figure.legend(
+        handles,
+        places,
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=0.9 * rcParams["font.size"],
+        columnspacing=COLUMN_GAP,
+        handlelength=3.5,
+    )
+    for shown, text in zip(legend.get_texts(), texts, strict=True):
+        shown.set_text(written(text))
+    return legend

@@ -1,0 +1,18 @@
+"""Looks in words of matplotlib; sizes in units of those of the figure's style."""
+
+from typing import Any
+
+from matplotlib import rcParams
+
+from binland.plots.chart import Look
+
+
+def in_matplotlib(look: Look, letters: float = 1.0, markers: bool = True) -> dict[str, Any]:
+    """Arguments of `Axes.plot`. letters: size of all that is drawn, smaller in insets."""
+    words: dict[str, Any] = {"color": look.color, "alpha": look.alpha, "linestyle": look.line or "none"}
+    words["linewidth"] = look.width * rcParams["lines.linewidth"] * max(letters, 0.8)
+    if markers and look.marker:
+        words |= {"marker": look.marker, "markersize": look.size * letters * rcParams["lines.markersize"]}
+        if look.hollow:
+            words |= {"markerfacecolor": "white"}
+    return words

@@ -1,0 +1,60 @@
+"""The numbers of a chart as a table: one row per point."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from binland.plots.chart import Chart, Contours, Curve, Mark, Panel, Rule, Span
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST = ("panel", "inset", "x_label", "y_label")
+LAST = ("curve", "x", "y", "error", "x_error", "value")
+
+
+def table_of(chart: Chart | Panel) -> "pd.DataFrame":
+    """Everything that is drawn, with all digits.
+
+    Columns: panel and its labels of the axes; what tells curves apart (algorithm, symmetry, ...); curve, its name; x, y
+    and the half lengths of error bars; value, where a quantity is drawn over a plane.
+    """
+    import pandas as pd
+
+    panels = [chart] if isinstance(chart, Panel) else chart.panels
+    rows = [row for panel in panels for row in _rows(panel)]
+    labels = [name for row in rows for name in row if name not in FIRST + LAST]
+    columns = [*FIRST, *dict.fromkeys(labels), *LAST]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.drop(columns=[name for name in ("inset", "x_error", "value") if table[name].isna().all()])
+
+
+def _rows(panel: Panel, inset: str | None = None) -> Iterator[dict[str, Any]]:
+    where = {"panel": panel.name or panel.title, "inset": inset, "x_label": panel.x.label, "y_label": panel.y.label}
+    for mark in panel.marks:
+        for row in _points(mark):
+            yield {**where, **row}
+    if panel.inset is not None:
+        yield from _rows(panel.inset.panel, panel.inset.panel.title)
+
+
+def _points(mark: Mark) -> Iterator[Mapping[str, Any]]:
+    """The points of a mark; what is not said stays empty."""
+    if isinstance(mark, Curve):
+        bars = [np.full(len(mark.x), np.nan) if bar is None else bar for bar in (mark.error, mark.x_error)]
+        for x, y, error, x_error in zip(mark.x, mark.y, *bars, strict=True):
+            yield {**mark.labels, "curve": mark.name, "x": x, "y": y, "error": error, "x_error": x_error}
+    elif isinstance(mark, Rule):
+        yield {"curve": mark.name, "x": mark.x}
+    elif isinstance(mark, Span):
+        yield from ({"curve": mark.name, "x": x} for x in (mark.low, mark.high))
+    else:
+        places = _grid(mark) if isinstance(mark, Contours) else mark.places
+        for (x, y), value in zip(places, np.ravel(mark.values), strict=True):
+            yield {"x": x, "y": y, "value": value}
+
+
+def _grid(mark: Contours) -> Any:
+    """(Y X, 2) places of the values."""
+    return np.stack(np.meshgrid(mark.x, mark.y), -1).reshape(-1, 2)
