@@ -184,6 +184,38 @@ def plot(
 
 
 @app.command()
+def report(
+    files: Annotated[list[Path], typer.Argument(help="HDF5 result files, shown side by side.")],
+    out: Annotated[Path, typer.Option(help="New HTML file.")] = Path("report.html"),
+    plugin: Annotated[
+        list[str] | None, typer.Option(help="Module, or file in this folder, that declares a measure of the files.")
+    ] = None,
+    theory: Annotated[
+        bool, typer.Option("--theory", help="Lay curves of theory and closed forms over what was measured.")
+    ] = False,
+    statements: Annotated[
+        Path | None, typer.Option(help="Configuration whose [[figure.statements]] are checked, not the files' own.")
+    ] = None,
+) -> None:
+    """Write one page with figures that can be asked for their numbers. It opens in a browser without network."""
+    from binland.report.page import report as written
+    from binland.sweep.plugins import load
+
+    load(plugin or (), Path.cwd())
+    chosen = None if statements is None else _statements(statements)
+    with _tidily():
+        path = written(files, out, theory, chosen)
+    say(f"{path}: {_size(path.stat().st_size)}")
+
+
+def _statements(config: Path) -> "list[Any]":
+    from binland.sweep.config import load_spec
+    from binland.sweep.contracts.statement import Statement
+
+    return [Statement.model_validate(table) for table in load_spec(config).figure.get("statements", [])]
+
+
+@app.command()
 def export(
     file: ResultFile,
     csv: Annotated[Path, typer.Option(help="New CSV file: one row per measurement.")],

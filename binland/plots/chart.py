@@ -225,6 +225,23 @@ class Chart:
     color_label: str = ""
     share_y: bool = False
 
+    @property
+    def legend(self) -> list["Entry | Span"]:
+        """Its entries, then what theory its panels show."""
+        marks = [mark for panel in self.panels for mark in panel.marks]
+        theory = [mark for mark in marks if isinstance(mark, Rule | Span) or (isinstance(mark, Curve) and mark.theory)]
+        names = dict.fromkeys(mark.name for mark in theory)
+        return [*self.entries, *(_entry([mark for mark in theory if mark.name == name]) for name in names)]
+
+
+def _entry(same: Sequence[Curve | Rule | Span]) -> Entry | Span:
+    """Marks of one name in a legend: black if their colours differ."""
+    first = same[0]
+    if isinstance(first, Span):
+        return first
+    colours = {mark.look.color for mark in same}
+    return Entry(first.name, first.look if len(colours) == 1 else replace(first.look, color="black"))
+
 
 def floats(values: ArrayLike) -> Float:
     """As an array of float64."""

@@ -1,7 +1,7 @@
 """Every chart that a result file has data for."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,12 +26,12 @@ def charts_of(results: Results) -> dict[str, Chart]:
     return charts
 
 
-def panels_of(results: Results) -> dict[str, tuple[Chart, Panel]]:
+def panels_of(results: Results, charts: Mapping[str, Chart]) -> dict[str, tuple[Chart, Panel]]:
     """Panels with the chart that they are in; of those at a point of the grid the name ends with the point."""
     points = [ending for ending, _ in (*results.named_points(), *results.slices())]
     return {
         f"{panel.name}{_point(ending, points)}": (chart, panel)
-        for ending, chart in charts_of(results).items()
+        for ending, chart in charts.items()
         for panel in chart.panels
         if panel.name
     }
@@ -44,7 +44,7 @@ def _point(ending: str, points: Sequence[str]) -> str:
 
 def chosen(results: Results, names: Sequence[str]) -> dict[str, Chart]:
     """A chart for each of some panels, by the endings of file names; raises InvalidInputError if there is none such."""
-    known = panels_of(results)
+    known = panels_of(results, charts_of(results))
     return {f"_{name}": replace(chart, panels=[panel], columns=1) for name, (chart, panel) in _those(known, names)}
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.text import Text
 
-from binland.plots.chart import Chart, Curve, Entry, Look, Rule, Span
+from binland.plots.chart import Chart, Entry, Look, Span
 from binland.plots.letters import any_letters, wrapped, written
 from binland.plots.looks import in_matplotlib
 
@@ -24,7 +24,7 @@ def framed(figure: Figure, chart: Chart, title: bool = True) -> Figure:
     added: list[Legend | Text] = []
     if title:
         added.append(figure.suptitle(_headline(chart, figure.get_figwidth()), fontsize=0.9 * rcParams["font.size"]))
-    entries = legend_of(chart)
+    entries = chart.legend
     if entries:
         added.append(_fitting(figure, entries))
     inches = sum(_size(one, figure)[1] for one in added)
@@ -35,23 +35,6 @@ def framed(figure: Figure, chart: Chart, title: bool = True) -> Figure:
 def _headline(chart: Chart, inches: float) -> str:
     """Title and facts, in lines that fit."""
     return "\n".join(written(wrapped(text, inches, 0.9 * rcParams["font.size"])) for text in chart.headline)
-
-
-def legend_of(chart: Chart) -> list[Entry | Span]:
-    """The entries of a chart, then what theory its panels show."""
-    marks = [mark for panel in chart.panels for mark in panel.marks]
-    theory = [mark for mark in marks if isinstance(mark, Rule | Span) or (isinstance(mark, Curve) and mark.theory)]
-    names = dict.fromkeys(mark.name for mark in theory)
-    return [*chart.entries, *(_entry([mark for mark in theory if mark.name == name]) for name in names)]
-
-
-def _entry(same: Sequence[Any]) -> Entry | Span:
-    """Marks of one name in the legend: black if their colours differ."""
-    first = same[0]
-    if isinstance(first, Span):
-        return first
-    colours = {mark.look.color for mark in same}
-    return Entry(first.name, first.look if len(colours) == 1 else replace(first.look, color="black"))
 
 
 def _fitting(figure: Figure, entries: Sequence[Entry | Span]) -> Legend:

@@ -142,11 +142,11 @@ def panels(path: str | Path, theory: bool = False) -> dict[str, Panel]:
     StoreError
         If the file is missing, foreign or holds no finished task yet.
     """
-    from binland.plots.charts import panels_of
+    from binland.plots.charts import charts_of, panels_of
     from binland.plots.results import read
 
-    known = panels_of(read(path, true_or_false("theory", theory)))
-    return {name: panel for name, (_, panel) in known.items()}
+    results = read(path, true_or_false("theory", theory))
+    return {name: panel for name, (_, panel) in panels_of(results, charts_of(results)).items()}
 
 
 def plot_panel(path: str | Path, name: str, ax: "Axes | None" = None, theory: bool = False) -> "list[Artist]":

@@ -7,7 +7,8 @@ from binland.errors import InvalidInputError, shown
 from binland.sweep import registry
 from binland.sweep.contracts.family import has
 from binland.sweep.contracts.measure import Measure
-from binland.sweep.messages import unknown
+from binland.sweep.contracts.statement import Statement
+from binland.sweep.messages import did_you_mean, unknown
 from binland.sweep.spec import SweepSpec, validated
 from binland.sweep.stored import check_stored
 from binland.sweep.tasks import between_algorithms
@@ -89,8 +90,35 @@ def _check_weights(spec: SweepSpec, measure: Measure[Any], settings: Any) -> Non
         )
 
 
-def figures(spec: SweepSpec, tables: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The tables of [figure], checked: settings of figures of the measures."""
+def figures(spec: SweepSpec, tables: dict[str, Any]) -> dict[str, Any]:
+    """The tables of [figure], checked: settings of figures of the measures, and statements."""
+    stated, tables = tables.get(STATEMENTS), {name: tables[name] for name in tables if name != STATEMENTS}
+    own = {} if stated is None else {STATEMENTS: _statements(spec, stated)}
+    return own | _figures(spec, tables)
+
+
+STATEMENTS = "statements"
+
+
+def _statements(spec: SweepSpec, tables: Any) -> list[dict[str, Any]]:
+    """[[figure.statements]]"""
+    if not isinstance(tables, list):
+        raise InvalidInputError(
+            f"figure.{STATEMENTS} = {shown(tables)} is no list of tables; write [[figure.{STATEMENTS}]]"
+        )
+    checked = [validated(Statement, table, f"figure.{STATEMENTS}") for table in tables]
+    for one in checked:
+        for label in (*(one.ranks or ()), *(one.falls or ()), *(one.rises or ())):
+            if label not in spec.kinds:
+                hint = did_you_mean(label, [*spec.kinds])
+                raise InvalidInputError(
+                    f"figure.{STATEMENTS}: no algorithm {shown(label)};{hint} {', '.join(spec.kinds)}"
+                )
+    return [one.model_dump() for one in checked]
+
+
+def _figures(spec: SweepSpec, tables: dict[str, Any]) -> dict[str, Any]:
+    """Settings of figures of the measures."""
     for name in tables.keys() - registry.measures(tables).keys():
         raise InvalidInputError(unknown(f"figure.{name}", tables[name], spec.measures))
     return {name: _figure(spec, name, tables[name]) for name in spec.measures if name in tables}

@@ -74,7 +74,7 @@ class SweepSpec:
     solutions: int
     measures: Mapping[str, tuple[Measure[Any], Any]]  # with their settings, in the order of their tasks
     latents: bool  # whether latent weights are stored
-    figure: Mapping[str, dict[str, Any]]
+    figure: Mapping[str, Any]
 
     @cached_property
     def points(self) -> list[Point]:

@@ -1,0 +1,116 @@
+"""Statements of a configuration, checked against what its panels show."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from binland.plots.chart import Curve, Float, Panel, floats
+from binland.plots.results import Results
+from binland.plots.text import digits
+from binland.sweep.contracts.statement import Statement
+
+
+class Verdict(NamedTuple):
+    """What came out of a statement.
+
+    holds: "yes" at all points, "partly", "no" at none, or "not known" where nothing is finished. how: the counts.
+    """
+
+    text: str
+    holds: str
+    how: str
+
+
+def verdicts(results: Results, panels: Mapping[str, Panel], given: Sequence[Statement] | None = None) -> list[Verdict]:
+    """The statements of the configuration, or given ones, one by one.
+
+    A difference counts as clear if it is larger than its two standard errors, added as if they were independent.
+    """
+    statements = _of(results) if given is None else given
+    return [_checked(statement, panels.get(statement.panel)) for statement in statements]
+
+
+def _of(results: Results) -> list[Statement]:
+    """Those of the file's configuration; a file of a stranger may have others."""
+    tables = results.figure.get("statements", [])
+    return [Statement.model_validate(table) for table in tables if isinstance(table, Mapping)]
+
+
+def _checked(statement: Statement, panel: Panel | None) -> Verdict:
+    if panel is None:
+        return Verdict(statement.text, "not known", f"there is no panel {statement.panel}")
+    curves = _curves(statement, panel)
+    counts = list(_counts(statement, curves))
+    known = sum(count.of for count in counts)
+    if not known:
+        return Verdict(statement.text, "not known", "nothing of it is finished")
+    right = sum(count.right for count in counts)
+    holds = "yes" if right == known else "partly" if right else "no"
+    return Verdict(statement.text, holds, "; ".join(str(count) for count in counts if count.of))
+
+
+def _curves(statement: Statement, panel: Panel) -> dict[str, Curve]:
+    """The measured curves of each algorithm, in one symmetry state."""
+    curves = [one for one in panel.curves if not one.theory and "algorithm" in one.labels]
+    states = [one.labels["symmetry"] for one in curves if "symmetry" in one.labels]
+    state = statement.symmetry or (states[-1] if states else None)
+    return {one.labels["algorithm"]: one for one in curves if one.labels.get("symmetry") == state}
+
+
+class Count(NamedTuple):
+    """At how many of some points, or steps between them, something is so, and at how many beyond error bars."""
+
+    name: str
+    right: int
+    clear: int | None
+    of: int
+    unit: str
+
+    def __str__(self) -> str:
+        beyond = "" if self.clear is None else f", {self.clear} beyond error bars"
+        return f"{self.name}: at {self.right} of {self.of} {self.unit}{beyond}"
+
+
+def _counts(statement: Statement, curves: Mapping[str, Curve]) -> Iterator[Count]:
+    if statement.ranks is not None:
+        yield _ranks([curves[name] for name in statement.ranks if name in curves], " < ".join(statement.ranks))
+    for word, sign in (("falls", -1), ("rises", 1)):
+        for name in getattr(statement, word) or ():
+            if name in curves:
+                yield _steps(curves[name], sign, f"{name} {word}")
+    if statement.below is not None:
+        for name, curve in curves.items():
+            known = curve.y[np.isfinite(curve.y)]
+            right = int((known < statement.below).sum())
+            yield Count(f"{name} below {digits(statement.below)}", right, None, len(known), "points")
+
+
+def _ranks(curves: Sequence[Curve], name: str) -> Count:
+    """Values one above the other, at every point."""
+    values = np.stack([curve.y for curve in curves])
+    return _count(np.diff(values, axis=0), _both([_error(curve) for curve in curves]), name, "points")
+
+
+def _steps(curve: Curve, sign: int, name: str) -> Count:
+    """Values that fall or rise from point to point."""
+    return _count(sign * np.diff(curve.y)[None], _both(list(_error(curve)[:, None]))[:, 0][None], name, "steps")
+
+
+def _count(differences: Float, errors: Float, name: str, unit: str) -> Count:
+    """Columns in which all differences are positive, and larger than their errors."""
+    known = np.isfinite(differences).all(axis=0)
+    right = (differences > 0).all(axis=0) & known
+    clear = (differences > errors).all(axis=0) & right
+    return Count(name, int(right.sum()), int(clear.sum()), int(known.sum()), unit)
+
+
+def _both(errors: Sequence[Float]) -> Float:
+    """Errors of the differences of neighbours."""
+    squares = np.square(np.stack(errors))
+    return floats(np.sqrt(squares[1:] + squares[:-1]))
+
+
+def _error(curve: Curve) -> Any:
+    """(T,) standard errors; nan, so that nothing is clear, where there are none."""
+    return np.full(len(curve.y), np.nan) if curve.error is None else curve.error

@@ -1,0 +1,157 @@
+"""The report as one HTML file: everything is in it, it needs neither network nor a server."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from binland.checks import checked_path, true_or_false
+from binland.disk import write_new
+from binland.errors import InvalidInputError
+from binland.plots.charts import charts_of, panels_of
+from binland.plots.results import Results, read
+from binland.plots.statements import verdicts
+from binland.plots.style import algorithm_entries
+from binland.plots.text import headline, of_sweep
+from binland.report.sections import averages, paths_of, progress, sections_of
+from binland.report.swatches import swatch
+from binland.stamp import version
+from binland.sweep.contracts.statement import Statement
+from binland.sweep.info import configuration_text, facts
+
+MOST_FILES = 4
+SHOWN = ("created", "host", "processor", "platform", "python", "command", "git", "code")
+
+
+def report(
+    paths: str | Path | Sequence[str | Path],
+    out: str | Path,
+    theory: bool = False,
+    statements: Sequence[Statement] | None = None,
+) -> Path:
+    """Write one page about a sweep, or about several side by side, that opens in any browser without network.
+
+    It shows what was run and how, how far it is, every figure with its numbers under the mouse, algorithms, symmetry
+    states and sizes to be switched on and off, the errors along every single path, tables with error bars, the
+    statements of the configuration (`[[figure.statements]]`) with what came out, and how to cite and to repeat it.
+
+    Parameters
+    ----------
+    paths : str, path or a sequence of at most 4
+        HDF5 files of sweeps, finished or not.
+    out : str or path
+        The HTML file, which must not be there yet.
+    theory : bool
+        Lay curves of theory and closed forms over what was measured.
+    statements : sequence of Statement, optional
+        Check these instead of those of the files' configurations.
+
+    Returns
+    -------
+    pathlib.Path
+        The HTML file.
+
+    Raises
+    ------
+    StoreError
+        If a file is missing, foreign or holds no finished task yet, or `out` is there or cannot be written.
+    InvalidInputError
+        If there are too many files, or an argument is not allowed.
+    """
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    if not 1 <= len(given) <= MOST_FILES:
+        raise InvalidInputError(f"{len(given)} files: give 1 to {MOST_FILES}")
+    target = checked_path("out", out)
+    found = [read(path, true_or_false("theory", theory)) for path in given]
+    write_new(target, page(found, statements).encode())
+    return target
+
+
+def page(sweeps: Sequence[Results], statements: Sequence[Statement] | None = None) -> str:
+    """The text of the page."""
+    from jinja2 import Environment
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["swatch"] = swatch
+    shown = [_sweep(results, statements) for results in sweeps]
+    return environment.from_string(_resource("page.html")).render(
+        sweeps=shown,
+        names=list(dict.fromkeys(section["name"] for sweep in shown for section in sweep["sections"])),
+        switches=_switches(sweeps),
+        differences=_differences(sweeps),
+        style=_resource("page.css"),
+        script=_resource("page.js"),
+        plotly=get_plotlyjs(),
+        data=_json([_data(sweep) for sweep in shown]),
+        version=version("binland"),
+    )
+
+
+def _resource(name: str) -> str:
+    return files("binland.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _json(data: Any) -> str:
+    """JSON that may stand in a script element."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+
+
+def _sweep(results: Results, statements: Sequence[Statement] | None) -> dict[str, Any]:
+    """What the page shows of one file."""
+    made = facts(results.path)
+    charts = charts_of(results)
+    panels = {name: panel for name, (_, panel) in panels_of(results, charts).items()}
+    title, about = headline(results, of_sweep(results).rstrip(";") + ".")
+    return {
+        "file": results.path.name,
+        "title": title,
+        "about": about,
+        "facts": [(name, made[name]) for name in SHOWN if name in made],
+        "versions": [(name.removeprefix("version_"), made[name]) for name in made if name.startswith("version_")],
+        "seed": results.settings.get("seed", ""),
+        "runs": _runs(made.get("runs", "[]")),
+        "progress": progress(results),
+        "toml": configuration_text(results.path),
+        "verdicts": verdicts(results, panels, statements),
+        "averages": averages(results),
+        "sections": sections_of(results, charts),
+        "paths": paths_of(results),
+    }
+
+
+def _runs(text: str) -> list[Mapping[str, Any]]:
+    """The runs that made a file, newest last."""
+    try:
+        runs = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
+
+
+def _data(sweep: Mapping[str, Any]) -> dict[str, Any]:
+    """What the script needs of one file."""
+    figures = {section["name"]: [view["panels"] for view in section["views"]] for section in sweep["sections"]}
+    return {"figures": figures, "paths": sweep["paths"]}
+
+
+def _switches(sweeps: Sequence[Results]) -> dict[str, Any]:
+    """What can be switched on and off: algorithms with their looks, symmetry states, values of what is swept."""
+    entries = {one.name: one for results in sweeps for one in algorithm_entries(results, with_states=False)}
+    states = list(dict.fromkeys(state for results in sweeps for state in results.states))
+    return {"algorithm": list(entries.values()), "symmetry": states if len(states) > 1 else []}
+
+
+def _differences(sweeps: Sequence[Results]) -> list[list[str]]:
+    """Settings in which files differ, a row for each: the key, and its value in every file."""
+    tables = [_flat(results.settings) for results in sweeps]
+    keys = dict.fromkeys(key for table in tables for key in table)
+    rows = [[key, *(table.get(key, "") for table in tables)] for key in keys]
+    return [row for row in rows if len({*row[1:]}) > 1]
+
+
+def _flat(table: Any, before: str = "") -> dict[str, str]:
+    if not isinstance(table, Mapping):
+        return {before.rstrip("."): json.dumps(table, default=str)}
+    return {key: text for name, inner in table.items() for key, text in _flat(inner, f"{before}{name}.").items()}
