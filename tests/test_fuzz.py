@@ -25,10 +25,12 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from matplotlib.figure import Figure
 
 import binland as bl
 from binland.errors import DataError, InvalidInputError, StoreError
-from binland.plots import plot_overview, plot_results
+from binland.plots import Page, panels, plot_panel, plot_results
+from binland.report.page import report
 from binland.sweep.export import export_csv
 from binland.sweep.load import load_problem
 from binland.sweep.store.merge import merge
@@ -266,11 +268,16 @@ def file_calls(finished):
     yield bl.run_sweep, {"config": TINY, "out": "out.h5", **options, **more}
     yield merge, {"sources": [finished], "out": "out.h5"}
     yield export_csv, {"path": finished, "out": "out.csv"}
-    yield plot_overview, {"path": finished, "out": "figures"}
-    yield plot_results, {"path": finished, "out": "figures"}
+    shape = {"style": "paper", "formats": ["png"], "dpi": 50, "width": 80.0, "title": True, "latex": False}
+    yield Page, shape
+    more = {"theory": False, "page": None, "csv": True, "only": ["barrier"]}
+    yield plot_results, {"path": finished, "out": "figures", **more}
+    yield panels, {"path": finished, "theory": True}
+    yield plot_panel, {"path": finished, "name": "barrier", "ax": Figure().subplots(), "theory": False}
+    yield report, {"paths": [finished], "out": "report.html", "theory": False, "statements": None}
 
 
-SLOW = (plot_overview, plot_results, export_csv)
+SLOW = (plot_panel, panels, report, plot_results, export_csv)
 
 
 def changed(rng, arguments):

@@ -151,8 +151,8 @@ def test_message_passing_and_local_entropies_in_a_sweep(tmp_path):
     assert (data["local_entropy_converged"].sel(algorithm="FBP") == 1).mean() > 0.7
     drawn = dict(LOCAL_ENTROPY.figures(read(out)))
     assert list(drawn) == ["_local_entropy_n_inputs_21"]
-    curves = drawn["_local_entropy_n_inputs_21"].axes[0].lines
-    assert len(curves) >= 4  # of the algorithms, and the upper bound
+    curves = drawn["_local_entropy_n_inputs_21"].panels[0].curves
+    assert [curve.theory for curve in curves] == [False] * (len(curves) - 1) + [True]  # algorithms, and the upper bound
 
 
 def test_no_module_hides_the_function():

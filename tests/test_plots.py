@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 import binland as bl
 from binland.errors import InvalidInputError, StoreError
@@ -15,10 +16,14 @@ from binland.measures.bend import BEND
 from binland.measures.errors import ERRORS
 from binland.measures.pair import PAIR
 from binland.measures.plane import PLANE
-from binland.plots import mean_and_error, measures_of, plot_overview, plot_results
-from binland.plots.overview import draw_overview
+from binland.plots import Page, mean_and_error, panels, plot_results
+from binland.plots.charts import measures_of
+from binland.plots.draw import draw_chart
+from binland.plots.letters import any_letters
+from binland.plots.overview import overview
 from binland.plots.results import read
-from binland.plots.style import LONGEST_LABEL, any_letters, opacity, short, style
+from binland.plots.style import style
+from binland.plots.text import LONGEST_LABEL, short
 from binland.sweep.config import check_settings
 from binland.sweep.store.layout import layout_of
 from binland.sweep.store.writer import writing
@@ -43,60 +48,67 @@ def test_error_bars_of_one_disorder_sample_are_the_spread_of_its_solutions():
 
 
 @pytest.mark.parametrize("disorder_samples", [1, 2])
-def test_the_overview_is_drawn_as_png_and_pdf(tmp_path, disorder_samples):
+def test_figures_are_drawn_as_png_and_pdf(tmp_path, disorder_samples):
     path = tmp_path / "small.h5"
     bl.run_sweep(spec(grid={"disorder_samples": disorder_samples}), path)
-    paths = plot_overview(path, tmp_path / "figures")
-    assert [p.name for p in paths] == ["small.png", "small.pdf"]
+    paths = plot_results(path, tmp_path / "figures")
+    assert [p.name for p in paths[:2]] == ["small.png", "small.pdf"]
     assert paths[0].read_bytes().startswith(b"\x89PNG")
     assert paths[1].read_bytes().startswith(b"%PDF")
 
 
-def test_the_curves_are_the_means_of_the_samples(tmp_path, monkeypatch):
-    path, drawn = tmp_path / "small.h5", []
+def test_the_curves_are_the_means_of_the_samples(tmp_path):
+    path = tmp_path / "small.h5"
     bl.run_sweep(spec(title="costs $5 and $\\foo"), path)
-
-    def errorbar(axes, x, mean, error, **look):
-        drawn.append((axes, x, mean, look))
-
-    monkeypatch.setattr("binland.plots.curves.errorbar", errorbar)
-    plot_overview(path, tmp_path)
-    data, results = bl.load_results(path), read(path)
-    assert all(x.tolist() == [105, 155] for _, x, _, _ in drawn)
-    mean = ["disorder", "pair", "order"]
+    data, panel = bl.load_results(path), panels(path)["barrier"]
+    means = {}
     for state in ("raw", "aligned"):
-        look = style(results, "SGD") | {"alpha": opacity(results, state)}
-        curves = [y for axes, _, y, at in drawn if axes.get_ylabel().startswith("barrier") and at == look]
-        expected = 100 * data["barrier"].sel(algorithm="SGD", symmetry=state).mean(mean)
-        assert len(curves) == 1
-        assert np.allclose(curves[0], expected)
-    assert not np.allclose(expected, 100 * data["barrier"].sel(algorithm="SGD", symmetry="raw").mean(mean))
+        place = {"algorithm": "SGD", "symmetry": state}
+        (curve,) = [one for one in panel.curves if one.labels == place]
+        samples = 100 * data["barrier"].sel(place).mean(["pair", "order"])
+        assert curve.x.tolist() == [105, 155]
+        assert np.allclose(curve.y, samples.mean("disorder"))
+        assert np.allclose(curve.error, samples.std("disorder", ddof=1) / np.sqrt(samples.sizes["disorder"]))
+        means[state] = curve.y
+    assert not np.allclose(means["raw"], means["aligned"])
+
+
+def test_what_is_drawn_is_what_the_panel_says(finished):
+    """Points, ends of error bars and bands in matplotlib beside the numbers of the panel."""
+    for panel in panels(finished).values():
+        axes = Figure().subplots()
+        panel.draw(axes)
+        lines = [line.get_xydata() for line in axes.lines]
+        ends = [end for bars in axes.collections for path in bars.get_paths() for end in path.vertices]
+        for curve in panel.curves:
+            assert any(np.array_equal(line, np.stack([curve.x, curve.y], 1), True) for line in lines)
+            for sign in (-1, 1):
+                edge = np.stack([curve.x, curve.y + sign * curve.error], 1)
+                assert all(np.isclose(ends, point).all(axis=1).any() for point in edge if np.isfinite(point).all())
+        assert [text.get_text() for text in axes.legend().get_texts()] == [curve.name for curve in panel.curves]
 
 
 def test_an_empty_sweep_is_not_drawn(tmp_path):
     with writing(tmp_path / "empty.h5", spec()):
         pass
     with pytest.raises(StoreError, match="no finished task yet"):
-        plot_overview(tmp_path / "empty.h5", tmp_path)
+        plot_results(tmp_path / "empty.h5", tmp_path)
 
 
-def test_the_curves_of_paths_end_where_the_distances_do(tmp_path, monkeypatch):
-    path, drawn = tmp_path / "small.h5", {}
+def test_the_curves_of_paths_end_where_the_distances_do(tmp_path):
+    path = tmp_path / "small.h5"
     bl.run_sweep(spec(measure={"midpoints": 1, "profile_points": 4}), path)
-
-    def plot(axes, x, y, **look):
-        drawn.setdefault((look["color"], look["alpha"]), []).append((x, y))
-
-    monkeypatch.setattr("binland.plots.style.errorbar", lambda *_, **__: None)
-    monkeypatch.setattr("matplotlib.axes.Axes.plot", plot)
-    assert [ending for ending, _ in BEND.figures(read(path))] == ["_paths_n_inputs_21", "_paths_n_inputs_31"]
-    at = bl.load_results(path).sel(n_inputs=31, algorithm="RSGD", symmetry="aligned")
-    curves = drawn[style(read(path), "RSGD")["color"], 1.0]
-    (x, y), (bent_x, bent_y) = curves[2:]
-    assert np.allclose(x, float(at["distance"].mean()) * np.array([0, 1 / 3, 2 / 3, 1]))
-    assert np.allclose(y, 100 * at["path_error"].mean(["disorder", "pair"]))
-    assert bent_x[-1] == pytest.approx(float(at["bend_distance"].mean(["disorder", "bend"]).sum()))
-    assert bent_y[4] == pytest.approx(100 * float(at["midpoint_error"].mean()))
+    charts = dict(BEND.figures(read(path)))
+    assert list(charts) == ["_paths_n_inputs_21", "_paths_n_inputs_31"]
+    place = {"algorithm": "RSGD", "symmetry": "aligned"}
+    at = bl.load_results(path).sel(n_inputs=31, **place)
+    panel = charts["_paths_n_inputs_31"].panels[-1]
+    (straight,) = [one for one in panel.curves if one.labels == place]
+    (bent,) = [one for one in panel.inset.panel.curves if one.labels == {**place, "paths": "optimised"}]
+    assert np.allclose(straight.x, float(at["distance"].mean()) * np.array([0, 1 / 3, 2 / 3, 1]))
+    assert np.allclose(straight.y, 100 * at["path_error"].mean(["disorder", "pair"]))
+    assert bent.x[-1] == pytest.approx(float(at["bend_distance"].mean(["disorder", "bend"]).sum()))
+    assert bent.y[4] == pytest.approx(100 * float(at["midpoint_error"].mean()))
 
 
 def test_without_pairs_there_are_no_paths(tmp_path):
@@ -122,7 +134,7 @@ def test_of_two_axes_the_longer_one_is_drawn_along(tmp_path):
     assert sorted(names[2:]) == [f"_paths_n_inputs_{n}_n_hidden_{h}" for n in (21, 31) for h in (3, 5, 7)]
     for ending, part in read(tmp_path / "x.h5").slices():
         assert part.data.sizes["n_hidden"] == 3
-        assert f"N = {ending[-2:]}" in " ".join(draw_overview(part, measures_of(part)).get_suptitle().split())
+        assert f"N = {ending[-2:]}" in overview(part, measures_of(part)).headline.facts
 
 
 def test_how_often_training_succeeds_is_drawn_against_the_constraint_density(tmp_path):
@@ -130,11 +142,11 @@ def test_how_often_training_succeeds_is_drawn_against_the_constraint_density(tmp
     del tables["data"]["n_patterns"]
     bl.run_sweep(check_settings(tables, "x"), tmp_path / "x.h5")
     assert names_of(tmp_path / "x.h5", tmp_path) == ["_n_inputs_21", "_n_inputs_31", "_success"]
-    results, (_, figure) = read(tmp_path / "x.h5"), next(ERRORS.figures(read(tmp_path / "x.h5")))
-    left = figure.axes[0]
-    assert left.get_xlabel() == "constraint density P / N"
+    results, (_, chart) = read(tmp_path / "x.h5"), next(ERRORS.figures(read(tmp_path / "x.h5")))
+    left = chart.panels[0]
+    assert left.x.label == "constraint density P / N"
     rates = (results.data["train_error"] == 0).mean(["disorder", "solution"]).sortby("alpha")
-    curves = [np.asarray(line[0].get_ydata()) for line in left.containers]
+    curves = [curve.y for curve in left.curves]
     for n_inputs in (21, 31):
         for label in ("SGD", "RSGD"):
             expected = rates.sel(n_inputs=n_inputs, algorithm=label).values
@@ -146,14 +158,14 @@ def test_barriers_between_two_algorithms_are_drawn(tmp_path):
     bl.run_sweep(spec(measure={"pair": {"pairs": "all"}}, algorithms=variants(3, 20)), tmp_path / "x.h5")
     assert names_of(tmp_path / "x.h5", tmp_path)[-1] == "_across"
     results = read(tmp_path / "x.h5")
-    figure = dict(PAIR.figures(results))["_across"]
+    chart = dict(PAIR.figures(results))["_across"]
     data, (a, b) = results.data, results.labels[:2]
     ends = {(a, b), (b, a)}
     chosen = [
         two in ends for two in zip(data["across_algorithm"].values, data["across_to_algorithm"].values, strict=True)
     ]
     expected = data["across_distance"].sel(symmetry="aligned")[..., chosen].mean(["disorder", "across"])
-    curves = [np.asarray(line[0].get_ydata()) for line in figure.axes[0].containers]
+    curves = [curve.y for curve in chart.panels[0].curves]
     assert len(curves) == 2 * 3
     assert any(np.allclose(curve, expected) for curve in curves)
 
@@ -179,10 +191,9 @@ def test_a_sweep_of_one_point_is_drawn(tmp_path):
 def test_without_a_measure_there_are_no_panels_of_it(tmp_path, off):
     bl.run_sweep(spec(measure=dict.fromkeys(off, False)), tmp_path / "x.h5")
     results = read(tmp_path / "x.h5")
-    panels = {"errors": 1, "local_energy": 1, "pair": 2}
-    figure = draw_overview(results, measures_of(results))
-    drawn = [panel for panel in figure.axes if panel.axison and panel.get_ylabel()]
-    assert len(drawn) == sum(count for name, count in panels.items() if name not in off)
+    expected = {"errors": 1, "local_energy": 1, "pair": 2}
+    drawn = overview(results, measures_of(results)).panels
+    assert len(drawn) == sum(count for name, count in expected.items() if name not in off)
     assert ("_paths_n_inputs_21" in names_of(tmp_path / "x.h5", tmp_path)) == ("pair" not in off)
 
 
@@ -213,12 +224,14 @@ def test_legends_cover_nothing_and_panels_keep_their_size(tmp_path, monkeypatch,
     grid = {"n_inputs": [15], "disorder_samples": 1, "solutions": 3}
     bl.run_sweep(spec(algorithms=variants(count, length), measure=measure, grid=grid), tmp_path / "x.h5")
     results = read(tmp_path / "x.h5")
-    drawn = {
-        "overview": draw_overview(results, measures_of(results)),
+    charts = {
+        "overview": overview(results, measures_of(results)),
         "paths": dict(BEND.figures(results))["_paths_n_inputs_15"],
         "planes": dict(PLANE.figures(results))["_plane_n_inputs_15"],
     }
-    for name, figure in drawn.items():
+    for name, chart in charts.items():
+        with Page().settings():
+            figure = draw_chart(chart)
         canvas = FigureCanvasAgg(figure)
         with any_letters():
             canvas.draw()
@@ -238,7 +251,7 @@ def test_every_variant_of_an_algorithm_looks_different():
     algorithms = {f"{kind} {k}": {"kind": kind, "epochs": k + 1} for kind in ("SGD", "RSGD", "ADV") for k in range(25)}
     small = spec(algorithms=algorithms)
     found = SimpleNamespace(settings=small.resolved(), layout=layout_of(small))
-    assert len({tuple(style(found, label).values()) for label in algorithms}) == 75
+    assert len({style(found, label) for label in algorithms}) == 75
 
 
 @pytest.mark.parametrize("length", [1, LONGEST_LABEL, LONGEST_LABEL + 1, 10**6])
@@ -251,7 +264,7 @@ def test_a_label_is_shortened_in_the_middle(length):
 def test_long_texts_of_a_file_are_drawn_in_short(tmp_path):
     bl.run_sweep(spec(title="long " * 1900, grid={"n_inputs": [21]}), tmp_path / "x.h5")
     results = read(tmp_path / "x.h5")
-    figure = draw_overview(results, measures_of(results))
+    figure = draw_chart(overview(results, measures_of(results)))
     assert len(figure.get_suptitle()) < 1000
 
 

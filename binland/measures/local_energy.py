@@ -157,7 +157,7 @@ def _room(panel: Panel) -> float | None:
     left, right = min(one.x.min() for one in curves), max(one.x.max() for one in curves)
     edge = left + (INSET[0] + INSET[2] + 0.03) * (right - left)
     low, high = min(one.y.min() for one in curves), max(one.highest for one in curves)
-    beside = max(max(*one.tops[one.x < edge], np.interp(edge, one.x, one.tops)) for one in curves)
+    beside = max(max([*one.tops[one.x < edge], np.interp(edge, one.x, one.tops)]) for one in curves)
     inside = low + (beside - low) / (INSET[1] - 0.12)  # 0.12: for the labels below the inset
     return float(max(inside, low + 1.05 * (high - low)))
 

@@ -158,14 +158,14 @@ def paths(results: Any, point: dict[str, Any], inset: Inset | None = None, room:
     at = results.data.sel(point)
     curves = along_paths(results, at, _shortest)
     label = results.layout.words["distance"].replace(" (", " from the start (")
-    high = room * max(*(one.highest for one in curves), 0.01)
+    high = room * max([*(one.highest for one in curves), 0.01])
     y = Axis("train error (%) on random shortest paths", low=0, high=1.05 * high)
     panels = [local_energies(results, point)] if results.any_done("local_energy", at) else []
     panels.append(Panel("paths", Axis(label), y, curves, inset=inset))
     counts = f"{counted(at.sizes['order'], 'order')}, {counted(at.sizes['pair'], 'directed pair')};"
     bars = f"{error_bar_text(at, 'error bars and bands')}."
     entries = algorithm_entries(results, _texts(results, at))
-    return Chart(panels, headline(results, results.words_of(point), counts, bars), entries=entries)
+    return Chart(panels, headline(results, results.words_of(point), counts, bars), entries=entries, size=(4.8, 4.1))
 
 
 def _texts(results: Any, at: "xr.Dataset") -> dict[str, str]:

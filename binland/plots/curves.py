@@ -114,6 +114,7 @@ def _top(results: Results) -> Axis:
     return Axis(text, ticks=[(x, format(value, show)) for x, value in zip(x_values(results), values, strict=True)])
 
 
+SIZE = (4.8, 4.1)  # inches of a panel of these charts
 Quantity = tuple[str, str, Callable[[xr.Dataset], xr.DataArray], float]  # word, label, values of a dataset, scale
 
 
@@ -140,7 +141,7 @@ def families(results: Results, quantities: Sequence[Quantity]) -> Chart:
         words = ", ".join(f"{axis.symbol} = {point[axis.name]:g}" for axis in others)
         entries.append(Entry(words, Look(line=LINES[k % len(LINES)])))
     about = counted(results.data.sizes["solution"], "solution")
-    return Chart(panels, headline(results, f"{about};", f"{error_bar_text(results.data)}."), entries=entries)
+    return Chart(panels, headline(results, f"{about};", f"{error_bar_text(results.data)}."), entries=entries, size=SIZE)
 
 
 def between(results: Results) -> Chart:
@@ -159,7 +160,7 @@ def between(results: Results) -> Chart:
         panels.append(swept_panel(results, name, label, curves, zero=scale == 100))
     entries = [Entry(f"{short(a)} and {short(b)}", look) for (a, b), look in looks.items()] + state_entries(results)
     what = f"pairs of two algorithms; {error_bar_text(results.data)}."
-    return Chart(panels, headline(results, results.words_of({}), what), entries=entries)
+    return Chart(panels, headline(results, results.words_of({}), what), entries=entries, size=SIZE)
 
 
 def _between(results: Results, name: str, scale: float, looks: Mapping[tuple[str, str], Look]) -> Iterable[Curve]:

@@ -1,5 +1,7 @@
 """Text in figures of matplotlib: mathematics between dollars, letters that a font lacks, lines that fit."""
 
+import logging
+import re
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from matplotlib.mathtext import MathTextParser
 from matplotlib.textpath import TextPath
 
 FILLED = 0.9  # of the width that a text may take: its lines are not all of average width
+MATHEMATICS = re.compile(r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)")  # as in pandoc: "$5 and $6" is money
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "#%&_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})
 
 
@@ -28,7 +31,7 @@ def _written(text: str) -> str:
 @lru_cache(maxsize=1024)
 def is_mathematics(text: str) -> bool:
     """Whether what stands between dollars is mathematics that matplotlib can draw."""
-    if text.count("$") % 2 or r"\$" in text:
+    if "$" in MATHEMATICS.sub("", text) or r"\$" in text:
         return False
     try:
         with any_letters():
@@ -52,9 +55,15 @@ def _escaped(text: str) -> str:
 @contextmanager
 def any_letters() -> Iterator[None]:
     """Letters that the font lacks are boxes, without a warning for each; font.family in a matplotlibrc may help."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        yield
+    logger = logging.getLogger("matplotlib.mathtext")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def wrapped(text: str, inches: float, size: float | None = None) -> str:

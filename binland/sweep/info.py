@@ -44,5 +44,11 @@ def configuration_text(path: str | Path) -> str:
 
 def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
     """TOML has no word for nothing: what is not set is left out, and so are empty tables."""
-    kept = {key: _without_none(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+    kept = {key: _plain(value) for key, value in table.items()}
     return {key: value for key, value in kept.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return _without_none(value) if isinstance(value, Mapping) else value

@@ -106,7 +106,7 @@ def _statements(spec: SweepSpec, tables: Any) -> list[dict[str, Any]]:
         raise InvalidInputError(
             f"figure.{STATEMENTS} = {shown(tables)} is no list of tables; write [[figure.{STATEMENTS}]]"
         )
-    checked = [validated(Statement, table, f"figure.{STATEMENTS}") for table in tables]
+    checked = [_statement(table) for table in tables]
     for one in checked:
         for label in (*(one.ranks or ()), *(one.falls or ()), *(one.rises or ())):
             if label not in spec.kinds:
@@ -115,6 +115,12 @@ def _statements(spec: SweepSpec, tables: Any) -> list[dict[str, Any]]:
                     f"figure.{STATEMENTS}: no algorithm {shown(label)};{hint} {', '.join(spec.kinds)}"
                 )
     return [one.model_dump() for one in checked]
+
+
+def _statement(table: Any) -> Any:
+    if not isinstance(table, Mapping):
+        raise InvalidInputError(f"figure.{STATEMENTS}: {shown(table)} is not a table; write [[figure.statements]]")
+    return validated(Statement, table, f"figure.{STATEMENTS}")
 
 
 def _figures(spec: SweepSpec, tables: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import binland as bl
 import deepbridge as db
 from binland.families.shallow import GUIDES, SHALLOW
 from binland.measures.guided import GuidedPaths
-from binland.plots import plot_overview, plot_results
+from binland.plots import plot_results
 from binland.sweep.config import check_settings
 from binland.sweep.execute import draw
 from binland.sweep.naming import streams
@@ -63,7 +63,6 @@ def test_guided_paths_in_a_sweep_are_those_by_hand(tmp_path):
     assert np.all(np.isfinite(data["across_guided_barrier"].sel(symmetry="raw")))
     figures = plot_results(path, tmp_path / "figures")
     assert {"out_guided_n_inputs_21.png", "out_guided_n_inputs_31.png"} <= {figure.name for figure in figures}
-    plot_overview(path, tmp_path / "overview.png")
 
 
 def test_the_lowest_of_few_flips_is_the_best_of_all_orders():

@@ -6,14 +6,13 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 import binland as bl
 from binland.errors import InvalidInputError
 from binland.overlays.local_energy import closed_form
-from binland.plots import measures_of, plot_results
+from binland.plots import Axis, Curve, Panel, Rule, panels, plot_results
+from binland.plots.charts import charts_of
 from binland.plots.overlay import lay_over
-from binland.plots.overview import draw_overview
 from binland.plots.results import read
 from binland.sweep import registry
 from binland.sweep.contracts.overlay import Overlay
@@ -53,28 +52,26 @@ def labels(tmp_path_factory):
     return path
 
 
-def lines(axes):
-    """Lines by their labels."""
-    found = defaultdict(list)
-    for line in axes.lines:
-        found[line.get_label()].append(line)
-    return found
+def theory_of(panel):
+    """What is laid over a panel, by its name."""
+    marks = defaultdict(list)
+    for mark in panel.marks:
+        if not isinstance(mark, Curve) or mark.theory:
+            marks[mark.name].append(mark)
+    return marks
 
 
-def texts(figure):
-    """Of the legends within the panels."""
-    return {text.get_text() for axes in figure.axes if axes.get_legend() for text in axes.get_legend().get_texts()}
+def names(chart):
+    """Of the legend of a chart."""
+    return {entry.name for entry in chart.legend}
 
 
 def test_test_errors_beside_replica_theory(manifold):
-    results = read(manifold, theory=True)
-    figure = draw_overview(results, measures_of(results))
-    panel = next(axes for axes in figure.axes if axes.get_ylabel() == "test error (%)")
-    (curve,) = lines(panel)["typical solutions, replica theory"]
-    x, y = curve.get_data()
+    panel = panels(manifold, theory=True)["test_error"]
+    (curve,) = theory_of(panel)["typical solutions, replica theory"]
     for n in (101, 201, 401):
         typical = bl.theory.hidden_manifold(51 / n, 1.0)
-        assert np.interp(n, x, y) == pytest.approx(100 * typical.generalization_error, abs=0.01)
+        assert np.interp(n, curve.x, curve.y) == pytest.approx(100 * typical.generalization_error, abs=0.01)
 
 
 def test_local_energies_beside_their_closed_form(manifold):
@@ -89,28 +86,20 @@ def test_local_energies_beside_their_closed_form(manifold):
 
 
 def test_nothing_is_laid_over_without_being_asked_for(manifold):
-    results = read(manifold)
-    figure = draw_overview(results, measures_of(results))
-    assert not texts(figure)
-    with_theory = read(manifold, theory=True)
-    assert {"typical solutions, replica theory", "closed form"} <= texts(
-        draw_overview(with_theory, measures_of(with_theory))
-    )
+    assert not any(theory_of(panel) for panel in panels(manifold).values())
+    results = read(manifold, theory=True)
+    assert {"typical solutions, replica theory", "closed form"} <= names(charts_of(results)[""])
 
 
-def test_success_rates_beside_the_capacity_and_entropies_beside_theory(labels, tmp_path):
-    results = read(labels, theory=True)
-    found = {}
-    for measure in measures_of(results).values():
-        found |= dict(measure.figures(results))
-    assert f"capacity, {bl.theory.capacity():.3f}" in texts(found["_success"])
+def test_success_rates_beside_the_capacity_and_entropies_beside_theory(labels):
+    charts = charts_of(read(labels, theory=True))
+    assert f"capacity, {bl.theory.capacity():.3f}" in names(charts["_success"])
     ending = "_n_inputs_15_alpha_0.4"
-    assert {"belief propagation", "around typical solutions, replica theory"} <= texts(found[f"_enumeration{ending}"])
-    panel = found[f"_local_entropy{ending}"].axes[0]
-    assert "enumeration, mean where there are some" in texts(panel.figure)
-    (curve,) = lines(panel)["around typical solutions, replica theory"]
-    x, y = curve.get_data()
-    assert np.interp(0.1, x, y) == bl.theory.local_entropy(0.4, 0.1).entropy
+    assert {"belief propagation", "around typical solutions, replica theory"} <= names(charts[f"_enumeration{ending}"])
+    assert "enumeration, mean where there are some" in names(charts[f"_local_entropy{ending}"])
+    (panel,) = charts[f"_local_entropy{ending}"].panels
+    (curve,) = theory_of(panel)["around typical solutions, replica theory"]
+    assert np.interp(0.1, curve.x, curve.y) == bl.theory.local_entropy(0.4, 0.1).entropy
 
 
 def test_the_command_line_has_it(manifold, tmp_path):
@@ -129,16 +118,16 @@ class Half(Overlay):
     def applies(self, results):
         return len(results.axes) == 1
 
-    def draw(self, axes, results, at):
-        return [axes.axhline(0.5, label="one half")]
+    def marks(self, results, panel, at):
+        return [Rule(0.5, "one half")]
 
 
 def test_an_overlay_of_ones_own_is_one_object(manifold, monkeypatch):
     monkeypatch.setattr(registry, "_own", registry.Declared())
     bl.register(Half())
-    figure = Figure()
-    lay_over(figure.subplots(), read(manifold, theory=True), "my_panel")
-    assert texts(figure) == {"one half"}
+    mine = Panel("my_panel", Axis(), Axis(), [])
+    assert not lay_over(mine, read(manifold)).marks
+    assert [mark.name for mark in lay_over(mine, read(manifold, theory=True)).marks] == ["one half"]
     with pytest.raises(InvalidInputError, match="binland has an overlay of that name"):
         bl.register(type("Capacity", (Half,), {"name": "capacity"})())
     with pytest.raises(InvalidInputError, match="is not a name of letters"):

@@ -10,7 +10,7 @@ import xarray as xr
 
 import binland as bl
 from binland.errors import InvalidInputError, StoreError
-from binland.plots import plot_overview
+from binland.plots import plot_results
 from binland.sweep import workers
 from binland.sweep.execute import draw
 from binland.sweep.identity import identify
@@ -129,7 +129,7 @@ def test_one_solution_has_no_pairs(tmp_path):
     data = bl.load_results(path)
     assert "barrier" not in data
     assert bool(data["test_error"].notnull().all())
-    assert plot_overview(path, tmp_path)[0].exists()
+    assert plot_results(path, tmp_path)[0].exists()
 
 
 def test_a_larger_grid_changes_no_other_number(finished, tmp_path):

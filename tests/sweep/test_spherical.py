@@ -7,8 +7,8 @@ import pytest
 
 import binland as bl
 from binland.errors import InvalidInputError
-from binland.measures.geodesic import GEODESIC, along, draw_geodesic, draw_midpoints, draw_overlaps
-from binland.measures.simplex import SIMPLEX, draw_simplex, side_of, symmetric, triangle
+from binland.measures.geodesic import GEODESIC, along, geodesics, midpoints, overlaps
+from binland.measures.simplex import SIMPLEX, side_of, simplices, symmetric, triangle
 from binland.plots.results import read
 from binland.sweep.config import load_spec
 from binland.sweep.execute import draw
@@ -85,21 +85,16 @@ def test_figures_show_simulation_and_theory(swept):
     assert next(GEODESIC.figures(results))[0] == "_geodesic_alpha_0.5"
     assert next(SIMPLEX.figures(results))[0] == "_simplex_alpha_0.5"
     point = {"alpha": 1.0}
-    lines = [len(draw_geodesic(results, point, theory).axes[0].lines) for theory in (True, False)]
-    assert lines == [3, 2]
-    panels = [len(draw_simplex(results, point, theory).axes) for theory in (True, False)]
-    assert panels == [4, 3]  # with a colour bar
-    from matplotlib.figure import Figure
-
-    for drawn, expected in ((draw_overlaps, bl.spherical.overlap), (draw_midpoints, midpoint)):
-        axes = Figure().subplots()
-        drawn(axes, results)
-        line = axes.lines[-1]
-        assert line.get_xdata().tolist() == [0.5, 1.0]
-        assert line.get_ydata()[1] == pytest.approx(expected(1.0, -0.5))
-        plain = Figure().subplots()
-        drawn(plain, results, theory=False)
-        assert len(plain.lines) == len(axes.lines) - 1
+    curves = [len(geodesics(results, point, theory).panels[0].curves) for theory in (True, False)]
+    assert curves == [3, 2]
+    triangles = [len(simplices(results, point, theory).panels) for theory in (True, False)]
+    assert triangles == [3, 2]
+    for panel_of, expected in ((overlaps, bl.spherical.overlap), (midpoints, midpoint)):
+        panel = panel_of(results)
+        curve = panel.curves[-1]
+        assert curve.x.tolist() == [0.5, 1.0]
+        assert curve.y[1] == pytest.approx(expected(1.0, -0.5))
+        assert len(panel_of(results, theory=False).curves) == len(panel.curves) - 1
 
 
 def midpoint(alpha, kappa):

@@ -46,7 +46,7 @@ class Annealed(Measure):
         }
 
     def panels(self, results):
-        return [(10, draw_barriers)]
+        return [barriers(results)]
 
 
 def low_path(start, end, train, candidates, rng):
@@ -69,10 +69,11 @@ def with_flip(machine, weights, flip):
     return bl.Solution(machine, changed.reshape(machine.weight_shape))
 
 
-def draw_barriers(axes, results):
-    from binland.plots.curves import draw_states
+def barriers(results):
+    from binland.plots.curves import of_states, swept_panel
 
-    draw_states(axes, results, "annealed_barrier", "barrier of annealed paths (%)", scale=100)
+    curves = of_states(results, "annealed_barrier", scale=100)
+    return swept_panel(results, "annealed_barrier", "barrier of annealed paths (%)", curves, order=10, zero=True)
 
 
 ANNEALED = Annealed()

@@ -7,8 +7,8 @@ import torch
 import binland as bl
 import deepbridge as db
 from binland.errors import InvalidInputError
-from binland.plots import measures_of
-from binland.plots.overview import draw_overview
+from binland.plots.charts import charts_of
+from binland.plots.draw import draw_chart
 from binland.plots.results import read
 from binland.sweep.config import load_spec
 from binland.sweep.contracts.problem import Inputs
@@ -136,20 +136,18 @@ def test_a_sweep_holds_what_the_functions_give(result):
 
 def test_figures_are_drawn(result):
     results = read(result)
-    figures = {}
-    for measure in measures_of(results).values():
-        figures |= dict(measure.figures(results))
+    charts = charts_of(results)
     for part in ("flatness", "lines", "lines_test", "distances", "bends", "midpoints", "sections", "sections_test"):
-        assert f"_{part}_width_6" in figures
-    assert "_line_barriers" in figures
-    lines = figures["_lines_width_6"]
-    titles = [axes.get_title() for axes in lines.axes]
+        assert f"_{part}_width_6" in charts
+    assert "_line_barriers" in charts
+    lines = charts["_lines_width_6"]
+    titles = [panel.title for panel in lines.panels]
     assert titles == [
         "linear",
         *(f"{kind}-aligned{how}" for kind in ("linear", "geodesic") for how in ("", ", coordinate")),
     ]
-    assert all(len(axes.lines) == 3 for axes in lines.axes)  # RSGD, SGD and both
-    draw_overview(results, measures_of(results))
+    assert all(len(panel.curves) == 3 for panel in lines.panels)  # RSGD, SGD and both
+    assert all(draw_chart(chart) for chart in charts.values())
 
 
 @pytest.mark.parametrize(

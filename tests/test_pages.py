@@ -1,0 +1,238 @@
+"""Styles, formats and metadata of figures, their tables, and drawing into axes of one's own."""
+
+import re
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imread
+
+import binland as bl
+from binland.errors import InvalidInputError, StoreError
+from binland.plots import Page, Panel, panels, plot_local_energy, plot_panel, plot_path, plot_plane, plot_results
+from binland.plots.chart import Axis, Chart, Curve, Headline, Look
+from binland.plots.draw import draw_chart
+from binland.plots.letters import is_mathematics, written
+from binland.plots.provenance import result_file, source
+from binland.sweep.info import file_id
+from tests.sweep.small import spec
+
+MACHINE, TRAIN = bl.Perceptron(51), bl.Patterns.random(40, 51, seed=0)
+THREE = [bl.fit(MACHINE, TRAIN, bl.SGD(epochs=5), seed=k) for k in range(3)]
+
+
+@pytest.fixture
+def axes():
+    return Figure().subplots()
+
+
+def test_a_figure_says_from_which_file_it_was_drawn(finished, tmp_path):
+    for path in plot_results(finished, tmp_path, page=Page(formats=("png", "pdf", "svg")), only=["barrier"]):
+        origin = source(path)
+        assert origin["file"] == finished.name
+        assert origin["file_id"] == file_id(finished)
+        assert origin["figure"] == "_barrier"
+        assert origin["version_binland"]
+    assert result_file(path, origin) is None
+    copy = tmp_path / "renamed.h5"
+    copy.write_bytes(finished.read_bytes())
+    assert result_file(path, origin) == copy.resolve()
+
+
+def test_the_command_line_tells_it_too(finished, tmp_path):
+    options = ["--panel", "barrier", "--format", "pdf", "--style", "paper", "--width", "86", "--no-title", "--csv"]
+    run(["plot", str(finished), "--out", str(tmp_path), *options])
+    text = run(["info", str(tmp_path / f"{finished.stem}_barrier.pdf")])
+    assert f"file_id: {file_id(finished)}" in text
+    other = tmp_path / "other.png"
+    plt.imsave(other, np.zeros((2, 2)))
+    done = subprocess.run([sys.executable, "-m", "binland", "info", str(other)], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "says nothing about a result file" in done.stderr
+
+
+def run(words):
+    done = subprocess.run([sys.executable, "-m", "binland", *words], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_fonts_are_embedded_as_truetype_and_the_width_is_that_of_the_column(finished, tmp_path):
+    page = Page(style="paper", formats=("pdf", "png"), width=86, title=False)
+    pdf, png = plot_results(finished, tmp_path, page=page, only=["distance"])
+    content = pdf.read_bytes()
+    assert b"/FontFile2" in content
+    assert b"/Type3" not in content
+    box = [float(number) for number in re.search(rb"/MediaBox \[ *([\d. ]+)\]", content)[1].split()]
+    assert box[2] == pytest.approx(86 / 25.4 * 72, abs=0.01)
+    assert imread(png).shape[1] == int(86 / 25.4 * 600)
+
+
+def test_dots_per_inch_and_title(finished, tmp_path):
+    (low,) = plot_results(finished, tmp_path / "a", page=Page(formats=("png",), dpi=50), only=["barrier"])
+    (high,) = plot_results(finished, tmp_path / "b", page=Page(formats=("png",), dpi=100), only=["barrier"])
+    assert imread(high).shape[1] == 2 * imread(low).shape[1]
+    (bare,) = plot_results(finished, tmp_path / "c", page=Page(formats=("png",), dpi=50, title=False), only=["barrier"])
+    assert imread(bare).shape[0] < imread(low).shape[0]
+
+
+def test_a_style_file_of_ones_own(finished, tmp_path):
+    own = tmp_path / "own.mplstyle"
+    own.write_text("font.size: 21\naxes.grid: True\n")
+    with Page(style=own).settings():
+        assert plt.rcParams["font.size"] == 21
+        assert plt.rcParams["pdf.fonttype"] == 42
+    assert plot_results(finished, tmp_path, page=Page(style=own, formats=("svg",)), only=["barrier"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"style": "papper"}, "give one of screen, paper, talk, or a style file"),
+        ({"formats": ("jpg",)}, "give some of png, pdf, svg"),
+        ({"formats": "png"}, "give some of png, pdf, svg"),
+        ({"formats": ()}, "give some of"),
+        ({"dpi": 3}, "from 20 to 2400"),
+        ({"width": 5000}, "from 25 to 2000 mm"),
+        ({"width": float("nan")}, "from 25 to 2000 mm"),
+        ({"title": "no"}, "is not true or false"),
+    ],
+)
+def test_an_impossible_page_is_one_line(finished, tmp_path, settings, words):
+    with pytest.raises(InvalidInputError, match=words):
+        plot_results(finished, tmp_path, page=Page(**settings), only=["barrier"])
+
+
+def test_a_broken_style_file_is_one_line(finished, tmp_path):
+    own = tmp_path / "own.mplstyle"
+    own.write_bytes(b"\xff\x00")
+    with pytest.raises(InvalidInputError, match="is no style file"):
+        plot_results(finished, tmp_path, page=Page(style=own), only=["barrier"])
+
+
+def test_latex_that_is_not_here_is_one_line(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(InvalidInputError, match="needs the program latex"):
+        Page(latex=True)
+
+
+def test_text_for_latex_is_escaped_outside_of_mathematics(monkeypatch):
+    monkeypatch.setitem(plt.rcParams, "text.usetex", True)
+    assert written("5 % of a_b & $x_1$") == r"5 \% of a\_b \& $x_1$"
+
+
+def test_files_of_others_are_not_replaced(finished, tmp_path):
+    page = Page(formats=("png",))
+    plot_results(finished, tmp_path, page=page, only=["barrier"], csv=True)
+    plot_results(finished, tmp_path, page=page, only=["barrier"], csv=True)  # its own
+    for ending in ("png", "csv"):
+        foreign = tmp_path / f"{finished.stem}_distance.{ending}"
+        foreign.write_text("mine")
+        with pytest.raises(StoreError, match="is there already and no"):
+            plot_results(finished, tmp_path, page=page, only=["distance"], csv=True)
+        assert foreign.read_text() == "mine"
+        foreign.unlink()
+
+
+@pytest.mark.parametrize(
+    ("text", "mathematics"),
+    [
+        (r"$\mathrm{SGD}_{Xavier}$", True),
+        ("SGD, $x^2$", True),
+        ("costs $5", False),
+        ("costs $5 and $\\foo", False),
+        (r"$\frac{1}{2$", False),
+        (r"\$5 and $x$", False),
+        ("plain", True),
+    ],
+)
+def test_between_dollars_is_mathematics_if_it_can_be_read(axes, text, mathematics):
+    assert is_mathematics(text) == mathematics
+    axes.set_title(written(text))
+    axes.figure.canvas.draw()
+    assert ("\\$" in written(text)) == (not mathematics)
+
+
+def test_a_table_has_all_that_a_panel_shows(finished, tmp_path):
+    *_, path = plot_results(finished, tmp_path, page=Page(formats=("png",)), only=["barrier"], csv=True)
+    table, data = pd.read_csv(path), bl.load_results(finished)
+    place = {"algorithm": "SGD", "symmetry": "raw"}
+    rows = table[(table["algorithm"] == "SGD") & (table["symmetry"] == "raw")]
+    expected = 100 * data["barrier"].sel(place).mean(["disorder", "pair", "order"])
+    assert np.allclose(rows["y"], expected)
+    assert rows["y_label"].unique() == ["barrier: maximum train error (%)"]
+
+
+def test_panels_by_name(finished, axes):
+    assert {"test_error", "barrier", "distance", "local_energy"} <= panels(finished).keys()
+    artists = plot_panel(finished, "barrier", axes)
+    assert artists
+    assert all(artist.axes is axes for artist in artists)
+    with pytest.raises(InvalidInputError, match="no panel 'barier'"):
+        plot_panel(finished, "barier", axes)
+
+
+def test_by_default_the_current_axes_are_drawn_into():
+    _, (left, right) = plt.subplots(1, 2)
+    plt.sca(left)
+    (line,) = plot_path(bl.shortest_path(*THREE[:2], TRAIN, seed=0), label="random", color="red", line="--")
+    assert line.axes is left
+    assert not right.lines
+    assert (line.get_color(), line.get_linestyle()) == ("red", "--")
+    plt.close()
+
+
+def test_paths_of_every_kind(axes):
+    a, b, _ = THREE
+    path, bent = bl.shortest_path(a, b, TRAIN, seed=0), bl.optimized_path(a, b, TRAIN, bl.SGD(epochs=2), seed=0)
+    (line,) = plot_path(path, axes)
+    assert np.allclose(line.get_ydata(), 100 * path.errors)
+    assert line.get_xdata()[[0, -1]].tolist() == [0, 1]
+    (line,) = plot_path(bent, axes)
+    x, y = line.get_data()
+    assert np.allclose(y, 100 * bent.errors)
+    assert x[bent.first.length] == pytest.approx(bent.first.length / bent.length)
+    assert np.all(np.diff(x) >= 0)
+    barrier = bl.barrier(a, b, TRAIN, seed=0, orders=2)
+    (line,) = plot_path(barrier, axes)
+    assert line.get_ydata().max() == pytest.approx(100 * barrier.max_of_mean)
+    (line,) = plot_path(bl.expected_path(a, b, TRAIN), axes)
+    with pytest.raises(InvalidInputError, match="has no errors along a path"):
+        plot_path(a, axes)
+
+
+def test_local_energies_and_planes(axes):
+    energy = bl.local_energy(THREE[0], TRAIN, fractions=[0.1, 0.02], seed=0)
+    plot_local_energy(energy, axes, "SGD")
+    line = axes.lines[0]
+    assert line.get_xdata().tolist() == [2, 10]
+    assert np.allclose(line.get_ydata(), 100 * energy.mean[[1, 0]])
+    exact = bl.local_energy(THREE[0], TRAIN, fractions=[0.1], method="exact")
+    assert len(plot_local_energy(exact, axes)) == 1  # no error bars
+    plane = bl.plane(*THREE, TRAIN, points=5)
+    filled, *texts = plot_plane(plane, Figure().subplots(), names=("a", "b", "c"))
+    assert filled.get_array().max() <= 100
+    assert [text.get_text() for text in texts] == ["a", "b", "c"]
+
+
+def test_raw_and_aligned_are_apart_without_colours(tmp_path):
+    bl.run_sweep(spec(), tmp_path / "x.h5")
+    for curves in zip(*[iter(panels(tmp_path / "x.h5")["barrier"].curves)] * 2, strict=True):
+        raw, aligned = (one.look for one in curves)
+        assert raw.line != aligned.line
+        assert raw.hollow
+        assert not aligned.hollow
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_on_a_narrow_page_panels_stand_below_one_another(count):
+    curve = Curve(np.arange(3.0), np.arange(3.0), look=Look())
+    chart = Chart([Panel("", Axis("x"), Axis("y"), [curve])] * count, Headline("title", "facts"))
+    with Page().settings():
+        narrow, wide = draw_chart(chart, 3.4), draw_chart(chart, 8)
+    assert narrow.get_figwidth() == 3.4
+    assert narrow.axes[0].get_subplotspec().get_gridspec().ncols == 1
+    assert wide.axes[0].get_subplotspec().get_gridspec().ncols == min(count, 2)
