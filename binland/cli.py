@@ -23,16 +23,31 @@ from rich.table import Table
 from binland.console import complain, output, say
 from binland.errors import BinlandError, InvalidInputError, StoreError
 from binland.interrupts import ENDING, leave, watched
+from binland.version import version
 
 app = typer.Typer(
-    help="Sweeps over binary neural networks: train, measure, store, plot.",
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
 PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # of what is written, without a name
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"binland {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _binland(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Sweeps over binary neural networks: train, measure, store, plot."""
 
 
 @app.command()
@@ -211,6 +226,14 @@ def info(
             say(f"# {name}: {value}")
         say("")
     say(configuration_text(file))
+
+
+@app.command()
+def show_config() -> None:
+    """Show versions, processor and folders, for a bug report."""
+    from binland.environment import show_config as show
+
+    show()
 
 
 def _dry_run(
