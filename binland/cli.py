@@ -163,7 +163,8 @@ def plot(
     file: ResultFile,
     out: Annotated[Path, typer.Option(help="Folder for the figures, made if missing.")] = Path("figures"),
     plugin: Annotated[
-        list[str] | None, typer.Option(help="Module, or file in this folder, that declares a measure of the file.")
+        list[str] | None,
+        typer.Option(metavar="<module>", help="Module, or file in this folder, that declares a measure of the file."),
     ] = None,
     theory: Annotated[
         bool, typer.Option("--theory", help="Lay curves of theory and closed forms over what was measured.")
@@ -196,7 +197,8 @@ def merge(
     files: Annotated[list[Path], typer.Argument(help="Result files of one sweep, made apart.")],
     out: Annotated[Path, typer.Option(help="New HDF5 result file.")],
     plugin: Annotated[
-        list[str] | None, typer.Option(help="Module, or file in this folder, with which they were made.")
+        list[str] | None,
+        typer.Option(metavar="<module>", help="Module, or file in this folder, with which they were made."),
     ] = None,
 ) -> None:
     """Put result files of one sweep together. Where they overlap they must agree."""
@@ -336,7 +338,7 @@ def run() -> None:
     warnings.showwarning = _show_warning
     signal.signal(signal.SIGINT, leave)
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+        code = app(sys.argv[1:] or ["--help"], prog_name="binland", standalone_mode=False) or 0
         if code == 130:  # typer's word for Ctrl-C in a command that says nothing about it itself
             raise KeyboardInterrupt
         sys.exit(code)

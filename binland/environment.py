@@ -52,8 +52,7 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, str] |
     if one_of("mode", mode, ("stdout", "dicts")) == "dicts":
         return facts
     width = max(map(len, facts))
-    for name, value in facts.items():
-        say(f"{name:{width}}  {value}")
+    say("\n".join(f"{name:{width}}  {value}" for name, value in facts.items()))
     return None
 
 

@@ -29,14 +29,16 @@ def best_decoded(
     def solution(_: int = 0) -> Solution:
         return replace(best, history=np.array(history), algorithm=algorithm)
 
+    def state() -> TrainingState:
+        return TrainingState("training", len(history), algorithm.n_records, np.array(history[-1:]), None, solution)
+
     for _ in steps:
         here = Solution(messages.machine, messages.decoded)
         errors = here.error_count(messages.patterns)
         history.append(errors / messages.patterns.n_patterns)
         if errors < least:
             best, least = here, errors
-        state = TrainingState("training", len(history), algorithm.n_records, np.array(history[-1:]), None, solution)
-        if callback is not None and ended_by(callback, state):
+        if callback is not None and ended_by(callback, state()):
             break
         if algorithm.stop_at_zero_error and errors == 0:
             break
