@@ -17,14 +17,27 @@ Phase = Literal["training", "pretraining"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrainingState(Summary):
-    """Where a training stands after an epoch: what a callback of `fit` is given.
+    """Where a training stands after an epoch: what a callback of `fit` is given. True as its answer ends the training.
 
-    phase: "training", or "pretraining" in the first phase of ADV, on random labels.
-    epoch: epochs of this phase that are over, counted from 1; of SimulatedAnnealing and RBP sweeps, of FBP steps.
-    n_epochs: of this phase, unless something ends it early.
-    errors: (runs,) float64 train errors, fractions in [0, 1], of the centre for RSGD; there is one run, but for
-    `deepbridge.fit_many`. NaN where nobody looked, as in the first phase of ADV, which does not know the true labels.
-    replica_errors: (runs, R) float64 of the replicas, where they are known, else None.
+    Parameters
+    ----------
+    phase : {"training", "pretraining"}
+        "pretraining" is the first phase of ADV, on random labels.
+    epoch : int
+        Epochs of this phase that are over, counted from 1; of SimulatedAnnealing and RBP sweeps, of FBP steps.
+    n_epochs : int
+        Epochs of this phase, unless something ends it early.
+    errors : (runs,) float64
+        Train errors, fractions in [0, 1], of the centre for RSGD; one run, but for `deepbridge.fit_many`. NaN where
+        nobody looked, as in the first phase of ADV, whose labels are not the true ones.
+    replica_errors : (runs, R) float64, or None
+        Train errors of the replicas of RSGD, where they are known.
+
+    Examples
+    --------
+    >>> curve = []
+    >>> bl.fit(machine, train, bl.SGD(), seed=0, callback=lambda state: curve.append((state.epoch, state.error)))
+    >>> bl.fit(machine, train, bl.SGD(), seed=0, callback=lambda state: state.error < 0.01)  # ends early
     """
 
     phase: Phase
@@ -44,7 +57,20 @@ class TrainingState(Summary):
     def solution(self, run: int = 0) -> Any:
         """The solution that a run is now, computed when it is asked for: to be tested, or kept.
 
-        Raises InvalidInputError if there is no such run, and once the callback has returned, when the run has gone on.
+        Parameters
+        ----------
+        run : int
+            Number of the run, from 0.
+
+        Returns
+        -------
+        solution
+            As `fit` would return it if the training ended here.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such run, and once the callback has returned, when the run has gone on.
         """
         if positive_int("run", run, minimum=0) >= len(self.errors):
             raise InvalidInputError(f"run={run} is none of the {len(self.errors)} of this training: 0, 1, ...")
