@@ -8,8 +8,10 @@ if TYPE_CHECKING:
     from binland import spherical, theory
     from binland.algorithms import ADV, FBP, RBP, RSGD, SGD, Algorithm, SimulatedAnnealing
     from binland.archive import load
+    from binland.callbacks import TrainingState
     from binland.data import HiddenManifold, Patterns, Teacher
     from binland.enumeration import Enumeration, enumerate_solutions
+    from binland.environment import show_config
     from binland.expected_paths import expected_path
     from binland.flatness import local_energy
     from binland.local_entropies import LocalEntropy, local_entropy
@@ -21,17 +23,22 @@ if TYPE_CHECKING:
     from binland.pattern_file import load_patterns
     from binland.planes import plane
     from binland.results import Barrier, BentPath, ExpectedPath, LocalEnergy, Path, Plane
+    from binland.sweep.file import Sweep
     from binland.sweep.load import load_problem, load_results, load_solution
     from binland.sweep.registry import register
     from binland.sweep.run import run_sweep
     from binland.symmetry import Alignment, align
     from binland.training import fit
 
+    __version__: str
+
 _MODULES = {
     "algorithms": ("ADV", "FBP", "RBP", "RSGD", "SGD", "Algorithm", "SimulatedAnnealing"),
     "archive": ("load",),
+    "callbacks": ("TrainingState",),
     "data": ("HiddenManifold", "Patterns", "Teacher"),
     "enumeration": ("Enumeration", "enumerate_solutions"),
+    "environment": ("show_config",),
     "expected_paths": ("expected_path",),
     "flatness": ("local_energy",),
     "local_entropies": ("LocalEntropy", "local_entropy"),
@@ -45,6 +52,7 @@ _MODULES = {
     "results": ("Barrier", "BentPath", "ExpectedPath", "LocalEnergy", "Path", "Plane"),
     "spherical": ("spherical",),
     "sweep.load": ("load_problem", "load_results", "load_solution"),
+    "sweep.file": ("Sweep",),
     "sweep.registry": ("register",),
     "sweep.run": ("run_sweep",),
     "symmetry": ("Alignment", "align"),
@@ -77,7 +85,9 @@ __all__ = [
     "Plane",
     "SimulatedAnnealing",
     "Solution",
+    "Sweep",
     "Teacher",
+    "TrainingState",
     "align",
     "barrier",
     "belief_propagation",
@@ -97,6 +107,7 @@ __all__ = [
     "register",
     "run_sweep",
     "shortest_path",
+    "show_config",
     "spherical",
     "theory",
 ]

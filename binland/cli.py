@@ -23,16 +23,31 @@ from rich.table import Table
 from binland.console import complain, output, say
 from binland.errors import BinlandError, InvalidInputError, StoreError
 from binland.interrupts import ENDING, leave, watched
+from binland.version import version
 
 app = typer.Typer(
-    help="Sweeps over binary neural networks: train, measure, store, plot.",
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
 PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # of what is written, without a name
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        say(f"binland {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _binland(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Sweeps over binary neural networks: train, measure, store, plot."""
 
 
 @app.command()
@@ -148,7 +163,8 @@ def plot(
     file: ResultFile,
     out: Annotated[Path, typer.Option(help="Folder for the figures, made if missing.")] = Path("figures"),
     plugin: Annotated[
-        list[str] | None, typer.Option(help="Module, or file in this folder, that declares a measure of the file.")
+        list[str] | None,
+        typer.Option(metavar="<module>", help="Module, or file in this folder, that declares a measure of the file."),
     ] = None,
     theory: Annotated[
         bool, typer.Option("--theory", help="Lay curves of theory and closed forms over what was measured.")
@@ -232,7 +248,8 @@ def merge(
     files: Annotated[list[Path], typer.Argument(help="Result files of one sweep, made apart.")],
     out: Annotated[Path, typer.Option(help="New HDF5 result file.")],
     plugin: Annotated[
-        list[str] | None, typer.Option(help="Module, or file in this folder, with which they were made.")
+        list[str] | None,
+        typer.Option(metavar="<module>", help="Module, or file in this folder, with which they were made."),
     ] = None,
 ) -> None:
     """Put result files of one sweep together. Where they overlap they must agree."""
@@ -280,6 +297,14 @@ def _figure_info(figure: Path) -> None:
     path = result_file(figure, origin)
     where = f"{path}" if path is not None else "not in the folder of the figure, nor here, nor in the folders above"
     say(f"result file: {where}")
+
+
+@app.command()
+def show_config() -> None:
+    """Show versions, processor and folders, for a bug report."""
+    from binland.environment import show_config as show
+
+    show()
 
 
 def _dry_run(
@@ -382,7 +407,7 @@ def run() -> None:
     warnings.showwarning = _show_warning
     signal.signal(signal.SIGINT, leave)
     try:
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
+        code = app(sys.argv[1:] or ["--help"], prog_name="binland", standalone_mode=False) or 0
         if code == 130:  # typer's word for Ctrl-C in a command that says nothing about it itself
             raise KeyboardInterrupt
         sys.exit(code)

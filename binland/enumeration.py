@@ -29,6 +29,7 @@ from binland.kernels.vectors import WIDTH
 from binland.machines import Machine, check_machine
 from binland.models import Solution, check_fit, check_same, check_solutions
 from binland.results import Path
+from binland.summary import Summary
 
 MOST_WEIGHTS = 28
 BLOCK = 64 * WIDTH  # codes that a register holds
@@ -95,8 +96,8 @@ def check_size(machine: Machine) -> None:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Enumeration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Enumeration(Summary):
     """What all 2^n weight vectors of a machine with n weights make of its patterns.
 
     max_errors: errors that a solution may make. energies: (P + 1,) int64, how many weight vectors make e errors; they
@@ -109,6 +110,8 @@ class Enumeration:
     max_errors: int
     energies: Numbers
     solutions: Codes
+
+    _shown = ("machine", "patterns", "max_errors", "count", "entropy")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "energies", read_only(self.energies))

@@ -32,9 +32,9 @@ class ClusterError(BinlandError):
 class _Short(reprlib.Repr):
     """repr of at most so many letters; arrays by shape and type, whatever library they are of."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int) -> None:
         super().__init__()
-        self.maxstring = self.maxother = self.maxlong = LONGEST
+        self.maxstring = self.maxother = self.maxlong = longest
 
     def repr1(self, value: Any, level: int) -> str:
         if hasattr(value, "shape") and hasattr(value, "dtype") and not isinstance(value, type):
@@ -43,13 +43,13 @@ class _Short(reprlib.Repr):
         return super().repr1(value, level)
 
 
-def shown(value: object) -> str:
-    """A value as a message shows it: one line, at most 80 letters, whatever it is; arrays by shape and type."""
+def shown(value: object, longest: int = LONGEST) -> str:
+    """A value as a message shows it: one line, at most so many letters, whatever it is; arrays by shape and type."""
     try:
-        text = _Short().repr(value)
+        text = _Short(longest).repr(value)
     except Exception:
         text = f"<{type(value).__name__}>"
-    return one_line(text, LONGEST)
+    return one_line(text, longest)
 
 
 def one_line(text: str, longest: int = 2000) -> str:

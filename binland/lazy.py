@@ -12,11 +12,15 @@ def lazy(
 
     A module is public itself where it is said to define its own name.
 
-    extra: of the installation, that brings what may not be there.
+    extra: of the installation, that brings what may not be there. `__version__` is there, too.
     """
     home = {name: module for module, names in modules.items() for name in names}
 
     def get(name: str) -> Any:
+        if name == "__version__":
+            from binland.version import version  # importlib.metadata takes its time, too
+
+            return namespace.setdefault(name, version())
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
@@ -30,7 +34,7 @@ def lazy(
         return value
 
     def names() -> list[str]:
-        return sorted({*namespace, *home})
+        return sorted({*namespace, *home, "__version__"})
 
     return get, names
 

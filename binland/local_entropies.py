@@ -16,13 +16,14 @@ from binland.errors import InvalidInputError, shown
 from binland.messages import PLAIN, STRONGEST_FIELD, Messages, Method, Stop
 from binland.models import Solution, check_fit, check_solutions
 from binland.rng import Seed, generator
+from binland.summary import Summary
 
 Array = NDArray[np.float64]
 Numbers = Sequence[float] | Array
 
 
-@dataclass(frozen=True, eq=False)
-class LocalEntropy:
+@dataclass(frozen=True, eq=False, repr=False)
+class LocalEntropy(Summary):
     """S(d) = ln(number of weights without a train error at Hamming distance d n of a solution) / n, for n weights.
 
     distances: (F,) mean Hamming distances d, fractions of the weights. entropy: (F,) S(d), natural logarithm. fields:
@@ -34,6 +35,8 @@ class LocalEntropy:
     entropy: Array
     fields: Array
     converged: NDArray[np.bool_]
+
+    _shown = ("distances", "entropy", "fields", "converged")
 
     @property
     def upper_bound(self) -> Array:

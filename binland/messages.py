@@ -18,6 +18,7 @@ from binland.errors import InvalidInputError, shown
 from binland.kernels.messages import LANES, Rule, Scratch, bethe, pull, sweep
 from binland.models import Machine, Solution, check_fit
 from binland.rng import Seed, generator
+from binland.summary import Summary
 
 Array = NDArray[np.float64]
 Method = Literal["auto", "gaussian", "exact"]
@@ -29,8 +30,8 @@ SLIGHTLY = 0.01  # below 0 or above ln 2, where Bethe entropies of few weights m
 PLAIN = Rule(0.0, math.inf, 1.0)
 
 
-@dataclass(frozen=True, eq=False)
-class Marginals:
+@dataclass(frozen=True, eq=False, repr=False)
+class Marginals(Summary):
     """What belief propagation says of the weights that satisfy all patterns.
 
     magnetizations: mean weights, float64 of shape machine.weight_shape. entropy: Bethe entropy per weight, natural
@@ -46,6 +47,8 @@ class Marginals:
     iterations: int
     residual: float
     method: str
+
+    _shown = ("machine", "entropy", "converged", "iterations", "residual", "method", "advice")
 
     @property
     def advice(self) -> str:

@@ -15,6 +15,7 @@ from binland.kernels.forward import outputs_into, preactivations_into
 from binland.machines import CommitteeMachine, Machine, Perceptron, Symmetry, check_machine
 from binland.results import Replicas
 from binland.solution_file import write
+from binland.summary import TrainingSummary
 from binland.sweep.contracts.algorithm import Algorithm
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(TrainingSummary):
     """Binary weights of a machine and, if they come from `fit`, what is known of their making.
 
     machine: the architecture. weights: int8, all -1 or +1, of shape machine.weight_shape.
@@ -50,6 +51,8 @@ class Solution:
     history: NDArray[np.float64] | None = None
     replicas: Replicas[Signs] | None = None
     algorithm: Algorithm | None = None
+
+    _shown = ("machine", "algorithm", "weights", "latents", "replicas", "history")
 
     def __post_init__(self) -> None:
         check_machine(self.machine)

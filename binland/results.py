@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from binland.checks import fraction
 from binland.errors import InvalidInputError
+from binland.summary import Summary
 
 Weights = TypeVar("Weights")
 
 
-@dataclass(frozen=True, eq=False)
-class Replicas(Generic[Weights]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Replicas(Summary, Generic[Weights]):
     """The replicas behind an RSGD solution (their centre).
 
     weights: (R, *weight_shape) int8; of a deep network one such array per layer. errors: (R,) train errors.
@@ -28,9 +29,16 @@ class Replicas(Generic[Weights]):
     history: NDArray[np.float64]
     spread: float
 
+    _shown = ("n_replicas", "errors", "spread")
 
-@dataclass(frozen=True, eq=False)
-class Path:
+    @property
+    def n_replicas(self) -> int:
+        """Number of replicas R."""
+        return len(self.errors)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Path(Summary):
     """A walk from one solution to another, one sign flip at a time.
 
     error_counts: (T,) int64 train errors of the start and along the path, exact: after every flip, T = d + 1, or after
@@ -47,6 +55,8 @@ class Path:
     start: Any = None
     end: Any = None
     order: Any = "random"
+
+    _shown = ("length", "n_points", "barrier", "order", "start", "end")
 
     def solution(self, t: float) -> Any:
         """The solution after a fraction t of the flips, in [0, 1], rounded to whole flips: 0 is the start, 1 the end.
@@ -79,8 +89,8 @@ class Path:
         return len(self.error_counts)
 
 
-@dataclass(frozen=True, eq=False)
-class ExpectedPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class ExpectedPath(Summary):
     """Mean errors along random shortest paths, over all orders of the flips.
 
     error_counts: (T,) float64 expected number of train errors, both ends included. steps: (T,) int64, flips that are
@@ -90,6 +100,8 @@ class ExpectedPath:
     error_counts: NDArray[np.float64]
     steps: NDArray[np.int64]
     n_patterns: int
+
+    _shown = ("length", "max_of_mean", "n_patterns")
 
     @property
     def errors(self) -> NDArray[np.float64]:
@@ -112,8 +124,8 @@ class ExpectedPath:
         return int(self.steps[-1])
 
 
-@dataclass(frozen=True, eq=False)
-class Barrier:
+@dataclass(frozen=True, eq=False, repr=False)
+class Barrier(Summary):
     """Barriers over several orders of the flips between the same two solutions.
 
     samples: (orders,) barrier of each path, the highest of its T errors. profile: (T,) train error along the path, mean
@@ -124,6 +136,8 @@ class Barrier:
     samples: NDArray[np.float64]
     profile: NDArray[np.float64]
     order: Any = "random"
+
+    _shown = ("mean", "std", "max_of_mean", "samples", "n_points", "order")
 
     @classmethod
     def over(cls, paths: Sequence[Path]) -> "Barrier":
@@ -152,13 +166,15 @@ class Barrier:
         return len(self.profile)
 
 
-@dataclass(frozen=True, eq=False)
-class BentPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class BentPath(Summary):
     """Two paths through an optimised midpoint (paper, section 4.2 and appendix B): shortest ones, or lines."""
 
     first: Any  # a Path, or what continuous networks have for one
     second: Any
     midpoint: Any  # a solution of the package that the two ends are from
+
+    _shown = ("length", "barrier", "midpoint")
 
     @cached_property
     def errors(self) -> NDArray[np.float64]:
@@ -176,8 +192,8 @@ class BentPath:
         return self.first.length + self.second.length
 
 
-@dataclass(frozen=True, eq=False)
-class LocalEnergy:
+@dataclass(frozen=True, eq=False, repr=False)
+class LocalEnergy(Summary):
     """delta E(w, eps) = E[error of w with a fraction eps of its signs flipped] - error of w.
 
     fractions: (F,) the eps asked for. samples: (F, R), a column per realisation, which is one random walk through all
@@ -186,6 +202,8 @@ class LocalEnergy:
 
     fractions: NDArray[np.float64]
     samples: NDArray[np.float64]
+
+    _shown = ("fractions", "mean", "std", "samples")
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -203,8 +221,8 @@ def std_of_rows(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     return samples.std(axis=1, ddof=1) if samples.shape[1] > 1 else np.full(len(samples), np.nan)
 
 
-@dataclass(frozen=True, eq=False)
-class Plane:
+@dataclass(frozen=True, eq=False, repr=False)
+class Plane(Summary):
     """Train errors on a grid in the plane of the latents of three solutions.
 
     errors: (points, points) in [0, 1], errors[j, i] at (x[i], y[j]). x, y: (points,) coordinates along the two
@@ -216,3 +234,5 @@ class Plane:
     y: NDArray[np.float64]
     corners: NDArray[np.float64]
     corner_errors: NDArray[np.float64]
+
+    _shown = ("errors", "corner_errors")

@@ -3,13 +3,15 @@
 import ast
 import hashlib
 from functools import cache
-from importlib import metadata
 from pathlib import Path
+
+from binland.version import version
 
 LIBRARIES = ("numpy", "numba", "scipy")
 # What draws, prints, stores and schedules changes no number.
 OTHERS = (
-    "__main__.py", "cli.py", "console.py", "errors.py", "interrupts.py", "lazy.py", "stamp.py", "plots",
+    "__main__.py", "cli.py", "console.py", "errors.py", "interrupts.py", "lazy.py", "stamp.py", "version.py", "plots",
+    "bar.py", "log.py", "summary.py", "environment.py",
     "sweep/store", "sweep/blame.py", "sweep/config.py", "sweep/connect.py", "sweep/grid.py", "sweep/measuring.py",
     "sweep/estimate.py", "sweep/export.py", "sweep/graph.py", "sweep/info.py", "sweep/load.py", "sweep/messages.py",
     "sweep/older.py", "sweep/plugins.py", "sweep/progress.py", "sweep/provenance.py", "sweep/registry.py",
@@ -61,11 +63,3 @@ def _is_text(statement: ast.stmt) -> bool:
 
 def _draws(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.FunctionDef) and statement.name.startswith(DRAWING)
-
-
-def version(name: str) -> str:
-    """Installed version of a distribution, or "unknown"."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "unknown"

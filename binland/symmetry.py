@@ -10,10 +10,11 @@ from binland.bits import Signs, turned
 from binland.errors import InvalidInputError, shown
 from binland.kernels.forward import preactivations_into
 from binland.models import Machine, Solution, check_solutions
+from binland.summary import Summary
 
 
-@dataclass(frozen=True, eq=False)
-class Alignment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Alignment(Summary):
     """A solution moved by a symmetry of its machine.
 
     solution: the same function in the machine of the reference. permutation: (H,) int64, its unit h is unit
@@ -23,6 +24,8 @@ class Alignment:
     solution: Solution
     permutation: NDArray[np.int64]
     signs: Signs
+
+    _shown = ("solution", "permutation", "signs")
 
 
 def align(solution: Solution, to: Solution) -> Alignment:

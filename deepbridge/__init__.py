@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         plane,
     )
 
+    __version__: str
+
 _MODULES = {
     "binary.algorithms": ("ADV", "RSGD", "SGD"),
     "binary.networks": ("BinaryConvNet", "BinaryMLP"),

@@ -21,7 +21,7 @@ def fit(network: Any, data: Any, algorithm: Any, seed: Any, start: Any = None, *
     .network of `from_module` (see `deepbridge.continuous.training.fit`). data: a Dataset; for continuous networks any
     pair of arrays (inputs, labels) too. algorithm: `SGD`, `RSGD`, `ADV` of deepbridge for binary networks, those of
     `deepbridge.continuous` and `EntropySGD` for continuous ones. start: weights to begin with. options: device, dtype,
-    checkpoint, checkpoint_seconds, progress; for continuous networks callback.
+    checkpoint, checkpoint_seconds, progress, callback.
     """
     return _of_network(network, "training", "fit")(network, data, algorithm, seed, start, **options)
 

@@ -7,6 +7,7 @@ from binland.checks import one_of, positive, positive_int, true_or_false
 from binland.sweep.contracts.algorithm import Algorithm
 
 if TYPE_CHECKING:
+    from binland.callbacks import Callback
     from binland.rng import Seed
 
 
@@ -78,8 +79,8 @@ class SimulatedAnnealing(Algorithm):
         """A copy of at most n sweeps."""
         return replace(self, sweeps=min(self.sweeps, n))
 
-    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
+    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
         """As `binland.fit`, which says what the arguments are; of `start` only the signs are used."""
         from binland.algorithms.metropolis import run  # numba takes seconds, settings none
 
-        return run(machine, data, self, seed, start)
+        return run(machine, data, self, seed, start, callback)

@@ -15,6 +15,7 @@ from binland.errors import InvalidInputError, shown
 from binland.sweep.contracts.algorithm import Algorithm
 
 if TYPE_CHECKING:
+    from binland.callbacks import Callback
     from binland.rng import Seed
 
 
@@ -67,12 +68,12 @@ class SGD(Algorithm):
         """A copy of at most n epochs."""
         return replace(self, epochs=min(self.epochs, n))
 
-    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
+    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
         """As `binland.fit`, which says what the arguments are."""
         from binland.algorithms.training import train  # numba takes seconds, settings none
 
         check_algorithm(self)
-        return train(machine, data, self, seed, start)
+        return train(machine, data, self, seed, start, callback)
 
 
 @dataclass(frozen=True, kw_only=True)

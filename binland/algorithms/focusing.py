@@ -10,6 +10,7 @@ from binland.errors import InvalidInputError
 from binland.sweep.contracts.algorithm import Algorithm
 
 if TYPE_CHECKING:
+    from binland.callbacks import Callback
     from binland.messages import Messages
     from binland.rng import Seed
 
@@ -75,7 +76,7 @@ class FBP(Algorithm):
             tanh = rho**self.exponent  # 0^0 = 1
             yield math.inf if tanh == 1 else math.atanh(tanh), 1 + rho ** (1 - 2 * self.exponent) / (1 - rho)
 
-    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
+    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
         """As `binland.fit`; raises InvalidInputError if there is a start."""
         from binland.algorithms.decoding import best_decoded  # numba takes seconds, settings none
         from binland.messages import Messages
@@ -84,7 +85,7 @@ class FBP(Algorithm):
         if start is not None:
             raise InvalidInputError("FBP begins with messages, not with latent weights; leave start out")
         messages = Messages(machine, data, self.method, generator(seed, "fit"), self.initial)
-        return best_decoded(messages, self._steps(messages), self.stop_at_zero_error)
+        return best_decoded(messages, self._steps(messages), self, callback)
 
     def _steps(self, messages: "Messages") -> Iterator[None]:
         from binland.kernels.messages import Rule

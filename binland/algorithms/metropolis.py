@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from binland.algorithms.annealing import SimulatedAnnealing
 from binland.algorithms.training import Latents, mean_distance
 from binland.bits import WORD, Signs, Words, aligned_copy, as_signs, blocks, random_signs
+from binland.callbacks import Callback, TrainingState, ended_by
 from binland.checks import checked_memory, finite_float32
 from binland.data import Patterns
 from binland.kernels.annealing import State, anneal
@@ -23,9 +25,14 @@ BYTES = 48  # of memory for every weight, for its random numbers, and for every 
 
 
 def run(
-    machine: Machine, patterns: Patterns, algorithm: SimulatedAnnealing, seed: Seed, start: Latents | None = None
+    machine: Machine,
+    patterns: Patterns,
+    algorithm: SimulatedAnnealing,
+    seed: Seed,
+    start: Latents | None = None,
+    callback: Callback | None = None,
 ) -> Solution:
-    """Anneal a machine; the arguments are those of `binland.fit`.
+    """Anneal a machine; the arguments are those of `binland.fit`. callback: called at every record of the history.
 
     Raises InvalidInputError if the patterns or the start do not fit the machine, or beyond this machine's memory.
     """
@@ -33,15 +40,26 @@ def run(
     start_rng, *streams = generator(seed, "fit").spawn(3)
     weights = _first(machine, patterns, algorithm, start_rng, start)
     state = state_of(machine, weights, patterns, algorithm.energy == "stability", algorithm.margin)
-    history = []
+    history: list[list[int]] = []
+
+    def solution(_: int = 0) -> Solution:
+        counts = np.array(history, np.int64).reshape(-1, 1 + len(weights))
+        return replace(_solution(machine, state, patterns, counts), algorithm=algorithm)
+
     for first, last in _stretches(algorithm):
         for sweeps in _portions(first, last, weights.size):
             if not _anneal(state, algorithm, sweeps, streams):
                 break
         history.append([one.error_count(patterns) for one in found(machine, state)])
+        if callback is not None:
+            errors = np.array(history[-1:]) / patterns.n_patterns
+            replicas = errors[:, 1:] if algorithm.replicas > 1 else None
+            told = TrainingState("training", last, algorithm.sweeps, errors[:, 0], replicas, solution)
+            if ended_by(callback, told):
+                break
         if algorithm.stop_at_zero_error and history[-1][0] == 0:
             break
-    return _solution(machine, state, patterns, np.array(history, np.int64).reshape(-1, 1 + len(weights)))
+    return solution()
 
 
 def _first(

@@ -9,6 +9,7 @@ from binland.errors import InvalidInputError
 from binland.sweep.contracts.algorithm import Algorithm
 
 if TYPE_CHECKING:
+    from binland.callbacks import Callback
     from binland.messages import Messages
     from binland.rng import Seed
 
@@ -56,7 +57,7 @@ class RBP(Algorithm):
         """A copy of at most n sweeps."""
         return replace(self, sweeps=max(1, min(self.sweeps, n)))
 
-    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
+    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
         """As `binland.fit`; raises InvalidInputError if there is a start."""
         from binland.algorithms.decoding import best_decoded  # numba takes seconds, settings none
         from binland.messages import Messages
@@ -65,7 +66,7 @@ class RBP(Algorithm):
         if start is not None:
             raise InvalidInputError("RBP begins with messages, not with latent weights; leave start out")
         messages = Messages(machine, data, self.method, generator(seed, "fit"), self.initial)
-        return best_decoded(messages, self._sweeps(messages), self.stop_at_zero_error)
+        return best_decoded(messages, self._sweeps(messages), self, callback)
 
     def _sweeps(self, messages: "Messages") -> Iterator[None]:
         from binland.messages import PLAIN

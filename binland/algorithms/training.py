@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from binland.algorithms.binarynet import ADV, RSGD, SGD
 from binland.algorithms.fixed_point import TOP, as_integers, largest_step, share_of, uniform_integers, unit_of
 from binland.bits import Signs, Words, aligned, aligned_copy, as_signs, n_words, pack
+from binland.callbacks import Callback, Phase, TrainingState, ended_by
 from binland.checks import checked_memory, finite_float32
 from binland.data import Patterns
 from binland.kernels.preactivations import windows_into
@@ -34,7 +35,14 @@ DRAWN = 2**20  # uniform numbers, at most, that are drawn for them
 BYTES = 24  # of memory for every latent: random numbers, rows; tiles are counted apart
 
 
-def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, start: Latents | None = None) -> Solution:
+def train(
+    machine: Machine,
+    patterns: Patterns,
+    algorithm: SGD,
+    seed: Seed,
+    start: Latents | None = None,
+    callback: Callback | None = None,
+) -> Solution:
     """Train a machine with BinaryNet (paper, section 3.2 and appendix B); the arguments are those of `binland.fit`.
 
     Returns the binary weights with latents, train-error history and, for RSGD, the replicas.
@@ -51,10 +59,10 @@ def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, star
     label_rng, *streams = generator(seed, "fit").spawn(1 + n_replicas)
     if start is not None:
         start = finite_float32("start", start, machine.weight_shape)
-    run = _Run(machine, patterns, algorithm, streams, start)
+    run = _Run(machine, patterns, algorithm, streams, start, callback)
     if isinstance(algorithm, ADV):
         noise = patterns.with_random_labels(label_rng)
-        run.train(noise, algorithm.pretrain_learning_rate, algorithm.pretrain_epochs, False)
+        run.train(noise, algorithm.pretrain_learning_rate, algorithm.pretrain_epochs, False, "pretraining")
     return run.solution(run.train(patterns, algorithm.learning_rate, algorithm.epochs, algorithm.stop_at_zero_error))
 
 
@@ -68,8 +76,10 @@ class _Run:
         algorithm: SGD,
         streams: list[np.random.Generator],
         start: Latents | None,
+        callback: Callback | None = None,
     ):
         self.machine, self.patterns, self.algorithm, self.streams = machine, patterns, algorithm, streams
+        self.callback, self.ended = callback, False  # by the callback
         self.unit = unit_of(machine, algorithm, patterns.n_patterns)
         self.clip = math.floor(algorithm.clip / self.unit)
         self.window = _window(machine, algorithm.ste_window)
@@ -80,7 +90,7 @@ class _Run:
         self.scratch = _scratch(machine, len(streams), size, parts)
         work = parts * -(-patterns.n_patterns // size) * self.state.latents.size  # an epoch's
         drawn = len(streams) * patterns.n_patterns
-        self.at_once = max(1, min(DRAWN // drawn, AT_ONCE // work))  # epochs
+        self.at_once = max(1, min(DRAWN // drawn, AT_ONCE // work)) if callback is None else 1  # epochs
         weights = as_signs(latents)
         for s in range(len(self.state.words)):  # where the centre's counters begin does not matter: they follow
             self._start_counters(s, weights[s % len(streams)])
@@ -105,7 +115,9 @@ class _Run:
                 replica[:] = as_integers(start.reshape(h, n), self.unit, self.clip)
         return latents
 
-    def train(self, patterns: Patterns, learning_rate: float, epochs: int, stop: bool) -> NDArray[np.float64]:
+    def train(
+        self, patterns: Patterns, learning_rate: float, epochs: int, stop: bool, phase: Phase = "training"
+    ) -> NDArray[np.float64]:
         """Train on patterns with the inputs of self.patterns, until the first epoch without an error if `stop`.
 
         Returns the train error (epochs, 1 + R) after every epoch, of the centre and of each replica.
@@ -114,7 +126,7 @@ class _Run:
         rule, examples = self._rule(learning_rate), _examples(self.patterns, patterns)
         order = np.empty((replicas, n), np.int64)
         records = [np.empty((0, len(self.state.words)), np.int64)]
-        for first in range(0, epochs, self.at_once):
+        for first in range(0, 0 if self.ended else epochs, self.at_once):
             some = range(first, min(first + self.at_once, epochs))
             uniforms = np.stack([rng.random((len(some), n)) for rng in self.streams])
             shares = np.array([self._shares(learning_rate, epoch) for epoch in some])
@@ -124,10 +136,29 @@ class _Run:
                 shares, stop, self.scratch, order, errors,
             )  # fmt: skip
             records.append(errors[:done])
-            if stop and errors[done - 1, 0] == 0:
+            self.ended = self._ended_by_callback(records, phase, epochs)
+            if self.ended or (stop and errors[done - 1, 0] == 0):
                 break
+        return self._fractions(records)
+
+    def _fractions(self, records: list[NDArray[np.int64]]) -> NDArray[np.float64]:
+        """(epochs, 1 + R) train errors from counts (epochs, S)."""
         counts = np.concatenate(records)
-        return (counts if replicas > 1 else counts.repeat(2, axis=1)) / n
+        return (counts if len(self.streams) > 1 else counts.repeat(2, axis=1)) / self.patterns.n_patterns
+
+    def _ended_by_callback(self, records: list[NDArray[np.int64]], phase: Phase, epochs: int) -> bool:
+        """Tell the callback, if there is one, of the last epoch; of random labels it hears no errors."""
+        if self.callback is None:
+            return False
+        known = records if phase == "training" else records[:1]
+        last = self._fractions(records[-1:]) if phase == "training" else np.full((1, 1 + len(self.streams)), np.nan)
+        replicas = last[:, 1:] if isinstance(self.algorithm, RSGD) else None
+        return ended_by(
+            self.callback,
+            TrainingState(
+                phase, len(records) - 1, epochs, last[:, 0], replicas, lambda _: self.solution(self._fractions(known))
+            ),
+        )
 
     def _rule(self, learning_rate: float) -> StepRule:
         return StepRule(self.clip, self.window, self.machine.linear, self.edges, self._steps(learning_rate))

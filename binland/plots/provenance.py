@@ -9,8 +9,8 @@ from typing import Any
 
 from binland.disk import read_whole
 from binland.errors import StoreError
-from binland.stamp import version
 from binland.sweep.info import facts, file_id
+from binland.version import version
 
 MARK = "binland-figure:"
 FORMATS = ("png", "pdf", "svg")

@@ -16,9 +16,9 @@ from binland.plots.style import algorithm_entries
 from binland.plots.text import headline, of_sweep
 from binland.report.sections import averages, paths_of, progress, sections_of
 from binland.report.swatches import swatch
-from binland.stamp import version
 from binland.sweep.contracts.statement import Statement
 from binland.sweep.info import configuration_text, facts
+from binland.version import version
 
 MOST_FILES = 4
 SHOWN = ("created", "host", "processor", "platform", "python", "command", "git", "code")

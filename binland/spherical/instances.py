@@ -10,6 +10,7 @@ from binland.checks import checked_memory, positive_int, read_only, real_array, 
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed, generator
 from binland.spherical.arguments import checked_margin
+from binland.summary import TrainingSummary
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.theory.gaussian import Array
 
@@ -78,7 +79,7 @@ class Perceptron:
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(TrainingSummary):
     """Weights on the sphere, a solution if .error(instance) is 0.
 
     weights: (N,) finite numbers, not all 0, scaled to |W|^2 = N, float64 and read-only. kappa: margin: a constraint is
@@ -91,6 +92,8 @@ class Solution:
     kappa: float
     history: Array | None = None
     algorithm: Algorithm | None = None
+
+    _shown = ("kappa", "algorithm", "weights", "history")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", read_only(on_sphere(shaped_floats("weights", self.weights, (None,)))))

@@ -12,13 +12,14 @@ from binland.rng import Seed, generator
 from binland.spherical.arguments import checked_margin
 from binland.spherical.descent import solve
 from binland.spherical.instances import Instance, Solution, on_sphere, starting
+from binland.summary import Summary
 from binland.theory.gaussian import Array
 
 WINDOW = 5  # in autocorrelation times, of the sum that estimates them
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Chain:
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Chain(Summary):
     """A Markov chain of solutions.
 
     kappa: margin. weights: (count, N) float64, |W|^2 = N, kept every `spacing` sweeps after burn_in of them. overlaps:
@@ -31,6 +32,8 @@ class Chain:
     start: Array
     burn_in: int
     spacing: int
+
+    _shown = ("kappa", "weights", "burn_in", "spacing", "autocorrelation_time")
 
     @property
     def solutions(self) -> list[Solution]:

@@ -1,7 +1,6 @@
-"""What a user sees of a running sweep: a progress bar on a terminal, elsewhere a log line a minute; time left."""
+"""What a user sees of a running sweep: a progress bar on a terminal or in a notebook, elsewhere a line a minute."""
 
 import math
-import sys
 import threading
 import time
 from collections import Counter
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
+from binland.bar import Bar, visible
 from binland.console import errors
 from binland.sweep.store.layout import DONE, FAILED, LEFT
 from binland.sweep.tasks import Group, Task, group
@@ -95,20 +94,18 @@ class Forecast:
 
 
 class Reporter:
-    """Progress bar on a terminal; elsewhere a log line a minute."""
+    """Progress bar on a terminal or in a notebook; elsewhere a log line a minute."""
 
     def __init__(self) -> None:
         self.last: Progress | None = None
         self.bar: Bar | None = None
-        self.task: Any = None
         self._ended = threading.Event()
 
     def __enter__(self) -> "Reporter":
-        if sys.stderr.isatty():
+        if visible():
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self.bar = Bar(*columns, TextColumn("{task.fields[left]}"), console=errors)
-            self.task = self.bar.add_task("starting", total=None, left="")
-            self.bar.start()
+            self.bar = Bar(*columns, TextColumn("{task.fields[left]}"), description="starting", left="")
+            self.bar.__enter__()
         else:
             threading.Thread(target=self._log, daemon=True).start()
         return self
@@ -116,16 +113,14 @@ class Reporter:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         if self.bar:
-            self.bar.stop()
+            self.bar.__exit__()
 
     def __call__(self, progress: Progress) -> None:
         """Take note of the state after a task."""
         self.last = progress
         if self.bar:
             finished = progress.done + progress.failed
-            self.bar.update(
-                self.task, description="tasks", completed=finished, total=progress.total, left=_outlook(progress)
-            )
+            self.bar.update(description="tasks", completed=finished, total=progress.total, left=_outlook(progress))
 
     def _log(self) -> None:
         """A line a minute, also while no task ends."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from binland.stamp import code_stamp, version
+from binland.stamp import code_stamp
+from binland.version import version
 
 LIBRARIES = ("binland", "numpy", "numba", "scipy", "h5py", "h5netcdf", "xarray", "distributed")
 
@@ -18,7 +19,7 @@ def provenance(libraries: Iterable[str] = (), stamp: str = "") -> dict[str, str]
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "python": sys.version.split()[0],
         "command": " ".join(sys.argv),
         "git": git_state(),
@@ -39,7 +40,8 @@ def git_state() -> str:
         return "none"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of the CPU's model."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -10,16 +10,17 @@ from typing import Any
 from binland.checks import checked_path, positive_int, true_or_false
 from binland.errors import InvalidInputError, shown
 from binland.interrupts import watched
+from binland.log import logger
 from binland.sweep.blame import blamed
 from binland.sweep.config import load_spec, spec_of
 from binland.sweep.execute import needed
+from binland.sweep.file import Sweep
 from binland.sweep.graph import Graph
 from binland.sweep.progress import Progress, Reporter, Tally
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.layout import DONE, FAILED, LEFT, layout_of
-from binland.sweep.store.store import Store
 from binland.sweep.store.writer import Writer, writing
-from binland.sweep.tasks import Job, Task
+from binland.sweep.tasks import Job, Outcome, Task, in_words
 from binland.sweep.workers import Cluster, Outcomes, Workers, in_this_process
 
 Report = Callable[[Progress], None]
@@ -37,24 +38,27 @@ def run_sweep(
     extend: bool = False,
     retry_failed: bool = False,
     part: tuple[int, int] | None = None,
-) -> Store:
+    progress: bool = True,
+) -> Sweep:
     """Run a sweep into a result file, or carry on where it stopped; the numbers do not depend on who computes them.
 
     config: path of a TOML file, or its tables as a dict, or a checked SweepSpec. out: HDF5 file; made if missing,
     continued if it holds this very sweep, and refused otherwise. workers: processes, one thread each; 1 runs in this
     process (more need the usual `if __name__ == "__main__":` guard in a script). profile: apply the table of that name,
-    "smoke" or "cpu"; smoke=True is the former. report: called after every task, instead of the progress bar (off a
-    terminal: a log line a minute). scheduler: address of a running Dask scheduler, whose workers then do the work
-    instead. extend: add the tasks of a grid that is larger than the file's, and measures that it has not: nothing is
-    trained for these. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n parts of the grid only, k
-    from 1; a part is a set of grid points and disorder samples, so that n files hold the whole sweep.
-    Returns the file: print it to see what it holds; `bl.load_results` reads its numbers.
+    "smoke" or "cpu"; smoke=True is the former. progress: show a bar on a terminal or in a notebook, elsewhere a line a
+    minute. report: called after every task, instead of these. scheduler: address of a running Dask scheduler, whose
+    workers then do the work instead. extend: add the tasks of a grid that is larger than the file's, and measures that
+    it has not: nothing is trained for these. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n
+    parts of the grid only, k from 1; a part is a set of grid points and disorder samples, so that n files hold the
+    whole sweep.
+    Returns the file as a `Sweep`: print it to see what it holds; .results() reads its numbers.
     A task that fails is recorded with its traceback and the sweep goes on; what is recorded as done is never repeated.
     Raises InvalidInputError on a bad configuration, DataError if data files are missing, StoreError on a file that is
     foreign, of another configuration, in use or not writable, ClusterError if the workers are lost. On
     KeyboardInterrupt what is done is in the file; call again to go on.
     """
-    for name, value in (("smoke", smoke), ("extend", extend), ("retry_failed", retry_failed)):
+    switches = {"smoke": smoke, "extend": extend, "retry_failed": retry_failed, "progress": progress}
+    for name, value in switches.items():
         true_or_false(name, value)
     positive_int("workers", workers)
     if report is not None and not callable(report):
@@ -67,19 +71,35 @@ def run_sweep(
     if scheduler is None:
         with blamed():
             check_ready(spec)
-    reporter = Reporter() if report is None else nullcontext(report)
+    silent = report is not None or not progress
+    reporter = nullcontext(report or _nothing) if silent else Reporter()
     with watched() as signals, writing(out, spec, extend, part) as writer, reporter as tell:
         repeated = (LEFT, FAILED) if retry_failed else (LEFT,)
         unfinished = [task for task in wanted if writer.states[task] in repeated]
         graph = Graph(unfinished, (task for task, state in writer.states.items() if state == DONE))
+        logger.info("%s: %d of %d tasks to do", out, len(unfinished), len(wanted))
         if graph:
             tally = Tally({task: writer.states[task] for task in wanted}, writer.store.seconds())
             team = in_this_process if scheduler is None and workers == 1 else Cluster(workers, scheduler)
             with closing(_work(spec, writer, graph, team)) as work:  # ends the workers, whatever happens here
                 for task, outcome in work:
                     signals.check()
+                    _log(spec, task, outcome)
                     tell(tally.finish(task, writer.states[task], outcome.seconds))
-    return writer.store
+    logger.info("%s: the run is over", out)
+    return Sweep.open(out)
+
+
+def _nothing(_: Progress) -> None:
+    """What a run without progress says after every task."""
+
+
+def _log(spec: SweepSpec, task: Task, outcome: Outcome) -> None:
+    name = in_words(spec.axes, task)
+    if outcome.failure:
+        logger.warning("failed: %s: %s", name, outcome.failure.strip().splitlines()[-1])
+    else:
+        logger.debug("done in %.3g s: %s", outcome.seconds, name)
 
 
 def _spec(config: str | Path | Mapping[str, Any] | SweepSpec, profile: str | None) -> SweepSpec:

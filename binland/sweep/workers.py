@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from binland.console import errors
 from binland.errors import ClusterError, InvalidInputError
 from binland.interrupts import deferred
-from binland.stamp import code_stamp, version
+from binland.stamp import code_stamp
 from binland.sweep import shared
 from binland.sweep.blame import blamed
 from binland.sweep.config import from_text
@@ -23,6 +23,7 @@ from binland.sweep.execute import execute, execute_all
 from binland.sweep.graph import Graph
 from binland.sweep.spec import SweepSpec
 from binland.sweep.tasks import Group, Job, Outcome, Task, group
+from binland.version import version
 
 if TYPE_CHECKING:
     from distributed import Client, Future

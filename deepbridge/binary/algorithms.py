@@ -15,6 +15,7 @@ from binland.checks import positive_int
 from binland.errors import InvalidInputError, shown
 
 if TYPE_CHECKING:
+    from binland.callbacks import Callback
     from binland.rng import Seed
 
 Optimizer = Literal["sgd", "adam"]
@@ -53,12 +54,12 @@ class SGD(shallow.SGD):
                 rate *= factor
         return rate
 
-    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
+    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
         """As `deepbridge.fit`, which says what the arguments are; machine: a network."""
         from deepbridge.binary.training import train_many  # torch takes seconds, settings none
 
         as_deep(self)
-        return train_many(machine, data, self, [seed], start)[0]
+        return train_many(machine, data, self, [seed], start, callback=callback)[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.models import CommitteeMachine, Perceptron, Replicas
 from binland.models import Solution as ShallowSolution
+from binland.summary import TrainingSummary
 from deepbridge.binary.counting import Walk, error_counts, no_ties, predicted_classes
 from deepbridge.binary.networks import BinaryMLP, Network, check_fit, check_network
 from deepbridge.binary.solution_file import write
@@ -26,7 +27,7 @@ Latents = tuple[NDArray[np.float32], ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
+class Solution(TrainingSummary):
     """Binary weights of a network, and where they come from.
 
     weights: per free layer int8 of its weight_shape, all -1 or +1. latents: per free layer float32, whose signs are the
@@ -43,6 +44,8 @@ class Solution:
     history: NDArray[np.float64] | None = None
     replicas: Replicas[tuple[Signs, ...]] | None = None
     algorithm: Algorithm | None = None
+
+    _shown = ("network", "algorithm", "weights", "latents", "replicas", "history")
 
     def __post_init__(self) -> None:
         check_network(self.network)

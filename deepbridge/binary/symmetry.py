@@ -11,6 +11,7 @@ from binland.checks import one_of
 from binland.data import Patterns
 from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
+from binland.summary import Summary
 from deepbridge.binary.correlations import correlations
 from deepbridge.binary.greedy import greedy_moves
 from deepbridge.binary.moves import (
@@ -34,8 +35,8 @@ METHODS = get_args(Method)
 MOST = 10**4  # restarts
 
 
-@dataclass(frozen=True, eq=False)
-class Alignment:
+@dataclass(frozen=True, eq=False, repr=False)
+class Alignment(Summary):
     """A solution moved by a symmetry of its network.
 
     solution: the same function. permutation: per hidden layer (H,) int64, its unit h is unit permutation[h] of the
@@ -45,6 +46,8 @@ class Alignment:
     solution: Solution
     permutation: tuple[NDArray[np.int64], ...]
     signs: tuple[Signs, ...]
+
+    _shown = ("solution", "permutation", "signs")
 
 
 def align(

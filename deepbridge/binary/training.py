@@ -13,6 +13,7 @@ from torch import Tensor
 
 from binland import algorithms as shallow
 from binland.bits import Signs, as_signs
+from binland.callbacks import Callback, Phase, TrainingState, passed_on
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.models import Replicas
@@ -46,6 +47,7 @@ def fit(
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
     progress: bool = True,
+    callback: Callback | None = None,
 ) -> Solution:
     """Train a network with BinaryNet (paper, section 3.2 and appendix B) or any other `Algorithm`, by its own `fit`.
 
@@ -54,6 +56,7 @@ def fit(
     return fit_many(
         network, data, algorithm, [seed], start,
         device=device, dtype=dtype, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, progress=progress,
+        callback=callback,
     )[0]  # fmt: skip
 
 
@@ -69,6 +72,7 @@ def fit_many(
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
     progress: bool = True,
+    callback: Callback | None = None,
 ) -> list[Solution]:
     """Independent runs, one per seed, trained in one batch: what a GPU needs to be busy with small networks.
 
@@ -76,12 +80,16 @@ def fit_many(
     w . x / sqrt(fan-in) in every layer. start: latents to begin with, clipped, for every run and replica, instead of
     random ones. device: "cpu", "cuda", "cuda:1", ..., or a torch.device; dtype: "float32" or "float64", of everything
     but the weights' signs. checkpoint: file that is written every so many seconds and from which the same call goes on;
-    it stays at the end, when the same call gives the result at once. progress: show a bar, if this is a terminal.
+    it stays at the end, when the same call gives the result at once. progress: show a bar on a terminal or in a
+    notebook. callback: a function that is called after every epoch with a `binland.TrainingState`, which knows phase,
+    epoch, errors of the runs and .solution(run); where it returns True, all runs end there, and a checkpoint keeps them
+    as they are, so that the same call goes on. It changes no number.
     Numbers are the same for the same seeds, device (a CPU, or a GPU of the same model, whichever it is of several),
     dtype, number of threads of a CPU and torch: with any other one a checkpoint is refused. Runs in one batch differ
     from single ones by rounding only. A run that has not reached zero error is returned all the same.
     Any other `Algorithm` trains by its own fit(network, dataset, seed, start), once for every seed; device, dtype and
-    checkpoint are how SGD, RSGD and ADV are computed, and not to be given with it.
+    checkpoint are how SGD, RSGD and ADV are computed, and not to be given with it, nor a callback, unless its fit has
+    an argument of this name.
     Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, on a
     checkpoint of another run, if an algorithm gives no solution of the network, and beyond 10^9 weights, 10^8 epochs or
     10 000 networks, of all runs and replicas together, StoreError on a damaged checkpoint and where none can be
@@ -89,10 +97,12 @@ def fit_many(
     """
     dataset = check_fit(network, data)
     deep = as_deep(algorithm)
+    options = passed_on(callback, deep)
     if is_built_in(deep):
         return train_many(
             network, dataset, deep, seeds, start,
             device=device, dtype=dtype, checkpoint=checkpoint, checkpoint_seconds=checkpoint_seconds, progress=progress,
+            callback=callback,
         )  # fmt: skip
     _check_default(deep, "device", device, as_device(device).type == "cpu")
     _check_default(deep, "dtype", dtype, isinstance(dtype, str) and dtype == "float32")
@@ -101,7 +111,7 @@ def fit_many(
     for seed in listed:
         generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
     begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float32)
-    return [_made_by(deep, network, deep.fit(network, dataset, seed, begun)) for seed in listed]
+    return [_made_by(deep, network, deep.fit(network, dataset, seed, begun, **options)) for seed in listed]
 
 
 def _check_default(algorithm: shallow.Algorithm, name: str, value: object, default: bool) -> None:
@@ -136,6 +146,7 @@ def train_many(
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
     progress: bool = True,
+    callback: Callback | None = None,
 ) -> list[Solution]:
     """`fit_many` for SGD, RSGD and ADV of this package, and for what a subclass with a `fit` of its own leaves them."""
     dataset = check_fit(network, data)
@@ -151,7 +162,7 @@ def train_many(
         else {}
     )
     runs = _Runs(network, dataset, algorithm, streams, begun, place, kind)
-    run_through(runs, place, checkpoint, checkpoint_seconds, known, progress)
+    run_through(runs, place, checkpoint, checkpoint_seconds, known, progress, callback)
     with full_precision():
         return [runs.solution(k) for k in range(len(seeds))]
 
@@ -206,6 +217,18 @@ class _Runs:
         if epoch >= 0 and ((epoch + 1) % algorithm.history_every == 0 or epoch + 1 == algorithm.epochs):
             self._look(epoch)
 
+    def standing(self) -> TrainingState:
+        """What a callback is told of the epoch that was the last; NaN where nobody looked."""
+        trained = self._epoch - self._pretrained
+        if trained <= 0:
+            unknown = np.full((self._runs, 1 + self._replicas), np.nan)
+            return self._told("pretraining", self._epoch, self._pretrained, unknown)
+        return self._told("training", trained, self.algorithm.epochs, self._history[trained - 1].copy())
+
+    def _told(self, phase: Phase, epoch: int, n_epochs: int, errors: NDArray[np.float64]) -> TrainingState:
+        replicas = errors[:, 1:] if isinstance(self.algorithm, RSGD) else None
+        return TrainingState(phase, epoch, n_epochs, errors[:, 0], replicas, self.solution)
+
     def _look(self, epoch: int) -> None:
         """Errors of every run that goes on: centre, then replicas."""
         for run in set(range(self._runs)) - set(self._stopped):
@@ -245,7 +268,7 @@ class _Runs:
         """The centre of the replicas of a run."""
         replicas = [layer.cpu().numpy().astype(np.float32) for layer in self._latents_of(run)]
         centre = tuple(layer.mean(axis=0) for layer in replicas)
-        history = self._history[:, run]
+        history = self._history[:, run].copy()
         found = None
         if isinstance(self.algorithm, RSGD):
             weights = tuple(as_signs(layer) for layer in replicas)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,16 +10,17 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import Progress
 
+from binland.bar import Bar
+from binland.callbacks import Callback, TrainingState, ended_by
 from binland.checks import one_of, positive, true_or_false
-from binland.console import errors
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed
 from binland.stamp import code_stamp
 from deepbridge.common.checkpoints import Checkpoint
 from deepbridge.common.devices import full_precision, model
 from deepbridge.common.stamp import stamp
+from deepbridge.log import logger
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MOST_RUNS = 10_000
@@ -42,6 +43,10 @@ class Runs(Protocol):
 
     def epoch(self) -> None:
         """One more."""
+        ...
+
+    def standing(self) -> TrainingState:
+        """What a callback is told of the epoch that was the last."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -92,21 +97,23 @@ def run_through(
     seconds: float,
     identity: dict[str, str],
     progress: bool,
-    after_epoch: Callable[[], object] | None = None,
+    callback: Callback | None = None,
 ) -> None:
-    """All epochs, from where a checkpoint stands, with a bar if this is a terminal.
+    """All epochs, from where a checkpoint stands, with a bar on a terminal or in a notebook.
 
-    identity: of the training, for the checkpoint. after_epoch: called behind each of them.
+    identity: of the training, for the checkpoint. callback: is told of each of them, and ends the loop by True.
     """
     saved = Checkpoint(checkpoint, positive("checkpoint_seconds", seconds, zero=True), identity)
     saved.restore(runs.restore, place)
-    shown_bar = true_or_false("progress", progress) and errors.is_terminal
-    with full_precision(), Progress(console=errors, transient=True, disable=not shown_bar) as bar:
-        task = bar.add_task("training", total=runs.epochs, completed=runs.done)
+    true_or_false("progress", progress)
+    logger.debug("training begins at epoch %d of %d on %s", runs.done, runs.epochs, place)
+    bar = Bar(description="training", total=runs.epochs, completed=runs.done, wanted=progress, transient=True)
+    with full_precision(), bar:
         while not runs.finished:
             runs.epoch()
             saved.keep(runs.state)
-            bar.update(task, completed=runs.done)
-            if after_epoch is not None:
-                after_epoch()
+            bar.update(completed=runs.done)
+            if callback is not None and ended_by(callback, runs.standing()):
+                break
         saved.keep(runs.state, now=True)
+    logger.debug("training ends at epoch %d of %d", runs.done, runs.epochs)

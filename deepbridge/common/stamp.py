@@ -3,7 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-from binland.stamp import hash_of, version
+from binland.stamp import hash_of
+from binland.version import version
 
 
 @cache

@@ -11,6 +11,7 @@ from binland.errors import InvalidInputError
 from binland.sweep.contracts.algorithm import Algorithm
 
 if TYPE_CHECKING:
+    from binland.callbacks import Callback
     from binland.rng import Seed
 
 KINDS = ("continuous-mlp", "lenet", "vgg16")  # of networks, as [model] kind names them
@@ -91,11 +92,11 @@ class ContinuousAlgorithm(Algorithm):
 
 
 class _BuiltIn(ContinuousAlgorithm):
-    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
+    def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
         """As `deepbridge.fit`, which says what the arguments are; machine: a network."""
         from deepbridge.continuous.training import train_many  # torch takes seconds, settings none
 
-        return train_many(machine, data, self, [seed], start)[0]
+        return train_many(machine, data, self, [seed], start, callback=callback)[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from torch.func import functional_call
 from binland.checks import one_of, positive_int
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed, generator
+from binland.summary import Summary
 from deepbridge.common.devices import Device, as_device, full_precision
 from deepbridge.common.matching import Moves, assigned, coordinate_descent, stay
 from deepbridge.continuous.evaluation import on_device
@@ -32,8 +33,8 @@ ROUNDS = 100  # of alignments to a common centre
 NEARER = 1e-9  # relative gain in distance that is no rounding
 
 
-@dataclass(frozen=True, eq=False)
-class ContinuousAlignment:
+@dataclass(frozen=True, eq=False, repr=False)
+class ContinuousAlignment(Summary):
     """A solution whose hidden units have changed places; the same function.
 
     solution: the same in other places. permutation: per kind of units, in the order of network.units.names, (H,) int64:
@@ -42,6 +43,8 @@ class ContinuousAlignment:
 
     solution: ContinuousSolution
     permutation: tuple[NDArray[np.int64], ...]
+
+    _shown = ("solution", "permutation")
 
 
 def align(

@@ -11,6 +11,7 @@ from binland.checks import positive
 from binland.errors import InvalidInputError, shown
 from binland.results import std_of_rows
 from binland.rng import Seed, generator
+from binland.summary import Summary
 from deepbridge.common.data import limited
 from deepbridge.common.devices import Device, as_device
 from deepbridge.continuous.evaluation import Row, scores
@@ -19,8 +20,8 @@ from deepbridge.continuous.solutions import ContinuousSolution, check_solution
 from deepbridge.continuous.units import State
 
 
-@dataclass(frozen=True, eq=False)
-class ContinuousLocalEnergy:
+@dataclass(frozen=True, eq=False, repr=False)
+class ContinuousLocalEnergy(Summary):
     """delta E(w, sigma) = E[error of w + sigma z * w] - error of w, z a standard normal number for each parameter.
 
     sigmas: (S,) as asked for. samples: (S, R) differences of errors, a column for each realisation, whose noise is the
@@ -30,6 +31,8 @@ class ContinuousLocalEnergy:
     sigmas: NDArray[np.float64]
     samples: NDArray[np.float64]
     loss_samples: NDArray[np.float64]
+
+    _shown = ("sigmas", "mean", "std", "loss_mean", "samples")
 
     @property
     def mean(self) -> NDArray[np.float64]:

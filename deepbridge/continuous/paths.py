@@ -13,6 +13,7 @@ from binland.errors import InvalidInputError
 from binland.geometry import places_on_line, steps_beyond
 from binland.results import BentPath
 from binland.rng import Seed, generator
+from binland.summary import Summary
 from deepbridge.common.data import limited
 from deepbridge.common.devices import Device, as_device
 from deepbridge.continuous.algorithms import SGD, ContinuousAlgorithm
@@ -30,8 +31,8 @@ MOST_POINTS = 10**6
 FRANKLE = 0.02  # error above the ends' that counts as none (Frankle et al. 2020)
 
 
-@dataclass(frozen=True, eq=False)
-class ContinuousPath:
+@dataclass(frozen=True, eq=False, repr=False)
+class ContinuousPath(Summary):
     """Errors and losses at points of a line between two networks.
 
     ts: (T,) parameters, 0 at the start and 1 at the end. error_counts: (T,) int64 wrong labels. n_patterns: P.
@@ -50,6 +51,8 @@ class ContinuousPath:
     test_errors: NDArray[np.float64] | None = None
     test_losses: NDArray[np.float64] | None = None
     _line: Line = field(default=None, repr=False)  # type: ignore[assignment]
+
+    _shown = ("kind", "length", "n_points", "barrier", "ainsworth", "start", "end")
 
     @property
     def errors(self) -> NDArray[np.float64]:

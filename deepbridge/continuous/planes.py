@@ -20,7 +20,7 @@ from deepbridge.continuous.units import STATISTICS, State
 Three = tuple[ContinuousSolution, ContinuousSolution, ContinuousSolution]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ContinuousPlane(Plane):
     """Train errors on a grid in the plane of the parameters of three networks; see `Plane`.
 

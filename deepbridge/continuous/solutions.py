@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from binland.checks import checked_path
 from binland.errors import InvalidInputError, shown
+from binland.summary import TrainingSummary
 from binland.sweep.contracts.algorithm import Algorithm
 from deepbridge.common.devices import Device, as_device, seeded
 from deepbridge.continuous.custom import Custom
@@ -24,7 +25,7 @@ TYPES = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
-class ContinuousSolution:
+class ContinuousSolution(TrainingSummary):
     """Weights of a network with real weights.
 
     network: the architecture. state: parameters and buffers by their names in `state_dict`, float32 or float64, on the
@@ -38,6 +39,8 @@ class ContinuousSolution:
     history: NDArray[np.float64] | None = None
     spread: float | None = None
     algorithm: Algorithm | None = None
+
+    _shown = ("network", "algorithm", "dtype", "spread", "history")
 
     def __post_init__(self) -> None:
         check_network(self.network)

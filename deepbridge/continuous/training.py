@@ -1,6 +1,6 @@
 """`fit` and `fit_many`: from data and an algorithm to solutions; all runs and replicas are one batched computation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from binland.callbacks import Callback, TrainingState, passed_on
 from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed, generator
 from binland.sweep.contracts.algorithm import Algorithm
@@ -28,8 +29,7 @@ from deepbridge.continuous.units import State, owner
 BUILT_IN = (SGD, RSGD, ADV, EntropySGD)
 MOST_WEIGHTS = 10**10  # of all runs and replicas
 LONGEST_HISTORY = 10**8  # epochs of all runs
-DEFAULTS = {"device": "cpu", "dtype": "float32", "checkpoint": None, "callback": None}
-AfterEpoch = Callable[["Training"], object]
+DEFAULTS = {"device": "cpu", "dtype": "float32", "checkpoint": None}
 
 
 def fit(
@@ -44,7 +44,7 @@ def fit(
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
     progress: bool = True,
-    callback: AfterEpoch | None = None,
+    callback: Callback | None = None,
 ) -> ContinuousSolution:
     """Train a continuous network (paper, section 3.2 and appendix A.1); see `fit_many` for the arguments.
 
@@ -69,22 +69,25 @@ def fit_many(
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
     progress: bool = True,
-    callback: AfterEpoch | None = None,
+    callback: Callback | None = None,
 ) -> list[ContinuousSolution]:
     """Independent runs, one per seed, all with their replicas in one batch: what a GPU needs to be busy.
 
     Cross-entropy of the labels, binary for one output, mean over the mini-batch; no augmentation. start: weights to
     begin with, for every run and replica, instead of random ones. device: "cpu", "cuda", ..., or a torch.device; dtype:
     "float32" or "float64". checkpoint: file that is written every so many seconds and from which the same call goes on;
-    it stays at the end, when the same call gives the result at once. progress: show a bar, if this is a terminal.
-    callback: called after every epoch with the `Training`, which knows .done, .epochs, .history and .solution(run).
+    it stays at the end, when the same call gives the result at once. progress: show a bar on a terminal or in a
+    notebook. callback: a function that is called after every epoch with a `binland.TrainingState`, which knows phase,
+    epoch, errors of the runs and .solution(run); where it returns True, all runs end there, and a checkpoint keeps them
+    as they are, so that the same call goes on. It changes no number.
     Numbers are the same for the same seeds, device, dtype, number of threads of a CPU and torch; runs in one batch
     differ from single ones by rounding only (networks with dropout are trained one by one, so that draws do not mix).
     Grad modes, default dtype and random numbers of torch are neither looked at nor changed.
     A run that has not reached zero error is returned all the same; one whose weights become infinite or no numbers
     raises InvalidInputError, and so ends the others of its batch.
-    Any other `Algorithm` trains by its own fit(network, data, seed, start), once for every seed; device, dtype,
-    checkpoint and callback are how those of this package are computed, and not to be given with it.
+    Any other `Algorithm` trains by its own fit(network, data, seed, start), once for every seed; device, dtype and
+    checkpoint are how those of this package are computed, and not to be given with it, nor a callback, unless its fit
+    has an argument of this name.
     Raises InvalidInputError if data, start or algorithm do not fit the network or each other, on unknown devices and
     types and on a checkpoint of another run, StoreError on a damaged checkpoint and where none can be written.
     """
@@ -93,9 +96,10 @@ def fit_many(
     _check_start(network, start)
     listed = checked_seeds(seeds, MOST_RUNS)
     if type(algorithm) not in BUILT_IN:
-        given = {"device": str(device), "dtype": dtype, "checkpoint": checkpoint, "callback": callback}
+        given = {"device": str(device), "dtype": dtype, "checkpoint": checkpoint}
         _check_own(algorithm, {name: value for name, value in given.items() if value != DEFAULTS[name]})
-        return [_own(algorithm, network, data, seed, start) for seed in listed]
+        called = passed_on(callback, algorithm)
+        return [_own(algorithm, network, data, seed, start, called) for seed in listed]
     assert isinstance(algorithm, ContinuousAlgorithm)
     if len(listed) > 1 and draws(network.template, network.example):
         if checkpoint is not None:
@@ -130,10 +134,12 @@ def _check_own(algorithm: object, given: dict[str, object]) -> None:
         )
 
 
-def _own(algorithm: Any, network: Network, data: Data, seed: Seed, start: Any) -> ContinuousSolution:
+def _own(
+    algorithm: Any, network: Network, data: Data, seed: Seed, start: Any, options: dict[str, Any]
+) -> ContinuousSolution:
     """By an algorithm's own `fit`; raises InvalidInputError unless it gives a solution of the network."""
     generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
-    found = algorithm.fit(network, data, seed, start)
+    found = algorithm.fit(network, data, seed, start, **options)
     if not isinstance(found, ContinuousSolution) or found.network != network:
         raise InvalidInputError(
             f"{type(algorithm).__name__}.fit gave {shown(found)}, not a solution of {shown(network)}"
@@ -155,7 +161,7 @@ def train_many(
     checkpoint: str | Path | None = None,
     checkpoint_seconds: float = 300.0,
     progress: bool = True,
-    callback: AfterEpoch | None = None,
+    callback: Callback | None = None,
 ) -> list[ContinuousSolution]:
     """`fit_many` for the built-in algorithms."""
     if not isinstance(network, Network):
@@ -178,14 +184,12 @@ def train_many(
     if algorithm.epochs * len(seeds) > LONGEST_HISTORY:
         raise InvalidInputError(f"epochs={algorithm.epochs} of {len(seeds)} runs are more than 10^8; take less")
     streams = [generator(seed, "fit").spawn(2 + algorithm.n_replicas) for seed in seeds]
-    if callback is not None and not callable(callback):
-        raise InvalidInputError(f"callback={shown(callback)} is not a function of the training, nor None")
+    passed_on(callback, algorithm)
     known = {}
     if checkpoint is not None:
         known = identity(streams, place, dtype, **_identity(network, examples, algorithm, start))
     training = Training(network, examples, algorithm, streams, start, place, kind)
-    after = None if callback is None else (lambda: callback(training))
-    run_through(training, place, checkpoint, checkpoint_seconds, known, progress, after)
+    run_through(training, place, checkpoint, checkpoint_seconds, known, progress, callback)
     return [training.solution(run) for run in range(len(seeds))]
 
 
@@ -193,7 +197,7 @@ class Training:
     """All runs and replicas at once; the first axis R = runs x replicas of every tensor goes through them.
 
     done, epochs: that are over, and in all (of both phases of ADV). history: (epochs, runs) train errors, NaN where
-    nobody looked. The callback of `fit` gets it; what it changes there changes the training.
+    nobody looked.
     """
 
     def __init__(
@@ -359,6 +363,15 @@ class Training:
         if isinstance(self.algorithm, RSGD):
             spread = float(self._descent.squared_distances(slice(run, run + 1)).sqrt())
         return ContinuousSolution(self.network, state, self.history[:, run].copy(), spread, self.algorithm)
+
+    def standing(self) -> TrainingState:
+        """What a callback is told of the epoch that was the last; NaN where nobody looked."""
+        trained = self.done - self._pretrained
+        if trained <= 0:
+            unknown = np.full(self._runs, np.nan)
+            return TrainingState("pretraining", self.done, self._pretrained, unknown, None, self.solution)
+        errors = self.history[trained - 1].copy()
+        return TrainingState("training", trained, self.algorithm.epochs, errors, None, self.solution)
 
     def state(self) -> dict[str, Any]:
         """All that changes, but for the orders, of which one is drawn in each epoch."""

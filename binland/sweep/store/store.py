@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from binland.checks import checked_path
 from binland.errors import StoreError, one_line, shown
+from binland.summary import table
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.journal import JournalReader, Record, open_journal
 from binland.sweep.store.layout import DONE, FAILED, LEFT, SCHEMA, Layout, in_layout
@@ -159,17 +160,33 @@ class Store:
 
     def __repr__(self) -> str:
         """What it holds, in a few lines."""
-        layout, counts = self.layout, count_states(self.states())
-        shown_counts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        return "\n".join(one_line(f"{name}: {value}") for name, value in self._facts())
+
+    def _repr_html_(self) -> str:
+        return table(type(self).__name__, self._facts())
+
+    def _facts(self) -> list[tuple[str, str]]:
+        layout = self.layout
         swept = [f"{axis.name} = {list(axis.values)}" for axis in layout.axes]
-        lines = [
-            f"{self.path}: {self.title or 'untitled sweep'}",
-            f"{shown_counts} of {sum(counts.values())} tasks",
-            "; ".join([*swept, f"{layout.disorder_samples} disorder samples", ", ".join(layout.labels)]),
-            f"measured: {', '.join(kind for kind in layout.kinds if kind != TRAINING)}",
-            f"numbers: bl.load_results({str(self.path)!r}), figures: binland plot {self.path}",
+        return [
+            ("sweep", self.title or "untitled"),
+            ("file", str(self.path)),
+            ("tasks", self._counts()),
+            ("grid", "; ".join([*swept, f"{layout.disorder_samples} disorder samples"])),
+            ("algorithms", ", ".join(layout.labels)),
+            ("measured", ", ".join(kind for kind in layout.kinds if kind != TRAINING)),
+            ("numbers", f"bl.load_results({str(self.path)!r})"),
+            ("figures", f"binland plot {self.path}"),
         ]
-        return "\n".join(one_line(line) for line in lines)
+
+    def _counts(self) -> str:
+        """Of the tasks, in words; of a file that has become unreadable, why it has."""
+        try:
+            counts = count_states(self.states())
+        except StoreError as error:
+            return str(error)
+        shown_counts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        return f"{shown_counts} of {sum(counts.values())}"
 
     @property
     def spec(self) -> SweepSpec:
@@ -190,7 +207,7 @@ class Store:
         return str(self.settings.get("title", ""))
 
     @classmethod
-    def open(cls, path: str | Path) -> "Store":
+    def open(cls, path: str | Path) -> Self:
         """An existing file; raises StoreError if it is missing or not a binland result."""
         path = actual(path)
         _check_ordinary(path)

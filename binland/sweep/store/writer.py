@@ -22,7 +22,7 @@ import numpy as np
 from binland.disk import move_to_new, new_version
 from binland.errors import StoreError
 from binland.interrupts import deferred
-from binland.stamp import version
+from binland.log import logger
 from binland.sweep.provenance import git_state
 from binland.sweep.spec import SweepSpec
 from binland.sweep.store.changes import check_extension, check_ids, check_layout, check_same, still_valid
@@ -36,6 +36,7 @@ from binland.sweep.store.steady import SteadyFile
 from binland.sweep.store.store import OLDER, Snapshot, Store, actual, journal_path
 from binland.sweep.store.tables import check_outcomes, finished, fitting, present, write_outcomes
 from binland.sweep.tasks import Arrays, Outcome, Task, to_plain
+from binland.version import version
 
 UPDATE_EVERY = 60.0  # seconds of a run after which the file takes in the journal ...
 UPDATE_SHARE = 0.02  # ... as long as that costs no more than this share of the time
@@ -347,6 +348,7 @@ class Writer:
                 shutil.copymode(self.path, part)
                 os.replace(part, self.path)
                 sync_folder(self.path.parent)
+                logger.debug("%s: a new version has taken its place", self.path)
         except OSError as error:
             raise self._trouble(error) from None
 

@@ -224,7 +224,9 @@ def test_the_first_coupling_is_loss_over_distance():
     network, data = drawn("own")
     seen = []
     algorithm = replace(ALGORITHMS["RSGD"], epochs=1, batch_size=9)
-    training.fit(network, data, algorithm, 5, dtype="float64", callback=lambda t: seen.append(t._rule.first))
+    training.fit(
+        network, data, algorithm, 5, dtype="float64", callback=lambda t: seen.append(t._solution.__self__._rule.first)
+    )
     modules = [first_module(network, rng) for rng in streams_of(5, 3)[2]]
     losses = [naive.mean_loss(module, *as_tensors(network, data)) for module in modules]
     apart = [float(d.detach()) for d in naive.distances(modules)]
@@ -267,8 +269,8 @@ def test_a_run_that_knows_its_random_labels_waits_for_the_others(epochs):
     took = {}
 
     def learnt(t):
-        for run in t._learnt:
-            took.setdefault(run, t.done)
+        for run in t._solution.__self__._learnt:
+            took.setdefault(run, t.epoch)
 
     many = training.fit_many(network, data, algorithm, range(4), dtype="float64", callback=learnt)
     assert len(set(took.values())) > 2
@@ -422,13 +424,13 @@ def test_ctrl_c_leaves_a_checkpoint(tmp_path, ctrl_c):
     algorithm = replace(ALGORITHMS["RSGD"], epochs=6)
 
     def press(t):
-        if t.done == 3:
+        if t.epoch == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         db.fit(network, data, algorithm, 0, checkpoint=file, checkpoint_seconds=0, callback=press)
     seen = []
-    found = db.fit(network, data, algorithm, 0, checkpoint=file, callback=lambda t: seen.append(t.done))
+    found = db.fit(network, data, algorithm, 0, checkpoint=file, callback=lambda t: seen.append(t.epoch))
     assert seen == [4, 5, 6]
     assert_equal(found, db.fit(network, data, algorithm, 0))
 
@@ -528,15 +530,16 @@ def test_a_callback_sees_every_epoch():
         seen, solutions = [], []
 
         def look(t, seen=seen, solutions=solutions):
-            seen.append((t.done, t.epochs, np.isnan(t.history).sum()))
+            seen.append((t.phase, t.epoch, t.n_epochs))
+            assert [*t.errors] == pytest.approx(
+                [one.history[t.epoch - 1] for one in map(t.solution, range(2))], nan_ok=True
+            )
             solutions.append([t.solution(run) for run in range(2)])
 
         found = db.fit_many(network, data, algorithm, [0, 1], callback=look)
-        epochs = algorithm.n_steps
-        assert [done for done, _, _ in seen] == list(range(1, epochs + 1))
-        assert {total for _, total, _ in seen} == {epochs}
-        unknown = [count for _, _, count in seen]
-        assert unknown == sorted(unknown, reverse=True)
+        first, second = algorithm.n_steps - algorithm.epochs, algorithm.epochs
+        expected = [("pretraining", k + 1, first) for k in range(first)]
+        assert seen == expected + [("training", k + 1, second) for k in range(second)]
         for a, b in zip(found, solutions[-1], strict=True):
             assert_equal(a, b)
         flats = [pair[0].flat for pair in solutions]
@@ -565,7 +568,7 @@ def test_what_a_callback_raises_ends_the_training():
     network, data = drawn("mlp")
 
     def stop(t):
-        if t.done == 2:
+        if t.epoch == 2:
             raise StopIteration(t.solution(0))
 
     with pytest.raises(StopIteration) as caught:
@@ -638,7 +641,7 @@ def test_networks_with_dropout_are_reproducible(layer, tmp_path, monkeypatch):
             db.fit_many(network, data, algorithm, [0, 1], checkpoint=tmp_path / "run.pt")
 
         def dying(t):
-            if t.done == 2:
+            if t.epoch == 2:
                 raise KeyboardInterrupt
 
         options = {"checkpoint": tmp_path / f"{kind}.pt", "checkpoint_seconds": 0}
@@ -730,7 +733,7 @@ def test_algorithms_of_ones_own():
         db.fit(network, data, Wrong(), 0)
     with pytest.raises(InvalidInputError, match="seed="):
         db.fit(network, data, Wrong(), "seed")
-    for option in ({"dtype": "float64"}, {"checkpoint": "x"}, {"callback": print}, {"device": "cuda"}):
+    for option in ({"dtype": "float64"}, {"checkpoint": "x"}, {"device": "cuda"}):
         with pytest.raises(InvalidInputError, match=f"{next(iter(option))}=.* is for SGD, RSGD, ADV and EntropySGD"):
             db.fit(network, data, algorithm, 0, **option)
     db.fit(network, data, algorithm, 0, device=torch.device("cpu"))

@@ -1,0 +1,64 @@
+"""How results show themselves: one line as their repr, a small table in a notebook."""
+
+from collections.abc import Iterable
+from html import escape
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+from binland.errors import LONGEST, one_line, shown
+
+FEW = 6  # numbers of an array that are written out
+WIDEST = 300  # letters of a value in a table
+
+
+class Summary:
+    """Base of what shows a few attributes of itself, by name; a dataclass has to be told `repr=False`."""
+
+    _shown: ClassVar[tuple[str, ...]] = ()
+
+    def _facts(self) -> list[tuple[str, Any]]:
+        """Names and values; what has none is left out, since a repr is to work whatever was put together by hand."""
+        return [(name, value) for name in self._shown if (value := _value(self, name)) is not None]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={text(value)}' for name, value in self._facts())})"
+
+    def _repr_html_(self) -> str:
+        return table(type(self).__name__, self._facts())
+
+
+class TrainingSummary(Summary):
+    """Of a solution, whose last train error is shown, too."""
+
+    def _facts(self) -> list[tuple[str, Any]]:
+        history = _value(self, "history")
+        last = [] if history is None or not len(history) else [("history[-1]", history[-1])]
+        return [*super()._facts(), *last]
+
+
+def _value(thing: object, name: str) -> Any:
+    try:
+        return getattr(thing, name)
+    except Exception:
+        return None
+
+
+def text(value: Any, longest: int = LONGEST) -> str:
+    """A value in a few letters: numbers to four digits, long arrays as their shape and type."""
+    if getattr(value, "ndim", None) == 1 and len(value) <= FEW:
+        return f"[{', '.join(map(text, value))}]"
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return str(int(value)) if isinstance(value, Integral) else f"{float(value):.4g}"
+    return shown(value, longest)
+
+
+def table(title: str, facts: Iterable[tuple[str, Any]]) -> str:
+    """Names and values as HTML in the colours of the page, dark or light; texts are escaped."""
+    left = "style='text-align: left'"
+    cells = ((escape(name), escape(_cell(value))) for name, value in facts)
+    rows = "".join(f"<tr><th {left}>{name}</th><td {left}>{value}</td></tr>" for name, value in cells)
+    return f"<table><caption {left}>{escape(title)}</caption><tbody>{rows}</tbody></table>"
+
+
+def _cell(value: Any) -> str:
+    return one_line(value, WIDEST) if isinstance(value, str) else text(value, WIDEST)
