@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from binland.lazy import lazy
 
 if TYPE_CHECKING:
-    from binland import spherical, theory
+    from binland import plots, spherical, theory
     from binland.algorithms import ADV, FBP, RBP, RSGD, SGD, Algorithm, SimulatedAnnealing
     from binland.archive import load
     from binland.callbacks import TrainingState
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from binland.paths import barrier, hamming, optimized_path, shortest_path
     from binland.pattern_file import load_patterns
     from binland.planes import plane
+    from binland.reports.page import report
     from binland.results import Barrier, BentPath, ExpectedPath, LocalEnergy, Path, Plane
     from binland.sweep.file import Sweep
     from binland.sweep.load import load_problem, load_results, load_solution
@@ -49,6 +50,8 @@ _MODULES = {
     "paths": ("barrier", "hamming", "optimized_path", "shortest_path"),
     "pattern_file": ("load_patterns",),
     "planes": ("plane",),
+    "plots": ("plots",),
+    "reports.page": ("report",),
     "results": ("Barrier", "BentPath", "ExpectedPath", "LocalEnergy", "Path", "Plane"),
     "spherical": ("spherical",),
     "sweep.load": ("load_problem", "load_results", "load_solution"),
@@ -104,7 +107,9 @@ __all__ = [
     "local_entropy",
     "optimized_path",
     "plane",
+    "plots",
     "register",
+    "report",
     "run_sweep",
     "shortest_path",
     "show_config",

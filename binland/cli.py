@@ -181,7 +181,8 @@ def plot(
     latex: Annotated[bool, typer.Option("--latex", help="Let LaTeX, which must be installed, set all text.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Also write what each figure shows as a table.")] = False,
     panel: Annotated[
-        list[str] | None, typer.Option(help="Only this panel, in a figure of its own; a name that is wrong lists all.")
+        list[str] | None,
+        typer.Option(metavar="<name>", help="Only this panel, in a figure of its own; a wrong name lists them."),
     ] = None,
 ) -> None:
     """Draw every figure that the file has data for.
@@ -214,7 +215,7 @@ def report(
     ] = None,
 ) -> None:
     """Write one page with figures that can be asked for their numbers. It opens in a browser without network."""
-    from binland.report.page import report as written
+    from binland.reports.page import report as written
     from binland.sweep.plugins import load
 
     load(plugin or (), Path.cwd())

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ LIBRARIES = ("numpy", "numba", "scipy")
 # What draws, prints, stores and schedules changes no number.
 OTHERS = (
     "__main__.py", "cli.py", "console.py", "errors.py", "interrupts.py", "lazy.py", "stamp.py", "version.py", "plots",
+    "reports", "overlays",
     "bar.py", "log.py", "summary.py", "environment.py",
     "sweep/store", "sweep/blame.py", "sweep/config.py", "sweep/connect.py", "sweep/grid.py", "sweep/measuring.py",
     "sweep/estimate.py", "sweep/export.py", "sweep/graph.py", "sweep/info.py", "sweep/load.py", "sweep/messages.py",
@@ -18,6 +20,7 @@ OTHERS = (
     "sweep/run.py", "sweep/shared.py", "sweep/sound.py", "sweep/stored.py", "sweep/workers.py",
 )  # fmt: skip
 DRAWING = ("draw", "_draw", "panels", "figures")  # beginnings of the names of functions that draw
+DRAWN = {"Chart", "Panel", "Curve", "Look", "Entry", "Inset", "Mark", "Contours", "Axis"}  # what they return
 
 
 @cache
@@ -62,4 +65,8 @@ def _is_text(statement: ast.stmt) -> bool:
 
 
 def _draws(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.FunctionDef) and statement.name.startswith(DRAWING)
+    """Whether a function draws, by its name or by what it says that it returns."""
+    if not isinstance(statement, ast.FunctionDef):
+        return False
+    returned = "" if statement.returns is None else ast.unparse(statement.returns)
+    return statement.name.startswith(DRAWING) or bool(DRAWN & {*re.findall(r"\w+", returned)})

@@ -30,7 +30,7 @@ from matplotlib.figure import Figure
 import binland as bl
 from binland.errors import DataError, InvalidInputError, StoreError
 from binland.plots import Page, panels, plot_panel, plot_results
-from binland.report.page import report
+from binland.reports.page import report
 from binland.sweep.export import export_csv
 from binland.sweep.load import load_problem
 from binland.sweep.store.merge import merge

@@ -30,6 +30,10 @@ class Thing:
 
 def _draw_all(axes):
     axes.plot(RATE)
+
+
+def errors(results) -> "list[Panel]":
+    return results[0]
 '''
 SAME = [
     ('"""A module."""', '"""Another text."""'),
@@ -39,6 +43,7 @@ SAME = [
     ("axes.plot(self.size)", "axes.scatter(self.size, alpha=0.5)"),
     ("return [self.size]", "return []"),
     ("axes.plot(RATE)", "pass"),
+    ("return results[0]", "return results[1]"),
     ("RATE = 0.5", "RATE = (\n    0.5\n)"),
     ('        """A number."""\n', ""),
 ]

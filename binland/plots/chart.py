@@ -1,7 +1,7 @@
 """Figures as data: marks in panels, panels in a chart. Pictures, tables and web pages are made of the same description.
 
 Nothing here knows how it will be drawn. A chart that a measure declares becomes a matplotlib figure (`plots.draw`), a
-table (`plots.table`) or an interactive one (`binland.report`).
+table (`plots.table`) or an interactive one (`binland.reports`).
 """
 
 from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from binland.report.page import report
+from binland.reports.page import report
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -14,8 +14,8 @@ from binland.plots.results import Results, read
 from binland.plots.statements import verdicts
 from binland.plots.style import algorithm_entries
 from binland.plots.text import headline, of_sweep
-from binland.report.sections import averages, paths_of, progress, sections_of
-from binland.report.swatches import swatch
+from binland.reports.sections import averages, paths_of, progress, sections_of
+from binland.reports.swatches import swatch
 from binland.sweep.contracts.statement import Statement
 from binland.sweep.info import configuration_text, facts
 from binland.version import version
@@ -90,7 +90,7 @@ def page(sweeps: Sequence[Results], statements: Sequence[Statement] | None = Non
 
 
 def _resource(name: str) -> str:
-    return files("binland.report").joinpath(name).read_text(encoding="utf-8")
+    return files("binland.reports").joinpath(name).read_text(encoding="utf-8")
 
 
 def _json(data: Any) -> str:

@@ -4,7 +4,7 @@ import math
 from html import escape
 
 from binland.plots.chart import Entry, Look, Span
-from binland.report.traces import WIDTH, dash
+from binland.reports.traces import WIDTH, dash
 
 WIDE, HIGH, RADIUS = 44, 16, 5.0
 CORNERS: dict[str, tuple[int, float]] = {  # how many, and where the first one is, in degrees

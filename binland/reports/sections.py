@@ -10,8 +10,8 @@ from binland.plots.chart import Chart, Panel
 from binland.plots.results import Results, shown_number
 from binland.plots.table import table_of
 from binland.plots.text import digits
-from binland.report.swatches import swatch
-from binland.report.traces import figure_of, numbers
+from binland.reports.swatches import swatch
+from binland.reports.traces import figure_of, numbers
 from binland.sweep.store.layout import DONE, FAILED
 
 MOST_NUMBERS = 400_000  # of single paths in a page; beyond, only the first disorder samples are there

@@ -14,8 +14,8 @@ from binland.errors import InvalidInputError, StoreError
 from binland.plots import panels
 from binland.plots.charts import charts_of
 from binland.plots.results import read
-from binland.report.page import page, report
-from binland.report.traces import figure_of
+from binland.reports.page import page, report
+from binland.reports.traces import figure_of
 from tests.sweep.small import settings
 
 
