@@ -22,6 +22,7 @@ from rich.table import Table
 
 from binland.console import complain, output, say
 from binland.errors import BinlandError, InvalidInputError, StoreError
+from binland.extras import missing
 from binland.interrupts import ENDING, leave, watched
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+EXTRAS = {"plot": "plot", "report": "report"}  # of the installation, by command; all others are of "sweep"
 PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # of what is written, without a name
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
@@ -327,12 +329,22 @@ def run() -> None:
             raise
         _drop_output()
         message = f"the output cannot be written ({error.strerror}); free space, or write it elsewhere"
+    except ModuleNotFoundError as error:
+        message = _missing(error)
+        if not message:
+            raise
     except Exception as error:
         if not hasattr(error, "format_message"):  # what the argument parser raises has it
             raise
         message = f"{error.format_message().rstrip('.')}; see `binland --help`"
     complain(f"error: {message}")
     sys.exit(2)
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """What to install for a command, if an extra brings what it lacks."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    return missing(f"binland {command}", error, EXTRAS.get(command, "sweep"))
 
 
 def _drop_output() -> None:

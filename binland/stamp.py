@@ -9,7 +9,7 @@ from pathlib import Path
 LIBRARIES = ("numpy", "numba", "scipy")
 # What draws, prints, stores and schedules changes no number.
 OTHERS = (
-    "__main__.py", "cli.py", "console.py", "errors.py", "interrupts.py", "lazy.py", "stamp.py", "plots",
+    "__main__.py", "cli.py", "console.py", "errors.py", "extras.py", "interrupts.py", "lazy.py", "stamp.py", "plots",
     "sweep/store", "sweep/blame.py", "sweep/config.py", "sweep/connect.py", "sweep/grid.py", "sweep/measuring.py",
     "sweep/estimate.py", "sweep/export.py", "sweep/graph.py", "sweep/info.py", "sweep/load.py", "sweep/messages.py",
     "sweep/older.py", "sweep/plugins.py", "sweep/progress.py", "sweep/provenance.py", "sweep/registry.py",

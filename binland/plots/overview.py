@@ -20,7 +20,7 @@ def plot_overview(path: str | Path, out: str | Path) -> list[Path]:
     Raises StoreError if the file is missing, foreign or holds no finished task yet, InvalidInputError if `out` cannot
     be written.
     """
-    from binland.plots import measures_of
+    from binland.plots.of_file import measures_of
 
     results = read(path)
     written = []

@@ -5,10 +5,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
@@ -16,8 +15,11 @@ from numpy.typing import NDArray
 
 from binland.checks import checked_path
 from binland.errors import InvalidInputError, one_line
-from binland.plots.results import Results
-from binland.sweep.store.layout import DONE
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from binland.plots.results import Results
 
 # First the paper's green, blue and red in shades that stay apart for colour-blind readers, and the paper's markers. The
 # variants of a kind go through its colours, its markers and all lines at once: 84 of them until two look the same.
@@ -43,7 +45,7 @@ LONGEST_TITLE, LONGEST_LABEL = 300, 70  # letters in a figure
 FILLED = 0.9  # of the width that a text may take: its lines are not all of average width
 
 
-def saved(figure: Figure, results: Results, out: str | Path, suffix: str = "") -> list[Path]:
+def saved(figure: Figure, results: "Results", out: str | Path, suffix: str = "") -> list[Path]:
     """Write a figure as PNG and PDF, named like the result file; raises InvalidInputError if that is not possible."""
     folder = checked_path("out", out)
     targets = [folder / f"{results.path.stem}{suffix}.{ending}" for ending in ("png", "pdf")]
@@ -69,7 +71,7 @@ def any_letters() -> Iterator[None]:
 RUNS = ("solution", "pair", "across")  # dimensions of tasks; those of other kinds have a coordinate that says so
 
 
-def mean_and_error(values: xr.DataArray, keep: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def mean_and_error(values: "xr.DataArray", keep: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean over everything but `keep`, and its error bar.
 
     With two or more disorder samples: standard error of the mean over disorder samples (averaged inside each first).
@@ -89,7 +91,7 @@ def mean_and_error(values: xr.DataArray, keep: str) -> tuple[NDArray[np.float64]
     return mean.to_numpy(), error.to_numpy()
 
 
-def error_bar_text(data: xr.Dataset, what: str = "error bars") -> str:
+def error_bar_text(data: "xr.Dataset", what: str = "error bars") -> str:
     """What the error bars of `mean_and_error` are for this data."""
     samples = data.sizes["disorder"]
     if samples > 1:
@@ -97,8 +99,10 @@ def error_bar_text(data: xr.Dataset, what: str = "error bars") -> str:
     return f"{what}: standard deviation over solutions or pairs of one disorder sample"
 
 
-def headline(results: Results, *parts: str, inches: float, size: int = 9) -> str:
+def headline(results: "Results", *parts: str, inches: float, size: int = 9) -> str:
     """Title of the sweep; what it is about and the given parts; whether it is finished; in lines that fit the width."""
+    from binland.sweep.store.layout import DONE
+
     layout, data = results.layout, results.data
     states = [data[f"{kind}_state"] for kind in layout.kinds if f"{kind}_state" in data]
     unfinished = ["UNFINISHED SWEEP."] if any(bool((state != DONE).any()) for state in states) else []
@@ -114,7 +118,7 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _kind(results: Results) -> str:
+def _kind(results: "Results") -> str:
     model = results.settings.get("model")
     return one_line(str(model.get("kind", "")) if isinstance(model, dict) else "", LONGEST_TITLE) or "sweep"
 
@@ -138,7 +142,7 @@ def short(label: str) -> str:
     return line if len(line) <= LONGEST_LABEL else f"{line[:half]}...{line[-half + 1 :]}"
 
 
-def style(results: Results, label: str) -> dict[str, Any]:
+def style(results: "Results", label: str) -> dict[str, Any]:
     """Colour and marker of the algorithm's kind; variants of a kind differ in shade, marker and line."""
     tables = results.settings.get("algorithms", {})
     kinds = {name: str(tables.get(name, {}).get("kind", name)) for name in results.layout.labels}
@@ -153,7 +157,7 @@ def style(results: Results, label: str) -> dict[str, Any]:
     }
 
 
-def opacity(results: Results, state: str) -> float:
+def opacity(results: "Results", state: str) -> float:
     """Of a symmetry state: the last one dark, the first one light."""
     states = results.states
     if len(states) < 2 or state == states[-1]:

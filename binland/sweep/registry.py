@@ -16,8 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from binland.errors import InvalidInputError, one_line, reason, shown
+from binland.extras import installing
 from binland.interrupts import deferred
-from binland.lazy import installing
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Family
 from binland.sweep.contracts.measure import Measure
