@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         plane,
     )
 
+__distribution__ = "binland"  # another one has the name deepbridge: see docs/names.md
+
 _MODULES = {
     "binary.algorithms": ("ADV", "RSGD", "SGD"),
     "binary.networks": ("BinaryConvNet", "BinaryMLP"),
