@@ -116,4 +116,5 @@ __all__ = [
     "unit_distances",
 ]
 
-__getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")
+if not TYPE_CHECKING:  # a name that is not there is an error of types, too
+    __getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")

@@ -17,4 +17,5 @@ _MODULES = {
 
 __all__ = ["mean_and_error", "measures_of", "plot_overview", "plot_results"]
 
-__getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="plot")
+if not TYPE_CHECKING:  # a name that is not there is an error of types, too
+    __getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="plot")
