@@ -302,7 +302,7 @@ def _foreign(entry: metadata.EntryPoint) -> str:
     package = import_module(name)
     if getattr(package, "__distribution__", "") == "binland":
         return ""
-    place = one_line(str(package.__file__ or [*package.__path__]))
+    place = one_line(package.__file__ or next(iter(package.__path__)))
     return f"{name!r} ({place}) is not the one that comes with binland; uninstall or move it, then reinstall binland"
 
 
