@@ -22,6 +22,7 @@ from rich.table import Table
 
 from binland.console import complain, output, say
 from binland.errors import BinlandError, InvalidInputError, StoreError
+from binland.extras import missing
 from binland.interrupts import ENDING, leave, watched
 from binland.version import version
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
+EXTRAS = {"plot": "plot", "report": "report"}  # of the installation, by command; all others are of "sweep"
 PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # of what is written, without a name
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
@@ -80,7 +82,8 @@ def sweep(
     Exit codes: 0 all tasks are done, 1 some have failed, 2 bad input or a file that cannot be written, 130 interrupted.
     """
     from binland.sweep.progress import Reporter
-    from binland.sweep.run import chosen_profile, default_workers, of_part, run_sweep
+    from binland.sweep.provenance import default_workers
+    from binland.sweep.run import chosen_profile, of_part, run_sweep
     from binland.sweep.store.layout import FAILED, LEFT
 
     count = default_workers() if workers is None else workers
@@ -214,7 +217,10 @@ def report(
         Path | None, typer.Option(help="Configuration whose [[figure.statements]] are checked, not the files' own.")
     ] = None,
 ) -> None:
-    """Write one page with figures that can be asked for their numbers. It opens in a browser without network."""
+    """Write a page with interactive figures.
+
+    It opens in a browser without network.
+    """
     from binland.reports.page import report as written
     from binland.sweep.plugins import load
 
@@ -269,9 +275,9 @@ def info(
     file: Annotated[Path, typer.Argument(help="HDF5 result file, or a figure that was drawn from one.")],
     toml: Annotated[bool, typer.Option("--toml", help="Only the configuration.")] = False,
 ) -> None:
-    """Show how a file was made, and its configuration as TOML; of a figure, from which file it was drawn.
+    """Show how a file was made, and its configuration.
 
-    Redirected into a file, the configuration runs the sweep again.
+    The configuration is TOML: redirected into a file, it runs the sweep again. Of a figure, show its result file.
     """
     from binland.sweep.info import configuration_text, facts
 
@@ -422,12 +428,22 @@ def run() -> None:
             raise
         _drop_output()
         message = f"the output cannot be written ({error.strerror}); free space, or write it elsewhere"
+    except ModuleNotFoundError as error:
+        message = _missing(error)
+        if not message:
+            raise
     except Exception as error:
         if not hasattr(error, "format_message"):  # what the argument parser raises has it
             raise
         message = f"{error.format_message().rstrip('.')}; see `binland --help`"
     complain(f"error: {message}")
     sys.exit(2)
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """What to install for a command, if an extra brings what it lacks."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    return missing(f"binland {command}", error, EXTRAS.get(command, "sweep"))
 
 
 def _drop_output() -> None:

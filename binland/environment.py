@@ -8,15 +8,13 @@ from typing import Literal
 
 import llvmlite.binding
 import numba
-import psutil
 from platformdirs import user_cache_path
 
 from binland.checks import one_of
 from binland.console import say
 from binland.kernels.compiler import cache_directory
 from binland.kernels.vectors import WIDTH
-from binland.sweep.provenance import git_state, processor
-from binland.sweep.run import default_workers
+from binland.sweep.provenance import default_workers, git_state, processor
 from binland.version import version
 
 LIBRARIES = ("numpy", "numba", "llvmlite", "scipy", "h5py", "xarray", "dask", "matplotlib", "torch")
@@ -67,11 +65,20 @@ def _facts() -> dict[str, str]:
         "vector code": f"registers of {64 * WIDTH} bits; {' '.join(_features())}",
         "processors": f"{default_workers()} of {os.cpu_count()} may be used",
         "threads": f"{numba.config.NUMBA_NUM_THREADS} of numba",  # type: ignore[attr-defined]
-        "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
+        "memory": _memory(),
         "kernel cache": str(cache_directory()),
         "data": _data_folder(),
         "variables": _variables(),
     }
+
+
+def _memory() -> str:
+    """All there is of this machine; unknown without the extra that brings psutil."""
+    try:
+        import psutil
+    except ModuleNotFoundError:
+        return "unknown"
+    return f"{psutil.virtual_memory().total / 2**30:.1f} GiB"
 
 
 def _installed(name: str) -> str:

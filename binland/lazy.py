@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from binland.extras import needed_by
+
 
 def lazy(
     package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any], extra: str = ""
@@ -12,7 +14,8 @@ def lazy(
 
     A module is public itself where it is said to define its own name.
 
-    extra: of the installation, that brings what may not be there. `__version__` is there, too.
+    extra: of the installation, that brings all they need; without one a message names the smallest that is missing.
+    `__version__` is there, too.
     """
     home = {name: module for module, names in modules.items() for name in names}
 
@@ -23,13 +26,8 @@ def lazy(
             return namespace.setdefault(name, version())
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        try:
+        with needed_by(f"{package}.{name}", extra):
             module = import_module(f"{package}.{home[name]}")
-        except ModuleNotFoundError as error:
-            if not extra:
-                raise
-            message = f"{package}.{name} needs {error.name}: {installing(extra)}"
-            raise ModuleNotFoundError(message, name=error.name) from None
         value = namespace[name] = module if home[name] == name else getattr(module, name)
         return value
 
@@ -37,8 +35,3 @@ def lazy(
         return sorted({*namespace, *home, "__version__"})
 
     return get, names
-
-
-def installing(extra: str) -> str:
-    """What to type for an extra of the installation; the package is on no index."""
-    return f"pip install '.[{extra}]' in a clone of binland"

@@ -7,9 +7,8 @@ import math
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
@@ -18,10 +17,14 @@ from binland.checks import checked_memory, checked_path
 from binland.data import Patterns
 from binland.disk import file_size, why
 from binland.errors import DataError, InvalidInputError, one_line, shown
+from binland.extras import needed_by
+
+if TYPE_CHECKING:
+    import h5py
 
 Array = NDArray[Any]
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+FILTERS = {1, 2, 3}  # of HDF5: deflate, shuffle, fletcher32
 DAMAGE = (  # what zipfile, NumPy and HDF5 make of files that are none of theirs
     OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
@@ -76,7 +79,7 @@ def _names(path: Path, kind: str) -> list[str]:
         if kind == "npz":
             with zipfile.ZipFile(path) as archive:
                 return [entry.removesuffix(".npy") for entry in archive.namelist()]
-        with h5py.File(path, "r") as file:
+        with _opened(path) as file:
             return list(file)
     except DAMAGE as error:
         raise _damaged(path, error) from None
@@ -144,10 +147,16 @@ def _array(what: str, file: IO[bytes], length: int) -> Array:
     return np.frombuffer(content, dtype).reshape(shape, order="F" if columns else "C")
 
 
+def _opened(path: Path) -> "h5py.File":
+    with needed_by(f"{path}: an HDF5 file", "sweep"):
+        import h5py
+    return h5py.File(path, "r")
+
+
 def _hdf5(path: Path, name: str) -> Array:
     """A dataset of an HDF5 file."""
     try:
-        with h5py.File(path, "r") as file:
+        with _opened(path) as file:
             found = _found(path, file, name)
             _check_room(f"{path}: {name}", found.shape, found.dtype, found.chunks)
             return found[...]
@@ -157,8 +166,10 @@ def _hdf5(path: Path, name: str) -> Array:
         raise _damaged(path, error) from None
 
 
-def _found(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
+def _found(path: Path, file: "h5py.File", name: str) -> "h5py.Dataset":
     """The dataset of that name, in this very file and packed in a known way; raises DataError if there is none."""
+    import h5py
+
     place = file
     for part in name.strip("/").split("/"):
         if not isinstance(place, h5py.Group) or not isinstance(place.get(part, getlink=True), h5py.HardLink):

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
     __version__: str
 
+__distribution__ = "binland"  # another one has the name deepbridge: see docs/names.md
+
 _MODULES = {
     "binary.algorithms": ("ADV", "RSGD", "SGD"),
     "binary.networks": ("BinaryConvNet", "BinaryMLP"),
@@ -116,4 +118,5 @@ __all__ = [
     "unit_distances",
 ]
 
-__getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")
+if not TYPE_CHECKING:  # a name that is not there is an error of types, too
+    __getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")

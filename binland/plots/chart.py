@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from binland.extras import needed_by
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
@@ -175,8 +177,8 @@ class Panel:
 
     def draw(self, ax: "Axes | None" = None) -> "list[Artist]":
         """Draw it into axes of matplotlib, by default the current ones; returns the artists of its marks."""
-        from binland.plots.draw import drawn_in
-
+        with needed_by("drawing", "plot"):
+            from binland.plots.draw import drawn_in
         return drawn_in(self, ax)
 
     def table(self) -> "pd.DataFrame":

@@ -7,6 +7,7 @@ import numpy as np
 
 from binland.checks import true_or_false
 from binland.errors import InvalidInputError, one_line
+from binland.extras import needed_by
 from binland.plots.chart import Axis, Contours, Curve, Look, Panel, floats
 
 if TYPE_CHECKING:
@@ -142,9 +143,9 @@ def panels(path: str | Path, theory: bool = False) -> dict[str, Panel]:
     StoreError
         If the file is missing, foreign or holds no finished task yet.
     """
-    from binland.plots.charts import charts_of, panels_of
-    from binland.plots.results import read
-
+    with needed_by("binland.plots.panels", "plot"):
+        from binland.plots.charts import charts_of, panels_of
+        from binland.plots.results import read
     results = read(path, true_or_false("theory", theory))
     return {name: panel for name, (_, panel) in panels_of(results, charts_of(results)).items()}
 

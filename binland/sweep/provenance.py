@@ -1,5 +1,6 @@
 """Where a result comes from: versions, host, git state."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -48,3 +49,8 @@ def processor() -> str:
         return platform.processor()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
+
+
+def default_workers() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

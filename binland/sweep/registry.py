@@ -11,13 +11,13 @@ import pkgutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module, metadata, util
 from types import ModuleType
 from typing import Any
 
 from binland.errors import InvalidInputError, one_line, reason, shown
+from binland.extras import installing
 from binland.interrupts import deferred
-from binland.lazy import installing
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Family
 from binland.sweep.contracts.measure import Measure
@@ -223,7 +223,7 @@ def _all() -> Iterator[Declared]:
 
 def failures() -> str:
     """Why installed packages that could have what is looked for cannot be used."""
-    return "".join(f"; {line}" for line in _broken)
+    return "".join(f"; {line}" for line in dict.fromkeys(_broken))
 
 
 @cache
@@ -276,6 +276,9 @@ def _place(entry: metadata.EntryPoint) -> str:
 
 def _things_of_entry(entry: metadata.EntryPoint) -> list[Thing]:
     try:
+        if foreign := _foreign(entry):
+            _broken.append(foreign)
+            return []
         module = entry.load()
         if not issubclass(type(module), ModuleType):
             raise TypeError(f"{shown(module)} is no module")
@@ -291,9 +294,25 @@ def _things_of_entry(entry: metadata.EntryPoint) -> list[Thing]:
     return []
 
 
+def _foreign(entry: metadata.EntryPoint) -> str:
+    """That another distribution has the package of the same name as binland's; "" if it has not."""
+    name = entry.value.partition(".")[0]
+    if not _is_own(entry) or util.find_spec(name) is None:
+        return ""
+    package = import_module(name)
+    if getattr(package, "__distribution__", "") == "binland":
+        return ""
+    place = one_line(package.__file__ or next(iter(package.__path__)))
+    return f"{name!r} ({place}) is not the one that comes with binland; uninstall or move it, then reinstall binland"
+
+
 def _advice(entry: metadata.EntryPoint, error: BaseException) -> str:
-    own = entry.dist is not None and entry.dist.name == "binland"
-    return f"install it with {installing('deep')}" if own and isinstance(error, ImportError) else "mend or uninstall it"
+    own = _is_own(entry) and isinstance(error, ImportError)
+    return f"install it with {installing('deep')}" if own else "mend or uninstall it"
+
+
+def _is_own(entry: metadata.EntryPoint) -> bool:
+    return entry.dist is not None and entry.dist.name == "binland"
 
 
 def _entries() -> list[metadata.EntryPoint]:

@@ -1,6 +1,5 @@
 """Running a sweep: tasks that are ready go to workers, one writer keeps what comes back."""
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
@@ -188,8 +187,3 @@ def _checked(part: object) -> tuple[int, int]:
     if k > n:
         raise InvalidInputError(f"part = {k}/{n} is not one of 1/{n} ... {n}/{n}")
     return k, n
-
-
-def default_workers() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

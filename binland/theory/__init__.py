@@ -40,4 +40,5 @@ __all__ = [
     "teacher_transition",
 ]
 
-__getattr__, __dir__ = lazy(__name__, _MODULES, globals())
+if not TYPE_CHECKING:  # a name that is not there is an error of types, too
+    __getattr__, __dir__ = lazy(__name__, _MODULES, globals())

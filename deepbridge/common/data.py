@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from binland.bits import random_signs
 from binland.checks import positive, positive_int
 from binland.errors import DataError, InvalidInputError, shown
+from binland.extras import installing
 from binland.rng import Seed, generator
 from deepbridge.common.files import Raw, read_cifar10, read_idx
 
@@ -252,7 +253,7 @@ def _raw(name: str, folder: str | Path | None, batches: tuple[int, ...]) -> tupl
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise DataError("digits are scikit-learn's, which is not here: pip install scikit-learn") from None
+        raise DataError(f"digits are scikit-learn's, which is not here: {installing('deep')}") from None
     images, classes = load_digits(return_X_y=True)
     images, classes = images.astype(np.uint8).reshape(-1, 1, 8, 8), classes.astype(np.int64)
     return (images[:DIGITS_TRAINED], classes[:DIGITS_TRAINED]), (images[DIGITS_TRAINED:], classes[DIGITS_TRAINED:])

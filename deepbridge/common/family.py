@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from binland.errors import InvalidInputError
+from binland.extras import installing
 from binland.interrupts import deferred
-from binland.lazy import installing
 from binland.sweep.contracts.family import Family
 from binland.sweep.contracts.problem import Inputs
 from binland.sweep.contracts.section import ModelSection, Section

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from binland.errors import DataError, InvalidInputError, one_line, shown
+from binland.extras import needed_by
 
 VARIABLE = "BINLAND_DATA"
 Raw = tuple[NDArray[np.uint8], NDArray[np.int64]]  # images (P, C, height, width), classes (P,)
@@ -117,7 +118,8 @@ def _original(path: Path, file: _File) -> bytes:
 
 def _fetched(wanted: list[_File], folder: str | None) -> list[Path]:
     """Files from the net, kept in the user's cache, with a progress bar."""
-    import pooch
+    with needed_by("fetching images", "deep"):
+        import pooch
 
     pooch.get_logger().setLevel("WARNING")
     found, bar = [], sys.stderr.isatty()

@@ -15,4 +15,5 @@ _MODULES = {"algorithms": ("ADV", "RSGD", "SGD", "EntropySGD")}
 
 __all__ = ["ADV", "RSGD", "SGD", "EntropySGD"]
 
-__getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")
+if not TYPE_CHECKING:  # a name that is not there is an error of types, too
+    __getattr__, __dir__ = lazy(__name__, _MODULES, globals(), extra="deep")
