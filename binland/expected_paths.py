@@ -1,4 +1,4 @@
-"""Exact mean errors along random shortest paths (perceptron and committee machine)."""
+"""`expected_path`: exact mean errors along random shortest paths of perceptrons and committee machines."""
 
 import math
 from collections.abc import Iterator
@@ -28,19 +28,41 @@ GROUP = 32  # pairs of flips whose law is bounded together
 
 
 def expected_path(start: Solution, end: Solution, patterns: Patterns, points: int = 51) -> ExpectedPath:
-    """Mean errors on random shortest paths, in closed form: the expectation over all orders of the flips.
+    """Mean train error along random shortest paths, averaged exactly over all orders of the flips.
 
-    points: how many, evenly spaced over the flips, both ends included; after every flip if they are fewer. There is no
-    sampling noise: the ends are exact, the others to 1e-9 of the patterns. Their highest is what
-    `barrier(...).max_of_mean` samples; the paper's barrier, the mean of the highest errors of each path, is above it.
+    There is no sampling noise. The highest value is what ``barrier(...).max_of_mean`` estimates; the paper's barrier,
+    the mean of the highest errors of single paths, is larger.
 
-    Perceptron: how many of the k flipped weights agreed with a pattern is hypergeometric; cost d P for d flips.
-    Committee machine: the number of flips in each unit is taken as binomial, independently, and a sum over a few
-    complex probabilities conditions on k in all (`quadrature.py`), or a Fourier sum where that is not accurate; the
-    votes are then a Poisson-binomial convolution. Cost of a point P H^2 / 4 and d P for each of 2 or 3 probabilities
-    (or of about 14 Fourier terms), and d P once for 64 points. Raises InvalidInputError if the machines or the number
-    of inputs differ, on less than 2 points, and beyond this machine's memory.
+    Parameters
+    ----------
+    start, end : Solution
+        Solutions of the same machine.
+    patterns : Patterns
+        Patterns on which errors are counted.
+    points : int, default 51
+        Number of evenly spaced points along the path, both ends included, at least 2; with fewer flips, one after each.
 
+    Returns
+    -------
+    ExpectedPath
+        ``.errors`` and ``.max_of_mean``. Ends are exact, other points to 1e-9 of the patterns.
+
+    Raises
+    ------
+    InvalidInputError
+        If machines or numbers of inputs differ, there are fewer than 2 points, or the work does not fit into memory.
+
+    Notes
+    -----
+    Perceptron: the number of flipped weights that agreed with a pattern is hypergeometric; cost d P for d flips.
+
+    Committee machine: flips of the units are taken as independent and binomial, and the total number k is fixed by a
+    quadrature over a few complex flip probabilities (`quadrature.py`), or by a Fourier sum where that is not accurate.
+    The votes are then a Poisson-binomial convolution. Cost of a point: P H^2 / 4 and d P for each of 2 or 3
+    probabilities (or about 14 Fourier terms), and d P once for 64 points.
+
+    Examples
+    --------
     >>> import binland as bl
     >>> train, machine = bl.HiddenManifold(301, 101, seed=0).sample(303, seed=1), bl.CommitteeMachine(301, 21)
     >>> a, b = (bl.fit(machine, train, bl.SGD(), seed) for seed in (0, 1))

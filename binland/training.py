@@ -16,13 +16,48 @@ __all__ = ["Latents", "fit", "mean_distance"]
 def fit(
     machine: Machine, patterns: Patterns, algorithm: Algorithm, seed: Seed, start: Latents | None = None
 ) -> Solution:
-    """Train a machine: with BinaryNet (paper, section 3.2 and appendix B) or any other `Algorithm`, by its own `fit`.
+    """Train a machine with an algorithm.
 
-    start: latents of shape machine.weight_shape to begin with, clipped, for every replica, instead of random ones.
-    Returns the binary weights, of BinaryNet with latents, train-error history and, for RSGD, the replicas. A run that
-    has not reached zero error is returned all the same: look at .error or .history.
-    Raises InvalidInputError if the patterns or the start do not fit the machine, if an algorithm gives no solution of
-    it, or from 2^24 inputs or hidden units on, or beyond this machine's memory.
+    Parameters
+    ----------
+    machine : Perceptron or CommitteeMachine
+        The architecture.
+    patterns : Patterns
+        Train patterns with as many inputs as the machine.
+    algorithm : Algorithm
+        `SGD`, `RSGD`, `ADV`, `FBP`, `RBP`, `SimulatedAnnealing` or your own `Algorithm`, with its settings.
+    seed : int, SeedSequence or Generator
+        Fixes everything that is drawn.
+    start : array_like of shape machine.weight_shape, optional
+        Latents to begin with, finite, for every replica, instead of random ones. SGD, RSGD and ADV clip them; annealing
+        uses their signs; FBP and RBP refuse them.
+
+    Returns
+    -------
+    Solution
+        The trained weights. What else it holds depends on the algorithm: SGD, RSGD and ADV give latents and the history
+        of train errors, RSGD also the replicas.
+
+    Raises
+    ------
+    InvalidInputError
+        If patterns, start or algorithm do not fit the machine, the settings are out of proportion (a learning rate too
+        small for the clip), the machine has 2^24 or more inputs or hidden units, or it does not fit into memory.
+
+    Notes
+    -----
+    A run that has not reached zero train error is returned all the same: look at ``.error(patterns)`` or ``.history``.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(20, 101, seed=0)
+    >>> bl.fit(bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=0).error(patterns)
+    0.0
     """
     check_fit(machine, patterns)
     check_algorithm(algorithm)
@@ -32,7 +67,7 @@ def fit(
 
 
 def _made_by(algorithm: Algorithm, machine: Machine, found: object) -> Solution:
-    """What an algorithm gave, signed by it; raises InvalidInputError unless it is a solution of the machine."""
+    """The solution that an algorithm returned, marked with the algorithm; InvalidInputError if it is not a solution."""
     if not isinstance(found, Solution) or found.machine != machine:
         raise InvalidInputError(
             f"{type(algorithm).__name__}.fit gave {shown(found)}, not a solution of {shown(machine)}; return"
