@@ -166,7 +166,7 @@ class Patterns:
 
     @cached_property
     def rows(self) -> Words:
-        """Inputs (V, 2 N, WIDTH) uint64, in V blocks of 64 WIDTH patterns: row 2 i + 1 is input i, 2 i its complement."""
+        """Inputs (V, 2 N, WIDTH) uint64, V blocks of 64 WIDTH patterns: row 2 i + 1 is input i, 2 i its negation."""
         bits = blocks(self.inputs.T, WIDTH)
         out = aligned((bits.shape[1], 2 * self.n_inputs, WIDTH), np.uint64)
         out[:, 1::2] = bits.swapaxes(0, 1)

@@ -1,4 +1,4 @@
-"""The best weights that message passing comes by."""
+"""The best weights that a message-passing algorithm meets on its way."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,9 +10,9 @@ from binland.models import Solution
 
 
 def best_decoded(messages: Messages, steps: Iterable[object], stop_at_zero_error: bool) -> Solution:
-    """The most probable weights with the fewest train errors, of those after every step; of equal ones the first.
+    """Of the most probable weights after every step, those with the fewest train errors (the first of equals).
 
-    steps: each one is made by asking for it. Its history are the train errors of the most probable weights.
+    steps: an iterator that makes a step each time it is advanced. The history holds the train error after each step.
     """
     best, least, history = Solution(messages.machine, messages.decoded), messages.patterns.n_patterns + 1, []
     for _ in steps:

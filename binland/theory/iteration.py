@@ -1,4 +1,4 @@
-"""Fixed points of several order parameters by iteration, which says when it has found none."""
+"""Fixed points of several order parameters by iteration; the result says whether one was found."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ NEAR = 0.2  # relative: how far these may go
 
 
 class Fixed(NamedTuple):
-    """The last point of an iteration. residual: how far one undamped step moves it, relative to its size."""
+    """Last point of an iteration; residual: how far one more undamped step would move it, relative to its size."""
 
     values: Array
     residual: float
@@ -27,9 +27,9 @@ class Fixed(NamedTuple):
 
 
 def fixed_point(update: Callable[[Array], Array], start: Array) -> Fixed:
-    """Iterate x <- d x + (1 - d) update(x) from a start, with stronger damping d where a weaker one does not settle.
+    """Iterate x <- d x + (1 - d) update(x) from a start, with a larger damping d if a smaller one does not converge.
 
-    Now and then Newton's method takes a short cut to the fixed point that the iteration is near to.
+    Every AIM steps Newton's method is tried; its result counts only if it is near.
     """
     best = Fixed(start, np.inf)
     for damping in DAMPINGS:
@@ -55,7 +55,7 @@ def _iterate(update: Callable[[Array], Array], start: Array, damping: float) -> 
 
 
 def _step(update: Callable[[Array], Array], values: Array) -> tuple[Array, float]:
-    """update(values), and how far that is; infinitely far where it is not defined."""
+    """update(x) and its distance from x; infinite where the update is not defined."""
     with np.errstate(all="ignore"):
         new = update(values)
     if not np.isfinite(new).all():
@@ -64,7 +64,7 @@ def _step(update: Callable[[Array], Array], values: Array) -> tuple[Array, float
 
 
 def _short_cut(update: Callable[[Array], Array], values: Array) -> Fixed:
-    """Newton's method, if it stays near."""
+    """Newton's method from here; rejected unless its result is near."""
     try:
         with np.errstate(all="ignore"):
             found = root(lambda x: update(x) - x, values, tol=1e-14, options={"maxfev": 60}).x
