@@ -109,7 +109,7 @@ def _names(path: Path, kind: str) -> list[str]:
 
 
 def _kind(path: Path) -> str:
-    """"npz", "npy" or "hdf5", by the first bytes of a file; raises DataError if it is none of the three."""
+    """Kind of a file by its first bytes, "npz", "npy" or "hdf5"; raises DataError if it is none of the three."""
     try:
         file_size(path)
         with path.open("rb") as file:
