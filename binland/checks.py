@@ -1,4 +1,4 @@
-"""Arguments, checked where they enter: whole numbers, words, paths, arrays, and the memory that they would take."""
+"""Checks of arguments at the places where they enter: numbers, words, paths, arrays, and the memory they need."""
 
 import math
 import numbers
@@ -28,7 +28,7 @@ def positive_int(name: str, value: object, minimum: int = 1) -> int:
 
 
 def is_integer(value: object) -> TypeGuard[int]:
-    """Whether it is a whole number of any library; truth values and spans of time are none."""
+    """Whether it is an integer of any library; truth values and time spans do not count."""
     return isinstance(value, numbers.Integral) and not isinstance(value, NO_NUMBERS)
 
 
@@ -45,7 +45,7 @@ def positive(name: str, value: object, *, zero: bool = False, infinite: bool = F
 
 
 def _real(value: object) -> Any:
-    """A real number as it is, since an integer may be too large for a float; nan for anything else."""
+    """A real number as it is (an integer may be too large for a float); nan for anything else."""
     return value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
 
 
@@ -63,7 +63,7 @@ def fraction(name: str, value: object) -> float:
 
 
 def share_kept(name: str, value: object) -> float:
-    """`value` as a float in [0, 1), the share of something old that stays; raises InvalidInputError otherwise."""
+    """`value` as a float in [0, 1), the share of an old value that is kept; raises InvalidInputError otherwise."""
     share = fraction(name, value)
     if share == 1:
         raise InvalidInputError(f"{name}={shown(value)} keeps what was for ever; choose it below 1")
@@ -93,7 +93,7 @@ def one_of(name: str, value: object, allowed: Sequence[str]) -> str:
 
 
 def checked_path(name: str, value: object) -> Path:
-    """`value` as a Path; raises InvalidInputError unless it is a text or a path, of at most 4096 letters."""
+    """`value` as a Path; raises InvalidInputError unless it is a text or path of at most 4096 characters."""
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
     except Exception:  # whatever a stranger's class raises
@@ -106,7 +106,7 @@ def checked_path(name: str, value: object) -> Path:
 
 
 def as_array(values: object) -> NDArray[Any] | None:
-    """`values` as a NumPy array, None if they cannot be one. Raises InvalidInputError on what memory does not take."""
+    """`values` as a NumPy array, None if impossible; raises InvalidInputError if it does not fit into memory."""
     if isinstance(values, Sequence):
         checked_memory(f"{len(values)} values", 8 * len(values))
     try:
@@ -144,7 +144,7 @@ def finite_float32(name: str, values: object, shape: tuple[int, ...]) -> NDArray
 
 
 def shaped_floats(name: str, values: object, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
-    """`values` as a read-only float64 copy; raises InvalidInputError on other shapes. None in a shape is any length."""
+    """`values` as a read-only float64 copy; raises InvalidInputError on another shape, in which None is any length."""
     array = real_array(name, values)
     fits = [wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=False)]
     if array.ndim != len(shape) or not all(fits):
@@ -161,7 +161,7 @@ def read_only(array: NDArray[Number]) -> NDArray[Number]:
 
 
 def checked_memory(what: str, count: float) -> None:
-    """Raise InvalidInputError if so many bytes are more than this machine has."""
+    """Raise InvalidInputError if `count` bytes are more than this machine has."""
     here = memory()
     if count > here:
         needed, there = _gigabytes(count), _gigabytes(here)
@@ -169,7 +169,7 @@ def checked_memory(what: str, count: float) -> None:
 
 
 def memory() -> int:
-    """Bytes of memory of this machine; 64 GiB where it does not say."""
+    """Bytes of memory of this machine; 64 GiB if the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Public names of a package that are imported at first use: numba and torch take seconds, the command line none."""
+"""Public names of a package that are imported at first use, since Numba and torch take seconds to import."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -8,11 +8,10 @@ from typing import Any
 def lazy(
     package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any], extra: str = ""
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines.
+    """`__getattr__` and `__dir__` of a package with lazy imports.
 
-    A module is public itself where it is said to define its own name.
-
-    extra: of the installation, that brings what may not be there.
+    modules: for each module the public names that it defines; a module that lists its own name is public itself. extra:
+    name of the optional dependencies ("deep") to mention if an import fails.
     """
     home = {name: module for module, names in modules.items() for name in names}
 
@@ -36,5 +35,5 @@ def lazy(
 
 
 def installing(extra: str) -> str:
-    """What to type for an extra of the installation; the package is on no index."""
+    """The command that installs optional dependencies; the package is not on PyPI."""
     return f"pip install '.[{extra}]' in a clone of binland"

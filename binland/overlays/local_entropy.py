@@ -1,4 +1,4 @@
-"""Local entropies around solutions: by replica theory and by enumeration, over those of belief propagation."""
+"""Local entropies by replica theory, enumeration and belief propagation, over each other."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -18,17 +18,17 @@ EXACT, MESSAGES = "enumeration_distances", "local_entropy"  # variables
 
 
 class AroundTypical(Overlay):
-    """Around typical solutions of perceptrons with random labels (Franz-Parisi), for N to infinity."""
+    """Franz-Parisi entropy around typical solutions of perceptrons with random labels, N to infinity."""
 
     def __init__(self, panel: str):
         self.name, self.panel = f"typical-{panel}", panel
 
     def applies(self, results: Any) -> bool:
-        """Perceptrons with random labels."""
+        """Whether the sweep is of perceptrons with random labels."""
         return perceptrons_on(results, "random-labels")
 
     def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
-        """As far as the panel goes, at the P / N of the point."""
+        """Draw a curve over the width of the panel, at the P / N of the point."""
         from binland.plots.overlay import LOOK
 
         alpha = float(results.data.sel(dict(at))["constraint_density"])
@@ -39,21 +39,21 @@ class AroundTypical(Overlay):
 
 @lru_cache(maxsize=1024)
 def _entropy(alpha: float, distance: float) -> float:
-    """Kept, since two panels show it."""
+    """The entropy of theory, cached because two panels show it."""
     return local_entropy(alpha, distance).entropy
 
 
 class ByEnumeration(Overlay):
-    """Exact numbers of solutions at every distance, where a sweep has them too."""
+    """Exact local entropies from enumeration over those of belief propagation."""
 
     name, panel = "exact-local-entropy", "local_entropy"
 
     def applies(self, results: Any) -> bool:
-        """Both measures."""
+        """Whether the sweep has both measures."""
         return EXACT in results.data
 
     def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
-        """Crosses in the colours of the algorithms, within the panel."""
+        """Draw crosses in the colours of the algorithms."""
         from matplotlib.lines import Line2D
 
         from binland.plots.style import mean_and_error, style
@@ -70,16 +70,16 @@ class ByEnumeration(Overlay):
 
 
 class ByMessages(Overlay):
-    """Belief propagation, over exact numbers."""
+    """Local entropies by belief propagation over exact ones."""
 
     name, panel = "messages-enumeration", "enumeration"
 
     def applies(self, results: Any) -> bool:
-        """Both measures."""
+        """Whether the sweep has both measures."""
         return MESSAGES in results.data
 
     def draw(self, axes: "Axes", results: Any, at: Mapping[str, float]) -> list[Any]:
-        """Crosses in the colours of the algorithms."""
+        """Draw crosses in the colours of the algorithms."""
         from matplotlib.lines import Line2D
 
         from binland.plots.style import mean_and_error, style
