@@ -224,7 +224,7 @@ def exact_messages(totals, messages, inputs, n_inputs, damping, scratch):
 
 @kernel
 def through(x, coupling):
-    """atanh(tanh x tanh coupling), the field that a spin with field x exerts through a coupling, perhaps infinite."""
+    """atanh(tanh x tanh coupling): the field that a spin with field x exerts through a (perhaps infinite) coupling."""
     if coupling == math.inf:
         return x
     return 0.5 * (log_two_cosh(x + coupling) - log_two_cosh(x - coupling))
@@ -232,10 +232,10 @@ def through(x, coupling):
 
 @kernel
 def focus(weight, n_inputs, rule, totals, fields):
-    """The external field of one weight, h N + i, under focusing; returns the change of its tanh.
+    """Update the external field of one weight, h N + i, under focusing; returns the change of its tanh.
 
-    tanh((y - 1) atanh(m tanh gamma)) tanh gamma as a field, m the magnetisation without it; fields, totals (H, M) have
-    it then.
+    The new field is that of tanh((y - 1) atanh(m tanh gamma)) tanh gamma, m being the magnetisation without it. fields,
+    totals (H, M) are updated.
     """
     h, i = weight // n_inputs, weight % n_inputs
     old = fields[h, i]
@@ -293,10 +293,10 @@ def bethe(messages, totals, satisfied, n_inputs):
 
 @kernel
 def pull(reference, distance, totals, fields):
-    """External fields reference times gamma, with which the mean distance to the reference is as asked; returns gamma.
+    """Set external fields gamma times reference, such that the mean distance to it is `distance`; returns gamma.
 
-    reference (H, M) float64, 0 where it is filled up; distance: mean of (1 - reference tanh(total)) / 2. By bisection
-    in atanh(1 - 2 distance) +- the largest of the other fields. fields, totals (H, M) change. Cost 60 H N.
+    reference (H, M) float64, 0 where it is padded; the mean distance is that of (1 - reference tanh(total)) / 2. By
+    bisection in atanh(1 - 2 distance) +- the largest of the other fields. fields, totals (H, M) change. Cost 60 H N.
     """
     n, largest = 0.0, 0.0
     for h in range(totals.shape[0]):

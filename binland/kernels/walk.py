@@ -30,7 +30,7 @@ PORTION = 210 * 8 // WIDTH  # inputs whose rows are added to all units in turn: 
 
 @kernel
 def fill(planes, value):
-    """Set all counters of a block (n, WIDTH) to one integer. Cost n WIDTH."""
+    """Set all counters of a block (n, WIDTH) to the same integer. Cost n WIDTH."""
     for j in range(planes.shape[0]):
         for w in range(planes.shape[1]):
             planes[j, w] = -np.uint64((value >> j) & 1)
@@ -118,9 +118,9 @@ def n_errors(votes, negative, real):
 
 @kernel
 def shuffle_into(uniforms, items):
-    """Fisher and Yates: items[:k] become the first k of a uniformly random order of items (n,).
+    """Fisher-Yates shuffle: items[:k] become the first k of a uniformly random order of items (n,).
 
-    uniforms (k,) float64 in [0, 1), k <= n; more of them change none of the first k. Cost k.
+    uniforms (k,) float64 in [0, 1), k <= n; a longer list begins with the same order. Cost k.
     """
     n = items.shape[0]
     for t in range(uniforms.shape[0]):

@@ -49,7 +49,7 @@ class Problem(ABC, Generic[S]):
         """The test patterns of a disorder sample."""
 
     def key(self, settings: S) -> dict[str, Any]:
-        """Plain data that identify a disorder sample: all that changes its train patterns. Change it with the way to draw."""
+        """Plain data that identify a disorder sample: all that changes its train patterns, the way to draw included."""
         return {"kind": self.name, **settings.identity()}
 
     def test_key(self, settings: S) -> dict[str, Any]:

@@ -16,7 +16,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 
 
 class Section(BaseModel):
-    """A table of a configuration: unknown keys and wrong types are errors. `Field(title=, description=)` explains a key.
+    """A table of a configuration: unknown keys and wrong types are errors. `Field` says what a key means.
 
     silent: keys that change no numbers (warnings, figures) and so are not part of the identity of a sweep.
     """
