@@ -10,8 +10,8 @@ from binland.errors import InvalidInputError
 from binland.kernels.subsets import lowest_into
 from binland.orders import Annealed, Places
 
-MOVES = 100  # in a window, before the next one is chosen
-MOST_FLIPS = 20  # of a path whose orders are all looked at
+MOVES = 100  # moves in a window before the next one is chosen
+MOST_FLIPS = 20  # largest number of flips for order="exact"
 
 
 class Following(Protocol):
@@ -103,7 +103,7 @@ def exact_order(standing: Following, places: Places) -> Places:
             ' take "annealed", or solutions that are closer'
         )
     steps = np.arange(1, 1 << d)
-    subsets = steps ^ (steps >> 1)  # Gray's code: every subset differs in one flip from the one before
+    subsets = steps ^ (steps >> 1)  # Gray code: consecutive subsets differ in one flip
     errors, order = np.empty(1 << d, np.int64), np.empty(d, np.int64)
     errors[0] = standing.error_count
     errors[subsets] = standing.follow(places[np.log2(steps & -steps).astype(int)] if d else places)

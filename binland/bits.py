@@ -80,7 +80,7 @@ def from_bytes(octets: NDArray[np.uint8], shape: tuple[int, ...]) -> Signs:
 
 def as_signs(values: NDArray[np.generic]) -> Signs:
     """sign(values) as int8 with sign(0) = +1."""
-    return 2 * np.asarray(np.greater_equal(values, 0)).astype(np.int8) - 1  # never more than a byte for each
+    return 2 * np.asarray(np.greater_equal(values, 0)).astype(np.int8) - 1  # a byte per entry, also in between
 
 
 def random_signs(rng: np.random.Generator, shape: int | tuple[int, ...]) -> Signs:

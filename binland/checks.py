@@ -96,7 +96,7 @@ def checked_path(name: str, value: object) -> Path:
     """`value` as a Path; raises InvalidInputError unless it is a text or path of at most 4096 characters."""
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
-    except Exception:  # whatever a stranger's class raises
+    except Exception:  # a foreign class may raise anything
         text = None
     if not isinstance(text, str):
         raise InvalidInputError(f"{name}={shown(value)} is not a path; give a text or a pathlib.Path")
@@ -113,19 +113,19 @@ def as_array(values: object) -> NDArray[Any] | None:
         return np.asarray(values)
     except MemoryError:
         raise
-    except Exception:  # each library has its own
+    except Exception:  # libraries raise exceptions of their own
         return None
 
 
 def real_array(name: str, values: object) -> NDArray[Any]:
     """`values` as an array of integers or floats; raises InvalidInputError otherwise."""
     array = as_array(values)
-    checked_memory(name, 0 if array is None else 8 * array.size)  # a view may be larger than what it shows
-    if array is not None and array.dtype.kind == "O":  # of other kinds of numbers, or of anything
-        text = any(isinstance(value, (str, bytes)) for value in array.flat)  # NumPy would read numbers from it
+    checked_memory(name, 0 if array is None else 8 * array.size)  # a broadcast view may be larger than its memory
+    if array is not None and array.dtype.kind == "O":  # Python objects: other kinds of numbers, or anything else
+        text = any(isinstance(value, (str, bytes)) for value in array.flat)  # NumPy would convert texts to numbers
         try:
             array = None if text else array.astype(np.float64)
-        except Exception:  # whatever a stranger's class raises
+        except Exception:  # a foreign class may raise anything
             array = None
     if array is None or array.dtype.kind not in "iuf":
         raise InvalidInputError(f"{name}={shown(values)} is not an array of numbers")

@@ -26,7 +26,7 @@ def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
     array = as_array(values)
     if array is None:
         raise InvalidInputError(f"{name} is not a rectangular array of {ndim} dimension(s)")
-    checked_memory(name, 3 * array.size)  # a view may be larger than what it shows
+    checked_memory(name, 3 * array.size)  # a broadcast view may be larger than its memory
     if array.ndim != ndim or array.size == 0:
         raise InvalidInputError(f"{name} has shape {array.shape}; a non-empty array of {ndim} dimension(s) is needed")
     if array.dtype.kind not in "iuf" or not np.all((array == 1) | (array == -1)):
@@ -157,7 +157,7 @@ class Patterns:
     def __repr__(self) -> str:
         return f"Patterns(n_patterns={self.n_patterns}, n_inputs={self.n_inputs})"
 
-    # What the kernels read. Writeable, because numba compiles anew for read-only arrays.
+    # What the kernels read. Writeable, because Numba would compile again for read-only arrays.
 
     @cached_property
     def words(self) -> Words:

@@ -31,7 +31,7 @@ from binland.models import Solution, check_fit, check_same, check_solutions
 from binland.results import Path
 
 MOST_WEIGHTS = 28
-BLOCK = 64 * WIDTH  # codes that a register holds
+BLOCK = 64 * WIDTH  # codes in a register
 MIDDLE = 10  # bits of the table of places
 PORTION = 2**20  # codes whose errors are counted at once
 
@@ -439,7 +439,7 @@ class Tables:
     def __init__(self, machine: Machine, words: NDArray[np.uint64], labels: Signs):
         n, inputs = machine.n_weights, machine.n_inputs
         low = min(BLOCK.bit_length() - 1, n)
-        split = -low % inputs  # weights of the unit between low and high bits that are high
+        split = -low % inputs  # number of high weights of the unit that is split between low and high bits
         stride = (n - low - split) // inputs + 1
         places = (split + 1) * stride
         high = middle_end(n, inputs, low)

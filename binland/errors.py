@@ -10,7 +10,7 @@ class BinlandError(Exception):
     """Base of all errors that the package raises on purpose; the command line prints one line and exits with code 2."""
 
     def __init__(self, message: str):
-        super().__init__(one_line(message))  # names of files and labels may hold anything
+        super().__init__(one_line(message))  # names of files and labels may contain control characters
 
 
 class InvalidInputError(BinlandError, ValueError):

@@ -10,7 +10,7 @@ from binland.kernels.expectation import blocks, error_weights_into, largest_boun
 from binland.models import Solution
 from binland.quadrature import OUTSIDE, fourier_rule, smooth_mean
 
-_TOLERANCE = 1e-15  # relative to one error: Fourier terms left out
+_TOLERANCE = 1e-15  # Fourier terms below this, relative to one error, are left out
 
 
 class ExpectedErrors:
@@ -26,7 +26,7 @@ class ExpectedErrors:
         fields = solution.preactivations(patterns).astype(np.int64)
         self._swapped = np.array(machine.output_signs) < 0
         votes = ((fields >= 0) != self._swapped[:, None]).sum(axis=0)
-        order = np.argsort(votes, kind="stable")  # patterns side by side have as many likely votes
+        order = np.argsort(votes, kind="stable")  # neighbouring patterns then have similar numbers of votes
         shifted = fields[:, order] - fields.min()
         present = np.bincount(shifted.reshape(-1)) > 0
         self._field = np.flatnonzero(present) + fields.min()

@@ -20,11 +20,11 @@ __all__ = ["ExpectedPath", "expected_path"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-TOLERANCE = 1e-10  # for each pattern: Fourier terms left out, numbers of flips out of reach
-UNLIKELY = 1e-18  # numbers of flips of a unit that are left out
+TOLERANCE = 1e-10  # error per pattern from Fourier terms and numbers of flips that are left out
+UNLIKELY = 1e-18  # numbers of flips of a unit that are less probable are left out
 PORTION = 128  # patterns at a time
 BATCH = 64  # points at a time
-GROUP = 32  # pairs of flips whose law is bounded together
+GROUP = 32  # pairs of flips that are bounded together
 
 
 def expected_path(start: Solution, end: Solution, patterns: Patterns, points: int = 51) -> ExpectedPath:
@@ -204,7 +204,7 @@ class _Fourier:
     """
 
     def __init__(self, flips: Integers, k: int, groups: int):
-        from scipy.stats import binom  # a third of a second, for those who ask for it
+        from scipy.stats import binom  # imported here, since it takes a third of a second
 
         d = int(flips.sum())
         p = k / d

@@ -17,7 +17,7 @@ from binland.walks import Walker
 
 __all__ = ["LocalEnergy", "checked_fractions", "local_energy", "n_flips"]
 
-BYTES = 28  # of memory for every weight: random numbers, codes of flips, twice, and their rows
+BYTES = 28  # bytes of memory per weight: random numbers, codes of flips (twice), rows
 
 
 def local_energy(
@@ -130,7 +130,7 @@ def _sampled_rise(
         else:
             rng = np.random.default_rng([*root, 1, int(fraction.view(np.uint64))])
             flipped[f] = [rng.binomial(n, fraction) for _ in range(realizations)]
-    walker, uniforms = Walker(solution, patterns), np.empty(flipped.max())  # taken once: fresh memory is slow
+    walker, uniforms = Walker(solution, patterns), np.empty(flipped.max())  # once: fresh memory is slow
     counts = np.empty(flipped.shape, np.int64)
     for r in range(realizations):
         drawn = uniforms[: flipped[:, r].max()]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from binland.checks import positive
 from binland.errors import InvalidInputError
 
-FLAT = 1e-6  # height of a triangle of float32 numbers, over the length of a side, that may be rounding
+FLAT = 1e-6  # a triangle of float32 numbers with a smaller ratio of height to side counts as a line
 
 
 class Grid(NamedTuple):

@@ -20,7 +20,7 @@ from binland.kernels.guide import LEVELS, UNIT, gains_into, rows_into
 from binland.models import Solution
 from binland.orders import Guide, Guided, Places
 
-HURRY = 4  # times an equal part of the flips, the most that a stage is to do when others were left to it
+HURRY = 4  # a stage does at most so many times its equal part of the flips when earlier ones left some
 
 
 class Standing(Protocol):

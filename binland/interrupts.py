@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-# Ctrl-C, what batch systems send before they kill, and what a terminal sends when it is closed
+# Ctrl-C; sent by batch systems before a kill; sent when a terminal is closed
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 Handler = Callable[[int, FrameType | None], Any]
 
@@ -119,6 +119,6 @@ def _present() -> Watch | None:
 
 def leave(*_: object) -> None:
     """Handler of Ctrl-C while nothing is written: ends the process at once, since imports may swallow exceptions."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # else a second one could come between the next two lines
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second signal could otherwise arrive between the next two lines
     os.write(2, b"interrupted; nothing is lost\n")
     os._exit(130)

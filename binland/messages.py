@@ -22,10 +22,10 @@ from binland.rng import Seed, generator
 Array = NDArray[np.float64]
 Method = Literal["auto", "gaussian", "exact"]
 METHODS = ("auto", "gaussian", "exact")
-FEW_INPUTS = 50  # up to which "auto" is exact
+FEW_INPUTS = 50  # "auto" is exact up to this
 STRONGEST_FIELD = 1000.0
 LARGEST_INITIAL = 10.0
-SLIGHTLY = 0.01  # below 0 or above ln 2, where Bethe entropies of few weights may be
+SLIGHTLY = 0.01  # how far Bethe entropies of few weights may be below 0 or above ln 2
 PLAIN = Rule(0.0, math.inf, 1.0)
 
 
@@ -215,7 +215,7 @@ class Messages:
         if size > 0:
             self.messages[..., :n] = rng.uniform(-size, size, (p, h, n))
         self.totals = np.zeros((h, width))
-        for message in self.messages:  # a sum whose order no library chooses
+        for message in self.messages:  # summed in a fixed order; a library might choose another one
             self.totals += message
         self.fields = np.zeros((h, width))
         self._satisfied, self._labels = np.zeros(p), np.array(patterns.labels)

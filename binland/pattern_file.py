@@ -22,7 +22,7 @@ from binland.errors import DataError, InvalidInputError, one_line, shown
 Array = NDArray[Any]
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 FILTERS = {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-DAMAGE = (  # what zipfile, NumPy and HDF5 make of files that are none of theirs
+DAMAGE = (  # exceptions of zipfile, NumPy and HDF5 on damaged or foreign files
     OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 

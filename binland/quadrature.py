@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from binland.kernels.expectation import binomial_into
 
-NODES = ((60, 4), (15, 6), (8, 8), (5, 12))  # with such a spread of the number of flips, a rule of so many nodes
-SMOOTH = 1e-13  # relative: estimate of what a rule may leave out
-OUTSIDE = 1e-17  # relative: of characters about -1, which the rules do not see
-_STEPS = 50  # Newton's, at most; about 8 are taken
-_REACH = 1e-15  # of Pr(K = k): numbers of flips that a Fourier sum may confuse with k
+NODES = ((60, 4), (15, 6), (8, 8), (5, 12))  # spread of the number of flips from which on a rule has so many nodes
+SMOOTH = 1e-13  # largest relative error estimate of a rule
+OUTSIDE = 1e-17  # largest relative bound of terms near z = -1, which the rules do not see
+_STEPS = 50  # largest number of Newton steps; about 8 are needed
+_REACH = 1e-15  # largest probability, relative to Pr(K = k), of numbers of flips that a Fourier sum confuses with k
 
 
 def smooth_mean(k: int, n: int, at: Callable[[complex], NDArray[np.complex128]]) -> float | None:

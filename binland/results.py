@@ -230,9 +230,9 @@ class BentPath:
         What the training that began halfway between the ends found.
     """
 
-    first: Any  # a Path, or what continuous networks have for one
+    first: Any  # Path or ContinuousPath
     second: Any
-    midpoint: Any  # a solution of the package that the two ends are from
+    midpoint: Any  # Solution or ContinuousSolution
 
     @cached_property
     def errors(self) -> NDArray[np.float64]:

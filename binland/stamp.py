@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 LIBRARIES = ("numpy", "numba", "scipy")
-# What draws, prints, stores and schedules changes no number.
+# Code that draws, prints, stores or schedules changes no numbers.
 OTHERS = (
     "__main__.py", "cli.py", "console.py", "errors.py", "interrupts.py", "lazy.py", "stamp.py", "plots",
     "sweep/store", "sweep/blame.py", "sweep/config.py", "sweep/connect.py", "sweep/grid.py", "sweep/measuring.py",

@@ -61,7 +61,7 @@ def fit(
     """
     check_fit(machine, patterns)
     check_algorithm(algorithm)
-    generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
+    generator(seed, "fit")  # refuses an invalid seed even if the algorithm would not
     begun = None if start is None else finite_float32("start", start, machine.weight_shape)
     return _made_by(algorithm, machine, algorithm.fit(machine, patterns, seed, begun))
 

@@ -148,6 +148,6 @@ class SimulatedAnnealing(Algorithm):
         Solution
             The last weights, or the centre of the replicas.
         """
-        from binland.algorithms.metropolis import run  # numba takes seconds, settings none
+        from binland.algorithms.metropolis import run  # imported here, since Numba takes seconds
 
         return run(machine, data, self, seed, start)

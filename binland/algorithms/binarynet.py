@@ -66,7 +66,7 @@ class SGD(Algorithm):
     """
 
     families = ("perceptron", "committee")
-    recipe = 3  # exact integers; 1 was float32, 2 integers in a finer unit
+    recipe = 3  # 1 was float32, 2 integers in a finer unit, 3 is exact integers
 
     learning_rate: float = 1.0
     epochs: int = 200
@@ -143,7 +143,7 @@ class SGD(Algorithm):
         Solution
             The trained weights.
         """
-        from binland.algorithms.training import train  # numba takes seconds, settings none
+        from binland.algorithms.training import train  # imported here, since Numba takes seconds
 
         check_algorithm(self)
         return train(machine, data, self, seed, start)

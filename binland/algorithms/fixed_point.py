@@ -10,8 +10,8 @@ from binland.errors import InvalidInputError
 from binland.kernels.training import FULL, LARGEST
 from binland.machines import Machine
 
-TOP = 2**31  # integers in kernels are below, in absolute value
-COARSEST = 256  # units, at least, that a pattern of the largest gradient moves a latent (experiments/integers.md)
+TOP = 2**31  # absolute values of integers in kernels are below this
+COARSEST = 256  # units, at least, by which a pattern of the largest gradient moves a latent (experiments/integers.md)
 
 
 def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:

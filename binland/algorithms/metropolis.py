@@ -18,8 +18,8 @@ from binland.rng import Seed, generator
 from binland.theory.gaussian import log_two_cosh
 
 AT_ONCE = 2**16  # tries whose random numbers are drawn together
-COLDEST = 1e-300  # stands for the temperature 0
-BYTES = 48  # of memory for every weight, for its random numbers, and for every counter of a unit
+COLDEST = 1e-300  # replaces the temperature 0, to divide by it
+BYTES = 48  # bytes of memory per weight, per random number of it, and per counter of a unit
 
 
 def run(

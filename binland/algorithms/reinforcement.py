@@ -121,7 +121,7 @@ class RBP(Algorithm):
         InvalidInputError
             If there is a start.
         """
-        from binland.algorithms.decoding import best_decoded  # numba takes seconds, settings none
+        from binland.algorithms.decoding import best_decoded  # imported here, since Numba takes seconds
         from binland.messages import Messages
         from binland.rng import generator
 

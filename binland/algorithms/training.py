@@ -29,9 +29,9 @@ from binland.rng import Seed, generator
 from binland.walks import count_into, counter_bytes, empty_counters, n_planes
 
 Latents = NDArray[np.float32]
-AT_ONCE = 6 * 10**9  # signals times latents of some epochs, before Python, and an interruption, has its turn
-DRAWN = 2**20  # uniform numbers, at most, that are drawn for them
-BYTES = 24  # of memory for every latent: random numbers, rows; tiles are counted apart
+AT_ONCE = 6 * 10**9  # signals times latents per call of the kernel; in between Python can handle interruptions
+DRAWN = 2**20  # largest number of uniform numbers drawn for a call
+BYTES = 24  # bytes of memory per latent for random numbers and rows; tiles are counted separately
 
 
 def train(machine: Machine, patterns: Patterns, algorithm: SGD, seed: Seed, start: Latents | None = None) -> Solution:
@@ -82,7 +82,7 @@ class _Run:
         drawn = len(streams) * patterns.n_patterns
         self.at_once = max(1, min(DRAWN // drawn, AT_ONCE // work))  # epochs
         weights = as_signs(latents)
-        for s in range(len(self.state.words)):  # where the centre's counters begin does not matter: they follow
+        for s in range(len(self.state.words)):  # the centre starts as a replica, and is updated
             self._start_counters(s, weights[s % len(streams)])
 
     def _start_counters(self, s: int, weights: Signs) -> None:

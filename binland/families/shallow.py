@@ -26,9 +26,9 @@ from binland.sweep.contracts.section import ModelSection, Positive
 from binland.symmetry import align
 from binland.training import fit
 
-WALKS = 2  # how random walks are drawn; another way gets another number, and with it other tasks
-FEW_FLIPS = 16  # of which all orders are looked at
-GUIDES = 2  # how gains are computed and flips postponed
+WALKS = 2  # number of the way random walks are drawn; a new number gives tasks new names
+FEW_FLIPS = 16  # up to so many flips the best of all orders is found
+GUIDES = 2  # number of the way gains are computed and flips postponed
 LARGEST_MACHINE = 10**9  # weights, of all replicas
 
 

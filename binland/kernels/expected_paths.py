@@ -10,7 +10,7 @@ import numpy as np
 
 from binland.kernels.compiler import kernel
 
-NEGLIGIBLE = -60.0  # log of a probability that is left out of a sum
+NEGLIGIBLE = -60.0  # terms with a smaller log-probability are left out of sums
 
 
 @kernel

@@ -14,7 +14,7 @@ from binland.kernels.forward import popcount
 from binland.kernels.vectors import bits_of
 
 LEVELS = 15
-UNIT = 1 << 10  # of urgencies, and of closeness times LEVELS
+UNIT = 1 << 10  # integer unit of urgencies, and of closeness times LEVELS
 
 
 @kernel

@@ -8,7 +8,7 @@ import numpy as np
 from binland.kernels.compiler import kernel
 from binland.kernels.forward import popcount
 
-SIDES = 4  # histograms at once: one after the other would wait for itself
+SIDES = 4  # histograms filled in turn, so that an addition need not wait for the previous one
 STRETCH = 256  # codes
 
 

@@ -156,7 +156,7 @@ def _jump(b: Builder, planes: list[Value], bits: list[Value]) -> list[Value]:
     for plane, digit in zip(planes[1:], digits, strict=False):
         total, carry = _full(b, plane, digit, carry)
         new.append(total)
-    # What is left to be added is the carry, and -1 where the sign is negative: one step up or down, or none.
+    # What remains to be added is the carry, and -1 where the sign is negative: a step up or down, or none.
     return new + _step(b, planes[len(new) :], b.not_(b.xor(high, carry)), carry)
 
 

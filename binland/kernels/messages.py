@@ -31,10 +31,10 @@ from binland.kernels.compiler import kernel
 from binland.kernels.convolution import back_into, forth_into
 from binland.kernels.elementary import ROOT_TWO_PI, exp, log, log_two_cosh, mills, tanh
 
-LANES = 16  # sums that run side by side, whatever the CPU's registers
-NARROWEST = 1.0  # V is at least this: below, one weight is all that varies
-STRONGEST = 20.0  # of exact messages: tanh 20 is 1 - 1e-17
-SMALLEST = 1e-290  # probability of a pattern; one that is less likely pushes all units to its label
+LANES = 16  # number of partial sums, the same for every CPU
+NARROWEST = 1.0  # smallest V; below it only one weight varies
+STRONGEST = 20.0  # largest exact message; tanh 20 is 1 - 1e-17
+SMALLEST = 1e-290  # a pattern with a smaller probability pushes all units towards its label
 TINY = 1e-300
 
 Array = NDArray[np.float64]

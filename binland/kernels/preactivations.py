@@ -23,7 +23,7 @@ from binland.kernels.vectors import (
 )
 from binland.kernels.walk import follow, tally, window
 
-# Measured, in units of what a digit of a counter takes on a register when a weight flips.
+# Measured times, in units of one digit of a counter on a register per flip.
 POPCOUNT = {8: 1, 4: 3}.get(WIDTH, 4)  # bits of a register compared and counted
 UNIT = 7  # flips that take as long as the window and the vote of a unit
 

@@ -5,7 +5,7 @@ from binland.kernels.compiler import kernel
 
 @kernel
 def lowest_into(errors, order):
-    """Replace errors (2^d,) of subsets of flips by the lowest barrier of all orders leading there; order (d,) <- a best.
+    """errors (2^d,) of subsets of flips <- the lowest barrier of all orders leading there; order (d,) <- a best one.
 
     Bit k of a subset is 1 if flip k is done. A subset is reached from one with a flip less. Cost d 2^d. Example: the
     errors 0, 3, 1, 2 of {}, {0}, {1}, {0, 1} stay as they are, and the order is 1, 0.

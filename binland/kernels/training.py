@@ -56,8 +56,8 @@ GROUP = 4  # patterns whose subset sums are tabulated together
 ENTRY = LANES << GROUP  # numbers in a table
 PORTION = 8  # tables at a time: 16 KiB, within a level 1 cache
 LARGEST = (1 << 13) - 1  # signals above are split, so that GROUP of them add up in 16 bits
-MOST = (1 << 15) - 1  # of the signals of a portion together
-WORTH = 2  # times fewer portions, and tables of 32 bits take less time than those of 16
+MOST = (1 << 15) - 1  # largest sum of the signals of a portion
+WORTH = 2  # tables of 32 bits are faster than those of 16 if they need so many times fewer portions
 FULL = 1 << 31  # a share of 1
 FEW_UNITS = 5  # below, tables cost more than they save
 
@@ -417,7 +417,7 @@ def train_epoch(state, examples, output_weights, n_inputs, order, batch_size, ru
             look(batch, rule.steps[1 if end else 0], output_weights, n_inputs, examples, rule, state, r, scratch)
             scratch.reaches[r] = min(scratch.reaches[r], rule.clip) + scratch.moves[r]
             idle &= scratch.n_portions[r] == 0
-        scratch.reaches[:] = scratch.reaches.max()  # a coupled replica may come as far as another one
+        scratch.reaches[:] = scratch.reaches.max()  # a coupled replica may get latents as large as another's
         for t in range(0 if idle else state.latents.shape[0]):
             latents, words = state.latents[t], state.words
             if shares[0] > 0:

@@ -24,7 +24,7 @@ _counters: Any = scalar if os.environ.get("BINLAND_PORTABLE") else lanes
 add, jump, tally, walk = _counters.add, _counters.jump, _counters.tally, _counters.walk
 window = _counters.window
 
-STRETCH = 32768 // WIDTH  # flips whose signs wait for the votes: 256 KiB, within a level 2 cache
+STRETCH = 32768 // WIDTH  # flips per stretch: their signs take 256 KiB, within a level 2 cache
 PORTION = 210 * 8 // WIDTH  # inputs whose rows are added to all units in turn: 27 kB, within a level 1 cache
 
 
@@ -99,7 +99,7 @@ def vote_into(fields, negative, real, signs, votes):
     for h in range(H):
         for w in range(width):
             signs[h, w] = fields[h, n - 1, w]
-    fill(votes, (H + 1) // 2 - H - 1)  # the opposite of what is wanted, less 1, counts the units that vote -1
+    fill(votes, (H + 1) // 2 - H - 1)  # minus the result, less 1, counts the units that vote -1
     add(np.arange(H), signs, votes.shape[0], votes)
     for j in range(votes.shape[0]):
         for w in range(width):

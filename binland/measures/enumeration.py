@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 9.6  # inches of a figure
-MOST_WEIGHTS = 28  # of `binland.enumeration`, which is not imported for a declaration
+MOST_WEIGHTS = 28  # as in `binland.enumeration`, which declarations do not import
 
 
 class EnumerationSettings(Section):
@@ -122,7 +122,7 @@ def draw_energies(axes: "Axes", results: Any, point: dict[str, Any]) -> None:
     """Logarithm of the number of weight vectors with so many errors, over n, every disorder sample in a line."""
     at = results.data.sel(point)
     n = int(at["n_weights"])
-    counts = at["enumeration_energies"].max(["algorithm", "solution"])  # the same for all of a sample
+    counts = at["enumeration_energies"].max(["algorithm", "solution"])  # the same for all of them
     for sample in counts["disorder"].values:
         values = counts.sel(disorder=sample)
         axes.plot(counts["errors"], np.log(values.where(values > 0)) / n, color="black", linewidth=0.8, alpha=0.5)

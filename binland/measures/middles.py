@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-POINTS = 51  # of a path where errors are counted, in families that do not count after every flip
+POINTS = 51  # points of a path where errors are counted, in families that do not count after every flip
 BESIDE = ("majority", "trained")  # the sign of the sum of the three solutions; a training from a middle of two
 
 

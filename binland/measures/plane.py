@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.contour import QuadContourSet
     from matplotlib.figure import Figure
 
-FEW_POINTS = 4  # along a side of a plane that is timed
+FEW_POINTS = 4  # points along a side of the plane that is timed for estimates
 
 
 class PlaneSettings(Section):

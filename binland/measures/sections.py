@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Space = Literal["as trained", "normalized"]
 PATHS = ("unaligned", "aligned")
-PLACES = 21  # of lines and geodesics that are drawn in
-FEW_POINTS = 3  # along a side of a plane that is timed
+PLACES = 21  # points of the lines and geodesics that are drawn in
+FEW_POINTS = 3  # points along a side of the plane that is timed for estimates
 
 
 class SectionSettings(OfPairs):

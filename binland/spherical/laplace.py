@@ -10,8 +10,8 @@ from scipy.special import wofz
 from binland.theory.gaussian import Array, tail
 
 Complex = NDArray[np.complex128]
-DISCRETISATION = 23.0  # exp of minus it is the error of an inversion: 1e-10
-TERMS, AVERAGED = 40, 14  # of its alternating series: summed one by one, and with binomial weights behind them
+DISCRETISATION = 23.0  # the discretisation error of an inversion is exp(-23) = 1e-10
+TERMS, AVERAGED = 40, 14  # terms of the alternating series: summed one by one, then with binomial weights
 
 
 def truncated(a: Array, s: Complex) -> Complex:

@@ -19,7 +19,7 @@ from binland.spherical.saddle import Saddle, from_logit, saddle, saddles
 
 TOLERANCE = 1e-10
 UNIQUE = 10.0  # ln(q / (1 - q)): 1 - q = 5e-5
-WIDEST, FEWEST = 1e9, 1e-15  # margin up to which the maximum margin is looked for; P / N from which on
+WIDEST, FEWEST = 1e9, 1e-15  # largest margin and smallest P / N for which the maximum margin is computed
 
 
 def maximum_margin(alpha: float) -> float:

@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 
 from binland.theory.gaussian import Array, hazard, log_tail, nodes
 
-LOGITS = np.arange(-36.0, 14.5, 0.5)  # ln(q / (1 - q)) of the points at which one looks first: 1 - q >= 8e-7
+LOGITS = np.arange(-36.0, 14.5, 0.5)  # ln(q / (1 - q)) where the curve is computed first: 1 - q >= 8e-7
 TOLERANCE = 1e-13
 
 

@@ -14,7 +14,7 @@ from binland.spherical.descent import solve
 from binland.spherical.instances import Instance, Solution, on_sphere, starting
 from binland.theory.gaussian import Array
 
-WINDOW = 5  # in autocorrelation times, of the sum that estimates them
+WINDOW = 5  # the sum goes over so many autocorrelation times
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

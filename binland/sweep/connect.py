@@ -40,7 +40,7 @@ def client_of(address: str) -> Iterator[Client]:
         try:
             LoopRunner().run_sync(_greet, address)
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=True)
-        except Exception as error:  # whatever a foreign server's answer makes of Dask
+        except Exception as error:  # Dask may raise anything when a foreign server answers
             advice = CERTIFICATES if address.startswith("tls://") else START_ONE
             raise ClusterError(
                 f"scheduler {shown(address)}: no Dask scheduler answers ({reason(error)}); {advice}"
@@ -70,7 +70,7 @@ def local_client(count: int) -> Iterator[Client]:
             with deferred(), _without_ctrl_c():
                 cluster = stack.enter_context(_cluster(count))
             client = stack.enter_context(Client(cluster))
-        except Exception as error:  # processes that are killed, no memory, no ports, no room ...
+        except Exception as error:  # killed processes, no memory, no ports, no space on the disk ...
             raise ClusterError(
                 f"the worker processes do not start ({reason(error)}); run the same command again, perhaps with"
                 " --workers 1, which needs none"
@@ -117,7 +117,7 @@ def _without_ctrl_c() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # it would lift the block when the first worker starts it
+    resource_tracker.ensure_running()  # it would otherwise be started, and undo the block, with the first worker
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

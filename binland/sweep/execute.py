@@ -28,7 +28,7 @@ def execute(text: str, job: Job) -> Outcome:
     began = time.perf_counter()
     try:
         arrays = _arrays(from_text(text), job)
-    except BinlandError as error:  # says itself what is wrong
+    except BinlandError as error:  # its message says what is wrong
         return Outcome({}, time.perf_counter() - began, f"{type(error).__name__}: {error}")
     except (Exception, SystemExit):
         return Outcome({}, time.perf_counter() - began, traceback.format_exc())
@@ -72,7 +72,7 @@ def train(spec: SweepSpec, task: Task) -> Arrays:
     if not hasattr(solution, "history") or not hasattr(solution, "error"):
         raise TypeError(f"{who}: {shown(solution)} is no solution: it has no .error and .history")
     arrays = encode(spec, solution)
-    if "history" not in arrays:  # an algorithm that keeps none: the error that it ends with
+    if "history" not in arrays:  # without a history: the final train error
         arrays["history"] = np.array([solution.error(problem.train)], float)
     return _checked_training(spec, setup, cell.algorithm, arrays)
 

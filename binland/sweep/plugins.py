@@ -61,7 +61,7 @@ def load(names: Iterable[Any], folder: Path, imports: bool = True) -> tuple[Plug
 def use(plugin: Plugin) -> list[Thing]:
     """Import a plug-in, once in a process, and register what it declares, since others may have taken its names."""
     if plugin not in _imported:
-        with deferred(), _in_this_folder():  # a library whose import is interrupted fails with an error of its own
+        with deferred(), _in_this_folder():  # an interrupted import would fail with an unrelated error
             _imported[plugin] = _module(plugin)
     try:
         things = registry.things_of(_imported[plugin])
@@ -92,7 +92,7 @@ def _plugin(entry: Any, folder: Path) -> Plugin:
     if not isinstance(entry, str) or not all(part.isidentifier() for part in entry.split(".")):
         raise InvalidInputError(f"plugins: {shown(entry)} is not the name of a module, such as 'my_module'")
     file = folder / f"{entry}.py"
-    if "." in entry or not os.path.isfile(file):  # unlike Path.is_file, of a name that is too long
+    if "." in entry or not os.path.isfile(file):  # unlike Path.is_file it does not raise on names that are too long
         return Plugin(entry)
     return Plugin(entry, str(file.resolve()), _checksum(entry, file), _code(file))
 
@@ -107,7 +107,7 @@ def _checksum(name: str, file: Path) -> str:
 def _code(file: Path) -> str:
     try:
         return hashlib.sha256(essence(file.read_text(encoding="utf-8")).encode()).hexdigest()
-    except (OSError, ValueError, SyntaxError, RecursionError):  # importing it says what is wrong
+    except (OSError, ValueError, SyntaxError, RecursionError):  # the import will say what is wrong
         return ""
 
 
@@ -135,7 +135,7 @@ def _of_file(plugin: Plugin) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = util.module_from_spec(spec)
-    sys.modules[name] = module  # pickles of what it declares name it
+    sys.modules[name] = module  # pickles of its objects refer to it by name
     try:
         spec.loader.exec_module(module)
     except BaseException:

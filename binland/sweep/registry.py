@@ -26,7 +26,7 @@ from binland.sweep.contracts.problem import Problem
 from binland.sweep.sound import Thing, check_sound, is_thing
 
 GROUP = "binland.plugins"  # entry points; the value is a module
-NOT_IMPORTED = (Exception, SystemExit)  # what a module may raise when it is imported, Ctrl-C apart
+NOT_IMPORTED = (Exception, SystemExit)  # exceptions of an import, except Ctrl-C
 BUILT_IN = ("binland.problems", "binland.families", "binland.algorithms", "binland.measures", "binland.overlays")
 NAMES: dict[type, str] = {
     Problem: "a problem",
@@ -252,7 +252,7 @@ def failures() -> str:
 @cache
 def _built_in() -> Declared:
     declared = Declared()
-    with deferred():  # a library whose import is interrupted fails with an error of its own
+    with deferred():  # an interrupted import would fail with an unrelated error
         for package in map(import_module, BUILT_IN):
             for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
                 declared.add(things_of(import_module(module.name)))
@@ -322,7 +322,7 @@ def _advice(entry: metadata.EntryPoint, error: BaseException) -> str:
 def _entries() -> list[metadata.EntryPoint]:
     try:
         return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
-    except Exception as error:  # one malformed file of any package spoils them all
+    except Exception as error:  # a single malformed file of any package makes this fail
         raise InvalidInputError(
             f"the entry points of the installed packages cannot be read ({one_line(reason(error))}); the"
             " entry_points.txt of one is malformed: mend it or uninstall the package"

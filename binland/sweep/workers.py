@@ -27,7 +27,7 @@ from binland.sweep.tasks import Group, Job, Outcome, Task, group
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-BATCH_SECONDS = 0.25  # work in one message: shorter tasks go together, or messages would cost more than they
+BATCH_SECONDS = 0.25  # seconds of work in one message; shorter tasks are sent together, since messages cost time
 IN_LINE = 2  # batches handed out for every thread: one that runs, one that is next
 COUNT_EVERY = 2.0  # seconds after which the workers are counted again
 LOST = "the Dask scheduler is lost; what is done is safe, run the same command to go on"
@@ -63,7 +63,7 @@ class Cluster:
             yield from _Batches(client, spec, graph, take).run()
 
     def _client(self, spec: SweepSpec) -> AbstractContextManager["Client"]:
-        with deferred():  # a library whose import is interrupted fails with an error of its own
+        with deferred():  # an interrupted import would fail with an unrelated error
             from binland.sweep.connect import client_of, local_client
 
         if self.scheduler is not None:
@@ -86,7 +86,7 @@ class _Batches:
         self._in_flight: dict[Future[Any], list[Job]] = {}
         self._seconds: dict[Group, float] = {}  # of the latest task of a group
         self._threads, self._counted = 0, 0.0
-        self._suspects: list[list[Job]] = []  # lost with several workers, perhaps by the fault of a neighbour
+        self._suspects: list[list[Job]] = []  # tasks lost with several workers; a task beside them may be the cause
 
     def run(self) -> Outcomes:
         alone = False

@@ -18,10 +18,10 @@ from binland.theory.storage import MARGIN, random_labels
 
 LARGEST, NEAREST = 10.0, 1e-3
 STRONGEST = 30.0  # field along the reference
-NARROW = 0.3  # features of what is integrated twice; where they are narrower, errors grow
+NARROW = 0.3  # width that twofold integrals resolve; errors grow where features are narrower
 NARROWEST = 0.06  # where they are some 1e-5
-UNLIKELY = 7.0  # z of a reference's field, beyond which lies 1e-12 of the law
-MISSING = 5e-4  # of the law, to be 1 in all; entropies are then good to some 1e-5
+UNLIKELY = 7.0  # |z| of a reference's field; 1e-12 of the distribution lies beyond
+MISSING = 5e-4  # largest deviation of the total probability from 1; entropies are then good to about 1e-5
 LOWEST = -1.0  # entropy; below it there is no sensible saddle point
 
 
@@ -185,7 +185,7 @@ class Equations:
         def missing(pull: float) -> float:
             return float(np.sum(joint * np.tanh(field + pull))) - self.p
 
-        most = STRONGEST * (1 + math.sqrt(q_hat))  # where no weight differs any more
+        most = STRONGEST * (1 + math.sqrt(q_hat))  # large enough that no weight differs
         return float(toms748(missing, r_hat - most, r_hat + most, xtol=1e-13))
 
     def update(self, state: Array) -> Array:

@@ -12,7 +12,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 Array = NDArray[np.float64]
 EDGE = 8.5  # where integrals end: beyond it lies 1e-17 of a Gaussian
-STEP, WIDEST, FINEST = 0.3, 0.6, 2e-5  # of an integral: in units of the width of what is integrated; at most; at least
+STEP, WIDEST, FINEST = 0.3, 0.6, 2e-5  # steps of integrals: in widths of the integrand; largest; smallest
 
 
 def nodes(width: float = 1.0) -> tuple[Array, Array]:

@@ -10,8 +10,8 @@ from binland.theory.gaussian import Array
 
 TOLERANCE = 1e-11  # of the residual
 DAMPINGS = (0.0, 0.5)  # tried in turn
-STEPS, AIM = 1000, 40  # at most; between two attempts by Newton's method
-NEAR = 0.2  # relative: how far these may go
+STEPS, AIM = 1000, 40  # largest number of steps; steps between two attempts by Newton's method
+NEAR = 0.2  # largest relative change by such an attempt
 
 
 class Fixed(NamedTuple):
@@ -68,7 +68,7 @@ def _short_cut(update: Callable[[Array], Array], values: Array) -> Fixed:
     try:
         with np.errstate(all="ignore"):
             found = root(lambda x: update(x) - x, values, tol=1e-14, options={"maxfev": 60}).x
-    except (ValueError, FloatingPointError):  # outside of where it is defined
+    except (ValueError, FloatingPointError):  # it left the domain of the equations
         return Fixed(values, np.inf)
     if not np.all(np.abs(found - values) <= NEAR * np.abs(values)):
         return Fixed(values, np.inf)

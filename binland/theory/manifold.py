@@ -23,8 +23,8 @@ from binland.theory.typical import Typical, unsolved
 KAPPA_1 = math.sqrt(2 / math.pi)
 KAPPA_2 = math.sqrt(1 - 2 / math.pi)  # kappa_* of the literature
 START = np.array([0.01, 1.0, 0.01, 0.05])  # q, p_d, p, r
-ALMOST_ONE = 1e-3  # of 1 - q, below which there is one weight vector, and integrals are no longer exact
-FEWEST = 1e-12  # alpha, below which there are no patterns
+ALMOST_ONE = 1e-3  # for smaller 1 - q the weight vector is nearly unique and integrals are no longer exact
+FEWEST = 1e-12  # smaller alpha count as no patterns
 LARGEST, SMALLEST_T, LARGEST_T = 50.0, 1e-3, 1e3  # of alpha and alpha_T
 
 

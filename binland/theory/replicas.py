@@ -22,7 +22,7 @@ MOST_REPLICAS, LARGEST = 50, 10.0  # of alpha
 NEAREST = 1e-3  # distance
 STRONGEST = 200.0  # coupling of spins, times y
 ROUNDING = 1e-9
-SEARCHED = 8  # values of Q, before one is searched for in between
+SEARCHED = 8  # values of Q on which a sign change is looked for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +179,7 @@ class Equations:
         t, weights = nodes(math.sqrt((1 - outer) / outer))
         z, _ = nodes(1 / math.sqrt(stiff))
         alone = (self.kappa - math.sqrt(outer) * t) / math.sqrt(1 - self.inner)
-        tau = (self.y * slope * np.maximum(alone, 0) / stiff)[:, None] + z  # around where replicas go to satisfy it
+        tau = (self.y * slope * np.maximum(alone, 0) / stiff)[:, None] + z  # centred where replicas satisfy the pattern
         a = alone[:, None] - slope * tau
         logs = self.y * log_tail(a) - tau**2 / 2 + math.log((z[1] - z[0]) / math.sqrt(2 * math.pi))
         g = hazard(a)

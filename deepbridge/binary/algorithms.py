@@ -123,7 +123,7 @@ class SGD(shallow.SGD):
         Solution
             The trained weights.
         """
-        from deepbridge.binary.training import train_many  # torch takes seconds, settings none
+        from deepbridge.binary.training import train_many  # imported here, since torch takes seconds
 
         as_deep(self)
         return train_many(machine, data, self, [seed], start)[0]
@@ -167,7 +167,7 @@ class RSGD(shallow.RSGD, SGD):
     0.028
     """
 
-    # Said again, since a dataclass takes the last base's defaults first: binland.RSGD's would win.
+    # Repeated, because otherwise the defaults of binland.RSGD would be inherited.
     learning_rate: float = 10.0
     epochs: int = 1000
     init_width: float = 1.0

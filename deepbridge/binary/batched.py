@@ -22,7 +22,7 @@ from deepbridge.common.data import Dataset
 from deepbridge.common.devices import Device, as_device, full_precision
 
 ARITHMETICS = ("float32", "bfloat16", "int8")
-PATTERNS = 8192  # at most this many at once, so that several points fit beside each other
+PATTERNS = 8192  # largest number at once, so that several points fit beside each other
 CPU_BYTES = 2**28
 SHARE = 0.4  # of the free memory of a GPU
 

@@ -29,7 +29,7 @@ DENSE_BLOCK, CONV_BLOCK = 512, 64  # patterns: their inputs and first-layer fiel
 
 STEP = 8 * WIDTH  # patterns that `sum_by_tables` takes at once
 GROUPS = 32  # tables at once: they stay in the second cache
-FEW = 16  # units, from which on tables are worth their making
+FEW = 16  # number of units from which on tables are worth computing
 MANY = 8  # a sum by tables takes that many times less than to add every weight's term
 
 
@@ -257,7 +257,7 @@ def _weights_at(piece: _Piece, points: NDArray[np.int64]) -> Iterator[tuple[int,
     weights, done = piece.weights.reshape(-1).copy(), 0
     for t in points:
         end = piece.bounds[t + 1]
-        weights[piece.flips[done:end]] = piece.signs[done:end]  # of the flips of one weight the last counts
+        weights[piece.flips[done:end]] = piece.signs[done:end]  # if a weight flips several times, the last flip counts
         done = end
         yield int(t), weights
 

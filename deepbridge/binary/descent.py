@@ -19,7 +19,7 @@ from deepbridge.binary.straight_through import signs_into, straight_through
 from deepbridge.common.checkpoints import checked, part
 from deepbridge.common.data import Dataset
 
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names for what Adam knows of a layer
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names of Adam's state of a layer
 
 
 class Descent:
@@ -84,7 +84,7 @@ class Descent:
                 layer = self.latents[count + k]
                 layer.baddbmm_(backs[k + 1].transpose(1, 2), buffers.inputs[k], alpha=-self._rate)
         else:
-            # Fused Adam reads memory as it lies: gradients must lie as the latents do.
+            # Fused Adam ignores strides: gradients need the memory layout of the latents.
             gradients = [*(gradient.contiguous() for gradient in into), *self._chain.gradients(backs, buffers)]
             if self._form == "in_gradient" and self._pull > 0:
                 for layer, gradient, mean in zip(self.latents, gradients, self._means, strict=True):
@@ -144,7 +144,7 @@ class Descent:
         for layer, (steps, first, second) in zip(self.latents, part(state, "adam", list), strict=True):
             count = checked("steps of Adam", steps, torch.zeros((), device=layer.device), low=1)
             moments = checked("moments", first, layer), checked("moments", second, layer, low=0)
-            # Fused Adam reads memory as it lies: moments must lie as the latents do.
+            # Fused Adam ignores strides: moments need the memory layout of the latents.
             copies = (torch.empty_like(layer).copy_(moment) for moment in moments)
             self._adam.state[layer] = dict(zip(MOMENTS, (count.clone(), *copies), strict=True))
 

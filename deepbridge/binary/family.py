@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from deepbridge.binary.planes import Plane
     from deepbridge.binary.solutions import Solution
 
-WALKS = 1  # how random walks are drawn; another way gets another number, and with it other tasks
-GUIDES = 2  # how gains are computed and flips postponed
+WALKS = 1  # number of the way random walks are drawn; a new number gives tasks new names
+GUIDES = 2  # number of the way gains are computed and flips postponed
 LARGEST_NETWORK = 10**9  # weights, of all replicas
 
 

@@ -310,7 +310,7 @@ def optimized_midpoint(
     run = SGD() if algorithm is None else as_deep(algorithm)
     middle_rng, fit_rng = generator(seed, "optimized_midpoint").spawn(2)
     latents = midpoint_latents(start, end, run, middle_rng)
-    where: Device = device if is_built_in(run) else "cpu"  # any other algorithm computes where it likes
+    where: Device = device if is_built_in(run) else "cpu"  # any other algorithm chooses its own device
     return fit(start.network, data, run, fit_rng, latents, device=where, progress=progress)
 
 

@@ -31,7 +31,7 @@ from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hash
 
 LARGEST_NETWORK = 10**9  # weights of all runs and replicas
 LONGEST_HISTORY = 10**8  # epochs of all runs and replicas
-MOST_KEPT = 2**28  # bytes of the first layer's fields that are kept from look to look
+MOST_KEPT = 2**28  # bytes of the first layer's fields that may be kept between records
 
 
 def fit(
@@ -150,7 +150,7 @@ def fit_many(
     _check_default(deep, "checkpoint", checkpoint, checkpoint is None)
     listed = checked_seeds(seeds, MOST_RUNS)
     for seed in listed:
-        generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
+        generator(seed, "fit")  # refuses an invalid seed even if the algorithm would not
     begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float32)
     return [_made_by(deep, network, deep.fit(network, dataset, seed, begun)) for seed in listed]
 

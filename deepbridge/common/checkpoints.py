@@ -20,7 +20,7 @@ from binland.errors import InvalidInputError, StoreError, one_line, shown
 
 MAGIC = b"deepbridge checkpoint 1\n"
 _HEAD = len(MAGIC) + 32  # then the SHA-256 of the rest
-_SHORT = ("device", "dtype", "threads")  # of an identity: what a message can show
+_SHORT = ("device", "dtype", "threads")  # longest part of an identity in a message
 Kind = TypeVar("Kind")
 _ADVICE = "remove it to begin anew, or give another file"
 
@@ -63,7 +63,7 @@ class Checkpoint:
             self._part.touch()
             self._part.unlink()
             if self._path.exists() and not self._path.is_file():
-                raise ValueError("is not a file")  # a pipe would be waited for
+                raise ValueError("is not a file")  # reading a pipe would block
             return self._path.read_bytes() if self._path.exists() else None
         except (OSError, ValueError) as error:
             raise self._refused(f"{why(error)}; give another file for the checkpoint") from None

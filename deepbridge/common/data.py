@@ -117,7 +117,7 @@ class Dataset:
         InvalidInputError
             If inputs are too large, and as `Dataset`.
         """
-        with np.errstate(over="ignore"):  # infinite is too large, which is said below
+        with np.errstate(over="ignore"):  # infinite values are refused below as too large
             steps = np.rint(as_array("inputs", inputs).astype(np.float64) * GRID)
         if not np.all(np.abs(steps) <= np.iinfo(np.int16).max):
             raise InvalidInputError("inputs are not finite and below 16 in size; give them zero mean and unit variance")

@@ -12,7 +12,7 @@ from binland.errors import InvalidInputError, one_line, shown
 Device = str | torch.device
 _SEEDING = threading.RLock()
 
-# What torch 2.9 and later ask how to take float32 products: the general before the special, which goes before it.
+# Settings of float32 products in torch 2.9 and later, general ones first; specific ones take precedence.
 _LEVELS = [("generic", "all"), ("cuda", "all"), ("mkldnn", "all")]
 _LEVELS += [(backend, op) for backend in ("cuda", "mkldnn") for op in ("matmul", "conv", "rnn")]
 
@@ -48,7 +48,7 @@ def usual() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        if torch.empty(0).device.type != "cpu":  # else for nothing: it would take time in every call of torch
+        if torch.empty(0).device.type != "cpu":  # skipped otherwise, since it slows every call of torch
             stack.enter_context(torch.device("cpu"))
         yield
 

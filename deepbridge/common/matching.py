@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from binland.bits import Signs
 
 SWEEPS = 100  # over all groups, at most (Git Re-Basin)
-GAIN = 1e-12  # of a similarity, relative to its size, that is more than rounding
+GAIN = 1e-12  # smallest relative gain of a similarity that is more than rounding
 
 
 class Match(NamedTuple):
@@ -32,7 +32,7 @@ class Match(NamedTuple):
 
 
 Moves = list[Match]  # of all groups
-Similarity = Callable[[Moves, int], NDArray[Any]]  # of group k, all others moved, itself not
+Similarity = Callable[[Moves, int], NDArray[Any]]  # similarity of group k with all others moved
 
 
 def stay(size: int) -> Match:

@@ -63,7 +63,7 @@ def checked_seeds(seeds: Sequence[Seed], most: int) -> list[Seed]:
     text = isinstance(seeds, (str, bytes, bytearray))
     try:
         listed = [] if text else list(islice(seeds, most + 1))
-    except TypeError:  # also of arrays without axes, which call themselves iterable
+    except TypeError:  # also raised by arrays without axes, which claim to be iterable
         listed = []
     if 1 <= len(listed) <= most:
         return listed

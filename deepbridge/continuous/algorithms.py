@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from binland.rng import Seed
 
 KINDS = ("continuous-mlp", "lenet", "vgg16")  # of networks, as [model] kind names them
-LARGEST_EXPONENT = 600.0  # with which exp, times any setting, is finite
+LARGEST_EXPONENT = 600.0  # largest exponent for which exp times any setting is finite
 Schedule = Literal["cosine", "constant"]
 
 
@@ -179,7 +179,7 @@ class _BuiltIn(ContinuousAlgorithm):
         ContinuousSolution
             The trained weights.
         """
-        from deepbridge.continuous.training import train_many  # torch takes seconds, settings none
+        from deepbridge.continuous.training import train_many  # imported here, since torch takes seconds
 
         return train_many(machine, data, self, [seed], start)[0]
 

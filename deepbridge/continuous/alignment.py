@@ -26,10 +26,10 @@ from deepbridge.continuous.units import STATISTICS, Place, State, Units, owner, 
 
 Method = Literal["greedy", "coordinate", "activations"]
 METHODS = ("greedy", "coordinate", "activations")
-TIE = 1e-6  # of a cosine beside a correlation: decides between units that are constant on the data
-PATTERNS = 256  # whose activations are looked at together
-ROUNDS = 100  # of alignments to a common centre
-NEARER = 1e-9  # relative gain in distance that is no rounding
+TIE = 1e-6  # weight of the cosine beside the correlation; decides between units that are constant on the data
+PATTERNS = 256  # patterns whose activations are computed together
+ROUNDS = 100  # largest number of rounds of alignment to a common centre
+NEARER = 1e-9  # smallest relative gain in distance that is more than rounding
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,7 +38,7 @@ def chain_symmetry(module: nn.Module, example: Tensor) -> Symmetry:
     try:
         traced = fx.symbolic_trace(module)
         ShapeProp(traced).propagate(example)
-    except Exception as error:  # a stranger's forward may fail in any way
+    except Exception as error:  # a user's forward may fail in any way
         raise InvalidInputError(f"{type(module).__name__} cannot be traced ({reason(error)}); {ADVICE}") from None
     walk = _Walk(dict(traced.named_modules()))
     for node in traced.graph.nodes:

@@ -129,7 +129,7 @@ def _expected(module: nn.Module, state: State, inputs: Tensor) -> Tensor:
     name = type(module).__name__
     try:
         outputs = torch.func.functional_call(module, state, (inputs,))
-    except Exception as error:  # a stranger's forward may fail in any way
+    except Exception as error:  # a user's forward may fail in any way
         raise InvalidInputError(f"{name} does not take real inputs in float64 ({reason(error)})") from None
     if not torch.isfinite(outputs).all():
         raise InvalidInputError(f"{name} gives outputs that are not finite for real inputs of either sign")
@@ -150,7 +150,7 @@ def _check_alone(module: nn.Module, state: State, inputs: Tensor, expected: Tens
     for one, outputs in zip(inputs.split(1), expected.split(1), strict=True):
         try:
             same = torch.allclose(torch.func.functional_call(module, state, (one,)), outputs, EXACT, EXACT)
-        except Exception:  # a stranger's forward may fail in any way
+        except Exception:  # a user's forward may fail in any way
             same = False
         if not same:
             raise InvalidInputError(
@@ -212,7 +212,7 @@ def _outputs(module: nn.Module, batch: Tensor) -> Tensor:
     try:
         with torch.no_grad():
             outputs = module(given)
-    except Exception as error:  # a stranger's forward may fail in any way
+    except Exception as error:  # a user's forward may fail in any way
         raise InvalidInputError(f"{type(module).__name__} does not take example_input ({reason(error)})") from None
     if not isinstance(outputs, Tensor) or outputs.ndim != 2 or len(outputs) != len(batch):
         raise InvalidInputError(f"{type(module).__name__} gives {shown(outputs)}, not outputs (P, classes)")

@@ -14,8 +14,8 @@ from deepbridge.continuous.algorithms import RSGD, ContinuousAlgorithm, EntropyS
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.units import State
 
-FUSED = torch.__version__ >= "2.4"  # which torch compares number by number
-PULL = 0.5  # largest rate times 2 gamma: nothing jumps past what it is pulled to
+FUSED = torch.__version__ >= "2.4"  # compared by torch entry by entry
+PULL = 0.5  # largest rate times 2 gamma, so that no step overshoots
 
 
 class Descent:
@@ -87,7 +87,7 @@ class Descent:
         decay: float = 0.0,
         coupling: Tensor | None = None,
     ) -> None:
-        """One step of all networks; uses up the gradients. coupling: (runs,) gamma of the pull to the replicas' mean."""
+        """One step of all networks; uses up the gradients. coupling: (runs,) gamma, the pull to the replicas' mean."""
         if coupling is not None:
             self._pull(gradients, 2 * coupling)
         descend(self._tensors, gradients, self.momenta, rate, momentum, decay, self.nesterov)
@@ -186,7 +186,7 @@ class Coupled(Rule):
 
     def __init__(self, algorithm: RSGD, descent: Descent, losses: Tensor):
         super().__init__(algorithm, descent)
-        if algorithm.coupling is not None or algorithm.replicas == 1:  # one replica is not pulled anywhere
+        if algorithm.coupling is not None or algorithm.replicas == 1:  # a single replica is not pulled
             self.first = torch.full_like(losses, algorithm.coupling or 0.0)
         else:
             apart = descent.squared_distances()

@@ -24,7 +24,7 @@ from deepbridge.continuous.probe import Given, is_plain, replaced
 from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, owner, tensors
 
 CHUNK = 2**17  # entries of a layer's output for all patterns that are computed together: what a cache holds
-FEWEST = 256  # patterns in any case: of fewer the calls take longer than what they compute
+FEWEST = 256  # smallest number of patterns at once; with fewer, calls cost more than the computation
 FRESH = (*LAYERS, *BATCH_NORMS, Given)  # modules whose outputs are new tensors
 PAGE = 2**26  # bytes of the first layer's outputs that are kept
 

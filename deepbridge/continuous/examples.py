@@ -73,7 +73,7 @@ def _real(inputs: NDArray[Any]) -> Tensor:
     if inputs.ndim < 2 or len(inputs) == 0:
         raise InvalidInputError(f"inputs of shape {inputs.shape} are not (P, ...)")
     large = inputs.dtype.kind == "f" and inputs.dtype.itemsize > 4
-    with np.errstate(over="ignore"):  # infinite is too large, which is said below
+    with np.errstate(over="ignore"):  # infinite values are refused below as too large
         found = torch.from_numpy(inputs.astype(np.float64 if large else np.float32))
     if found.numel() and not found.abs().max() <= torch.finfo(torch.float32).max:
         raise InvalidInputError("inputs are not all finite numbers below 3.4e38; remove or replace what is not")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deepbridge.continuous.solutions import ContinuousSolution
 
 LARGEST_NETWORK = 10**9  # weights, of all replicas
-PATH = 1  # how errors on lines are counted; another way gets another number, and with it other tasks
+PATH = 1  # number of the way errors on lines are counted; a new number gives tasks new names
 
 
 class ContinuousModel(ModelSection):

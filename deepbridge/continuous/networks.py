@@ -21,8 +21,8 @@ from deepbridge.continuous.probe import entrance, widest
 from deepbridge.continuous.units import BATCH_NORMS, State, Symmetry, Units, owner, tensors
 
 CHECKED = 4  # inputs on which a module is tried
-SINGLE = torch.float32  # whatever torch's default is: draws of first weights depend on it
-EXACT = 1e-9  # of the outputs' size: what rounding in float64 may do when units are permuted and rescaled
+SINGLE = torch.float32  # independent of torch's default type, on which random initial weights would depend
+EXACT = 1e-9  # largest change relative to the outputs by rounding in float64 when units are permuted and rescaled
 
 
 class Network(ABC):

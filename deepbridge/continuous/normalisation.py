@@ -14,7 +14,7 @@ from deepbridge.continuous.solutions import ContinuousSolution, check_solution
 from deepbridge.continuous.units import Place, State, Units, owner, rescaled
 
 Rule = Literal["all", "paper"]
-SWEEPS = 1000  # of residual networks, whose units rescale each other
+SWEEPS = 1000  # largest number of sweeps for residual networks, whose units rescale each other
 CHECKED = 4  # random inputs on which outputs are compared
 
 
@@ -113,7 +113,7 @@ def norms_of(units: Units, state: State, places: Sequence[Place]) -> Tensor:
     """Norms of the units, (H,), over weights and gammas; biases do not count."""
     counted = [place for place in places if not place.tensor.endswith(".bias")]
     rows = torch.cat([state[tensor].reshape(len(state[tensor]) // block, -1) for tensor, _, block in counted], 1)
-    largest = rows.abs().amax(1, keepdim=True)  # taken out, so that no square is too large or too small
+    largest = rows.abs().amax(1, keepdim=True)  # divided out, so that squares neither overflow nor underflow
     return largest[:, 0] * (rows / torch.where(largest > 0, largest, torch.ones_like(largest))).norm(dim=1)
 
 

@@ -27,7 +27,7 @@ from deepbridge.continuous.units import State
 
 POINTS = 25  # as Ainsworth et al. 2022 take them
 MOST_POINTS = 10**6
-FRANKLE = 0.02  # error above the ends' that counts as none (Frankle et al. 2020)
+FRANKLE = 0.02  # smaller errors above the ends' count as no barrier (Frankle et al. 2020)
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,7 +77,7 @@ def _without(module: nn.Module, name: str, given: Given, inputs: Tensor) -> Tens
     """Outputs of the module with the layer replaced; an empty tensor if forward fails without the layer's weights."""
     try:
         found: Tensor = replaced(module, name, given)(inputs)
-    except Exception:  # a stranger's forward may fail in any way
+    except Exception:  # a user's forward may fail in any way
         return torch.empty(0)
     return found
 

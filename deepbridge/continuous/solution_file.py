@@ -82,7 +82,7 @@ def _solution(path: Path, given: Network | None, arrays: Arrays, model: Any, alg
     if len(tensors) < len(arrays):
         raise ValueError("it holds one tensor in two types")
     if network is not None:
-        ContinuousSolution(network, tensors)  # raises what says that the file is damaged
+        ContinuousSolution(network, tensors)  # its exceptions mean that the file is damaged
     return {
         "network": network,
         "state": tensors,
@@ -97,5 +97,5 @@ def is_continuous(path: Path) -> bool:
     try:
         with safe_open(path, "numpy") as file:
             return (file.metadata() or {}).get("format") == FORMAT
-    except Exception:  # the reader that is asked then says what is wrong
+    except Exception:  # the reader called next says what is wrong
         return False

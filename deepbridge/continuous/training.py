@@ -196,7 +196,7 @@ def _check_own(algorithm: object, given: dict[str, object]) -> None:
 
 def _own(algorithm: Any, network: Network, data: Data, seed: Seed, start: Any) -> ContinuousSolution:
     """Train by an algorithm's own `fit`; raises InvalidInputError unless it returns a solution of the network."""
-    generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
+    generator(seed, "fit")  # refuses an invalid seed even if the algorithm would not
     found = algorithm.fit(network, data, seed, start)
     if not isinstance(found, ContinuousSolution) or found.network != network:
         raise InvalidInputError(
@@ -299,7 +299,7 @@ class Training:
             try:
                 with seeded(0, self._device):
                     self._descent.try_batch(self._examples.inputs[:count])
-            except (RuntimeError, ValueError) as error:  # a stranger's forward may fail in any way
+            except (RuntimeError, ValueError) as error:  # a user's forward may fail in any way
                 advice = "; set batch_size so that the last batch of an epoch has more" if count == 1 else ""
                 raise InvalidInputError(
                     f"{shown(self.network)} cannot be trained on a batch of {count} ({reason(error)}){advice}"
@@ -358,7 +358,7 @@ class Training:
         """One epoch on random labels, unless all runs have learned them; after the last, runs return to that point."""
         assert isinstance(self.algorithm, ADV)
         assert self._confused is not None
-        batches = self._batches()  # also where they are not needed: orders do not depend on other runs
+        batches = self._batches()  # drawn even if not needed, so that orders do not depend on other runs
         if len(self._learnt) < self._runs:
             wrong = torch.zeros(self._runs, dtype=torch.int64, device=self._device)
             for batch in batches:
@@ -367,7 +367,7 @@ class Training:
                 wrong += missed
             allowed = self.algorithm.pretrain_error * len(self._examples)
             for run in range(self._runs):
-                if run not in self._learnt and int(wrong[run]) <= allowed:  # of the epoch, while it went on
+                if run not in self._learnt and int(wrong[run]) <= allowed:  # errors counted during the epoch
                     self._learnt[run] = [tensor.detach()[run].clone() for tensor in self._changing]
         if last:
             self._return_to_learnt()
@@ -487,7 +487,7 @@ def _identity(
 ) -> dict[str, str]:
     """What else determines the results of a training."""
     begun = [] if start is None else [tensor.numpy() for tensor in start.state.values()]
-    reset = {owner(name) for name in network.trained}  # modules that draw anew, and begin with other buffers
+    reset = {owner(name) for name in network.trained}  # modules that are initialised anew, buffers included
     kept = [tensor for name, tensor in network.template.named_buffers() if owner(name) not in reset]
     return {
         "data": hashed([examples.inputs.numpy(), examples.classes.numpy()]),

@@ -163,7 +163,7 @@ def check_ids(store: Store, snapshot: Snapshot) -> None:
     """Raise StoreError if this version gives tasks of the file other ids, since it would compute other numbers."""
     spec, layout = store.spec, snapshot.layout
     made_by = attribute(store.path, snapshot.file, "version_binland") or "unknown"
-    if store.schema in older.OTHER_DRAWS:  # whose numbers are as good, though nobody can draw them again
+    if store.schema in older.OTHER_DRAWS:  # their numbers stay valid, though they cannot be drawn again
         for label, algorithm in spec.at(spec.points[0]).algorithms.items():
             if algorithm.recipe > 1:
                 raise StoreError(

@@ -29,7 +29,7 @@ BEGINNING = struct.Struct("<4sQ")  # magic, length
 HEADER = struct.Struct("<4sQII")  # beginning, CRC-32 of it, CRC-32 of the rest
 SYNC_EVERY = 1.0  # seconds
 STRETCH = 2**20  # bytes in which the next record is looked for at a time
-MOST_BYTES = 2**31 - 2**12  # of a record: no system reads more at a time
+MOST_BYTES = 2**31 - 2**12  # largest record, since no system reads more at a time
 MOST_DAMAGE = 2**28  # bytes; behind more of them nothing is looked for
 
 
@@ -46,13 +46,13 @@ class Journal:
 
     def __init__(self, path: Path, facts: dict[str, Any]):
         self.path = path
-        part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")  # nobody can lay a link there
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")  # random: nobody can have put a link there
         self._file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
         self.size, self._synced = 0, time.monotonic()
         try:
             self._write(facts, {})
             os.fsync(self._file)
-            os.replace(part, path)  # readers of the one before keep what they have open
+            os.replace(part, path)  # readers of the previous journal keep their open file
         except BaseException:
             self.close()
             part.unlink(missing_ok=True)

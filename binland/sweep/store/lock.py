@@ -126,7 +126,7 @@ def describe(card: dict[str, Any]) -> str:
 def _card(path: Path) -> dict[str, Any]:
     """The card in a lock, which a writer writes right after locking."""
     for _ in range(20):
-        with suppress(OSError, ValueError, TypeError, RecursionError):  # anybody may have written it
+        with suppress(OSError, ValueError, TypeError, RecursionError):  # the content may come from anybody
             return dict(json.loads(_beginning(lock_path(path))))
         time.sleep(0.01)
     return {}

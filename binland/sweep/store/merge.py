@@ -38,7 +38,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
     path = checked_path("out", out)
     if not isinstance(sources, list | tuple) or not sources:
         raise InvalidInputError(f"sources={shown(sources)} is not a list of at least one result file; give their paths")
-    if os.path.exists(path):  # unlike Path.exists, of a name that cannot be
+    if os.path.exists(path):  # unlike Path.exists it does not raise on impossible names
         raise StoreError(f"{path}: is there already; choose another --out")
     stores = [Store.open(source) for source in sources]
     spec = _union(stores)

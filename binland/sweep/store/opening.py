@@ -47,7 +47,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
         ) from None
     with file:
         if state is not None and State.of(file.id.get_vfd_handle()) != state:
-            file.close()  # a new version has taken its place since
+            file.close()  # it was replaced by a new version in the meantime
             with opened(path) as newer:
                 yield newer
             return
@@ -215,7 +215,7 @@ def _check_dataset(file: h5py.File, name: str, stored: Stored, layout: Layout) -
     if not {storage.get_filter(k)[0] for k in range(storage.get_nfilters())} <= FILTERS:
         raise ValueError(f"{name} is packed in an unknown way")
     if kind == TEXT and storage.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
-        raise ValueError(f"{name} has a text where nothing was written")  # as often as there are tasks
+        raise ValueError(f"{name} has a text where nothing was written")  # one for each task
 
 
 def _equal(one: NDArray[Any], two: NDArray[Any]) -> bool:

@@ -10,7 +10,7 @@ from binland.sweep.store.seal import State
 
 SECONDS = 3.0  # of processor time, and ...
 BYTES_A_SECOND = 10**7  # ... more for large files
-PATIENCE = 12  # times that on the clock, since the processor may be busy
+PATIENCE = 12  # wall time is longer by this factor, since the processor may be busy
 MEMORY = 3 * 2**28  # bytes for what is read
 TOO_LARGE = 3  # exit code
 TRIAL = """

@@ -17,7 +17,7 @@ from binland.errors import StoreError
 MARK = b"\nbinland sha256 "
 LENGTH = len(MARK) + 65  # the mark, 64 hexadecimal digits, the end of the line
 SETTLED = 2.0  # seconds after which another change of a file gets another time stamp
-REMEMBERED = 100  # files that are known to be whole
+REMEMBERED = 100  # number of files remembered as intact
 
 
 class State(NamedTuple):
@@ -86,7 +86,7 @@ def _digest(file: int, length: int) -> str:
     digest, place = hashlib.sha256(), 0
     while place < length:
         part = os.pread(file, min(2**20, length - place), place)
-        if not part:  # it shrinks while it is read
+        if not part:  # the file was shortened while it was read
             break
         digest.update(part)
         place += len(part)

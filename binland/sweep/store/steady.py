@@ -21,7 +21,7 @@ class SteadyFile(io.RawIOBase):
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         self._place, self._size = 0, os.fstat(self._file).st_size
         self._pages: dict[int, bytearray] = {}
-        self._valid = sys.maxsize  # what the disk holds beyond has been cut off in memory
+        self._valid = sys.maxsize  # truncated in memory, though the disk still holds more
         self.error: OSError | None = None
 
     def readable(self) -> bool:

@@ -37,7 +37,7 @@ def actual(path: str | Path) -> Path:
     path = checked_path("path", path)
     try:
         return path.resolve() if path.is_symlink() else path
-    except (OSError, RuntimeError):  # whoever opens it will say why; RuntimeError: a link to itself
+    except (OSError, RuntimeError):  # opening it will say what is wrong; RuntimeError: a link to itself
         return path
 
 
@@ -53,7 +53,7 @@ class Snapshot:
         self.path, self.file, self.layout = path, file, layout
         self._journal = journal
         self.damaged = journal.damaged if journal else 0
-        self.records: dict[Task, Record] = {}  # the last word on every task in the journal
+        self.records: dict[Task, Record] = {}  # the latest record of every task in the journal
         self.running: dict[Task, Record] = {}
         self.started: list[float] = []  # times when tasks of the journal were given to workers, s
         for record in journal.records if journal else []:
@@ -207,7 +207,7 @@ class Store:
             journal = self._journal(stack) if own is None else own
             file = stack.enter_context(opened(self.path))
             now = declared(self.path, file)
-            if now.text != self._declared.text:  # extended since, and the journal may be the one before
+            if now.text != self._declared.text:  # it was extended in the meantime, so the journal may be an older one
                 yield stack.enter_context(Store.open(self.path).snapshot(own))
                 return
             check_structure(self.path, file, self.layout, self.schema)
@@ -335,7 +335,7 @@ def _check_facts(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
     name, failure = {"start": "time", "end": "seconds"}[facts["event"]], facts.get("failure", "none")
     if type(facts[name]) not in (int, float) or not _is_time(np.array(facts[name], float)):
         raise ValueError(f"its {name} {shown(facts[name])} is no time")
-    if math.isnan(facts[name]) and "failure" not in facts:  # nobody knows when workers have died
+    if math.isnan(facts[name]) and "failure" not in facts:  # the time is unknown if workers have died
         raise ValueError(f"its {name} is no time")
     if not isinstance(failure, str) or not failure:
         raise ValueError("its failure is no text")

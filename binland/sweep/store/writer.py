@@ -56,7 +56,7 @@ def writing(
     path = actual(path)
     make_folder(path)
     if path.exists():
-        checked(path, spec, extend)  # a foreign file gets no lock beside it
+        checked(path, spec, extend)  # no lock is made beside a foreign file
         if not os.access(path, os.W_OK):
             raise StoreError(f"{path}: is read-only; make it writable to go on, or choose another --out")
     with sole_writer(path) as right, ExitStack() as stack:
