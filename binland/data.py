@@ -284,7 +284,7 @@ class HiddenManifold:
 
         Notes
         -----
-        Signs are taken of float64 sums, so an entry could differ between two computers only where |F xi| < 1e-13.
+        Signs are taken of float64 sums, so an entry could differ between two computers only where ``|F xi| < 1e-13``.
         """
         rng, count = generator(seed, "HiddenManifold.sample"), positive_int("n_patterns", n_patterns)
         self.check_room(self.n_inputs, self.latent_dim, count)
@@ -389,7 +389,7 @@ class Teacher:
         Notes
         -----
         Labels are exact for a binary teacher. With a Gaussian one they are signs of float64 sums and could differ
-        between two computers only where |w_T . x| < 1e-13 N.
+        between two computers only where ``|w_T . x| < 1e-13 N``.
         """
         rng, count = generator(seed, "Teacher.sample"), positive_int("n_patterns", n_patterns)
         self.check_room(self.n_inputs, count)

@@ -194,7 +194,7 @@ class Enumeration:
 
         Returns
         -------
-        numpy.ndarray of shape (*codes.shape, *weight_shape), int8
+        numpy.ndarray of shape codes.shape + weight_shape, int8
             Weights, -1 or +1.
 
         Raises

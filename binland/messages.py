@@ -102,7 +102,7 @@ def belief_propagation(
     patterns : Patterns
         The patterns to be satisfied.
     fields : array_like of shape machine.weight_shape, optional
-        External fields f, |f| <= 1000: weights w count with the factor exp(sum f w). None by default.
+        External fields f, ``|f| <= 1000``: weights w count with the factor exp(sum f w). None by default.
     method : {"auto", "gaussian", "exact"}, default "auto"
         How sums over inputs are computed. "gaussian": as normal variables, good for many inputs (below about 20 it may
         converge to nonsense). "exact": by convolution, N times as expensive. "auto": exact up to 50 inputs. The sum

@@ -230,7 +230,7 @@ def optimized_path(
     Notes
     -----
     The training starts at the weights of `start` with a random half of the differing ones taken from `end`. All its
-    latents have one size, the mean |latent| of the ends or, if these have none, half the width of the algorithm's
+    latents have one size, the mean size of those of the ends or, if these have none, half the width of the algorithm's
     initialisation.
 
     References

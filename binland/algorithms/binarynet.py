@@ -34,8 +34,8 @@ class SGD(Algorithm):
     batch_size : int, default 100
         Patterns in a mini-batch, at least 1; the last one of an epoch may have fewer.
     ste_window : float, default 1.0
-        The straight-through gradient of sign(Delta), Delta = w . x / sqrt(N), is 1 where |Delta| <= ste_window and else
-        0. Above 0; math.inf passes everything. The perceptron has no hidden sign and does not use it.
+        The straight-through gradient of sign(Delta), Delta = w . x / sqrt(N), is 1 where ``|Delta| <= ste_window`` and
+        else 0. Above 0; math.inf passes everything. The perceptron has no hidden sign and does not use it.
     clip : float, default 1.0
         Latents are kept in [-clip, clip]; above 0.
     init_width : float, default 0.25

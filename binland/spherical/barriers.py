@@ -21,7 +21,7 @@ def energy(
 ) -> float | Array:
     """Fraction of violated constraints at a point between y independent typical solutions, for N to infinity.
 
-    The point is W = sqrt(N) sum_r g_r W_r / |sum_r g_r W_r|: y = 2 is the geodesic between two solutions, y = 3 a
+    The point is ``W = sqrt(N) sum_r g_r W_r / |sum_r g_r W_r|``: y = 2 is the geodesic between two solutions, y = 3 a
     triangle on the sphere. A constraint is violated where W . xi / sqrt(N) is at most the threshold.
 
     Parameters

@@ -112,7 +112,7 @@ def patterns(n_patterns: int, n_inputs: int, seed: Seed) -> Instance:
 
 @dataclass(frozen=True)
 class Perceptron:
-    """The spherical perceptron as a model of sweeps: N weights with |W|^2 = N, and the margin asked for.
+    """The spherical perceptron as a model of sweeps: N weights with ``|W|^2 = N``, and the margin asked for.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class Solution:
     Parameters
     ----------
     weights : array_like of shape (N,)
-        Finite numbers, not all 0; scaled to |W|^2 = N and kept as float64, read-only.
+        Finite numbers, not all 0; scaled to ``|W|^2 = N`` and kept as float64, read-only.
     kappa : float
         Margin, -4 to 4: a constraint is violated where W . xi / sqrt(N) <= kappa.
     history : array_like of shape (steps,), optional

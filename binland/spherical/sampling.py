@@ -26,7 +26,7 @@ class Chain:
     kappa : float
         Margin.
     weights : numpy.ndarray of shape (count, N)
-        The solutions that were kept, |W|^2 = N.
+        The solutions that were kept, ``|W|^2 = N``.
     overlaps : numpy.ndarray of shape (burn_in + count * spacing,)
         Overlap W . W_0 / N with the start after every sweep.
     start : numpy.ndarray of shape (N,)
@@ -82,10 +82,11 @@ def sample(
     burn_in: int | None = None,
     start: Solution | Array | None = None,
 ) -> Chain:
-    """Draw typical solutions: uniform samples from {W: |W|^2 = N, W . xi / sqrt(N) > kappa for every pattern}.
+    """Draw typical solutions: uniform samples of the part of the sphere where every constraint holds.
 
-    Gibbs sampling without rejection: a sweep pairs the weights at random and rotates each pair to a uniform one of the
-    angles that all constraints allow, which are computed exactly. A sweep costs N P.
+    Solutions are W with ``|W|^2 = N`` and W . xi / sqrt(N) > kappa for every pattern. Gibbs sampling without rejection:
+    a sweep pairs the weights at random and rotates each pair to a uniform one of the angles that all constraints allow,
+    which are computed exactly. A sweep costs N P.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from binland.theory.gaussian import Array
 
 
 def barycentre(solutions: Sequence[Solution] | ArrayLike, weights: ArrayLike) -> Array:
-    """Points between y solutions on the sphere: sqrt(N) sum_r g_r W_r / |sum_r g_r W_r|.
+    """Points between y solutions on the sphere: ``sqrt(N) sum_r g_r W_r / |sum_r g_r W_r|``.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def barycentre(solutions: Sequence[Solution] | ArrayLike, weights: ArrayLike) ->
     Returns
     -------
     numpy.ndarray of shape (..., N)
-        The points, |W|^2 = N.
+        The points, ``|W|^2 = N``.
 
     Raises
     ------

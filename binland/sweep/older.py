@@ -106,7 +106,7 @@ def task_id(spec: SweepSpec, task: Task) -> str:
     named = _with(spec, measure, sampled)
     drawn["local_energy"] = streams(named, Task("local_energy", task.cell, task.solutions))["local_energy"].id
     value = {"task": TRAINING, "streams": drawn, "fractions": flips["fractions"], "realizations": flips["realizations"]}
-    if spec.family.in_disorder == ():  # of machines whose inputs the data decide: they said more
+    if spec.family.in_disorder == ():  # families whose inputs the data determine: ids named more settings
         value |= {"flips": flips["flips"], "method": flips["method"]}
         value["realizations"] = flips["realizations"] if flips["method"] == "sampled" else None
     return identify(value | spec.problem.test_key(spec.at(task.cell.point).data)).id

@@ -35,8 +35,8 @@ class SGD(shallow.SGD):
     batch_size : int, default 100
         Patterns in a mini-batch, at least 1; the last one of an epoch may have fewer.
     ste_window : float, default 1.0
-        The gradient passes sign(Delta), Delta = w . x / sqrt(fan-in), where |Delta| <= ste_window; above 0, math.inf
-        passes everything.
+        The gradient passes sign(Delta), Delta = w . x / sqrt(fan-in), where ``|Delta| <= ste_window``; above 0,
+        math.inf passes everything.
     clip : float, default 1.0
         Latents are kept in [-clip, clip]; above 0.
     init_width : float, default 1.0

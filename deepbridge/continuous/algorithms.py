@@ -228,7 +228,7 @@ class SGD(_BuiltIn):
 class RSGD(_BuiltIn):
     """Replicated SGD for continuous networks: replicas that are pulled to their mean; it finds flat solutions.
 
-    Each replica descends L(w_a) + gamma |w_a - mean|^2 on mini-batches of its own, with the mean held fixed. The
+    Each replica descends ``L(w_a) + gamma |w_a - mean|^2`` on mini-batches of its own, with the mean held fixed. The
     solution is the mean of the replicas, batch-norm statistics included.
 
     Parameters
@@ -381,9 +381,10 @@ class EntropySGD(_BuiltIn):
     """Entropy-SGD: each step goes towards the mean of a short Langevin run around the weights.
 
     From the weights w, inner_steps mini-batches of Langevin dynamics lead to weights w': each is a step down the loss,
-    with momentum that starts at zero, down (coupling / 2) |w' - w|^2, and along Gaussian noise. Then w takes one step,
-    with momentum of its own, down |w - <w'>|^2 / 2, where <w'> is the running mean of w'; the next loop begins there.
-    An epoch is one pass of the inner mini-batches over the data; loops may extend over the end of an epoch.
+    with momentum that starts at zero, down ``(coupling / 2) |w' - w|^2``, and along Gaussian noise. Then w takes one
+    step, with momentum of its own, down ``|w - <w'>|^2 / 2``, where <w'> is the running mean of w'; the next loop
+    begins there. An epoch is one pass of the inner mini-batches over the data; loops may extend over the end of an
+    epoch.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer
         The network.
     batch_norm : {"all", "paper"}, default "all"
         What is done where batch-norm makes both the scale of the weights and that of its own parameters free. "all":
-        weights at norm 1 and |gamma| = 1, with outgoing weights adapted. "paper": weights, bias, gamma and beta are
+        weights at norm 1 and gamma of size 1, with outgoing weights adapted. "paper": weights, bias, gamma and beta are
         divided by the norm of the weights and outgoing weights multiplied by it, which leaves one of the two scales
         free, so that distances depend on it.
     last_layer : bool, default True
