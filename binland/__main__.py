@@ -1,4 +1,4 @@
-"""`binland` and `python -m binland`: Ctrl-C is one line from the first moment on, before anything large is imported."""
+"""`binland` and `python -m binland`. Ctrl-C prints one line even while the imports are still running."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from binland.interrupts import ENDING, leave
 
 
 def main() -> None:
-    """Run the command line and end the process; what comes after its last word cannot be interrupted."""
+    """Run the command line and end the process; signals that arrive after its last output are ignored."""
     signal.signal(signal.SIGINT, leave)
     from binland.cli import run
 

@@ -1,4 +1,4 @@
-"""Annealed orders: local moves on the order of a shortest path, with exact errors; and the best of all orders."""
+"""Annealed orders of the flips of a shortest path (local moves with exact errors), and the best of all orders."""
 
 import math
 from typing import Protocol
@@ -10,24 +10,24 @@ from binland.errors import InvalidInputError
 from binland.kernels.subsets import lowest_into
 from binland.orders import Annealed, Places
 
-MOVES = 100  # in a window, before the next one is chosen
-MOST_FLIPS = 20  # of a path whose orders are all looked at
+MOVES = 100  # moves in a window before the next one is chosen
+MOST_FLIPS = 20  # largest number of flips for order="exact"
 
 
 class Following(Protocol):
-    """Where a path stands: what moves on its order ask of machines and of deep networks."""
+    """A machine or deep network on a path, as the moves below need it."""
 
     error_count: int
 
     def follow(self, places: Places) -> NDArray[np.int64]:
-        """(d,) errors after each of these flips; a place that comes again is flipped back."""
+        """Flip places one by one; returns the errors after each, (d,). A place that occurs again is flipped back."""
 
 
 class Line:
-    """An order of flips, the errors of all its states, and a network that stands at one of them.
+    """An order of flips with the errors of all its states, and a network that stands at one of them.
 
-    error_counts: (d + 1,). spent: flips that were made. limit: errors of the worse end. The energy is the sum over
-    states of the square of the errors above it.
+    error_counts: (d + 1,). spent: number of flips made so far. limit: errors of the worse end. The energy is the sum
+    over states of (errors above limit)^2.
     """
 
     def __init__(self, standing: Following, order: Places):
@@ -42,21 +42,21 @@ class Line:
         return self._standing.follow(places)
 
     def _stand(self, position: int) -> None:
-        """Walk there, forth or back."""
+        """Move the network to a position on the path, forwards or backwards."""
         forth = self.order[self._position : position]
         self._follow(forth if position >= self._position else self.order[position : self._position][::-1])
         self._position = position
 
     def energy(self, errors: NDArray[np.int64]) -> int:
-        """Of some states."""
+        """Energy of some states."""
         return int(np.sum(np.maximum(errors - self.limit, 0) ** 2))
 
     def height(self) -> tuple[int, int]:
-        """What orders are compared by: the highest of the errors, then the energy."""
+        """What orders are compared by: highest number of errors, then energy."""
         return int(self.error_counts.max()), self.energy(self.error_counts)
 
     def move(self, i: int, j: int, later: bool, allowance: float) -> None:
-        """Flip i of the order takes place j > i (later), or flip j place i; undone if it costs more than allowed."""
+        """Move flip i of the order to place j > i (later), or flip j to place i; undone if it costs too much."""
         part = self.order[i : j + 1]
         new = np.roll(part, -1 if later else 1)
         before = self.error_counts[i + 1 : j + 1]  # only these states change
@@ -70,7 +70,7 @@ class Line:
 
 
 def annealed_order(standing: Following, order: Places, settings: Annealed, rng: np.random.Generator) -> Places:
-    """(d,) the best of the orders that moves lead to from a given one; `standing` is at its start."""
+    """The best order (d,) met by moves from a given one; `standing` has to be at the start of the path."""
     if len(order) < 2:
         return order
     line = Line(standing, order)
@@ -92,9 +92,9 @@ def annealed_order(standing: Following, order: Places, settings: Annealed, rng: 
 
 
 def exact_order(standing: Following, places: Places) -> Places:
-    """(d,) an order with the lowest barrier of all, by dynamic programming over the 2^d subsets of the flips.
+    """An order (d,) with the lowest barrier, by dynamic programming over the 2^d subsets of the flips.
 
-    Raises InvalidInputError if they are more than MOST_FLIPS.
+    Raises InvalidInputError for more than MOST_FLIPS flips.
     """
     d = len(places)
     if d > MOST_FLIPS:
@@ -103,7 +103,7 @@ def exact_order(standing: Following, places: Places) -> Places:
             ' take "annealed", or solutions that are closer'
         )
     steps = np.arange(1, 1 << d)
-    subsets = steps ^ (steps >> 1)  # Gray's code: every subset differs in one flip from the one before
+    subsets = steps ^ (steps >> 1)  # Gray code: consecutive subsets differ in one flip
     errors, order = np.empty(1 << d, np.int64), np.empty(d, np.int64)
     errors[0] = standing.error_count
     errors[subsets] = standing.follow(places[np.log2(steps & -steps).astype(int)] if d else places)

@@ -1,6 +1,6 @@
-"""Arrays with a model and an algorithm as a safetensors file: numbers as they are, all else as texts; nothing is run.
+"""Safetensors files with arrays, a model and an algorithm; nothing in a file is executed.
 
-A SHA-256 of arrays and texts is among the texts, since safetensors knows no damage to numbers.
+Model and algorithm are texts. A SHA-256 of everything is stored, since safetensors does not notice damaged numbers.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ Made = TypeVar("Made")
 
 
 def store(path: Path, form: str, model: Mapping[str, Any], algorithm: Algorithm | None, arrays: Arrays) -> None:
-    """Write arrays, a model in plain words and the algorithm to a new file of a format; raises as `write`."""
+    """Write arrays, a model's description and an algorithm to a new file of the format `form`. Raises as `write`."""
     texts = {"format": form, "machine": json.dumps(model), "algorithm": _origin(algorithm)}
     write_new(path, save(arrays, texts | {"sha256": _digest(arrays, texts)}))
 
@@ -34,10 +34,10 @@ def store(path: Path, form: str, model: Mapping[str, Any], algorithm: Algorithm 
 def restore(
     path: Path, form: str, type_of: Callable[[str], str | None], made: Callable[[Arrays, Any, Any], Made]
 ) -> Made:
-    """What is made of the arrays, the model and the origin of the algorithm in a file of a format.
+    """Read a file and return what `made` builds from its arrays, model and algorithm.
 
-    type_of: safetensors' name of the type of each array, None for arrays that do not belong there. Raises as `read`,
-    also if they cannot be made into anything.
+    type_of: safetensors' name of the type that each array must have, None if there is no such array. Raises as `read`,
+    and also if `made` fails.
     """
     content = read_whole(path)
     arrays, texts = _parsed(path, content, form, type_of)
@@ -50,13 +50,13 @@ def restore(
 
 
 def described(model: Any, kinds: Mapping[str, type[Any]]) -> dict[str, Any]:
-    """A model, which is a dataclass, in plain words: the word of its kind, and its fields."""
+    """Description of a model, which is a dataclass: its kind as a word, and its fields."""
     word = next(word for word, kind in kinds.items() if isinstance(model, kind))
     return {"kind": word, **{field.name: getattr(model, field.name) for field in fields(model)}}
 
 
 def _origin(algorithm: Algorithm | None) -> str:
-    """JSON of kind, module and settings: what `read` gives for the algorithm; null for none."""
+    """JSON of an algorithm's class, module and settings; "null" for None."""
     if algorithm is None:
         return "null"
     if not is_dataclass(algorithm):
@@ -85,7 +85,7 @@ def _digest(arrays: Arrays, texts: Mapping[str, str]) -> str:
 def _parsed(
     path: Path, content: bytes, form: str, type_of: Callable[[str], str | None]
 ) -> tuple[Arrays, dict[str, str]]:
-    """Arrays and texts of a safetensors file of a format; raises StoreError on any other file."""
+    """Arrays and texts of a safetensors file of a given format; raises StoreError on any other file."""
     try:
         found = deserialize(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])

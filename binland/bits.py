@@ -1,4 +1,4 @@
-"""Arrays of -1 and +1, drawn and packed into words: bit 1 is +1, padding bits are 0."""
+"""Arrays of -1 and +1: random ones, and packed into words of bits, where 1 is +1 and padding is 0."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ Words = NDArray[np.uint64]
 
 
 def n_words(n: int) -> int:
-    """Words needed for n bits."""
+    """Number of 64-bit words for n bits."""
     return -(-n // WORD)
 
 
@@ -35,7 +35,7 @@ def blocks(signs: NDArray[np.generic], width: int) -> Words:
 
 
 def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """An empty array that begins with a cache line: vector loads that cross lines cost twice."""
+    """An empty array that starts at a cache line; vector loads across two lines are twice as slow."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     memory = np.empty(size + _LINE, np.uint8)
     first = -memory.ctypes.data % _LINE
@@ -43,16 +43,16 @@ def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
 
 
 def aligned_copy(array: NDArray[Any]) -> NDArray[Any]:
-    """A C-ordered copy that begins with a cache line."""
+    """A C-ordered copy that starts at a cache line."""
     out = aligned(array.shape, array.dtype)
     out[...] = array
     return out
 
 
 def turned(values: NDArray[Any], signs: NDArray[Any]) -> NDArray[Any]:
-    """Weights or latents times signs (-1, +1), of one type, broadcast.
+    """Weights or latents times signs (-1, +1), broadcast, in the same type.
 
-    sign(0) = +1, so a latent 0 that is reversed becomes the largest negative number: else its sign would stay.
+    A latent 0 has the sign +1; when reversed it becomes the negative number closest to 0, so that its sign changes.
     """
     out = values * signs.astype(values.dtype)
     if values.dtype.kind == "f":
@@ -61,7 +61,7 @@ def turned(values: NDArray[Any], signs: NDArray[Any]) -> NDArray[Any]:
 
 
 def blended(start: NDArray[np.float32], end: NDArray[np.float32], taken: Signs, t: float) -> NDArray[np.float32]:
-    """Latents with the signs `taken`: where those of the ends differ, of the one that has it; else both, weighed."""
+    """Latents with the signs `taken`: interpolated at t where the ends agree, else of the end with that sign."""
     both = ((1 - t) * start + t * end).astype(np.float32)
     alike = (as_signs(start) == as_signs(end)) & (as_signs(both) == taken)  # a negative sum may round to 0
     return np.where(alike, both, np.where(as_signs(start) == taken, start, end))
@@ -80,7 +80,7 @@ def from_bytes(octets: NDArray[np.uint8], shape: tuple[int, ...]) -> Signs:
 
 def as_signs(values: NDArray[np.generic]) -> Signs:
     """sign(values) as int8 with sign(0) = +1."""
-    return 2 * np.asarray(np.greater_equal(values, 0)).astype(np.int8) - 1  # never more than a byte for each
+    return 2 * np.asarray(np.greater_equal(values, 0)).astype(np.int8) - 1  # a byte per entry, also in between
 
 
 def random_signs(rng: np.random.Generator, shape: int | tuple[int, ...]) -> Signs:

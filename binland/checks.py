@@ -1,4 +1,4 @@
-"""Arguments, checked where they enter: whole numbers, words, paths, arrays, and the memory that they would take."""
+"""Checks of arguments at the places where they enter: numbers, words, paths, arrays, and the memory they need."""
 
 import math
 import numbers
@@ -28,7 +28,7 @@ def positive_int(name: str, value: object, minimum: int = 1) -> int:
 
 
 def is_integer(value: object) -> TypeGuard[int]:
-    """Whether it is a whole number of any library; truth values and spans of time are none."""
+    """Whether it is an integer of any library; truth values and time spans do not count."""
     return isinstance(value, numbers.Integral) and not isinstance(value, NO_NUMBERS)
 
 
@@ -45,7 +45,7 @@ def positive(name: str, value: object, *, zero: bool = False, infinite: bool = F
 
 
 def _real(value: object) -> Any:
-    """A real number as it is, since an integer may be too large for a float; nan for anything else."""
+    """A real number as it is (an integer may be too large for a float); nan for anything else."""
     return value if isinstance(value, numbers.Real) and not isinstance(value, NO_NUMBERS) else math.nan
 
 
@@ -63,7 +63,7 @@ def fraction(name: str, value: object) -> float:
 
 
 def share_kept(name: str, value: object) -> float:
-    """`value` as a float in [0, 1), the share of something old that stays; raises InvalidInputError otherwise."""
+    """`value` as a float in [0, 1), the share of an old value that is kept; raises InvalidInputError otherwise."""
     share = fraction(name, value)
     if share == 1:
         raise InvalidInputError(f"{name}={shown(value)} keeps what was for ever; choose it below 1")
@@ -93,10 +93,10 @@ def one_of(name: str, value: object, allowed: Sequence[str]) -> str:
 
 
 def checked_path(name: str, value: object) -> Path:
-    """`value` as a Path; raises InvalidInputError unless it is a text or a path, of at most 4096 letters."""
+    """`value` as a Path; raises InvalidInputError unless it is a text or path of at most 4096 characters."""
     try:
         text = os.fspath(value)  # type: ignore[call-overload]
-    except Exception:  # whatever a stranger's class raises
+    except Exception:  # a foreign class may raise anything
         text = None
     if not isinstance(text, str):
         raise InvalidInputError(f"{name}={shown(value)} is not a path; give a text or a pathlib.Path")
@@ -106,26 +106,26 @@ def checked_path(name: str, value: object) -> Path:
 
 
 def as_array(values: object) -> NDArray[Any] | None:
-    """`values` as a NumPy array, None if they cannot be one. Raises InvalidInputError on what memory does not take."""
+    """`values` as a NumPy array, None if impossible; raises InvalidInputError if it does not fit into memory."""
     if isinstance(values, Sequence):
         checked_memory(f"{len(values)} values", 8 * len(values))
     try:
         return np.asarray(values)
     except MemoryError:
         raise
-    except Exception:  # each library has its own
+    except Exception:  # libraries raise exceptions of their own
         return None
 
 
 def real_array(name: str, values: object) -> NDArray[Any]:
     """`values` as an array of integers or floats; raises InvalidInputError otherwise."""
     array = as_array(values)
-    checked_memory(name, 0 if array is None else 8 * array.size)  # a view may be larger than what it shows
-    if array is not None and array.dtype.kind == "O":  # of other kinds of numbers, or of anything
-        text = any(isinstance(value, (str, bytes)) for value in array.flat)  # NumPy would read numbers from it
+    checked_memory(name, 0 if array is None else 8 * array.size)  # a broadcast view may be larger than its memory
+    if array is not None and array.dtype.kind == "O":  # Python objects: other kinds of numbers, or anything else
+        text = any(isinstance(value, (str, bytes)) for value in array.flat)  # NumPy would convert texts to numbers
         try:
             array = None if text else array.astype(np.float64)
-        except Exception:  # whatever a stranger's class raises
+        except Exception:  # a foreign class may raise anything
             array = None
     if array is None or array.dtype.kind not in "iuf":
         raise InvalidInputError(f"{name}={shown(values)} is not an array of numbers")
@@ -144,7 +144,7 @@ def finite_float32(name: str, values: object, shape: tuple[int, ...]) -> NDArray
 
 
 def shaped_floats(name: str, values: object, shape: tuple[int | None, ...]) -> NDArray[np.float64]:
-    """`values` as a read-only float64 copy; raises InvalidInputError on other shapes. None in a shape is any length."""
+    """`values` as a read-only float64 copy; raises InvalidInputError on another shape, in which None is any length."""
     array = real_array(name, values)
     fits = [wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=False)]
     if array.ndim != len(shape) or not all(fits):
@@ -161,7 +161,7 @@ def read_only(array: NDArray[Number]) -> NDArray[Number]:
 
 
 def checked_memory(what: str, count: float) -> None:
-    """Raise InvalidInputError if so many bytes are more than this machine has."""
+    """Raise InvalidInputError if `count` bytes are more than this machine has."""
     here = memory()
     if count > here:
         needed, there = _gigabytes(count), _gigabytes(here)
@@ -169,7 +169,7 @@ def checked_memory(what: str, count: float) -> None:
 
 
 def memory() -> int:
-    """Bytes of memory of this machine; 64 GiB where it does not say."""
+    """Bytes of memory of this machine; 64 GiB if the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Labelled +-1 patterns, and what generates them: the Hidden Manifold Model (paper, appendix B), a teacher."""
+"""Labelled +-1 patterns and the models that draw them: random labels, Hidden Manifold Model, teacher-student."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
     array = as_array(values)
     if array is None:
         raise InvalidInputError(f"{name} is not a rectangular array of {ndim} dimension(s)")
-    checked_memory(name, 3 * array.size)  # a view may be larger than what it shows
+    checked_memory(name, 3 * array.size)  # a broadcast view may be larger than its memory
     if array.ndim != ndim or array.size == 0:
         raise InvalidInputError(f"{name} has shape {array.shape}; a non-empty array of {ndim} dimension(s) is needed")
     if array.dtype.kind not in "iuf" or not np.all((array == 1) | (array == -1)):
@@ -38,9 +38,40 @@ def checked_signs(name: str, values: ArrayLike, ndim: int) -> Signs:
 
 @dataclass(frozen=True, eq=False)
 class Patterns:
-    """Labelled patterns: inputs (P, N) and labels (P,), int8, all -1 or +1, read-only.
+    """Labelled binary patterns, the data that perceptrons and committee machines learn.
 
-    Raises InvalidInputError on other values, on empty arrays and on lengths that do not match.
+    The arrays are checked, copied and made read-only, so a `Patterns` object never changes.
+
+    Parameters
+    ----------
+    inputs : array_like of shape (P, N)
+        The P patterns x, one per row, integers or floats that are all -1 or +1.
+    labels : array_like of shape (P,)
+        The label y of each pattern, -1 or +1.
+
+    Attributes
+    ----------
+    inputs : numpy.ndarray of shape (P, N), int8
+        The patterns, read-only.
+    labels : numpy.ndarray of shape (P,), int8
+        The labels, read-only.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is not -1 or +1, an array is empty or has the wrong number of dimensions, or there is not exactly one
+        label per pattern.
+
+    See Also
+    --------
+    HiddenManifold, Teacher : models that draw patterns.
+    load_patterns : reads patterns from a file.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.Patterns([[1, 1, -1], [-1, 1, 1]], [1, -1])
+    Patterns(n_patterns=2, n_inputs=3)
     """
 
     inputs: Signs
@@ -54,9 +85,32 @@ class Patterns:
 
     @classmethod
     def random(cls, n_patterns: int, n_inputs: int, seed: Seed) -> "Patterns":
-        """I.i.d. uniform inputs (P, N) and independent uniform labels (P,): the storage problem.
+        """Draw independent uniform inputs with independent uniform labels: the storage problem.
 
-        Raises InvalidInputError on sizes below 1 or beyond this machine's memory, and on bad seeds.
+        Parameters
+        ----------
+        n_patterns : int
+            Number of patterns P, at least 1.
+        n_inputs : int
+            Number of inputs N, at least 1.
+        seed : int, SeedSequence or Generator
+            Fixes inputs and labels.
+
+        Returns
+        -------
+        Patterns
+            P patterns of N inputs.
+
+        Raises
+        ------
+        InvalidInputError
+            If a size is below 1, the patterns do not fit into memory, or the seed is not one.
+
+        Examples
+        --------
+        >>> import binland as bl
+        >>> bl.Patterns.random(8, 21, seed=0)
+        Patterns(n_patterns=8, n_inputs=21)
         """
         rng = generator(seed, "Patterns.random")
         shape = (positive_int("n_patterns", n_patterns), positive_int("n_inputs", n_inputs))
@@ -64,11 +118,27 @@ class Patterns:
         return cls(random_signs(rng, shape), random_signs(rng, shape[0]))
 
     def with_random_labels(self, seed: Seed) -> "Patterns":
-        """The same inputs with independent uniform labels (P,). Raises InvalidInputError on a bad seed."""
+        """Keep the inputs and replace the labels by independent uniform ones.
+
+        Parameters
+        ----------
+        seed : int, SeedSequence or Generator
+            Fixes the labels.
+
+        Returns
+        -------
+        Patterns
+            The same inputs with random labels.
+
+        Raises
+        ------
+        InvalidInputError
+            If the seed is not one.
+        """
         return Patterns(self.inputs, random_signs(generator(seed, "random_labels"), self.n_patterns))
 
     def __getstate__(self) -> dict[str, Signs]:
-        """What is pickled: not what the kernels read, whose layout is that of one CPU."""
+        """What is pickled: inputs and labels, without the packed arrays below, whose layout depends on the CPU."""
         return {"inputs": self.inputs, "labels": self.labels}
 
     def __setstate__(self, state: dict[str, Signs]) -> None:
@@ -87,16 +157,16 @@ class Patterns:
     def __repr__(self) -> str:
         return f"Patterns(n_patterns={self.n_patterns}, n_inputs={self.n_inputs})"
 
-    # What the kernels read. Writeable, because numba compiles anew for read-only arrays.
+    # What the kernels read. Writeable, because Numba would compile again for read-only arrays.
 
     @cached_property
     def words(self) -> Words:
-        """Inputs packed to (P, W) uint64."""
+        """Inputs packed into bits, (P, W) uint64 with W = ceil(N / 64)."""
         return pack(self.inputs)
 
     @cached_property
     def rows(self) -> Words:
-        """(V, 2 N, WIDTH) uint64, V blocks of 64 WIDTH patterns: row 2 i + 1 is input i, row 2 i its complement."""
+        """Inputs (V, 2 N, WIDTH) uint64, V blocks of 64 WIDTH patterns: row 2 i + 1 is input i, 2 i its negation."""
         bits = blocks(self.inputs.T, WIDTH)
         out = aligned((bits.shape[1], 2 * self.n_inputs, WIDTH), np.uint64)
         out[:, 1::2] = bits.swapaxes(0, 1)
@@ -105,35 +175,72 @@ class Patterns:
 
     @cached_property
     def negative(self) -> Words:
-        """(V, WIDTH) uint64: the patterns with label -1."""
+        """Bit mask (V, WIDTH) uint64 of the patterns with label -1."""
         return blocks(-self.labels, WIDTH)
 
     @cached_property
     def real(self) -> Words:
-        """(V, WIDTH) uint64: the patterns that exist."""
+        """Bit mask (V, WIDTH) uint64 of the places that hold a pattern; the others are padding."""
         return blocks(np.ones(self.n_patterns), WIDTH)
 
     @cached_property
     def stacks(self) -> Words:
-        """(S, W, WIDTH) uint64: `words` with WIDTH patterns side by side, padded with 0."""
+        """Packed inputs, WIDTH patterns side by side, (S, W, WIDTH) uint64, padded with 0."""
         rows = np.zeros((-(-self.n_patterns // WIDTH) * WIDTH, self.words.shape[1]), np.uint64)
         rows[: self.n_patterns] = self.words
         return aligned_copy(rows.reshape(-1, WIDTH, rows.shape[1]).swapaxes(1, 2))
 
     @cached_property
     def positive(self) -> Signs:
-        """(P,) int8, 1 where the label is +1 and 0 where it is -1."""
+        """Labels as (P,) int8: 1 for +1, 0 for -1."""
         return (self.labels > 0).astype(np.int8)
 
 
 @dataclass(frozen=True, eq=False)
 class HiddenManifold:
-    """Hidden Manifold Model: x = sign(F xi), y = sign(w_T . xi), xi ~ N(0, I_D) (paper, section 5.1, appendix B).
+    """Hidden Manifold Model: a teacher labels points of a low-dimensional space, the student sees a random projection.
 
-    n_inputs: N. latent_dim: D. seed: draws features and teacher; patterns have seeds of their own.
-    teacher_kind, feature_kind: "binary" (+-1) or "gaussian". The paper leaves both open; defaults: binary teacher,
-    Gaussian features. Fields `features` (N, D) and `teacher` (D,) are float64.
-    Raises InvalidInputError on sizes below 1 or beyond this machine's memory, other kinds and bad seeds.
+    A latent pattern xi has D independent standard normal entries. Its label is y = sign(w_T . xi), its N inputs are
+    x = sign(F xi), with sign(0) = +1. Features F and teacher w_T are drawn once, by `seed`, and are the same for all
+    samples; train and test patterns are two calls of `sample` with different seeds.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of inputs N, at least 1.
+    latent_dim : int
+        Dimension D of the latent space, at least 1; 501 in the paper.
+    seed : int, SeedSequence or Generator
+        Fixes features and teacher. Patterns have seeds of their own.
+    teacher_kind : {"binary", "gaussian"}, default "binary"
+        Distribution of the entries of w_T: uniform on -1 and +1, or standard normal. The paper does not say which.
+    feature_kind : {"gaussian", "binary"}, default "gaussian"
+        Distribution of the entries of F. The paper does not say which.
+
+    Attributes
+    ----------
+    features : numpy.ndarray of shape (N, D), float64
+        The projection F.
+    teacher : numpy.ndarray of shape (D,), float64
+        The teacher w_T.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1, the features do not fit into memory, a kind is unknown or the seed is not one.
+
+    References
+    ----------
+    Goldt et al., Phys. Rev. X 10, 041044 (2020). Pittorino et al., Deep Networks on Toroids, ICML 2022, section 5.1 and
+    appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> manifold = bl.HiddenManifold(n_inputs=101, latent_dim=51, seed=0)
+    >>> train, test = manifold.sample(150, seed=1), manifold.sample(1000, seed=2)
+    >>> train
+    Patterns(n_patterns=150, n_inputs=101)
     """
 
     n_inputs: int
@@ -156,10 +263,28 @@ class HiddenManifold:
         object.__setattr__(self, "features", _draw(self.feature_kind, feature_rng, (n, d)))
 
     def sample(self, n_patterns: int, seed: Seed) -> Patterns:
-        """Draw `n_patterns` labelled patterns (inputs (P, N), labels (P,)); a seed fixes the latent patterns xi.
+        """Draw labelled patterns.
 
-        Signs are taken of float64 sums, so a pattern could differ between machines only where |F xi| < 1e-13.
-        Raises InvalidInputError on a number below 1 or beyond this machine's memory, and on bad seeds.
+        Parameters
+        ----------
+        n_patterns : int
+            Number of patterns P, at least 1.
+        seed : int, SeedSequence or Generator
+            Fixes the latent patterns xi.
+
+        Returns
+        -------
+        Patterns
+            P patterns of N inputs.
+
+        Raises
+        ------
+        InvalidInputError
+            If the number is below 1, the patterns do not fit into memory, or the seed is not one.
+
+        Notes
+        -----
+        Signs are taken of float64 sums, so an entry could differ between two computers only where ``|F xi| < 1e-13``.
         """
         rng, count = generator(seed, "HiddenManifold.sample"), positive_int("n_patterns", n_patterns)
         self.check_room(self.n_inputs, self.latent_dim, count)
@@ -172,7 +297,18 @@ class HiddenManifold:
 
     @staticmethod
     def check_room(n_inputs: int, latent_dim: int, n_patterns: int) -> None:
-        """Raise InvalidInputError if features and so many patterns do not fit into this machine's memory."""
+        """Check that features and patterns fit into this computer's memory.
+
+        Parameters
+        ----------
+        n_inputs, latent_dim, n_patterns : int
+            Sizes N, D and P.
+
+        Raises
+        ------
+        InvalidInputError
+            If they do not fit.
+        """
         chunk = min(_CHUNK, n_patterns)
         latents, features, projected = n_patterns * latent_dim, n_inputs * latent_dim, chunk * n_inputs
         what = f"{n_patterns} patterns of {n_inputs} inputs and {latent_dim} latent dimensions"
@@ -181,12 +317,41 @@ class HiddenManifold:
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """Teacher and student: inputs x i.i.d. uniform -1 or +1, labels y = sign(w_T . x), sign(0) = +1.
+    """Teacher-student problem: independent uniform inputs, labelled by a perceptron.
 
-    n_inputs: N. seed: draws the teacher; patterns have seeds of their own. teacher_kind: "binary" (+-1) or "gaussian".
-    Field `teacher` (N,) float64. A student of the teacher's kind can learn every label; that of a binary teacher is
-    Perceptron(N). For even N a binary teacher has ties.
-    Raises InvalidInputError on sizes below 1 or beyond this machine's memory, other kinds and bad seeds.
+    Inputs x are uniform on -1 and +1, labels are y = sign(w_T . x) with sign(0) = +1. `Perceptron(n_inputs)` can learn
+    every label of a binary teacher. For even N a binary teacher has ties, w_T . x = 0.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of inputs N, at least 1.
+    seed : int, SeedSequence or Generator
+        Fixes the teacher. Patterns have seeds of their own.
+    teacher_kind : {"binary", "gaussian"}, default "binary"
+        Distribution of the entries of w_T: uniform on -1 and +1, or standard normal.
+
+    Attributes
+    ----------
+    teacher : numpy.ndarray of shape (N,), float64
+        The teacher w_T.
+
+    Raises
+    ------
+    InvalidInputError
+        If the size is below 1, the teacher does not fit into memory, the kind is unknown or the seed is not one.
+
+    See Also
+    --------
+    theory.teacher_student : the typical test error for large N.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> teacher = bl.Teacher(21, seed=0)
+    >>> patterns = teacher.sample(50, seed=1)
+    >>> bl.Solution(bl.Perceptron(21), teacher.teacher).error(patterns)
+    0.0
     """
 
     n_inputs: int
@@ -202,11 +367,29 @@ class Teacher:
         object.__setattr__(self, "teacher", _draw(self.teacher_kind, generator(self.seed, "Teacher"), (n,)))
 
     def sample(self, n_patterns: int, seed: Seed) -> Patterns:
-        """Draw `n_patterns` labelled patterns (inputs (P, N), labels (P,)).
+        """Draw labelled patterns.
 
-        Signs are taken of float64 sums: exact for a binary teacher; with a Gaussian one a label could differ between
-        machines only where |w_T . x| < 1e-13 N.
-        Raises InvalidInputError on a number below 1 or beyond this machine's memory, and on bad seeds.
+        Parameters
+        ----------
+        n_patterns : int
+            Number of patterns P, at least 1.
+        seed : int, SeedSequence or Generator
+            Fixes the inputs.
+
+        Returns
+        -------
+        Patterns
+            P patterns of N inputs.
+
+        Raises
+        ------
+        InvalidInputError
+            If the number is below 1, the patterns do not fit into memory, or the seed is not one.
+
+        Notes
+        -----
+        Labels are exact for a binary teacher. With a Gaussian one they are signs of float64 sums and could differ
+        between two computers only where ``|w_T . x| < 1e-13 N``.
         """
         rng, count = generator(seed, "Teacher.sample"), positive_int("n_patterns", n_patterns)
         self.check_room(self.n_inputs, count)
@@ -218,14 +401,25 @@ class Teacher:
 
     @staticmethod
     def check_room(n_inputs: int, n_patterns: int) -> None:
-        """Raise InvalidInputError if so many patterns do not fit into this machine's memory."""
+        """Check that patterns fit into this computer's memory.
+
+        Parameters
+        ----------
+        n_inputs, n_patterns : int
+            Sizes N and P.
+
+        Raises
+        ------
+        InvalidInputError
+            If they do not fit.
+        """
         chunk = min(_CHUNK, n_patterns)
         what = f"{n_patterns} patterns of {n_inputs} inputs"
         checked_memory(what, DRAWN * n_patterns * n_inputs + 8 * (chunk + 1) * n_inputs)
 
 
 def checksum(patterns: Patterns) -> str:
-    """SHA-256 of inputs and labels, their shapes included, as 64 hexadecimal digits: equal patterns, equal text.
+    """SHA-256 of inputs, labels and their shapes, 64 hexadecimal digits: equal patterns give equal texts.
 
     Raises InvalidInputError on anything but Patterns.
     """

@@ -1,4 +1,4 @@
-"""Files that appear under their name whole, or not at all, and replace nothing; files that are read whole."""
+"""Files that are written completely or not at all and never replace others; files that are read as a whole."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ from binland.errors import InvalidInputError, StoreError
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a new file in one step; raises StoreError if the name is taken, or it cannot be written."""
+    """Write a new file in one step; raises StoreError if the name is taken or it cannot be written."""
     try:
         with new_version(path) as part:
             _write(part, content)
@@ -25,7 +25,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def read_whole(path: Path) -> bytes:
-    """Content of a file; raises StoreError if there is none that can be read, InvalidInputError beyond memory."""
+    """Content of a file; raises StoreError if it cannot be read, InvalidInputError if it does not fit into memory."""
     try:
         size = file_size(path)
         checked_memory(f"{path}: what it holds", 2 * size)
@@ -38,7 +38,7 @@ def read_whole(path: Path) -> bytes:
 
 
 def file_size(path: Path) -> int:
-    """Bytes of a file; raises OSError or ValueError where there is none, also for pipes, which might never end."""
+    """Size of an ordinary file in bytes; raises OSError or ValueError for anything else, such as a pipe."""
     state = os.stat(path)
     if not stat.S_ISREG(state.st_mode):
         raise OSError(errno.EINVAL, "it is not a file")
@@ -59,7 +59,7 @@ def _write(part: Path, content: bytes) -> None:
 
 @contextmanager
 def new_version(path: Path) -> Iterator[Path]:
-    """A name beside a file for its next version, of nobody else's; what is still there at the end is removed."""
+    """A unique name beside a file for its next version; whatever still has that name at the end is removed."""
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         yield part
@@ -69,7 +69,7 @@ def new_version(path: Path) -> Iterator[Path]:
 
 
 def move_to_new(part: Path, path: Path) -> None:
-    """Give a finished file its name; unlike a rename, never replaces a file made meanwhile."""
+    """Give a finished file its name. Unlike a rename this never replaces a file that was made meanwhile."""
     try:
         os.link(part, path)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Exact enumeration of the weights of small machines: solutions, their distances, components and bottlenecks."""
+"""Exact enumeration of all weights of a small machine: solutions, distances, connected components, lowest barriers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ from binland.results import Path
 from binland.summary import Summary
 
 MOST_WEIGHTS = 28
-BLOCK = 64 * WIDTH  # codes that a register holds
+BLOCK = 64 * WIDTH  # codes in a register
 MIDDLE = 10  # bits of the table of places
 PORTION = 2**20  # codes whose errors are counted at once
 
@@ -42,16 +42,37 @@ Numbers = NDArray[np.int64]
 
 
 def enumerate_solutions(machine: Machine, patterns: Patterns, max_errors: int = 0) -> "Enumeration":
-    """All weight vectors of a small machine, of at most 28 weights: how many make how many errors, and which few.
+    """Look at all 2^n weight vectors of a small machine: how many make how many errors, and which ones are solutions.
 
-    max_errors: the solutions are the weight vectors with at most so many errors; 0, the default, is all patterns right.
-    Every one of the 2^n weight vectors is looked at, 64 or more at a time (`kernels/enumeration.py`): 2^24 on 24
-    patterns in some 20 ms, 2^28 in less than 1 s. Memory: 10 KB for each pattern, and 4 bytes for each solution.
-    Raises InvalidInputError if machine and patterns do not fit, beyond 28 weights or this machine's memory.
+    Parameters
+    ----------
+    machine : Perceptron or CommitteeMachine
+        A machine with n <= 28 weights.
+    patterns : Patterns
+        Patterns with as many inputs as the machine.
+    max_errors : int, default 0
+        A weight vector is a solution if it makes at most this many errors.
 
+    Returns
+    -------
+    Enumeration
+        ``.count``, ``.entropy``, ``.energies``, ``.solution(k)``, distances, components and lowest barriers.
+
+    Raises
+    ------
+    InvalidInputError
+        If machine and patterns do not fit, there are more than 28 weights, or the work does not fit into memory.
+
+    Notes
+    -----
+    2^24 weight vectors on 24 patterns take about 20 ms, 2^28 less than 1 s. Memory: 16 kB per pattern and 8 bytes per
+    solution.
+
+    Examples
+    --------
     >>> import binland as bl
-    >>> found = bl.enumerate_solutions(bl.Perceptron(3), bl.Patterns([[1, 1, 1], [1, 1, -1]], [1, 1]))
-    >>> found.count, found.energies.tolist(), found.solution(0).weights.tolist()
+    >>> every = bl.enumerate_solutions(bl.Perceptron(3), bl.Patterns([[1, 1, 1], [1, 1, -1]], [1, 1]))
+    >>> every.count, every.energies.tolist(), every.solution(0).weights.tolist()
     (2, [2, 4, 2], [1, 1, -1])
     """
     check_fit(machine, patterns)
@@ -70,7 +91,7 @@ def enumerate_solutions(machine: Machine, patterns: Patterns, max_errors: int = 
 
 @dataclass(frozen=True)
 class _Problem:
-    """What is enumerated, equal to another one of equal patterns."""
+    """Machine and patterns as a key of the cache: equal for equal patterns."""
 
     machine: Machine
     checksum: str
@@ -83,7 +104,7 @@ def _enumeration(problem: _Problem) -> "Enumeration":
 
 
 def kept_enumeration(machine: Machine, patterns: Patterns) -> "Enumeration":
-    """`enumerate_solutions`, kept until another one is asked for: several looks at one problem enumerate it once."""
+    """`enumerate_solutions` with a cache of one: repeated calls for the same problem enumerate it once."""
     return _enumeration(_Problem(machine, checksum(patterns), patterns))
 
 
@@ -98,11 +119,22 @@ def check_size(machine: Machine) -> None:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Enumeration(Summary):
-    """What all 2^n weight vectors of a machine with n weights make of its patterns.
+    """All weight vectors of a small machine and the errors they make on its patterns (`enumerate_solutions`).
 
-    max_errors: errors that a solution may make. energies: (P + 1,) int64, how many weight vectors make e errors; they
-    add up to 2^n. solutions: (count,) uint32, ascending codes of those with at most max_errors: bit i says that weight
-    i (flat, row-major) is +1. Arrays are read-only.
+    Each weight vector has a code, an integer from 0 to 2^n - 1: bit i is 1 if weight i (flat, row-major) is +1.
+
+    Attributes
+    ----------
+    machine : Perceptron or CommitteeMachine
+        The machine, with n weights.
+    patterns : Patterns
+        Its P patterns.
+    max_errors : int
+        Number of errors that a solution may make.
+    energies : numpy.ndarray of shape (P + 1,), int64
+        Number of weight vectors that make 0, 1, ..., P errors; the sum is 2^n.
+    solutions : numpy.ndarray of shape (count,), uint32
+        Codes of the solutions, ascending.
     """
 
     machine: Machine
@@ -129,18 +161,50 @@ class Enumeration(Summary):
 
     @property
     def entropy(self) -> float:
-        """ln(number of solutions) / n; -inf if there is none."""
+        """ln(number of solutions) / n; -inf if there is no solution."""
         return log(self.count) / self.n_weights if self.count else -np.inf
 
     def solution(self, k: int) -> Solution:
-        """The solution with the k-th of the ascending codes, k from 0 on; raises InvalidInputError beyond the last."""
+        """The k-th solution, in the order of the codes.
+
+        Parameters
+        ----------
+        k : int
+            0 to count - 1.
+
+        Returns
+        -------
+        Solution
+            Its weights.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such solution.
+        """
         place = positive_int("k", k, minimum=0)
         if place >= self.count:
             raise InvalidInputError(f"k={place} is beyond the last of {self.count} solutions, which are 0, 1, ...")
         return Solution(self.machine, self.weights(self.solutions[place]))
 
     def weights(self, codes: ArrayLike) -> Signs:
-        """(*codes.shape, *weight_shape) int8 weights of codes; raises InvalidInputError on what is none."""
+        """The weights that belong to codes.
+
+        Parameters
+        ----------
+        codes : array_like of int
+            Codes from 0 to 2^n - 1, in any shape.
+
+        Returns
+        -------
+        numpy.ndarray of shape codes.shape + weight_shape, int8
+            Weights, -1 or +1.
+
+        Raises
+        ------
+        InvalidInputError
+            If something is not a code, or the weights do not fit into memory.
+        """
         array = real_array("codes", codes)
         if array.dtype.kind not in "iu" or np.any(array < 0) or np.any(array >= 1 << self.n_weights):
             raise InvalidInputError(f"codes={shown(codes)} are not integers from 0 to 2^{self.n_weights} - 1")
@@ -149,24 +213,56 @@ class Enumeration(Summary):
         return (2 * bits.astype(np.int8) - 1).astype(np.int8).reshape(*array.shape, *self.machine.weight_shape)
 
     def code(self, solution: Solution) -> int:
-        """The code of any weights of the machine; raises InvalidInputError if they are of another one."""
+        """The code of any weights of the machine.
+
+        Parameters
+        ----------
+        solution : Solution
+            Weights, which need not be a solution in the sense of `max_errors`.
+
+        Returns
+        -------
+        int
+            Its code, 0 to 2^n - 1.
+
+        Raises
+        ------
+        InvalidInputError
+            If the weights are of another machine.
+        """
         check_solutions(solution)
         if solution.machine != self.machine:
             raise InvalidInputError(f"{shown(solution)} is not of the machine enumerated, {shown(self.machine)}")
         return int(np.sum((solution.weights.reshape(-1) > 0) << np.arange(self.n_weights, dtype=np.int64)))
 
     def index(self, solution: Solution) -> int | None:
-        """k of a solution, so that `solution(k)` has the same weights; None if it makes more errors."""
+        """The place of given weights among the solutions.
+
+        Parameters
+        ----------
+        solution : Solution
+            Weights of the machine.
+
+        Returns
+        -------
+        int or None
+            k such that ``solution(k)`` has these weights; None if they make more than `max_errors` errors.
+
+        Raises
+        ------
+        InvalidInputError
+            If the weights are of another machine.
+        """
         code = self.code(solution)
         k = int(np.searchsorted(self.solutions, code))
         return k if k < self.count and self.solutions[k] == code else None
 
     @cached_property
     def error_counts(self) -> Counts:
-        """Errors of every weight vector, by its code: (2^n,), of the smallest unsigned integers that hold them.
+        """Number of errors of every weight vector, by its code: (2^n,), of the smallest unsigned type that holds P.
 
-        Counted at first use; memory: 2^n bytes, or twice as many from 256 patterns on. Raises InvalidInputError if
-        this machine does not have it.
+        Counted at first use. Memory: 2^n bytes, twice as many for 256 patterns or more. Raises InvalidInputError if
+        that does not fit.
         """
         dtype = np.min_scalar_type(self.patterns.n_patterns)
         checked_memory(f"error counts of 2^{self.n_weights} weight vectors", dtype.itemsize << self.n_weights)
@@ -178,19 +274,45 @@ class Enumeration(Summary):
     # Distances
 
     def distances(self, reference: Solution) -> Numbers:
-        """(n + 1,) int64: number of solutions in which so many weights differ from a reference, itself one or not.
+        """Number of solutions at each Hamming distance from given weights.
 
-        ln(number) / n against distance / n is the local entropy of the reference.
+        Parameters
+        ----------
+        reference : Solution
+            Weights of the machine; they need not be a solution.
+
+        Returns
+        -------
+        numpy.ndarray of shape (n + 1,), int64
+            Number of solutions that differ from it in 0, 1, ..., n weights. ln(number) / n against distance / n is its
+            local entropy.
+
+        Raises
+        ------
+        InvalidInputError
+            If the weights are of another machine.
         """
         histogram = np.zeros(self.n_weights + 1, np.int64)
         distances_into(self.solutions, np.uint32(self.code(reference)), histogram)
         return histogram
 
     def pair_distances(self) -> Numbers:
-        """(n + 1,) int64: number of ordered pairs of solutions at each distance; those of one with itself are at 0.
+        """Number of ordered pairs of solutions at each Hamming distance, each solution with itself included.
 
-        By a transform of the set (Krawtchouk polynomials of its power spectrum) and not pair by pair: n 2^n additions,
-        exact, half a second for n = 24, 20 s for 28. Memory: 4 2^n bytes. Raises InvalidInputError if it is not there.
+        Returns
+        -------
+        numpy.ndarray of shape (n + 1,), int64
+            Number of pairs that differ in 0, 1, ..., n weights.
+
+        Raises
+        ------
+        InvalidInputError
+            If the work does not fit into memory, 4 x 2^n bytes.
+
+        Notes
+        -----
+        Computed from the Walsh-Hadamard transform of the set of solutions with Krawtchouk polynomials, not pair by
+        pair: n 2^n additions, exact, half a second for n = 24 and 20 s for n = 28.
         """
         n = self.n_weights
         checked_memory(f"pairs of solutions among 2^{n} weight vectors", 4 << n)
@@ -206,15 +328,16 @@ class Enumeration(Summary):
 
     @property
     def components(self) -> Numbers:
-        """(C,) int64: number of solutions in each connected component, descending.
+        """Sizes of the connected components, (C,) int64, descending.
 
-        Two solutions are neighbours if one weight differs. Memory: 2^n / 5 bytes and 16 for each solution.
+        Two solutions are neighbours if they differ in one weight. Memory: 2^n / 5 bytes and 40 per solution; raises
+        InvalidInputError if that does not fit.
         """
         return self._connected[0]
 
     @property
     def component_labels(self) -> Numbers:
-        """(count,) int64: place of a solution's component in `components`; of equal ones the lowest code is first."""
+        """Component of each solution, (count,) int64: its place in `components`; ties are ordered by lowest code."""
         return self._connected[1]
 
     @cached_property
@@ -232,12 +355,26 @@ class Enumeration(Summary):
         return read_only(sizes[order].astype(np.int64)), read_only(places[labels])
 
     def bottleneck(self, start: Solution, end: Solution, paths: Literal["all", "shortest"] = "all") -> Path:
-        """A path with the lowest barrier of all: no other one stays below its highest number of errors.
+        """A path with the lowest possible barrier between two weight vectors, exactly.
 
-        paths: "all", by any single flips, of which the fewest are done that the barrier allows, and some may be taken
-        back; "shortest", every differing weight once. start, end: any weights of the machine. The path knows them
-        without latents. Memory: `error_counts`, 2^n bytes, and 4 for each weight vector up to the barrier.
-        Raises InvalidInputError on weights of other machines, other paths, and beyond this machine's memory.
+        Parameters
+        ----------
+        start, end : Solution
+            Any weights of the machine.
+        paths : {"all", "shortest"}, default "all"
+            "all": every sequence of single flips, of which one with the fewest flips at the lowest barrier is given; a
+            weight may be flipped and flipped back. "shortest": only paths that flip every differing weight once.
+
+        Returns
+        -------
+        Path
+            Its ends are `start` and `end` without latents.
+
+        Raises
+        ------
+        InvalidInputError
+            If the weights are of another machine, `paths` is another word, or the work does not fit into memory: 2 x
+            2^n bytes (4 x 2^n from 256 patterns on) and 4 per weight vector with at most as many errors as the barrier.
         """
         straight = one_of("paths", paths, ("all", "shortest")) == "shortest"
         check_same(start, end)
@@ -253,7 +390,10 @@ class Enumeration(Summary):
 
 
 def lowest_flips(counts: Counts, energies: Numbers, start: int, end: int, straight: bool) -> Numbers:
-    """(d,) flips from code to code on a way with the lowest barrier: level by level, until a flood gets there."""
+    """Weights to flip, (d,), from one code to another with the lowest barrier.
+
+    The level of errors is raised until a flood fill from the start reaches the end.
+    """
     n, level, reached = counts.size.bit_length() - 1, -1, int(max(counts[start], counts[end]))
     via = np.empty(counts.size, np.uint8)
     while reached > level:
@@ -270,7 +410,7 @@ def lowest_flips(counts: Counts, energies: Numbers, start: int, end: int, straig
 
 
 def krawtchouk(n: int, d: int, j: int) -> int:
-    """Sum of (-1)^|x and u| over all x of n bits of which d are 1, for any u of which j are."""
+    """Krawtchouk polynomial: sum of (-1)^|x and u| over all n-bit x with d ones, for any u with j ones."""
     return sum((-1) ** i * comb(j, i) * comb(n - j, d - i) for i in range(max(0, d - n + j), min(j, d) + 1))
 
 
@@ -278,9 +418,9 @@ def krawtchouk(n: int, d: int, j: int) -> int:
 
 
 def error_counts(machine: Machine, patterns: Patterns) -> Iterator[tuple[int, Counts]]:
-    """Codes and their error counts, in ascending portions: the first code, and (any,) counts, overwritten by the next.
+    """Errors of all codes in ascending blocks: yields the first code and the counts (any,), a buffer that is reused.
 
-    Raises InvalidInputError if the tables do not fit into this machine's memory.
+    Raises InvalidInputError if the tables do not fit into memory.
     """
     checked_memory(f"tables of {patterns.n_patterns} patterns", 16_000 * patterns.n_patterns)
     chunks = [
@@ -297,12 +437,12 @@ def error_counts(machine: Machine, patterns: Patterns) -> Iterator[tuple[int, Co
 
 
 class Tables:
-    """What `kernels.enumeration` looks up, of up to CHUNK patterns: words (P,) uint64 and labels (P,) int8."""
+    """Look-up tables of `kernels.enumeration` for up to CHUNK patterns: words (P,) uint64 and labels (P,) int8."""
 
     def __init__(self, machine: Machine, words: NDArray[np.uint64], labels: Signs):
         n, inputs = machine.n_weights, machine.n_inputs
         low = min(BLOCK.bit_length() - 1, n)
-        split = -low % inputs  # weights of the unit between low and high bits that are high
+        split = -low % inputs  # number of high weights of the unit that is split between low and high bits
         stride = (n - low - split) // inputs + 1
         places = (split + 1) * stride
         high = middle_end(n, inputs, low)
@@ -315,12 +455,12 @@ class Tables:
         self._tables = stride, masks.reshape(-1, WIDTH), table
 
     def count_into(self, first: int, counts: Counts) -> None:
-        """Add the errors of the codes from `first` on to counts (any,), whole rounds of the middle bits."""
+        """Add the errors of the codes from `first` on to counts (any,), for whole ranges of the middle bits."""
         count_errors_into(first, *self._rest, *self._machine, *self._tables, counts)
 
 
 def middle_end(n: int, inputs: int, low: int) -> int:
-    """Where the middle bits end: at most MIDDLE after the low ones, and in no unit that lies in the high bits only."""
+    """Where the middle bits of a code end: at most MIDDLE after the low ones, not inside a unit of high bits only."""
     split = low + -low % inputs
     ends = range(low, min(n, low + MIDDLE) + 1)
     return max(end for end in ends if end <= split or end % inputs == 0)

@@ -1,4 +1,4 @@
-"""The package's exceptions: every message says what was given, what is allowed and what to do."""
+"""The package's exceptions. Every message says what was given, what is allowed and what to do."""
 
 import reprlib
 from typing import Any
@@ -7,10 +7,10 @@ LONGEST = 80  # letters of a value in a message
 
 
 class BinlandError(Exception):
-    """Base of all errors the package raises on purpose; the command line prints its one line and exits 2."""
+    """Base of all errors that the package raises on purpose; the command line prints one line and exits with code 2."""
 
     def __init__(self, message: str):
-        super().__init__(one_line(message))  # names of files and labels may hold anything
+        super().__init__(one_line(message))  # names of files and labels may contain control characters
 
 
 class InvalidInputError(BinlandError, ValueError):
@@ -22,15 +22,15 @@ class DataError(BinlandError):
 
 
 class StoreError(BinlandError):
-    """A result file that is missing, foreign, of another configuration or not writable."""
+    """A file of results or of a solution that is missing, of another kind, damaged, or cannot be written."""
 
 
 class ClusterError(BinlandError):
-    """Workers that cannot be reached, are lost or run another version; what is done is kept."""
+    """Workers that cannot be reached, were lost or run another version; results that are recorded are kept."""
 
 
 class _Short(reprlib.Repr):
-    """repr of at most so many letters; arrays by shape and type, whatever library they are of."""
+    """repr of limited length; arrays of any library are shown by shape and type."""
 
     def __init__(self, longest: int) -> None:
         super().__init__()
@@ -53,16 +53,16 @@ def shown(value: object, longest: int = LONGEST) -> str:
 
 
 def one_line(text: str, longest: int = 2000) -> str:
-    """A text as one line of so many letters that a terminal takes for text and for nothing else."""
+    """A text as one line of limited length, without control characters."""
     line = printable(" ".join(text.split()))
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
 
 
 def printable(text: str) -> str:
-    """A text, perhaps a stranger's, whose control characters are written out; the ends of its lines stay."""
+    """A text whose control characters, except newline and tab, are written as escapes: safe to print on a terminal."""
     return "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
 
 
 def reason(error: BaseException) -> str:
-    """Kind and text of somebody else's exception, as one short line."""
+    """Type and text of an exception as one short line."""
     return one_line(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__, 200)

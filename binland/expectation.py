@@ -1,4 +1,4 @@
-"""Exact mean number of errors after random sign flips, for any number of flips (perceptron and committee machine)."""
+"""Exact mean number of errors after random flips, for perceptrons and committee machines."""
 
 import math
 
@@ -10,15 +10,15 @@ from binland.kernels.expectation import blocks, error_weights_into, largest_boun
 from binland.models import Solution
 from binland.quadrature import OUTSIDE, fourier_rule, smooth_mean
 
-_TOLERANCE = 1e-15  # relative to one error: Fourier terms left out
+_TOLERANCE = 1e-15  # Fourier terms below this, relative to one error, are left out
 
 
 class ExpectedErrors:
-    """Expected errors of a solution after random flips of its weights.
+    """Expected number of errors of a solution after random flips of its weights.
 
-    Cost for independent flips: P H^2 / 4, and sqrt(N) per distinct field; for an exact count k of n 2 times that from
-    some 3600 flips on, 3 times from 225 on, 4 or 6 times from 25 on, and 4 sqrt(k (n - k) / n) times for less, or where
-    few units tell even from odd numbers of flips. Errors are below 1e-13 for each pattern.
+    Errors are below 1e-13 per pattern. Cost for independent flips: P H^2 / 4, and sqrt(N) per distinct field. For an
+    exact number k of n flips: 2 times that for k from about 3600, 3 times from 225, 4 or 6 times from 25; for fewer
+    flips, and for few units whose fields tell even from odd k, 4 sqrt(k (n - k) / n) times.
     """
 
     def __init__(self, solution: Solution, patterns: Patterns):
@@ -26,7 +26,7 @@ class ExpectedErrors:
         fields = solution.preactivations(patterns).astype(np.int64)
         self._swapped = np.array(machine.output_signs) < 0
         votes = ((fields >= 0) != self._swapped[:, None]).sum(axis=0)
-        order = np.argsort(votes, kind="stable")  # patterns side by side have as many likely votes
+        order = np.argsort(votes, kind="stable")  # neighbouring patterns then have similar numbers of votes
         shifted = fields[:, order] - fields.min()
         present = np.bincount(shifted.reshape(-1)) > 0
         self._field = np.flatnonzero(present) + fields.min()
@@ -37,15 +37,15 @@ class ExpectedErrors:
         self._n_weights = machine.n_weights
 
     def independent(self, probability: float) -> float:
-        """Each weight is flipped with the given probability."""
+        """Mean number of errors if each weight is flipped with the given probability."""
         plus, minus = self._signs(probability, 1.0 + 0.0j, relative=True)
         return math.fsum(self._errors(plus, minus, 0.0).real)
 
     def count(self, flips: int) -> float:
-        """Exactly `flips` of the weights are flipped, all choices equally likely.
+        """Mean number of errors if exactly `flips` weights, uniformly chosen, are flipped.
 
-        By Gauss' rule in the probability of independent flips where errors are smooth in the number of flips, else by a
-        Fourier sum over all characters (`quadrature.py`).
+        By a Gauss rule over complex flip probabilities where the mean is smooth in the number of flips, else by a
+        Fourier sum (`quadrature.py`).
         """
         if flips in (0, self._n_weights):
             return self.independent(flips / self._n_weights)
@@ -53,10 +53,10 @@ class ExpectedErrors:
         return self._fourier_sum(flips) if found is None else found
 
     def _smooth_sum(self, k: int) -> float | None:
-        """By Gauss' rules, which see the part of E[errors z^K] that has characters z about 1.
+        """By Gauss rules, which only see characters z near 1 of E[errors z^K]; None if others may matter.
 
-        The only other place where flips are not out of phase is about z = -1 (few units, whose fields tell even numbers
-        of flips from odd ones): None unless a bound excludes it.
+        The only other place where contributions do not cancel is z near -1: few units, whose fields tell even from odd
+        K. A bound has to exclude it.
         """
         opposite = self._signs(k / self._n_weights, -1.0 + 0.0j, relative=False)
         if largest_bound(self._index, *opposite) > OUTSIDE / math.sqrt(k):
@@ -64,7 +64,7 @@ class ExpectedErrors:
         return smooth_mean(k, self._n_weights, self._errors_at)
 
     def _errors_at(self, node: complex) -> NDArray[np.complex128]:
-        """On each pattern, under independent flips of complex probability."""
+        """Probability of an error on each pattern for independent flips of complex probability."""
         odds = node / (1 - node)
         size = abs(odds)
         return self._errors(*self._signs(size / (1 + size), odds / size, relative=True), 0.0)

@@ -1,4 +1,4 @@
-"""Exact mean errors along random shortest paths (perceptron and committee machine)."""
+"""`expected_path`: exact mean errors along random shortest paths of perceptrons and committee machines."""
 
 import math
 from collections.abc import Iterator
@@ -20,27 +20,49 @@ __all__ = ["ExpectedPath", "expected_path"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-TOLERANCE = 1e-10  # for each pattern: Fourier terms left out, numbers of flips out of reach
-UNLIKELY = 1e-18  # numbers of flips of a unit that are left out
+TOLERANCE = 1e-10  # error per pattern from Fourier terms and numbers of flips that are left out
+UNLIKELY = 1e-18  # numbers of flips of a unit that are less probable are left out
 PORTION = 128  # patterns at a time
 BATCH = 64  # points at a time
-GROUP = 32  # pairs of flips whose law is bounded together
+GROUP = 32  # pairs of flips that are bounded together
 
 
 def expected_path(start: Solution, end: Solution, patterns: Patterns, points: int = 51) -> ExpectedPath:
-    """Mean errors on random shortest paths, in closed form: the expectation over all orders of the flips.
+    """Mean train error along random shortest paths, averaged exactly over all orders of the flips.
 
-    points: how many, evenly spaced over the flips, both ends included; after every flip if they are fewer. There is no
-    sampling noise: the ends are exact, the others to 1e-9 of the patterns. Their highest is what
-    `barrier(...).max_of_mean` samples; the paper's barrier, the mean of the highest errors of each path, is above it.
+    There is no sampling noise. The highest value is what ``barrier(...).max_of_mean`` estimates; the paper's barrier,
+    the mean of the highest errors of single paths, is larger.
 
-    Perceptron: how many of the k flipped weights agreed with a pattern is hypergeometric; cost d P for d flips.
-    Committee machine: the number of flips in each unit is taken as binomial, independently, and a sum over a few
-    complex probabilities conditions on k in all (`quadrature.py`), or a Fourier sum where that is not accurate; the
-    votes are then a Poisson-binomial convolution. Cost of a point P H^2 / 4 and d P for each of 2 or 3 probabilities
-    (or of about 14 Fourier terms), and d P once for 64 points. Raises InvalidInputError if the machines or the number
-    of inputs differ, on less than 2 points, and beyond this machine's memory.
+    Parameters
+    ----------
+    start, end : Solution
+        Solutions of the same machine.
+    patterns : Patterns
+        Patterns on which errors are counted.
+    points : int, default 51
+        Number of evenly spaced points along the path, both ends included, at least 2; with fewer flips, one after each.
 
+    Returns
+    -------
+    ExpectedPath
+        ``.errors`` and ``.max_of_mean``. Ends are exact, other points to 1e-9 of the patterns.
+
+    Raises
+    ------
+    InvalidInputError
+        If machines or numbers of inputs differ, there are fewer than 2 points, or the work does not fit into memory.
+
+    Notes
+    -----
+    Perceptron: the number of flipped weights that agreed with a pattern is hypergeometric; cost d P for d flips.
+
+    Committee machine: flips of the units are taken as independent and binomial, and the total number k is fixed by a
+    quadrature over a few complex flip probabilities (`quadrature.py`), or by a Fourier sum where that is not accurate.
+    The votes are then a Poisson-binomial convolution. Cost of a point: P H^2 / 4 and d P for each of 2 or 3
+    probabilities (or about 14 Fourier terms), and d P once for 64 points.
+
+    Examples
+    --------
     >>> import binland as bl
     >>> train, machine = bl.HiddenManifold(301, 101, seed=0).sample(303, seed=1), bl.CommitteeMachine(301, 21)
     >>> a, b = (bl.fit(machine, train, bl.SGD(), seed) for seed in (0, 1))
@@ -65,7 +87,7 @@ def expected_path(start: Solution, end: Solution, patterns: Patterns, points: in
 
 
 class _Votes:
-    """Fields (H, P) at the start, and how many of a unit's flips agree with a pattern there."""
+    """Fields (H, P) at the start, and the number of flips of each unit that agree with a pattern there."""
 
     def __init__(self, start: Solution, end: Solution, patterns: Patterns, flips: Integers):
         self._flips, self._positive = flips, patterns.positive
@@ -76,7 +98,7 @@ class _Votes:
         self._log_factorial = gammaln(np.arange(flips.max() + 2) + 1.0)
 
     def means(self, steps: Integers) -> Floats:
-        """Expected errors after so many flips, neither none nor all."""
+        """Expected errors after given numbers of flips, between 1 and d - 1."""
         means = np.zeros(len(steps))
         if len(self._flips) == 1:
             for laws, positive in self._portions():
@@ -92,13 +114,13 @@ class _Votes:
         return means
 
     def _portions(self) -> Iterator[tuple[Floats, Signs]]:
-        """Laws and labels of some patterns at a time."""
+        """Probabilities (`_laws`) and labels, some patterns at a time."""
         for first in range(0, len(self._positive), PORTION):
             some = slice(first, first + PORTION)
             yield self._laws(some), self._positive[some]
 
     def _laws(self, some: slice) -> Floats:
-        """(H, d + 1, U): probability that the field of a unit is not negative after m of its flips."""
+        """Probability that the field of a unit is not negative after m of its flips, (H, d + 1, U) for U patterns."""
         fields, agreeing = self._fields[:, some], self._agreeing[:, some]
         laws = np.zeros((len(self._flips), self._flips.max() + 1, fields.shape[1]))
         for h, d in enumerate(self._flips):
@@ -106,12 +128,12 @@ class _Votes:
         return laws
 
     def _alone(self, laws: Floats, positive: Signs, steps: Integers) -> Floats:
-        """One unit, which decides, if its output weight is +1; else its opposite does."""
+        """A machine of one unit, whose vote, times its output weight, is the output."""
         right = positive == (self._outputs[0] > 0)
         return np.where(right, 1 - laws[0, steps], laws[0, steps]).sum(axis=1)
 
     def _smooth(self, steps: Integers) -> Floats:
-        """By Gauss' rules; nan where these are not good enough."""
+        """By Gauss rules; nan where these are not accurate enough."""
         means, groups, d = np.full(len(steps), np.nan), self._groups(), int(self._flips.sum())
         rules = {}
         for place, k in enumerate(steps.tolist()):
@@ -142,12 +164,12 @@ class _Votes:
         return total
 
     def _groups(self) -> int:
-        """At least so many groups of flips up and down, on any pattern (`bounds`)."""
+        """A lower bound, on every pattern, of the number of groups of flips up and down that `bounds` uses."""
         return int((np.minimum(self._agreeing, self._flips[:, None] - self._agreeing) // GROUP).sum(axis=0).min())
 
 
 class _Gauss:
-    """Terms of Gauss' rule that conditions on k flips in all (`quadrature.py`)."""
+    """Terms of the Gauss rule that conditions on k flips in all (`quadrature.py`)."""
 
     def __init__(self, flips: Integers, rule: GaussRule):
         self.rule = rule
@@ -164,7 +186,7 @@ class _Gauss:
         self.characters = np.concatenate([laws.real, laws.imag], axis=1)  # (H, Q, d + 1)
 
     def terms(self, parts: Floats, outputs: Signs, positive: Signs) -> NDArray[np.complex128]:
-        """(Q / 2, U) on some patterns, from the characters' products (H, Q, U) with the laws of these."""
+        """Terms (Q / 2, U) of U patterns, from the products (H, Q, U) of characters and probabilities."""
         (H, _, U), count = parts.shape, len(self.rule.nodes)
         plus = (parts[:, :count] + 1j * parts[:, count:]).transpose(1, 0, 2).reshape(count, -1)
         index = blocks(np.arange(H * U).reshape(H, U))
@@ -182,7 +204,7 @@ class _Fourier:
     """
 
     def __init__(self, flips: Integers, k: int, groups: int):
-        from scipy.stats import binom  # a third of a second, for those who ask for it
+        from scipy.stats import binom  # imported here, since it takes a third of a second
 
         d = int(flips.sum())
         p = k / d
@@ -211,12 +233,12 @@ class _Fourier:
 
 
 def bounds(angles: Floats, p: float, flips: Integers, groups: int) -> Floats:
-    """(T,) above |E[exp(i theta K) 1(event)]|, for any event of the votes, on any pattern.
+    """Upper bounds (T,) of |E[exp(i theta K) 1(event)]| for any event of the votes, on any pattern.
 
     The expectation is at most the product over units of |E[exp(i theta K_h) 1(+)]| + |E[exp(i theta K_h) 1(-)]|, which
-    is bounded in two ways. Put GROUP of the flips up and as many down together, in all units at least `groups` times;
-    of these A and B are made, the field sees A - B only, and given that, 2 B is still random. Or sum over the more
-    numerous side first: a part of a unimodal law times characters is at most its mode / sin(theta / 2).
+    is bounded in two ways. First: group GROUP flips up with as many down, `groups` times or more over all units; if A
+    and B of them are made, the field depends on A - B only, and given that, 2 B is still random. Second: sum over the
+    more numerous side first; part of a unimodal distribution times characters is at most its mode / sin(theta / 2).
     """
     from scipy.stats import binom
 

@@ -1,4 +1,4 @@
-"""A machine on a shortest path: the integers that follow its flips, for choosing the next ones."""
+"""A machine on a shortest path, with integers that are updated flip by flip and tell which flips to choose next."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ from binland.orders import Places
 
 
 class Fields:
-    """Pre-activations of a solution on patterns, and what follows from them; flips move it towards another solution.
+    """Pre-activations, votes and errors of a solution on patterns, updated as weights flip.
 
-    error_count: where it stands. Places are flat indices of weights that still differ. Raises InvalidInputError if the
+    error_count: errors of the current weights. Places are flat indices of weights. Raises InvalidInputError if the
     patterns do not fit, or beyond this machine's memory.
     """
 
@@ -46,13 +46,13 @@ class Fields:
 
     @property
     def arrays(self) -> tuple[Any, Any, Any, Any, Any, Any]:
-        """inputs, outputs, weights, fields, votes and mask, which the kernels follow."""
+        """The arrays that kernels update: inputs, outputs, weights, fields, votes and mask."""
         return self._inputs, self.machine.output_signs, self.weights, self.fields, self.votes, self.mask
 
     def flip(self, places: Places, count: int, least: int, limit: int) -> NDArray[np.int64]:
-        """Flip `count` of the places, the first ones but for those that raise the errors above limit.
+        """Flip the first `count` of the places that do not raise the errors above `limit`.
 
-        Returns (any,) which of them, in order; if fewer than `least` keep to the limit, others follow in the end.
+        Returns which of them, (any,), in order. If fewer than `least` can be flipped so, others are flipped in the end.
         """
         chosen = np.empty(count, np.int64)
         made, errors = flip_some(places, count, least, limit, self.error_count, *self.arrays, chosen)
@@ -60,7 +60,7 @@ class Fields:
         return chosen[:made]
 
     def follow(self, places: Places) -> NDArray[np.int64]:
-        """(d,) errors after each of these flips; a place that comes again is flipped back."""
+        """Flip places one by one; returns the errors after each, (d,). A place that occurs again is flipped back."""
         errors = np.empty(len(places), np.int64)
         follow(places, *self.arrays, errors)
         self.error_count = int(errors[-1]) if len(errors) else self.error_count

@@ -17,7 +17,7 @@ from binland.walks import Walker
 
 __all__ = ["LocalEnergy", "checked_fractions", "local_energy", "n_flips"]
 
-BYTES = 28  # of memory for every weight: random numbers, codes of flips, twice, and their rows
+BYTES = 28  # bytes of memory per weight: random numbers, codes of flips (twice), rows
 
 
 def local_energy(
@@ -29,16 +29,57 @@ def local_energy(
     flips: Literal["count", "independent"] = "count",
     method: Literal["sampled", "exact"] = "sampled",
 ) -> LocalEnergy:
-    """Local energy of a solution at the given fractions of flipped weights, each in [0, 1].
+    """How much the train error rises when a fraction of the weights is flipped: the flatness of a solution.
 
-    flips: "count" flips exactly round(eps n) of the n weights, chosen uniformly (half-way cases round to even);
-    "independent" flips each with probability eps. method: "sampled" follows `realizations` random walks, each flipping
-    weights in a random order, and counts errors, exactly, where a fraction of them is reached: samples at one fraction
-    are independent, those of one realisation at two fractions share their first flips (what is drawn at a fraction
-    depends on the seed and on its value only). "exact" is the expectation over all draws in closed form, without
-    sampling noise (realizations and seed not used).
-    Raises InvalidInputError on fractions outside [0, 1], unknown options, patterns of another width, from 2^24
-    inputs or hidden units on, and beyond this machine's memory.
+    delta E(w, eps) = E[error of w with a fraction eps of its signs flipped] - error of w.
+
+    Parameters
+    ----------
+    solution : Solution
+        The weights w.
+    patterns : Patterns
+        Patterns on which errors are counted, usually the train patterns.
+    fractions : sequence of float
+        The fractions eps, each in [0, 1].
+    realizations : int, default 10
+        Number of random draws for each fraction, at least 1; 10 in the paper. Not used by ``method="exact"``.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the draws. Not used by ``method="exact"``.
+    flips : {"count", "independent"}, default "count"
+        "count" flips exactly round(eps n) of the n weights, uniformly chosen (halves are rounded to even);
+        "independent" flips each weight with probability eps.
+    method : {"sampled", "exact"}, default "sampled"
+        "sampled" draws; "exact" computes the expectation over all draws in closed form, without sampling noise.
+
+    Returns
+    -------
+    LocalEnergy
+        ``.mean`` and ``.std`` over the draws at each fraction.
+
+    Raises
+    ------
+    InvalidInputError
+        If a fraction is outside [0, 1], an option is unknown, the number of inputs differs, the work does not fit into
+        memory or, when sampling, the machine has 2^24 or more inputs or hidden units.
+
+    Notes
+    -----
+    A realization is one random walk through all fractions: its errors are counted, exactly, where the walk reaches each
+    of them. So values at one fraction are independent, values of one realization at two fractions are not. What is
+    drawn at a fraction depends on the seed and on its value only, not on the other fractions.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(20, 101, seed=0)
+    >>> solution = bl.fit(bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=0)
+    >>> rise = bl.local_energy(solution, patterns, fractions=[0, 0.5], method="exact").mean
+    >>> float(rise[0]), bool(rise[1] > 0)
+    (0.0, True)
     """
     check_solutions(solution)
     check_fit(solution.machine, patterns)
@@ -62,7 +103,7 @@ def checked_fractions(fractions: Sequence[float] | NDArray[np.float64]) -> NDArr
 
 
 def n_flips(fraction: float, n_weights: int) -> int:
-    """Weights flipped at a fraction: round(fraction n), half-way cases to even."""
+    """Number of weights flipped at a fraction: round(fraction n), halves to even."""
     return round(fraction * n_weights)
 
 
@@ -89,7 +130,7 @@ def _sampled_rise(
         else:
             rng = np.random.default_rng([*root, 1, int(fraction.view(np.uint64))])
             flipped[f] = [rng.binomial(n, fraction) for _ in range(realizations)]
-    walker, uniforms = Walker(solution, patterns), np.empty(flipped.max())  # taken once: fresh memory is slow
+    walker, uniforms = Walker(solution, patterns), np.empty(flipped.max())  # once: fresh memory is slow
     counts = np.empty(flipped.shape, np.int64)
     for r in range(realizations):
         drawn = uniforms[: flipped[:, r].max()]

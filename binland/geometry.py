@@ -1,4 +1,4 @@
-"""The plane through three points of a space of weights: coordinates in it, and a grid."""
+"""The plane through three points of weight space: coordinates and grids."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from binland.checks import positive
 from binland.errors import InvalidInputError
 
-FLAT = 1e-6  # height of a triangle of float32 numbers, over the length of a side, that may be rounding
+FLAT = 1e-6  # a triangle of float32 numbers with a smaller ratio of height to side counts as a line
 
 
 class Grid(NamedTuple):
-    """Evenly spaced places in the plane through three points of a space of n weights.
+    """A grid of evenly spaced points in the plane through three points of a space of n weights.
 
-    origin: (n,) the first point. axes: (2, n) orthonormal directions. corners: (3, 2) coordinates of the three points.
-    x, y: (points,) coordinates of columns and rows. All float64.
+    origin: (n,), the first point. axes: (2, n), orthonormal directions. corners: (3, 2), coordinates of the three
+    points. x, y: (points,), coordinates of columns and rows. All are float64.
     """
 
     origin: NDArray[np.float64]
@@ -27,15 +27,15 @@ class Grid(NamedTuple):
     y: NDArray[np.float64]
 
     def at(self, x: float, y: float) -> NDArray[np.float64]:
-        """(n,) the point of these coordinates; the same to the last bit with every library of linear algebra."""
+        """The point (n,) with given coordinates; bit for bit the same with every linear-algebra library."""
         return self.origin + x * self.axes[0] + y * self.axes[1]
 
 
 def grid(three: Sequence[NDArray[np.floating]], points: int, margin: float) -> Grid:
     """A grid of points x points in the plane through three points (n,) (paper, section 4.2).
 
-    The origin is the first, the x axis points to the second, and the third has y > 0. margin: how far the grid goes
-    beyond them, as a fraction of their extent. Raises InvalidInputError if they lie on one line, or on a bad margin.
+    The first is the origin, the second lies on the x axis, the third has y > 0. margin: how far the grid extends beyond
+    them, as a fraction of their extent. Raises InvalidInputError if they lie on one line or the margin is negative.
     """
     beyond = positive("margin", margin, zero=True)
     origin, second, third = (point.astype(np.float64) for point in three)
@@ -49,7 +49,7 @@ def grid(three: Sequence[NDArray[np.floating]], points: int, margin: float) -> G
 def gram_schmidt(
     second: NDArray[np.float64], third: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Corners (3, 2) and orthonormal axes (2, n) of the plane of two vectors from the first corner.
+    """Corners (3, 2) and orthonormal axes (2, n) of the plane spanned by two vectors from the first corner.
 
     Raises InvalidInputError if the three corners lie on one line.
     """
@@ -64,18 +64,18 @@ def gram_schmidt(
 
 
 def places_on_line(points: int, beyond: float) -> NDArray[np.float64]:
-    """Evenly spaced numbers, so many from 0 to 1 with both, that go on in the same steps at both sides."""
+    """`points` evenly spaced numbers from 0 to 1, both included, and more in the same steps on either side."""
     more = steps_beyond(points, beyond)
     return np.arange(-more, points + more) / (points - 1)
 
 
 def steps_beyond(points: int, beyond: float) -> int:
-    """How many steps from one of so many points to the next there are in a fraction of their line."""
+    """Number of whole steps that fit into the fraction `beyond` of a line with so many points."""
     return math.floor(beyond * (points - 1) + 1e-9)
 
 
 def barycentric(corners: NDArray[np.float64], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T, 3) shares of the corners in each place; they add up to 1."""
+    """Barycentric coordinates (T, 3) of places with respect to the corners; each row adds up to 1."""
     frame = (corners[1:] - corners[0]).T
     shares = np.linalg.solve(frame, (places - corners[0]).T).T
     return np.concatenate([1 - shares.sum(axis=1, keepdims=True), shares], axis=1)

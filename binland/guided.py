@@ -1,8 +1,8 @@
 """Guided orders: shortest paths that follow the gradient of a smooth surrogate of the train error.
 
-From the machine where the path stands, every flip that is still to be done has a gain: how much a smooth count of the
-errors would fall. The flips with the largest gains are done, those among them that would raise the error above that of
-the ends are postponed, and gains are computed anew. Every differing weight is flipped once: a path of shortest length.
+At the current weights every flip that is left has a gain: by how much the surrogate would fall. Flips with the largest
+gains are done; those among them that would raise the errors above those of the worse end are postponed. Then gains are
+computed anew. Every differing weight is flipped once, so the path has the shortest length.
 """
 
 import math
@@ -20,23 +20,23 @@ from binland.kernels.guide import LEVELS, UNIT, gains_into, rows_into
 from binland.models import Solution
 from binland.orders import Guide, Guided, Places
 
-HURRY = 4  # times an equal part of the flips, the most that a stage is to do when others were left to it
+HURRY = 4  # a stage does at most so many times its equal part of the flips when earlier ones left some
 
 
 class Standing(Protocol):
-    """Where a guided path stands, a machine or a deep network; error_count: its errors."""
+    """A machine or deep network on a guided path; error_count: its current errors."""
 
     error_count: int
 
     def flip(self, places: Places, count: int, least: int, limit: int) -> NDArray[np.int64]:
-        """Flip at most `count` and at least `least` of the places; returns (any,) which, in order."""
+        """Flip at least `least` and at most `count` of the places; returns which, (any,), in order."""
 
 
 class Stages:
-    """A guided path in the making.
+    """A guided path under construction.
 
-    left (d,): places that are to be flipped, ascending. end: errors where the path ends; flips beyond those of the
-    worse end wait, if there are others to try.
+    left: (d,) places still to be flipped, ascending. end: errors at the end of the path; flips that lead to more errors
+    than the worse end are postponed if others are left.
     """
 
     def __init__(self, standing: Standing, places: Places, settings: Guided, end: int):
@@ -46,7 +46,7 @@ class Stages:
         self._most = HURRY * -(-len(places) // settings.stages)
 
     def step(self, gains: NDArray[Any]) -> Places:
-        """Do a stage with the gains of `left`, which is not empty; returns the places that were flipped, in order."""
+        """Do one stage, given the gains of `left` (not empty); returns the flipped places in order."""
         count = min(self._most, -(-len(self.left) // self._to_come))
         self._to_come = max(1, self._to_come - 1)
         least = max(1, math.ceil(self._settings.forced * count))
@@ -59,19 +59,19 @@ class Stages:
 
     @property
     def order(self) -> Places:
-        """(d,) places in the order in which they flip, so far."""
+        """The places flipped so far, in order."""
         return np.concatenate(self._done)
 
 
 def best(gains: NDArray[Any], count: int) -> NDArray[np.int64]:
-    """(count,) places of the largest gains, the largest first, of equal ones the first; 1 <= count <= len(gains)."""
+    """Indices (count,) of the largest gains, largest first, of equal ones the first; 1 <= count <= len(gains)."""
     last = len(gains) - count
     candidates = np.flatnonzero(gains >= np.partition(gains, last)[last])
     return candidates[np.argsort(-gains[candidates], kind="stable")[:count]]
 
 
 def shallow_order(start: Solution, end: Solution, patterns: Patterns, settings: Guided) -> Places:
-    """(d,) flat indices of the weights that differ, in their guided order. Raises as `Fields`."""
+    """Flat indices (d,) of the weights that differ, in their guided order. Raises as `Fields`."""
     standing = Asked(start, patterns, settings.guide) if settings.guide else Surrogate(start, patterns, settings)
     path = Stages(standing, np.flatnonzero(start.weights != end.weights), settings, end.error_count(patterns))
     while path.left.size:
@@ -80,20 +80,20 @@ def shallow_order(start: Solution, end: Solution, patterns: Patterns, settings: 
 
 
 class Asked(Fields):
-    """A path whose gains are another's."""
+    """A machine on a path whose gains come from the user's function."""
 
     def __init__(self, start: Solution, patterns: Patterns, guide: Guide):
         super().__init__(start, patterns)
         self._guide = guide
 
     def gains(self, places: Places) -> NDArray[np.float64]:
-        """(d,) gains as the guide gives them; raises InvalidInputError if they are not d finite numbers."""
+        """The user's gains (d,); raises InvalidInputError if they are not d finite numbers."""
         here = Solution(self.machine, self.weights.reshape(self.machine.weight_shape))
         return checked_gains(self._guide, self._guide(here, places.copy(), self.patterns), len(places))
 
 
 def checked_gains(guide: Guide, gains: object, count: int) -> NDArray[np.float64]:
-    """Gains as an array; raises InvalidInputError unless they are so many finite numbers."""
+    """Gains as an array; raises InvalidInputError unless they are `count` finite numbers."""
     with np.errstate(over="ignore"):
         array = real_array("gains", gains).astype(np.float64)
     if array.shape != (count,) or not np.isfinite(array).all():
@@ -105,7 +105,7 @@ def checked_gains(guide: Guide, gains: object, count: int) -> NDArray[np.float64
 
 
 class Surrogate(Fields):
-    """A path with the gains of the built-in surrogate, in integers."""
+    """A machine on a path with the gains of the built-in surrogate, in integers."""
 
     def __init__(self, start: Solution, patterns: Patterns, settings: Guided):
         super().__init__(start, patterns)
@@ -116,14 +116,14 @@ class Surrogate(Fields):
         self._words = np.where(patterns.labels[:, None] > 0, patterns.words, ~patterns.words)
 
     def urgencies(self) -> NDArray[np.uint32]:
-        """(P,) 0 to UNIT: how much a pattern counts."""
+        """Weight of each pattern, (P,) integers from 0 to UNIT."""
         votes = self.votes[: self.patterns.n_patterns]
         places = self._labels * votes + self.machine.n_hidden
         lowest = int(places.min())
         return urgency(self._log_sigma, lowest)[places - lowest].view(np.uint32)
 
     def gains(self, places: Places) -> NDArray[Any]:
-        """(d,) integers, see `kernels.guide`."""
+        """Gains (d,), integers; see `kernels.guide`."""
         h, urgencies = self.machine.n_hidden, self.urgencies()
         active = np.flatnonzero(LEVELS * urgencies >= UNIT // 2).view(np.uint64)
         rows = np.empty((self.machine.n_inputs, -(-len(active) // WORD)), np.uint64)
@@ -136,13 +136,13 @@ class Surrogate(Fields):
 
 
 def log_sigma(settings: Guided, n_hidden: int) -> NDArray[np.float64]:
-    """(2 H + 1,) logarithm of sigma(-steepness z / sqrt(H)) of z = -H ... H."""
+    """Logarithm of sigma(-steepness z / sqrt(H)) for z = -H, ..., H: (2 H + 1,)."""
     z = np.arange(-n_hidden, n_hidden + 1)
     return -np.logaddexp(0, settings.steepness * z / np.sqrt(n_hidden))
 
 
 def closeness(settings: Guided, n_inputs: int) -> NDArray[np.uint32]:
-    """(2 N + 2,) uint32, 0 to LEVELS UNIT, of w . x = -N ... N + 1."""
+    """Weight of a unit by its w . x = -N, ..., N + 1: (2 N + 2,) uint32, from 0 to LEVELS UNIT."""
     return closeness_of(settings, np.arange(-n_inputs, n_inputs + 2) / np.sqrt(n_inputs))
 
 
@@ -152,5 +152,5 @@ def closeness_of(settings: Guided, delta: NDArray[np.float64]) -> NDArray[np.uin
 
 
 def urgency(log_sigma: NDArray[np.float64], lowest: int) -> NDArray[np.int32]:
-    """(any,) 0 to UNIT: sigma from place `lowest` on, that of the most urgent pattern, in units of it."""
+    """sigma relative to its largest value, from place `lowest` on: integers from 0 to UNIT."""
     return np.floor(UNIT * np.exp(log_sigma[lowest:] - log_sigma[lowest]) + 0.5).astype(np.int32)

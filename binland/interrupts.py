@@ -1,7 +1,7 @@
-"""Signals that raise, Ctrl-C above all: put off where an exception would do harm, and raised again where it was lost.
+"""Signals whose handlers raise, Ctrl-C above all: delayed where an exception would do harm, and raised again if lost.
 
-Python runs the handler of a signal between any two steps of the main thread, also inside a destructor or a callback of
-a C library. An exception that it raises there is printed and dropped, and with it the step that it interrupted.
+Python runs a signal handler between any two steps of the main thread, also inside a destructor or a callback from C. An
+exception raised there is printed and dropped, and the interrupted step with it.
 """
 
 import os
@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-# Ctrl-C, what batch systems send before they kill, and what a terminal sends when it is closed
+# Ctrl-C; sent by batch systems before a kill; sent when a terminal is closed
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 Handler = Callable[[int, FrameType | None], Any]
 
 
 class Watch:
-    """Stands before the handlers of all signals: it keeps what they raise, and calls them later while told to wait."""
+    """Replaces the handlers of all signals: it remembers what they raise, and can delay them."""
 
     def __init__(self) -> None:
         self._handlers: dict[int, Handler] = {}
@@ -29,7 +29,7 @@ class Watch:
         self._report = sys.unraisablehook
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """The handler of every signal."""
+        """Called for every signal."""
         if self._depth:
             self._waiting.append(number)
             return
@@ -40,12 +40,12 @@ class Watch:
             raise
 
     def check(self) -> None:
-        """Raise again what a handler raised, if it has come to nobody's eyes."""
+        """Raise again what a handler raised, if that exception was lost."""
         if self._raised is not None:
             raise self._raised
 
     def begin(self) -> None:
-        """Take the place of every handler that is a function; others end the process, or do nothing."""
+        """Replace every handler that is a Python function; default actions stay."""
         self._report, sys.unraisablehook = sys.unraisablehook, self._unraisable
         for number in signal.valid_signals():
             handler = signal.getsignal(number)
@@ -54,23 +54,23 @@ class Watch:
                 signal.signal(number, self)
 
     def end(self) -> None:
-        """Give the handlers their places back. One that is left out by an exception is still called."""
+        """Restore the handlers. A handler that an exception leaves unrestored still works."""
         sys.unraisablehook = self._report
         for number, handler in self._handlers.items():
             if signal.getsignal(number) is self:
                 signal.signal(number, handler)
 
     def _unraisable(self, dropped: "sys.UnraisableHookArgs") -> None:
-        """Python reports an exception that it drops; those of handlers are kept, so that there is nothing to say."""
+        """Called by Python for an exception that it drops: those of handlers are remembered, not printed."""
         if self._raised is None or dropped.exc_value is not self._raised:
             self._report(dropped)
 
     def hold(self) -> None:
-        """Signals wait from here on."""
+        """Delay signals from here on."""
         self._depth += 1
 
     def release(self) -> None:
-        """Signals that have waited are handled now."""
+        """Handle the signals that were delayed."""
         self._depth -= 1
         while self._waiting and not self._depth:
             self(self._waiting.pop(0), sys._getframe())
@@ -78,9 +78,9 @@ class Watch:
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """What a signal's handler raises inside is raised at the end, if nothing else has been: it cannot get lost.
+    """Context in which what a signal handler raises cannot be lost: it is raised again at the end.
 
-    In other threads than the main one, where no handler runs, it does nothing.
+    Does nothing in threads other than the main one, where no handler runs.
     """
     outer = _present()
     if outer is not None:
@@ -100,7 +100,7 @@ def watched() -> Iterator[Watch]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Handlers of signals that arrive inside are called at the end."""
+    """Context in which signals are delayed; their handlers run at the end."""
     with watched() as watch:
         watch.hold()
         try:
@@ -110,7 +110,7 @@ def deferred() -> Iterator[None]:
 
 
 def _present() -> Watch | None:
-    """The watch that is on duty."""
+    """The watch that is active in the main thread, or None."""
     if threading.current_thread() is not threading.main_thread():
         return None
     handlers = map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))
@@ -118,7 +118,7 @@ def _present() -> Watch | None:
 
 
 def leave(*_: object) -> None:
-    """Ctrl-C where nothing is written: at once, since an exception may be swallowed in the middle of an import."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # else a second one could come between the next two lines
+    """Handler of Ctrl-C while nothing is written: ends the process at once, since imports may swallow exceptions."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second signal could otherwise arrive between the next two lines
     os.write(2, b"interrupted; nothing is lost\n")
     os._exit(130)

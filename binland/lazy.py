@@ -1,4 +1,4 @@
-"""Public names of a package that are imported at first use: numba and torch take seconds, the command line none."""
+"""Public names of a package that are imported at first use, since Numba and torch take seconds to import."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -10,7 +10,7 @@ from binland.extras import needed_by
 def lazy(
     package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any], extra: str = ""
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` of a package; modules: the names that each of its modules defines.
+    """`__getattr__` and `__dir__` of a package with lazy imports.
 
     A module is public itself where it is said to define its own name.
 

@@ -1,4 +1,4 @@
-"""What was read from a file, with the algorithm that made it, if that is known here."""
+"""Solutions from files, with their algorithm if it is defined in this process."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,9 +15,9 @@ Made = TypeVar("Made")
 def loaded(
     path: str | Path, read: Callable[[Path], dict[str, Any]], make: Callable[..., Made], behind: int = 1
 ) -> Made:
-    """What `make` makes of what `read` finds in a file, with the algorithm that is known here.
+    """What `make` builds from the fields that `read` finds in a file, with the algorithm if it is defined here.
 
-    behind: calls from the one that a warning is about, the user's, to this one.
+    behind: number of calls between the user's and this one, so that a warning points at the user's line.
     """
     path = checked_path("path", path)
     found = read(path)
@@ -28,7 +28,7 @@ def loaded(
 
 
 def _known_algorithm(path: Path, origin: Any, behind: int) -> Algorithm | None:
-    """The algorithm of that kind, package and settings; None, with a warning, if it cannot be made here."""
+    """The algorithm that a file describes; None, with a warning, if it cannot be made here."""
     if origin is None:
         return None
     try:
@@ -40,7 +40,7 @@ def _known_algorithm(path: Path, origin: Any, behind: int) -> Algorithm | None:
 
 
 def _kind(name: str, module: str) -> type[Algorithm]:
-    """The class of that name in that module, or, if it has moved, the only one of its package."""
+    """The class of that name in that module or, if it has moved, in the same package."""
     places = {kind.__module__: kind for kind in _known(Algorithm) if kind.__name__ == name}
     if module in places:
         return places[module]
@@ -53,14 +53,14 @@ def _package(module: str) -> str:
 
 
 def _known(kind: type[Any]) -> Iterator[type[Algorithm]]:
-    """All algorithms that are defined in this process; of two with one name the later last."""
+    """All algorithm classes defined in this process; of two with one name the later one comes last."""
     for found in kind.__subclasses__():
         yield from _known(found)
         yield found
 
 
 def _plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """JSON has lists where settings have tuples."""
+    """Settings with the lists of JSON turned back into tuples."""
     return {name: _tuples(value) for name, value in settings.items()}
 
 

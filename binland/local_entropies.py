@@ -24,11 +24,21 @@ Numbers = Sequence[float] | Array
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LocalEntropy(Summary):
-    """S(d) = ln(number of weights without a train error at Hamming distance d n of a solution) / n, for n weights.
+    """How many weight vectors without a train error lie at a distance from given weights (`local_entropy`).
 
-    distances: (F,) mean Hamming distances d, fractions of the weights. entropy: (F,) S(d), natural logarithm. fields:
-    (F,) the field gamma along the solution that holds each distance. converged: (F,) whether the messages did. The
-    entropy is that of all distances near d together: at finite n it is above that of one distance by some ln(n) / 2n.
+    S(d) = ln(number of weight vectors at Hamming distance d n that satisfy all patterns) / n, for n weights.
+
+    Attributes
+    ----------
+    distances : numpy.ndarray of shape (F,)
+        Mean Hamming distances d, fractions of the weights.
+    entropy : numpy.ndarray of shape (F,)
+        S(d), natural logarithm, per weight. All distances near d count together, so at finite n the value is above that
+        of a single distance by about ln(n) / (2 n).
+    fields : numpy.ndarray of shape (F,)
+        The field gamma along the given weights that belongs to each distance.
+    converged : numpy.ndarray of shape (F,), bool
+        Whether the messages converged. Entropies without convergence mean little.
     """
 
     distances: Array
@@ -40,7 +50,7 @@ class LocalEntropy(Summary):
 
     @property
     def upper_bound(self) -> Array:
-        """(F,) entropy per weight of all weights at these distances: S(d) if every one had no error."""
+        """Entropy per weight of all weight vectors at these distances, (F,): -d ln d - (1 - d) ln(1 - d)."""
         return np.asarray(entr(self.distances) + entr(1 - self.distances))
 
 
@@ -56,18 +66,53 @@ def local_entropy(
     max_sweeps: int = 1000,
     seed: Seed = 0,
 ) -> LocalEntropy:
-    """Local entropy of a solution at given distances, or in given fields: exactly one of the two.
+    """Local entropy of a solution by belief propagation: how many solutions lie at a distance from it.
 
-    distances: mean fractions of weights that differ from the solution's, each above 0 and below 1. The field along the
-    solution is then found while the messages are: before every sweep it is the one that holds the distance. fields:
-    gamma, from -1000 to 1000; weights w count exp(gamma sum w_i solution_i), and the distance follows. S is the
-    Legendre transform of the free entropy, dS/dd = 2 gamma. The other options are those of `belief_propagation`, which
-    runs anew for each distance or field, with the same seed.
-    The solution may have train errors: then S is of the weights without errors around it.
-    Raises InvalidInputError on other distances or fields, both or neither of them, and as `belief_propagation`.
+    Give either `distances` or `fields`; the other follows. The given solution may have train errors: only the weights
+    around it have to satisfy all patterns.
 
-        found = bl.local_entropy(solution, train, [0.01, 0.05, 0.1])
-        found.entropy, found.upper_bound
+    Parameters
+    ----------
+    solution : Solution
+        The weights in the centre.
+    patterns : Patterns
+        The patterns to be satisfied.
+    distances : sequence of float, optional
+        Mean Hamming distances d as fractions of the weights, each above 0 and below 1. Before every sweep the field
+        along the solution is set to the value that holds this distance.
+    fields : sequence of float, optional
+        Fields gamma, from -1000 to 1000: weights w count with the factor exp(gamma sum_i w_i solution_i).
+    method, damping, tolerance, max_sweeps
+        As in `belief_propagation`, which runs anew for each distance or field.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the order in which messages are updated; the same for each distance or field.
+
+    Returns
+    -------
+    LocalEntropy
+        ``.distances``, ``.entropy``, ``.fields`` and ``.converged``.
+
+    Raises
+    ------
+    InvalidInputError
+        If both or neither of `distances` and `fields` are given or one is out of range, and as `belief_propagation`.
+
+    Notes
+    -----
+    S is the Legendre transform of the free entropy in the field gamma, so dS/dd = 2 gamma.
+
+    References
+    ----------
+    Baldassi et al., Phys. Rev. Lett. 115, 128101 (2015) and PNAS 113, E7655 (2016).
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(10, 41, seed=0)
+    >>> solution = bl.fit(bl.Perceptron(41), patterns, bl.RBP(), seed=0)
+    >>> local = bl.local_entropy(solution, patterns, [0.1, 0.2])
+    >>> bool((local.entropy < local.upper_bound).all()), local.converged.tolist()
+    (True, [True, True])
     """
     check_solutions(solution)
     check_fit(solution.machine, patterns)
@@ -102,7 +147,7 @@ def _checked_strengths(fields: Numbers | None) -> Array:
 
 
 def _holding(messages: Messages, solution: Solution, value: float, is_field: bool) -> Callable[[], float]:
-    """What sets the external field along the solution, to a strength or for a distance, and gives its strength."""
+    """A function that sets the external field, given directly or by a distance, and returns its strength."""
     if not is_field:
         return lambda: messages.hold(solution.units, value)
     messages.set_fields(value * solution.units.astype(np.float64))
@@ -110,7 +155,7 @@ def _holding(messages: Messages, solution: Solution, value: float, is_field: boo
 
 
 def _converge(messages: Messages, stop: Stop, hold: Callable[[], float]) -> tuple[float, bool]:
-    """Sweeps, each after `hold` has set the external field; its strength, and whether all came to rest."""
+    """Sweep until messages and field strength stop changing; `hold` sets the field. Returns strength and success."""
     rule, strength = PLAIN._replace(damping=stop.damping), hold()
     for _ in range(stop.max_sweeps):
         change = messages.sweep(rule)

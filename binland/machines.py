@@ -13,12 +13,12 @@ from binland.rng import Seed, generator
 
 @dataclass(frozen=True)
 class Symmetry:
-    """Transformations of the hidden units that leave the function unchanged on every input, ties included.
+    """Transformations of the hidden units that leave the outputs unchanged on every input, ties included.
 
-    permutation: units may be exchanged, each with its output weight.
-    sign_reversal: the weights of a unit and its output weight may be reversed together, so that a unit can take a place
-    of opposite output weight. Exact only for odd n_inputs, because sign(0) = +1 does not change sign, and of use only
-    where output weights are given: all +1, the paper's, leaves no such place.
+    permutation: units may change places, each with its output weight. sign_reversal: the weights of a unit and its
+    output weight may change sign together, so that the unit can take a place with the opposite output weight. Exact
+    only for odd n_inputs, because sign(0) = +1 does not change sign. If all output weights are +1, as in the paper,
+    there is no such place.
     """
 
     permutation: bool
@@ -27,7 +27,28 @@ class Symmetry:
 
 @dataclass(frozen=True)
 class Perceptron:
-    """Binary perceptron, output sign(w . x), weights (N,) (paper, section 5.1). n_inputs: N."""
+    """Binary perceptron: output sign(w . x) with N weights that are -1 or +1, sign(0) = +1.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of inputs N, at least 1. With an odd number there are no ties w . x = 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If the size is below 1.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 5.1.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.Perceptron(n_inputs=101).n_weights
+    101
+    """
 
     n_inputs: int
 
@@ -39,7 +60,7 @@ class Perceptron:
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        """(N,)"""
+        """Shape of the weights, (N,)."""
         return (self.n_inputs,)
 
     @property
@@ -49,21 +70,44 @@ class Perceptron:
 
     @property
     def output_signs(self) -> Signs:
-        """Output weights (H,) int8 of the committee machine with one unit that the perceptron is."""
+        """Output weights, (1,) int8: the perceptron is a committee machine with a single unit of output weight +1."""
         return np.ones(1, np.int8)
 
     @property
     def symmetry(self) -> Symmetry:
-        """None: two different weight vectors are two different functions."""
+        """No symmetry: two different weight vectors are two different functions."""
         return Symmetry(permutation=False, sign_reversal=False)
 
 
 @dataclass(frozen=True)
 class CommitteeMachine:
-    """Fully connected committee machine, output sign(sum_h c_h sign(w_h . x)), weights (H, N) (paper, section 5.1).
+    """Fully connected committee machine: output sign(sum_h c_h sign(w_h . x)), sign(0) = +1.
 
-    n_inputs: N. n_hidden: H. output_weights: the fixed c_h, H values -1 or +1; None means all +1, as in the paper.
-    Raises InvalidInputError on sizes below 1 and on other output weights.
+    Each of the H hidden units has N binary weights w_h and sees all N inputs. The output weights c_h are fixed.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of inputs N, at least 1.
+    n_hidden : int
+        Number of hidden units H, at least 1; 101 in the paper. With odd N and H there are no ties.
+    output_weights : sequence of int, optional
+        The H output weights c_h, -1 or +1. None, the default, means all +1, as in the paper.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1 or the output weights are not H signs.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 5.1 and appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.CommitteeMachine(n_inputs=101, n_hidden=11).weight_shape
+    (11, 101)
     """
 
     n_inputs: int
@@ -85,7 +129,24 @@ class CommitteeMachine:
     def with_random_outputs(cls, n_inputs: int, n_hidden: int, seed: Seed) -> "CommitteeMachine":
         """A machine whose output weights are drawn uniformly from -1 and +1.
 
-        Raises InvalidInputError on sizes below 1 or beyond this machine's memory, and on bad seeds.
+        Parameters
+        ----------
+        n_inputs : int
+            Number of inputs N, at least 1.
+        n_hidden : int
+            Number of hidden units H, at least 1.
+        seed : int, SeedSequence or Generator
+            Fixes the output weights.
+
+        Returns
+        -------
+        CommitteeMachine
+            The machine.
+
+        Raises
+        ------
+        InvalidInputError
+            If a size is below 1, the output weights do not fit into memory, or the seed is not one.
         """
         count = positive_int("n_hidden", n_hidden)
         checked_memory(f"{count} output weights", 32 * count)
@@ -96,7 +157,7 @@ class CommitteeMachine:
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        """(H, N)"""
+        """Shape of the weights, (H, N)."""
         return (self.n_hidden, self.n_inputs)
 
     @property
@@ -106,14 +167,14 @@ class CommitteeMachine:
 
     @property
     def output_signs(self) -> Signs:
-        """Output weights (H,) int8."""
+        """Output weights c_h, (H,) int8."""
         return (
             np.ones(self.n_hidden, np.int8) if self.output_weights is None else np.array(self.output_weights, np.int8)
         )
 
     @property
     def symmetry(self) -> Symmetry:
-        """Permutations; with given output weights and odd n_inputs also sign reversal."""
+        """Units may be permuted; with output weights of both signs and odd n_inputs they may be reversed as well."""
         return Symmetry(permutation=True, sign_reversal=self.output_weights is not None and self.n_inputs % 2 == 1)
 
 

@@ -23,21 +23,34 @@ from binland.summary import Summary
 Array = NDArray[np.float64]
 Method = Literal["auto", "gaussian", "exact"]
 METHODS = ("auto", "gaussian", "exact")
-FEW_INPUTS = 50  # up to which "auto" is exact
+FEW_INPUTS = 50  # "auto" is exact up to this
 STRONGEST_FIELD = 1000.0
 LARGEST_INITIAL = 10.0
-SLIGHTLY = 0.01  # below 0 or above ln 2, where Bethe entropies of few weights may be
+SLIGHTLY = 0.01  # how far Bethe entropies of few weights may be below 0 or above ln 2
 PLAIN = Rule(0.0, math.inf, 1.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Marginals(Summary):
-    """What belief propagation says of the weights that satisfy all patterns.
+    """Result of `belief_propagation`: statistics of the weights that satisfy all patterns.
 
-    magnetizations: mean weights, float64 of shape machine.weight_shape. entropy: Bethe entropy per weight, natural
-    logarithm: of the number of these weights or, in external fields, of their Boltzmann distribution. converged:
-    whether no message changed by more than the tolerance in the last sweep. iterations: sweeps that were made.
-    residual: the largest change of a message in the last one. method: "gaussian" or "exact".
+    Attributes
+    ----------
+    machine : Perceptron or CommitteeMachine
+        The machine.
+    magnetizations : numpy.ndarray of shape machine.weight_shape
+        Mean of each weight over the solutions, in [-1, 1].
+    entropy : float
+        Bethe entropy per weight, natural logarithm: ln(number of solutions) / n or, with external fields, the entropy
+        of their Boltzmann distribution.
+    converged : bool
+        Whether no message changed by more than the tolerance in the last sweep.
+    iterations : int
+        Number of sweeps.
+    residual : float
+        Largest change of a message in the last sweep.
+    method : {"gaussian", "exact"}
+        How sums over inputs were computed.
     """
 
     machine: Machine
@@ -52,7 +65,7 @@ class Marginals(Summary):
 
     @property
     def advice(self) -> str:
-        """What to do if it has not converged, if there is presumably no solution, or sense; else empty."""
+        """What to do if the result cannot be trusted, in words; empty if it converged to a sensible entropy."""
         if self.converged and -SLIGHTLY <= self.entropy <= math.log(2) + SLIGHTLY:
             return ""
         if self.converged and self.entropy > 0:
@@ -67,7 +80,7 @@ class Marginals(Summary):
 
     @property
     def solution(self) -> Solution:
-        """The weights that are most probable one by one, sign(0) = +1; they need not satisfy all patterns."""
+        """The most probable value of each weight by itself, sign(0) = +1, as a Solution; it may have train errors."""
         return Solution(self.machine, as_signs(self.magnetizations))
 
 
@@ -85,21 +98,59 @@ def belief_propagation(
 ) -> Marginals:
     """Marginals and Bethe entropy of the uniform distribution over all weights without a train error.
 
-    fields: external fields of shape machine.weight_shape, |f| <= 1000, that multiply the probability of weights w by
-    exp(sum f w). method: "gaussian", the sums over inputs are normal, for many inputs (below some 20 it may converge to
-    nonsense); "exact", by convolution, at N times the cost; "auto", exact up to 50 inputs. The sum over hidden units is
-    exact in both: a pattern is one factor over all weights. damping: share of an old message that stays, 0 <= damping
-    < 1. tolerance: largest change of a message, a field, at which it stops. initial: messages start uniform in
-    [-initial, initial], at most 10; from 0 all hidden units with the same output weight stay alike, which is the state
-    of all solutions together. seed: of these, and of the order of the patterns, another one in every sweep.
+    Parameters
+    ----------
+    machine : Perceptron or CommitteeMachine
+        The machine.
+    patterns : Patterns
+        The patterns to be satisfied.
+    fields : array_like of shape machine.weight_shape, optional
+        External fields f, ``|f| <= 1000``: weights w count with the factor exp(sum f w). None by default.
+    method : {"auto", "gaussian", "exact"}, default "auto"
+        How sums over inputs are computed. "gaussian": as normal variables, good for many inputs (below about 20 it may
+        converge to nonsense). "exact": by convolution, N times as expensive. "auto": exact up to 50 inputs. The sum
+        over hidden units is exact in both.
+    damping : float, default 0.0
+        Share of the old message that is kept in each update, in [0, 1).
+    tolerance : float, default 1e-3
+        Stop when no message (a field, that is, an atanh of a magnetization) changes by more than this in a sweep.
+    max_sweeps : int, default 1000
+        Largest number of sweeps.
+    initial : float, default 0.0
+        Messages start uniform in [-initial, initial], from 0 to 10. From 0 all hidden units with the same output weight
+        stay alike, which describes all solutions together.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the first messages and the order of the patterns, a new one in every sweep.
 
-    Messages are made by sums, quotients and square roots in a fixed order, so that equal seeds give equal ones on every
-    CPU (`kernels/elementary.py`). A run that does not converge is returned all the same: look at .converged.
-    Raises InvalidInputError on patterns or fields that do not fit, options out of range, or beyond this machine's
-    memory (8 bytes for each weight and pattern).
+    Returns
+    -------
+    Marginals
+        ``.entropy`` and ``.magnetizations``. A run that has not converged is returned all the same: look at
+        ``.converged`` and ``.advice``.
 
-        found = bl.belief_propagation(bl.Perceptron(1001), bl.Patterns.random(500, 1001, seed=0))
-        found.entropy, found.magnetizations
+    Raises
+    ------
+    InvalidInputError
+        If patterns or fields do not fit, an option is out of range, or the messages do not fit into memory (8 bytes per
+        weight and pattern).
+
+    Notes
+    -----
+    Equal seeds give equal numbers on every CPU: messages are made of sums, quotients and square roots in a fixed order
+    (`kernels/elementary.py`).
+
+    References
+    ----------
+    Mezard, J. Phys. A 22, 2181 (1989). Braunstein and Zecchina, Phys. Rev. Lett. 96, 030201 (2006). Baldassi et al.,
+    PNAS 113, E7655 (2016), appendix.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> machine, patterns = bl.Perceptron(21), bl.Patterns.random(8, 21, seed=0)
+    >>> marginals = bl.belief_propagation(machine, patterns)
+    >>> abs(marginals.entropy - bl.enumerate_solutions(machine, patterns).entropy) < 0.01
+    True
     """
     check_fit(machine, patterns)
     messages = Messages(machine, patterns, method, generator(seed, "belief_propagation"), initial)
@@ -111,7 +162,7 @@ def belief_propagation(
 
 @dataclass(frozen=True)
 class Stop:
-    """How messages are repeated: damping, and the tolerance or number of sweeps at which that ends."""
+    """When sweeps end (tolerance, largest number), and the damping of messages."""
 
     damping: float
     tolerance: float
@@ -119,7 +170,7 @@ class Stop:
 
     @classmethod
     def checked(cls, damping: object, tolerance: object, max_sweeps: object) -> Self:
-        """Raises InvalidInputError on values out of range."""
+        """The settings after a check; raises InvalidInputError on values out of range."""
         return cls(
             share_kept("damping", damping), positive("tolerance", tolerance), positive_int("max_sweeps", max_sweeps)
         )
@@ -144,10 +195,10 @@ def checked_fields(fields: ArrayLike, machine: Machine) -> Array:
 
 
 class Messages:
-    """The messages of all patterns to all weights, and how they are made anew.
+    """The messages of all patterns to all weights, and how they are updated.
 
-    messages (P, H, M), totals, fields (H, M): of `kernels.messages`, weights filled up to a multiple of LANES. rng: of
-    the orders.
+    messages (P, H, M), totals, fields (H, M): as `kernels.messages` defines them, M being N padded to a multiple of
+    LANES. rng draws the order of the patterns.
     """
 
     def __init__(
@@ -167,14 +218,14 @@ class Messages:
         if size > 0:
             self.messages[..., :n] = rng.uniform(-size, size, (p, h, n))
         self.totals = np.zeros((h, width))
-        for message in self.messages:  # a sum whose order no library chooses
+        for message in self.messages:  # summed in a fixed order; a library might choose another one
             self.totals += message
         self.fields = np.zeros((h, width))
         self._satisfied, self._labels = np.zeros(p), np.array(patterns.labels)
         self._scratch = _scratch(h, width, n if self.exact else 0)
 
     def sweep(self, rule: Rule = PLAIN, focusing: bool = False) -> float:
-        """Every message once, in random order, between them the fields of the focusing; the largest change."""
+        """Update every message once in random order, focusing fields included; returns the largest change."""
         machine = self.machine
         count = self.patterns.n_patterns + focusing * machine.n_weights
         return self._sweep(self.rng.permutation(count), rule)
@@ -187,24 +238,24 @@ class Messages:
         )  # fmt: skip
 
     def set_fields(self, fields: Array) -> None:
-        """External fields (H, N) instead of those there are."""
+        """Replace the external fields by (H, N)."""
         n = self.machine.n_inputs
         self.totals[:, :n] += fields - self.fields[:, :n]
         self.fields[:, :n] = fields
 
     def reinforce(self, share: float, totals: Array) -> None:
-        """A share of the fields (H, M) that there were as external ones."""
+        """Set the external fields to a share of given fields (H, M)."""
         self.set_fields(share * totals[:, : self.machine.n_inputs])
 
     def hold(self, reference: Signs, distance: float) -> float:
-        """An external field along reference (H, N) that holds the mean distance; returns its strength gamma."""
+        """Set an external field along reference (H, N) that holds the mean distance; returns its strength gamma."""
         padded = np.zeros_like(self.totals)
         padded[:, : self.machine.n_inputs] = reference
         return pull(padded, distance, self.totals, self.fields)
 
     @property
     def magnetizations(self) -> Array:
-        """Of shape machine.weight_shape."""
+        """Mean of each weight, of shape machine.weight_shape."""
         return np.tanh(self.totals[:, : self.machine.n_inputs]).reshape(self.machine.weight_shape)
 
     @property
@@ -219,7 +270,7 @@ class Messages:
         return float(free - np.sum(self.fields * np.tanh(self.totals))) / self.machine.n_weights
 
     def marginals(self, residual: float, iterations: int, tolerance: float) -> Marginals:
-        """What is known of the weights now."""
+        """The current state as a result."""
         method = "exact" if self.exact else "gaussian"
         converged = residual <= tolerance
         return Marginals(self.machine, self.magnetizations, self.entropy(), converged, iterations, residual, method)
@@ -236,7 +287,7 @@ def _scratch(h: int, width: int, exact_inputs: int) -> Scratch:
 
 
 def converge(messages: Messages, stop: Stop) -> tuple[float, int]:
-    """Sweeps until no message changes by more than the tolerance; the largest change and how many there were."""
+    """Sweep until no message changes by more than the tolerance; returns the largest change and number of sweeps."""
     rule, residual = PLAIN._replace(damping=stop.damping), math.inf
     for iteration in range(1, stop.max_sweeps + 1):
         residual = messages.sweep(rule)

@@ -1,4 +1,4 @@
-"""Solutions: +-1 weights of a machine, their errors and predictions."""
+"""Solutions: binary weights of a machine, with their errors and predictions."""
 
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -36,13 +36,39 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Solution(TrainingSummary):
-    """Binary weights of a machine and, if they come from `fit`, what is known of their making.
+    """Binary weights of a machine, and how they were made.
 
-    machine: the architecture. weights: int8, all -1 or +1, of shape machine.weight_shape.
-    latents: float32 of the same shape, whose signs are the weights (sign(0) = +1): the continuous weights of BinaryNet
-    (the centre's for RSGD), or None. history: (epochs,) float64, train error after each epoch, NaN where nobody looked,
-    or None. replicas: only for RSGD. algorithm: the settings that made it, or None. Arrays are copied and read-only.
-    Raises InvalidInputError if weights, latents or replicas do not fit the machine or each other.
+    `fit` returns it; your own weights become one by ``Solution(machine, weights)``. "Solution" does not mean that the
+    train error is zero. Arrays are copied and read-only.
+
+    Parameters
+    ----------
+    machine : Perceptron or CommitteeMachine
+        The architecture.
+    weights : array_like of shape machine.weight_shape
+        The weights, all -1 or +1; kept as int8.
+    latents : array_like of the same shape, optional
+        The continuous weights behind the binary ones, float32, whose signs are the weights (sign(0) = +1): what
+        BinaryNet trains; for RSGD the centre of the replicas.
+    history : array_like of shape (epochs,), optional
+        Train error after each epoch, NaN where it was not recorded; float64.
+    replicas : Replicas, optional
+        The replicas behind a centre (RSGD, or annealing with several replicas).
+    algorithm : Algorithm, optional
+        The settings that made it.
+
+    Raises
+    ------
+    InvalidInputError
+        If the weights are not signs of the machine's shape, or another argument does not fit them.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns([[1, 1, -1], [-1, 1, 1]], [1, -1])
+    >>> solution = bl.Solution(bl.Perceptron(3), [1, -1, -1])
+    >>> solution.predict(patterns.inputs).tolist(), solution.error(patterns)
+    ([1, -1], 0.0)
     """
 
     machine: Machine
@@ -76,32 +102,96 @@ class Solution(TrainingSummary):
 
     @property
     def units(self) -> Signs:
-        """Weights as (H, N), also for the perceptron (H = 1)."""
+        """Weights as (H, N) int8; a perceptron is one unit, H = 1."""
         return self.weights.reshape(self.machine.n_hidden, self.machine.n_inputs)
 
     @cached_property
     def words(self) -> Words:
-        """Weights packed to (H, W) uint64."""
+        """Weights packed into bits, (H, W) uint64 with W = ceil(N / 64)."""
         return pack(self.units)
 
     def error_count(self, patterns: Patterns) -> int:
-        """Number of patterns with a wrong prediction. Raises InvalidInputError if n_inputs differ."""
+        """Number of patterns with a wrong prediction, exact.
+
+        Parameters
+        ----------
+        patterns : Patterns
+            Patterns with as many inputs as the machine.
+
+        Returns
+        -------
+        int
+            Number of errors, 0 to P.
+
+        Raises
+        ------
+        InvalidInputError
+            If the number of inputs differs.
+        """
         check_fit(self.machine, patterns)
         return count_words(self.machine, self.words, patterns)
 
     def error(self, patterns: Patterns) -> float:
-        """Fraction of patterns with a wrong prediction, in [0, 1]. Raises InvalidInputError if n_inputs differ."""
+        """Fraction of patterns with a wrong prediction.
+
+        Parameters
+        ----------
+        patterns : Patterns
+            Patterns with as many inputs as the machine.
+
+        Returns
+        -------
+        float
+            Error in [0, 1].
+
+        Raises
+        ------
+        InvalidInputError
+            If the number of inputs differs.
+        """
         return self.error_count(patterns) / patterns.n_patterns
 
     def predict(self, inputs: ArrayLike) -> Signs:
-        """Predicted labels (P,) int8 of inputs (P, N); sign(0) = +1."""
+        """Labels that the machine gives to inputs.
+
+        Parameters
+        ----------
+        inputs : array_like of shape (P, N)
+            Inputs, all -1 or +1.
+
+        Returns
+        -------
+        numpy.ndarray of shape (P,), int8
+            Predicted labels, -1 or +1; sign(0) = +1.
+
+        Raises
+        ------
+        InvalidInputError
+            If the inputs are not signs or have another width.
+        """
         signs = checked_signs("inputs", inputs, 2)
         patterns = Patterns(signs, np.ones(len(signs), np.int8))
         check_fit(self.machine, patterns)
         return as_signs(outputs(self.machine, self.words, patterns))
 
     def preactivations(self, patterns: Patterns) -> NDArray[np.int32]:
-        """w_h . x_mu, (H, P) int32."""
+        """Pre-activations w_h . x of every hidden unit on every pattern.
+
+        Parameters
+        ----------
+        patterns : Patterns
+            Patterns with as many inputs as the machine.
+
+        Returns
+        -------
+        numpy.ndarray of shape (H, P), int32
+            The sums, not divided by sqrt(N).
+
+        Raises
+        ------
+        InvalidInputError
+            If the number of inputs differs or the sums do not fit into memory.
+        """
         check_fit(self.machine, patterns)
         checked_memory("pre-activations", 4 * self.machine.n_hidden * patterns.n_patterns)
         fields = np.empty((self.machine.n_hidden, patterns.n_patterns), np.int32)
@@ -109,7 +199,22 @@ class Solution(TrainingSummary):
         return fields
 
     def toward(self, end: "Solution", flipped: NDArray[np.int64], t: float) -> "Solution":
-        """The solution after some flips of a path to `end`; `Path.solution` says what its latents are."""
+        """The weights after some flips of a path to another solution; `Path.solution` is the usual way to ask for them.
+
+        Parameters
+        ----------
+        end : Solution
+            The other end of the path.
+        flipped : numpy.ndarray of shape (k,), int64
+            Flat indices of the weights to flip; one that occurs twice is flipped back.
+        t : float
+            Place on the path, 0 to 1, by which latents are interpolated.
+
+        Returns
+        -------
+        Solution
+            The weights there, with latents if both ends have some.
+        """
         weights = self.weights.copy()
         np.multiply.at(weights.reshape(-1), flipped, np.int8(-1))  # a place may come again
         if self.latents is None or end.latents is None:
@@ -117,11 +222,22 @@ class Solution(TrainingSummary):
         return Solution(self.machine, weights, blended(self.latents, end.latents, weights, t))
 
     def save(self, path: str | Path) -> None:
-        """Write everything to a new safetensors file, from which `binland.load` gives it back to the last bit.
+        """Write everything to a new file, from which `load` restores it bit for bit.
 
-        Weights, latents, history, replicas, machine and algorithm; nothing is replaced, and the file is there whole or
-        not at all. Raises StoreError if the name is taken or cannot be written, InvalidInputError if the algorithm has
-        settings that are not plain.
+        The file is a safetensors file with weights, latents, history, replicas, machine and algorithm. It appears
+        complete or not at all, and an existing file is never replaced.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Name of the new file, for example "flat.safetensors".
+
+        Raises
+        ------
+        StoreError
+            If the name is taken or cannot be written.
+        InvalidInputError
+            If the algorithm has settings other than numbers, texts, truth values and tuples of them.
         """
         write(checked_path("path", path), {field.name: getattr(self, field.name) for field in fields(self)})
 

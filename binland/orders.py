@@ -1,4 +1,4 @@
-"""In which order a shortest path flips the weights: at random, guided, annealed, or the best of all orders."""
+"""The order in which a shortest path flips the weights: random, guided, annealed, or the best of all orders."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,18 +17,47 @@ MOST = 10**6  # stages, candidates
 
 @dataclass(frozen=True, kw_only=True)
 class Guided:
-    """Settings of guided orders: at every stage the flips with the largest gains, by the gradient of a surrogate.
+    """Settings of guided paths: the flips that most reduce a smooth version of the train error come first.
 
-    stages: how often gains are computed; each stage is to do an equal part of the flips. More stages follow if flips
-    are left. candidates: flips that may be tried for each that is to be done. One that leads to more errors than both
-    the worse end and the step before is postponed; 1 postpones none. forced: share, 0 to 1, of a stage's flips, and one
-    at least, that are done nevertheless if the candidates do not suffice; the others wait for later stages, at most
-    stages / forced in all, or one for each flip.
-    steepness, window: of the surrogate. A pattern counts as much as sigma(-steepness z / sqrt(H)), z the sum of the H
-    votes for its label; for the field of a unit this is multiplied by exp(-(Delta / window)^2 / 2), Delta = w . x /
-    sqrt(N). guide: another one, guide(solution, places, patterns) -> gains (d,), real numbers. `solution` is where the
-    path stands, places (d,) int64 are flat indices of the weights that still differ from the end, in ascending order.
-    Of equal gains the first place is taken first. Raises InvalidInputError on values out of range.
+    At each of about `stages` stages every remaining flip gets a gain, the first-order decrease of a smooth surrogate of
+    the train error at the place where the path stands. The flips with the largest gains are tried in that order. A flip
+    that raises the number of errors above that of the worse end, and above that of the step before, is postponed.
+
+    Parameters
+    ----------
+    stages : int, default 100
+        How many times gains are computed, 1 to 10^6. Each stage does an equal part of the flips; more stages follow if
+        postponed flips are left.
+    candidates : int, default 4
+        Number of flips that may be tried for each one to be done, 1 to 10^6. With 1 no flip is postponed.
+    forced : float, default 0.1
+        Share of a stage's flips, in [0, 1], and at least one flip, that is done even if the errors rise. It bounds the
+        number of stages by stages / forced, or by one for each flip.
+    steepness : float, default 1.0
+        s of the surrogate, above 0. A pattern has the weight sigma(-s z / sqrt(H)), where z is the sum of the H votes
+        for its label and sigma the logistic function.
+    window : float, default 0.5
+        v of the surrogate, above 0. A hidden unit takes part with the weight exp(-(Delta / v)^2 / 2), where
+        Delta = w . x / sqrt(N) is its pre-activation.
+    guide : callable, optional
+        Your own gains instead of the surrogate's: ``guide(solution, places, patterns)`` returns d finite numbers.
+        `solution` is where the path stands; `places`, (d,) int64 in ascending order, are the flat indices of the
+        weights that still differ from the end. Equal gains are done in the order of `places`.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range or the guide is not callable.
+
+    See Also
+    --------
+    shortest_path, barrier : take it as ``order``.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.Guided(stages=400).stages
+    400
     """
 
     stages: int = 100
@@ -55,15 +84,38 @@ class Guided:
 
 @dataclass(frozen=True, kw_only=True)
 class Annealed:
-    """Settings of annealed orders: local moves on the order of the flips, with exact errors.
+    """Settings of annealed paths: local moves on the order of the flips, with exact errors.
 
-    A move takes one flip out of the order and puts it in elsewhere. The energy is the sum over all states of the path
-    of the square of the errors above those of the worse end; moves are made where it is not zero, by Metropolis' rule,
-    and end as soon as it is zero. The order with the lowest barrier, and of these with the lowest energy, is kept.
-    start: the order to begin with, "random", "guided" (the default settings of the package whose paths these are) or a
-    `Guided(...)`. budget: flips that are made in all; the last moves may overrun it. reach: how far a flip may move to
-    either side. temperature: at first, in units of the energy; it falls linearly to zero with the budget.
-    Raises InvalidInputError on values out of range.
+    A move takes one flip out of the order and puts it elsewhere. The energy of an order is the sum, over all points of
+    the path, of (errors above those of the worse end)^2. Moves are made near points where this is not zero and accepted
+    by Metropolis' rule; they end when the energy is zero. The order with the lowest barrier is kept, and among those
+    the one with the lowest energy.
+
+    Parameters
+    ----------
+    start : {"guided", "random"} or Guided, default "guided"
+        The order to begin with; "guided" stands for `Guided` with the defaults of the package whose path it is.
+    budget : int, default 1_000_000
+        Flips that all moves together may take, at least 1; the last moves may exceed it.
+    reach : int, default 300
+        How many places a flip may move in either direction, at least 1.
+    temperature : float, default 1.0
+        Temperature at the beginning, in the unit of the energy, 0 or more; it falls linearly to zero with the budget.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    See Also
+    --------
+    shortest_path, barrier : take it as ``order``.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.Annealed(budget=10_000).reach
+    300
     """
 
     start: Literal["guided", "random"] | Guided = "guided"
@@ -84,9 +136,9 @@ WORDS = ("random", "guided", "annealed", "exact")
 
 
 def as_order(order: object, guided: type[Guided] = Guided) -> Order:
-    """Settings of a word, "random" and "exact" as they are; raises InvalidInputError on anything else.
+    """An order as settings: "guided" and "annealed" become theirs, "random" and "exact" stay words.
 
-    guided: class of the settings that "guided" stands for.
+    guided: class of the settings that "guided" stands for. Raises InvalidInputError on anything else.
     """
     if isinstance(order, (Guided, Annealed)):
         return order
@@ -99,14 +151,14 @@ def as_order(order: object, guided: type[Guided] = Guided) -> Order:
 
 
 def is_drawn(order: Order) -> bool:
-    """Whether another seed gives another order."""
+    """Whether the order depends on the seed."""
     return order == "random" or isinstance(order, Annealed)
 
 
 def n_orders(orders: object, order: Order, most: int = LARGEST) -> int:
-    """The number of orders of a barrier, by default 5 of those that are drawn and 1 of the others.
+    """Number of paths of a barrier; None stands for 5 if the order depends on the seed, else for 1.
 
-    Raises InvalidInputError if it is no number, or several of one that no seed changes.
+    Raises InvalidInputError if it is not a number from 1 to `most`, or above 1 where all paths would be the same.
     """
     if orders is None:
         return 5 if is_drawn(order) else 1

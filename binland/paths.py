@@ -35,27 +35,79 @@ STREAM = 1000  # bytes of a random generator
 
 
 def hamming(a: Solution, b: Solution) -> float:
-    """Fraction of differing weights, in [0, 1] (section 3.1.3); raises InvalidInputError if the machines differ."""
+    """Hamming distance of two solutions as a fraction of the weights.
+
+    Parameters
+    ----------
+    a, b : Solution
+        Solutions of the same machine. They are compared as they are; `align` first to remove symmetries.
+
+    Returns
+    -------
+    float
+        Fraction of the weights that differ, in [0, 1].
+
+    Raises
+    ------
+    InvalidInputError
+        If the machines differ.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.1.3.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> a, b = (bl.Solution(bl.Perceptron(4), w) for w in ([1, 1, 1, 1], [1, 1, 1, -1]))
+    >>> bl.hamming(a, b)
+    0.25
+    """
     check_same(a, b)
     return int(np.count_nonzero(a.weights != b.weights)) / a.machine.n_weights
 
 
 def shortest_path(start: Solution, end: Solution, patterns: Patterns, seed: Seed = 0, order: Order = "random") -> Path:
-    """A shortest path: the differing weights flipped one at a time, each once (paper, appendix B).
+    """Walk from one solution to another, flipping each weight that differs once, and count the errors after every flip.
 
-    order: "random", uniformly (the paper's); "guided", along the gradient of a smooth surrogate of the error, so low
-    that most barriers vanish; "annealed", by local moves from a guided order; "exact", the best of all orders, of at
-    most 20 flips. `Guided(...)` and `Annealed(...)` are the second and third with other settings. seed: of what is
-    drawn.
+    Parameters
+    ----------
+    start, end : Solution
+        Solutions of the same machine, taken as they are; `align` first to remove symmetries.
+    patterns : Patterns
+        Patterns on which errors are counted, usually the train patterns.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the order where it is random or annealed.
+    order : {"random", "guided", "annealed", "exact"}, Guided or Annealed, default "random"
+        Order of the flips. "random": uniformly random, as in the paper. "guided": along the gradient of a smooth
+        version of the error, which removes most barriers; settings in `Guided`. "annealed": improved by local moves,
+        settings in `Annealed`. "exact": an order with the lowest barrier of all, for at most 20 flips.
 
-    The error after every flip is exact, by incremental update (cost d P for d flips, plus one evaluation).
-    `.solution(0.5)` of the path is the solution in its middle.
-    Raises InvalidInputError if the machines or the number of inputs differ, and from 2^24 inputs or hidden units on.
+    Returns
+    -------
+    Path
+        ``.errors`` after every flip, ``.barrier``, and ``.solution(t)`` on the way.
 
+    Raises
+    ------
+    InvalidInputError
+        If machines or numbers of inputs differ, the order is unknown, "exact" is asked of more than 20 flips, the
+        machine has 2^24 or more inputs or hidden units, or the work does not fit into memory.
+
+    Notes
+    -----
+    Error counts are exact integers, updated flip by flip: d P operations for d flips and P patterns.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, appendix B ("random linear paths").
+
+    Examples
+    --------
     >>> import binland as bl
     >>> train, machine = bl.HiddenManifold(301, 101, seed=0).sample(303, seed=1), bl.CommitteeMachine(301, 21)
     >>> a, b = (bl.fit(machine, train, bl.SGD(), seed) for seed in (0, 1))
-    >>> bl.shortest_path(a, b, train, order="guided").barrier <= bl.shortest_path(a, b, train).barrier
+    >>> bl.shortest_path(a, b, train, order="guided").barrier < bl.shortest_path(a, b, train).barrier
     True
     """
     check_same(start, end)
@@ -71,7 +123,7 @@ def _path(walker: Walker, start: Solution, end: Solution, order: Order, rng: np.
 def order_of_flips(
     start: Solution, end: Solution, patterns: Patterns, order: Order, rng: np.random.Generator
 ) -> Places:
-    """(d,) flat indices of the weights that differ, in an order as of `shortest_path`."""
+    """Flat indices of the weights that differ, (d,), in the order that `shortest_path` describes."""
     places = _differing(start, end)
     if order == "random":
         return random_order(rng, places)
@@ -98,11 +150,43 @@ def barrier(
     seed: Seed = 0,
     order: Order = "random",
 ) -> Barrier:
-    """Barriers of independent shortest paths, after every flip; order as in `shortest_path`.
+    """Barriers on several shortest paths between two solutions: on each the highest train error, ends included.
 
-    orders: how many; by default 5 (appendix B, per directed pair), or 1 of an order that no seed changes, guided or
-    exact. Give the two directions of a pair different seeds: with one seed they flip the weights in the same orders.
-    Raises InvalidInputError as `shortest_path`, on several of one order, or beyond this machine's memory.
+    Parameters
+    ----------
+    start, end : Solution
+        Solutions of the same machine, taken as they are; `align` first to remove symmetries.
+    patterns : Patterns
+        Patterns on which errors are counted, usually the train patterns.
+    orders : int, optional
+        Number of paths. By default 5, as in the paper, or 1 if all paths would be the same ("guided" and "exact").
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the orders. Give the two directions of a pair different seeds: with the same seed the weights are flipped
+        in the same orders.
+    order : {"random", "guided", "annealed", "exact"}, Guided or Annealed, default "random"
+        As in `shortest_path`.
+
+    Returns
+    -------
+    Barrier
+        ``.mean`` over the paths, ``.std`` and the mean ``.profile``.
+
+    Raises
+    ------
+    InvalidInputError
+        As `shortest_path`, and if several paths are asked for where all are the same.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(20, 101, seed=0)
+    >>> a, b = (bl.fit(bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=s) for s in (0, 1))
+    >>> len(bl.barrier(a, b, patterns).samples)
+    5
     """
     check_same(start, end)
     chosen = as_order(order)
@@ -116,11 +200,51 @@ def barrier(
 def optimized_path(
     start: Solution, end: Solution, patterns: Patterns, algorithm: Algorithm | None = None, seed: Seed = 0
 ) -> BentPath:
-    """Path with one bend: the midpoint of the two solutions starts a new training run (paper, appendix B).
+    """Path with one bend: a training starts halfway between two solutions, and random shortest paths lead there.
 
-    algorithm: of that run, `SGD()` by default, as in the paper. The path is the two random shortest paths start ->
-    optimised midpoint -> end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's
-    3 midpoints and 5 orders. Raises InvalidInputError if machines or number of inputs differ.
+    The legs are start -> midpoint and midpoint -> end. In the paper each pair has 3 midpoints and 5 orders of flips:
+    repeat with other seeds.
+
+    Parameters
+    ----------
+    start, end : Solution
+        Solutions of the same machine, taken as they are; `align` first to remove symmetries.
+    patterns : Patterns
+        The train patterns.
+    algorithm : Algorithm, optional
+        How the midpoint is trained; `SGD()` by default, as in the paper.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the midpoint, its training and the orders.
+
+    Returns
+    -------
+    BentPath
+        ``.midpoint``, the two legs, ``.errors`` and ``.barrier``.
+
+    Raises
+    ------
+    InvalidInputError
+        If machines or numbers of inputs differ, or the ends have no latents and the algorithm does not say how large
+        latents are (``init_bound``).
+
+    Notes
+    -----
+    The training starts at the weights of `start` with a random half of the differing ones taken from `end`. All its
+    latents have one size, the mean size of those of the ends or, if these have none, half the width of the algorithm's
+    initialisation.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 4.2 and appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(20, 101, seed=0)
+    >>> a, b = (bl.fit(bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=s) for s in (0, 1))
+    >>> bend = bl.optimized_path(a, b, patterns, bl.SGD(epochs=50))
+    >>> bend.barrier >= bend.midpoint.error(patterns)
+    True
     """
     rng = generator(seed, "optimized_path")
     midpoint = optimized_midpoint(start, end, patterns, algorithm, rng)
@@ -135,9 +259,9 @@ def optimized_path(
 def optimized_midpoint(
     start: Solution, end: Solution, patterns: Patterns, algorithm: Algorithm | None = None, seed: Seed = 0
 ) -> Solution:
-    """The bend of an optimised path: trained from `midpoint_latents` with `SGD()`, or another algorithm.
+    """The midpoint of `optimized_path`: trained from `midpoint_latents` with `SGD()` or another algorithm.
 
-    Raises InvalidInputError if machines or number of inputs differ.
+    Raises InvalidInputError if machines or numbers of inputs differ.
     """
     check_same(start, end)
     run = SGD() if algorithm is None else algorithm
@@ -148,10 +272,10 @@ def optimized_midpoint(
 
 
 def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed: Seed) -> Latents:
-    """Latents of the bend: `start` with a random half of the differing signs taken from `end` (half rounded down).
+    """Latents where the training of a midpoint starts: the signs of `midpoint_signs`, all of one size.
 
-    Their size, one for all, is the mean |latent| of the two ends; of ends given without latents, half the width of
-    the algorithm's random initialisation, which is its mean size. Raises InvalidInputError if it has none.
+    The size is the mean |latent| of the two ends or, if these have none, half the width of the algorithm's random
+    initialisation. Raises InvalidInputError if the algorithm does not say that width.
     """
     machine = start.machine
     signs = midpoint_signs(start.weights.reshape(-1), end.weights.reshape(-1), seed)
@@ -161,7 +285,7 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
 
 
 def latents_to_begin(solution: Solution, algorithm: Algorithm) -> Latents:
-    """Latents at which a training can begin: the solution's, or its weights at the mean size of the initialisation."""
+    """Latents from which training can go on from a solution: its own, or its weights at the mean initial size."""
     if solution.latents is not None:
         return solution.latents
     size = init_bound(algorithm, solution.machine.n_inputs, solution.machine.n_hidden) / 2
@@ -169,7 +293,7 @@ def latents_to_begin(solution: Solution, algorithm: Algorithm) -> Latents:
 
 
 def init_bound(algorithm: Algorithm, n_inputs: int, n_units: int) -> float:
-    """b of an algorithm that begins uniformly in [-b, b]; raises InvalidInputError if it says none."""
+    """b of an algorithm whose latents start uniform in [-b, b]; raises InvalidInputError if it does not say."""
     find = getattr(algorithm, "init_bound", None)
     if find is None:
         raise InvalidInputError(
@@ -180,7 +304,7 @@ def init_bound(algorithm: Algorithm, n_inputs: int, n_units: int) -> float:
 
 
 def midpoint_signs(start: Signs, end: Signs, seed: Seed) -> Signs:
-    """(n,) `start` with a random half of the differing signs taken from `end` (half rounded down)."""
+    """`start` (n,) with a random half (rounded down) of the signs that differ taken from `end`."""
     signs = start.copy()
     differing = np.flatnonzero(start != end)
     signs[generator(seed, "midpoint").permutation(differing)[: len(differing) // 2]] *= -1

@@ -1,6 +1,6 @@
-"""`load_patterns`: own data from arrays in a .npz, HDF5 or .npy file, which a stranger may have made.
+"""`load_patterns`: read patterns from a .npz, .npy or HDF5 file, which may come from a stranger.
 
-Sizes and types are looked at before a value is read, no pickle is loaded, and no other file is read through one.
+Sizes and types are checked before a value is read, no pickle is loaded, and a file cannot refer to another file.
 """
 
 import math
@@ -31,13 +31,39 @@ DAMAGE = (  # what zipfile, NumPy and HDF5 make of files that are none of theirs
 
 
 def load_patterns(path: str | Path, inputs: str = "inputs", labels: str | Path = "labels") -> Patterns:
-    """Patterns from two arrays of integers or floats, all -1 or +1: inputs (P, N) and labels (P,).
+    """Read patterns from arrays in a .npz, HDF5 or .npy file.
 
-    path: of a .npz file (numpy.savez) or an HDF5 file; inputs, labels: the names of the arrays in it. Or path of a .npy
-    file (numpy.save) with the inputs; labels: path of another one with the labels. What a file is shows in its first
-    bytes. `binland.data.checksum` names the patterns by their content.
-    Raises DataError on a file that is missing, damaged or of another kind, InvalidInputError on other values, shapes
-    and types, and beyond this machine's memory.
+    What kind of file it is, its first bytes say, not its name. The arrays hold integers or floats that are all -1 or
+    +1: inputs of shape (P, N) and labels of shape (P,).
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        A .npz file (`numpy.savez`) or HDF5 file with both arrays, or a .npy file (`numpy.save`) with the inputs.
+    inputs : str, default "inputs"
+        Name of the array of inputs; not used for .npy files.
+    labels : str or pathlib.Path, default "labels"
+        Name of the array of labels; for .npy files the path of the file with the labels.
+
+    Returns
+    -------
+    Patterns
+        The patterns.
+
+    Raises
+    ------
+    DataError
+        If a file is missing, damaged or of another kind, or has no array of that name.
+    InvalidInputError
+        If values, shapes or types are not those of patterns, or they do not fit into memory.
+
+    Examples
+    --------
+    >>> import binland as bl, numpy as np, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "data.npz"
+    >>> np.savez(path, inputs=[[1, -1, 1], [-1, -1, 1]], labels=[1, -1])
+    >>> bl.load_patterns(path)
+    Patterns(n_patterns=2, n_inputs=3)
     """
     path = checked_path("path", path)
     if _kind(path) == "npy":
@@ -54,10 +80,10 @@ def load_patterns(path: str | Path, inputs: str = "inputs", labels: str | Path =
 def read_arrays(
     path: str | Path, names: tuple[str, str], second: str | Path | None = None, optional: bool = False
 ) -> tuple[Array, Array] | None:
-    """Two arrays of numbers as they stand in a .npz or HDF5 file, by their names; or in two .npy files.
+    """Two arrays of numbers from a .npz or HDF5 file, by their names, or from two .npy files.
 
-    second: path of the other .npy file. optional: None where a file has none of these names, instead of an error.
-    Raises as `load_patterns`, on values apart.
+    second: path of the second .npy file. optional: return None, instead of raising, if the file has neither name.
+    Raises as `load_patterns`; values are not checked.
     """
     path = checked_path("path", path)
     kind = _kind(path)
@@ -86,7 +112,7 @@ def _names(path: Path, kind: str) -> list[str]:
 
 
 def _kind(path: Path) -> str:
-    """What the first bytes say; raises DataError if it is none of the three."""
+    """Kind of a file by its first bytes, "npz", "npy" or "hdf5"; raises DataError if it is none of the three."""
     try:
         file_size(path)
         with path.open("rb") as file:
@@ -167,7 +193,7 @@ def _hdf5(path: Path, name: str) -> Array:
 
 
 def _found(path: Path, file: "h5py.File", name: str) -> "h5py.Dataset":
-    """The dataset of that name, in this very file and packed in a known way; raises DataError if there is none."""
+    """The dataset of that name, stored in this very file in a known compression; raises DataError if there is none."""
     import h5py
 
     place = file
@@ -186,7 +212,7 @@ def _found(path: Path, file: "h5py.File", name: str) -> "h5py.Dataset":
 
 
 def _check_room(what: str, shape: tuple[int, ...], dtype: np.dtype[Any], chunk: tuple[int, ...] | None = None) -> None:
-    """Raise InvalidInputError unless it is numbers that memory holds, with what `Patterns` needs to check them."""
+    """Raise InvalidInputError unless it is an array of numbers that fits into memory, with what `Patterns` needs."""
     if dtype.kind not in "iuf":
         raise InvalidInputError(f"{what} holds {shown(str(dtype))}, not integers or floats; convert it first")
     size = math.prod(shape)

@@ -1,4 +1,4 @@
-"""The error in the plane through three solutions (paper, section 4.2, appendix B, Figs. 8 and 20 to 23)."""
+"""`plane`: the error in the plane through three solutions (paper, section 4.2, appendix B, Figs. 8 and 20 to 23)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,45 @@ __all__ = ["Plane", "plane"]
 def plane(
     first: Solution, second: Solution, third: Solution, patterns: Patterns, points: int = 31, margin: float = 0.2
 ) -> Plane:
-    """Errors of the binarised machines in the plane through the latent weights of three solutions.
+    """Train errors on a grid in the plane through the latent weights of three solutions.
 
-    The origin is the first solution, the x axis points to the second, and the third has y > 0 (Gram-Schmidt on the
-    latents). At every one of points x points places the weights are the signs of the latents there, sign(0) = +1, and
-    the errors are exact. margin: how far the grid goes beyond the solutions, as a fraction of their extent. The
-    solutions' own errors are in `corner_errors`; they are in general not among the points. Align the solutions to the
-    first one where symmetries are to be removed.
-    Raises InvalidInputError if machines or number of inputs differ, a solution has no latents, they lie on one line, or
-    beyond this machine's memory.
+    At every grid point the weights are the signs of the latents there, sign(0) = +1, and errors are counted exactly.
+    The first solution is the origin, the second lies on the x axis, the third has y > 0 (Gram-Schmidt on the latents).
+
+    Parameters
+    ----------
+    first, second, third : Solution
+        Solutions of the same machine, with latents; `align` second and third to the first to remove symmetries.
+    patterns : Patterns
+        Patterns on which errors are counted.
+    points : int, default 31
+        Grid points along each axis, at least 2.
+    margin : float, default 0.2
+        How far the grid extends beyond the solutions, as a fraction of their extent, 0 or more.
+
+    Returns
+    -------
+    Plane
+        ``.errors`` on the grid, coordinates, and ``.corner_errors`` of the solutions, which in general are not grid
+        points.
+
+    Raises
+    ------
+    InvalidInputError
+        If machines or numbers of inputs differ, a solution has no latents, the three lie on one line, or the grid does
+        not fit into memory.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 4.2, appendix B, Figs. 8 and 20 to 23.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(20, 101, seed=0)
+    >>> a, b, c = (bl.fit(bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=s) for s in (0, 1, 2))
+    >>> bl.plane(a, b, c, patterns, points=5).errors.shape
+    (5, 5)
     """
     three = (first, second, third)
     for other in three[1:]:

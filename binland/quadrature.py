@@ -1,12 +1,14 @@
-"""Exactly k of n flips, from independent flips: sums over complex probabilities, or over characters.
+"""Means over exactly k of n flips from means over independent flips, by complex flip probabilities or a Fourier sum.
 
-The mean F(p) of anything under flips of probability p each is a polynomial in p, of degree n at most. Its mean over
-exactly k flips is L[F], with L linear and L[p^m] = k (k - 1) ... (k - m + 1) / (n (n - 1) ... (n - m + 1)): the
-moments of a Beta law of parameters -k and k - n. Its orthogonal polynomials are Jacobi's, and Gauss' rule of Q nodes
-is exact up to degree 2 Q - 1. The nodes are conjugate complex numbers about k / n, sqrt(k (n - k) / n) / n apart or so:
-what undoes an average over a Gaussian of real p is one over imaginary p. Rounding errors of F grow by 5 at most.
+The mean F(p) of any quantity under independent flips of probability p is a polynomial in p of degree at most n. Its
+mean over exactly k flips is L[F], where L is linear with L[p^m] = k (k - 1) ... (k - m + 1) / (n (n - 1) ... (n - m +
+1)): the moments of a Beta distribution with parameters -k and k - n. Its orthogonal polynomials are Jacobi's, and a
+Gauss rule of Q nodes is exact up to degree 2 Q - 1. The nodes are conjugate complex numbers around k / n, about sqrt(k
+(n - k) / n) / n apart: an average over imaginary p undoes one over a Gaussian of real p. Rounding errors of F grow by
+at most 5.
 
-Where the mean depends on k too roughly for few nodes, a Fourier sum over characters z^K of the number K of flips does.
+Where the mean depends on k too roughly for few nodes, a Fourier sum over characters z^K of the number K of flips is
+used.
 """
 
 import math
@@ -18,17 +20,17 @@ from numpy.typing import NDArray
 
 from binland.kernels.expectation import binomial_into
 
-NODES = ((60, 4), (15, 6), (8, 8), (5, 12))  # with such a spread of the number of flips, a rule of so many nodes
-SMOOTH = 1e-13  # relative: estimate of what a rule may leave out
-OUTSIDE = 1e-17  # relative: of characters about -1, which the rules do not see
-_STEPS = 50  # Newton's, at most; about 8 are taken
-_REACH = 1e-15  # of Pr(K = k): numbers of flips that a Fourier sum may confuse with k
+NODES = ((60, 4), (15, 6), (8, 8), (5, 12))  # spread of the number of flips from which on a rule has so many nodes
+SMOOTH = 1e-13  # largest relative error estimate of a rule
+OUTSIDE = 1e-17  # largest relative bound of terms near z = -1, which the rules do not see
+_STEPS = 50  # largest number of Newton steps; about 8 are needed
+_REACH = 1e-15  # largest probability, relative to Pr(K = k), of numbers of flips that a Fourier sum confuses with k
 
 
 def smooth_mean(k: int, n: int, at: Callable[[complex], NDArray[np.complex128]]) -> float | None:
-    """Sum over patterns of the mean over exactly k of n flips, by the smallest rule that leaves out next to nothing.
+    """Sum over patterns of the mean over exactly k of n flips, by the smallest accurate rule; None without one.
 
-    at(p) (P,): the means on each pattern for independent flips of complex probability p. None if there is no such rule.
+    at(p) -> (P,): the mean on each pattern for independent flips of complex probability p.
     """
     spread = math.sqrt(k * (n - k) / n)  # of the number of independent flips
     for least, count in NODES:
@@ -41,15 +43,16 @@ def smooth_mean(k: int, n: int, at: Callable[[complex], NDArray[np.complex128]])
 
 
 def nodes_for(k: int, n: int) -> int:
-    """Nodes of the rule that is good enough for most means; 0 if there is none."""
+    """Number of nodes of the rule that is accurate enough for most means; 0 if there is none."""
     return next((count for least, count in NODES if k * (n - k) / n >= least * least), 0)
 
 
 def remainder(rule: "GaussRule", terms: NDArray[np.complex128]) -> float:
-    """Estimate of what Gauss' rule leaves out, relative to its result, from its terms (Q / 2, P).
+    """Estimated error of a Gauss rule relative to its result, from its terms (Q / 2, P).
 
-    These give the coefficients in orthogonal polynomials up to degree Q - 1, which fall like a geometric series; the
-    rule leaves out degrees from 2 Q on. Two neighbours are taken together: about p = 1 / 2 every other one can be 0.
+    The terms give the coefficients in orthogonal polynomials up to degree Q - 1, which decay like a geometric series;
+    the rule omits degrees from 2 Q on. Pairs of neighbours are used, because near p = 1 / 2 every other coefficient may
+    be 0.
     """
     coefficients = np.array([np.abs((row[:, None] * terms).sum(axis=0).real).sum() for row in rule.values])
     earlier, last = coefficients[-4:-2].max(), coefficients[-2:].max()
@@ -60,7 +63,7 @@ def remainder(rule: "GaussRule", terms: NDArray[np.complex128]) -> float:
 class GaussRule:
     """Nodes (Q / 2,) above the real axis and their weights, conjugates included: L[F] = Re sum weights F(nodes).
 
-    values (Q, Q / 2): orthonormal polynomials of degree j at the nodes, but for a factor of modulus 1.
+    values (Q, Q / 2): orthonormal polynomials of degree j at the nodes, up to a factor of modulus 1.
     """
 
     nodes: list[complex]
@@ -69,7 +72,7 @@ class GaussRule:
 
 
 def gauss_rule(k: int, n: int, count: int) -> GaussRule:
-    """Gauss' rule for exactly k of n flips with `count` nodes: even, at most k and n - k."""
+    """The Gauss rule for exactly k of n flips; count: number of nodes, even, at most k and n - k."""
     width = math.sqrt(k * (n - k) / n) / n
     centres, factors = _recurrence(k, n, count, width)
     roots = [root for root in _roots(centres, factors) if root.imag > 0]
@@ -85,7 +88,7 @@ def gauss_rule(k: int, n: int, count: int) -> GaussRule:
 
 
 def _recurrence(k: int, n: int, count: int, width: float) -> tuple[list[float], list[float]]:
-    """P_(j + 1)(x) = (x - centres[j]) P_j(x) - factors[j] P_(j - 1)(x), x = (p - k / n) / width: monic, orthogonal."""
+    """Coefficients of P_(j+1)(x) = (x - centres[j]) P_j(x) - factors[j] P_(j-1)(x), x = (p - k / n) / width, monic."""
     centres, factors = [0.0], [0.0]
     for j in range(1, count):
         centres.append(-2 * j * (n - 2 * k) * (n + 1 - j) / (n * (n + 2 - 2 * j) * (n - 2 * j)) / width)
@@ -95,7 +98,7 @@ def _recurrence(k: int, n: int, count: int, width: float) -> tuple[list[float], 
 
 
 def _polynomials(x: complex, centres: list[float], factors: list[float]) -> tuple[list[complex], complex]:
-    """P_0(x), ..., P_Q(x), and the slope of the last."""
+    """P_0(x), ..., P_Q(x), and the derivative of the last."""
     values, slope, slope_before = [1 + 0j], 0j, 0j
     for j, (centre, factor) in enumerate(zip(centres, factors, strict=True)):
         slope, slope_before = values[j] + (x - centre) * slope - factor * slope_before, slope
@@ -104,7 +107,7 @@ def _polynomials(x: complex, centres: list[float], factors: list[float]) -> tupl
 
 
 def _roots(centres: list[float], factors: list[float]) -> list[complex]:
-    """Of P_Q, all at once: Newton's steps on P_Q over the distances to the other roots (Ehrlich and Aberth)."""
+    """All roots of P_Q at once, by Newton steps with the other roots divided out (Ehrlich and Aberth)."""
     count = len(centres)
     roots = [1.9j * (2 * m + 1 - count) / math.sqrt(count) for m in range(count)]  # near those of Hermite
     for _ in range(_STEPS):
@@ -121,7 +124,7 @@ def _roots(centres: list[float], factors: list[float]) -> list[complex]:
 
 @dataclass(frozen=True)
 class FourierRule:
-    """E[f | K = k] = Re sum weights E[f z^K] over independent flips of probability k / n; chance: Pr(K = k)."""
+    """E[f | K = k] = Re sum weights E[f z^K] for independent flips of probability k / n; chance: Pr(K = k)."""
 
     characters: list[complex]
     weights: list[complex]
@@ -129,7 +132,7 @@ class FourierRule:
 
 
 def fourier_rule(k: int, n: int) -> FourierRule:
-    """Of M terms, one for each pair of conjugates, so many that k +- M flips are out of reach."""
+    """The rule of M terms, conjugates joined, with M so large that k +- M flips are practically impossible."""
     law = np.empty(n + 1)
     first, last = binomial_into(n, k / n, law)
     chance = float(law[k])

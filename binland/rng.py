@@ -9,11 +9,11 @@ Seed = int | np.random.SeedSequence | np.random.Generator
 
 
 def generator(seed: Seed, purpose: str) -> np.random.Generator:
-    """A Generator from a seed.
+    """A NumPy Generator from a seed.
 
-    An int is mixed with the purpose, so that one int given to several functions gives unrelated draws. A SeedSequence
-    is used as it is and not changed. A Generator is used as it is and advances.
-    Raises InvalidInputError for anything else (None included: a number that cannot be reproduced is not a result).
+    An int is mixed with the purpose, so that one int given to several functions gives unrelated numbers. A SeedSequence
+    is used as it is and not changed. A Generator is used as it is and advances. Raises InvalidInputError for anything
+    else, also None, which could not be reproduced.
     """
     if isinstance(seed, np.random.Generator):
         if isinstance(seed.bit_generator.seed_seq, np.random.SeedSequence):

@@ -1,4 +1,4 @@
-"""One solution of a machine as a safetensors file."""
+"""A solution of a machine as a safetensors file."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,22 +22,23 @@ TYPES = {"weights": "I8", "latents": "F32", "history": "F64"} | {
 def write(path: Path, solution: Mapping[str, Any]) -> None:
     """Write the fields of a Solution to a new file.
 
-    Raises InvalidInputError if the settings of its algorithm are not plain, StoreError if the file cannot be written or
-    its name is taken.
+    Raises InvalidInputError if the algorithm's settings are not plain numbers, texts, truth values or tuples of them,
+    StoreError if the name is taken or the file cannot be written.
     """
     store(path, FORMAT, described(solution["machine"], MACHINES), solution["algorithm"], dict(_arrays(solution)))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The fields of a Solution as `write` was given them, but for the algorithm, which is what `_origin` says of it.
+    """The fields of a Solution, with a description of its algorithm (`array_file._origin`) instead of the algorithm.
 
-    Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
+    Raises StoreError on a file that is missing, of another kind or damaged, InvalidInputError if it does not fit into
+    memory.
     """
     return restore(path, FORMAT, TYPES.get, _solution)
 
 
 def _arrays(solution: Mapping[str, Any]) -> Iterator[tuple[str, NDArray[Any]]]:
-    """All arrays that are there, by name."""
+    """Name and values of every array that the solution has."""
     replicas = solution["replicas"]
     kept = {name: solution[name] for name in ("weights", "latents", "history")}
     if replicas is not None:

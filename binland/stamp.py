@@ -1,4 +1,4 @@
-"""Which code numbers come from: a hash that does not change with docstrings, comments, layout or figures."""
+"""A hash of the code that numbers come from; docstrings, comments, layout and figures do not change it."""
 
 import ast
 import hashlib
@@ -9,7 +9,7 @@ from pathlib import Path
 from binland.version import version
 
 LIBRARIES = ("numpy", "numba", "scipy")
-# What draws, prints, stores and schedules changes no number.
+# Code that draws, prints, stores or schedules changes no numbers.
 OTHERS = (
     "__main__.py", "bar.py", "cli.py", "console.py", "environment.py", "errors.py", "extras.py", "interrupts.py",
     "lazy.py", "log.py", "stamp.py", "summary.py", "version.py", "plots", "overlays", "reports",
@@ -24,9 +24,9 @@ DRAWN = {"Chart", "Panel", "Curve", "Look", "Entry", "Inset", "Mark", "Contours"
 
 @cache
 def code_stamp(more: str = "") -> str:
-    """Hash of binland's code that numbers come from, of the libraries behind it, and of another text.
+    """Hash of the code of binland that numbers come from, of the versions of its libraries, and of another text.
 
-    Equal stamps, equal numbers.
+    Equal stamps mean equal numbers.
     """
     libraries = " ".join(version(name) for name in LIBRARIES)
     sources = hash_of(Path(__file__).resolve().parent, OTHERS)
@@ -35,7 +35,7 @@ def code_stamp(more: str = "") -> str:
 
 @cache
 def hash_of(package: Path, others: tuple[str, ...] = ()) -> str:
-    """Hash of the code of a package. others: files and folders of it that are left out."""
+    """Hash of the code of a package; others: files and folders to leave out."""
     digest = hashlib.sha256()
     for source in sorted(package.rglob("*.py")):
         name = source.relative_to(package).as_posix()
@@ -45,7 +45,7 @@ def hash_of(package: Path, others: tuple[str, ...] = ()) -> str:
 
 
 def essence(source: str) -> str:
-    """A module's code without comments, docstrings, layout and functions that draw."""
+    """A module's code without comments, docstrings, layout and drawing functions."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

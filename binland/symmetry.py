@@ -1,4 +1,4 @@
-"""Removing the exact symmetries of a machine before two solutions are compared (paper, section 3.1.2, Alg. 2)."""
+"""`align`: remove the exact symmetries of a machine before two solutions are compared (paper, section 3.1.2)."""
 
 from dataclasses import dataclass, replace
 
@@ -15,10 +15,16 @@ from binland.summary import Summary
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Alignment(Summary):
-    """A solution moved by a symmetry of its machine.
+    """A solution moved by a symmetry of its machine (`align`); it computes the same function.
 
-    solution: the same function in the machine of the reference. permutation: (H,) int64, its unit h is unit
-    permutation[h] of the original. signs: (H,) int8, -1 where that unit's weights were reversed.
+    Attributes
+    ----------
+    solution : Solution
+        The moved solution, in the machine of the reference.
+    permutation : numpy.ndarray of shape (H,), int64
+        Hidden unit h of the moved solution is unit permutation[h] of the original.
+    signs : numpy.ndarray of shape (H,), int8
+        -1 where the weights of that unit were reversed, else +1.
     """
 
     solution: Solution
@@ -29,14 +35,47 @@ class Alignment(Summary):
 
 
 def align(solution: Solution, to: Solution) -> Alignment:
-    """Move `solution` as close to the reference `to` as its exact symmetries allow; its function does not change.
+    """Move a solution as close to a reference as the exact symmetries of its machine allow.
 
-    The matching maximises the overlap of the units (linear_sum_assignment), so that the Hamming distance is the
-    smallest over the whole group. Perceptron: nothing to do. Committee machine: a unit with output weight c and
-    weights w acts as c sign(w . x) and may take any place h with weights c_h c w: a permutation, with the sign fixed
-    by the two output weights. For even n_inputs sign(0) = +1 forbids reversal, and only places with c_h = c are
-    allowed. The two machines may differ in their output weights; the result lives in the machine of `to`.
-    Latents and replicas move along. Raises InvalidInputError if the machines differ in size, or cannot be matched.
+    Only transformations are used that leave every output unchanged, ties included. The result has the smallest Hamming
+    distance of all such transformations. A perceptron has no symmetry and stays as it is. In a committee machine the
+    hidden units are permuted; a unit that moves to a place with the opposite output weight is reversed as well, which
+    is exact only for odd n_inputs. Latents and replicas move along.
+
+    Parameters
+    ----------
+    solution : Solution
+        The solution to move.
+    to : Solution
+        The reference, of a machine of the same kind and size. Its output weights may differ.
+
+    Returns
+    -------
+    Alignment
+        ``.solution``, ``.permutation`` and ``.signs``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the machines differ in kind or size, or n_inputs is even and the numbers of positive output weights differ,
+        so that no exact transformation leads from one to the other.
+
+    Notes
+    -----
+    A unit with weights w and output weight c contributes c sign(w . x); at a place h it has the weights c_h c w. The
+    assignment of units to places maximises the sum of overlaps (`scipy.optimize.linear_sum_assignment`).
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.1.2, Alg. 2.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> machine = bl.CommitteeMachine(3, 2)
+    >>> a, b = (bl.Solution(machine, w) for w in ([[1, 1, 1], [1, -1, 1]], [[1, -1, 1], [1, 1, 1]]))
+    >>> bl.hamming(a, b), bl.hamming(a, bl.align(b, to=a).solution)
+    (0.3333333333333333, 0.0)
     """
     check_solutions(solution, to)
     machine, target = solution.machine, to.machine

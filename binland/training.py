@@ -27,23 +27,52 @@ def fit(
     *,
     callback: Callback | None = None,
 ) -> Solution:
-    """Train a machine: with BinaryNet (paper, section 3.2 and appendix B) or any other `Algorithm`, by its own `fit`.
+    """Train a machine with an algorithm.
 
-    start: latents of shape machine.weight_shape to begin with, clipped, for every replica, instead of random ones.
-    callback: a function that is called after every epoch with a `TrainingState`, which knows phase, epoch, error and
-    .solution(); where it returns True, the training ends there. It changes no number. SimulatedAnnealing calls it at
-    every record of its history, FBP and RBP after every step or sweep.
+    Parameters
+    ----------
+    machine : Perceptron or CommitteeMachine
+        The architecture.
+    patterns : Patterns
+        Train patterns with as many inputs as the machine.
+    algorithm : Algorithm
+        `SGD`, `RSGD`, `ADV`, `FBP`, `RBP`, `SimulatedAnnealing` or your own `Algorithm`, with its settings.
+    seed : int, SeedSequence or Generator
+        Fixes everything that is drawn.
+    start : array_like of shape machine.weight_shape, optional
+        Latents to begin with, finite, for every replica, instead of random ones. SGD, RSGD and ADV clip them; annealing
+        uses their signs; FBP and RBP refuse them.
 
-    >>> bl.fit(machine, train, bl.SGD(), seed=0, callback=lambda state: state.error < 0.01)
+    Returns
+    -------
+    Solution
+        The trained weights. What else it holds depends on the algorithm: SGD, RSGD and ADV give latents and the history
+        of train errors, RSGD also the replicas.
 
-    Returns the binary weights, of BinaryNet with latents, train-error history and, for RSGD, the replicas. A run that
-    has not reached zero error is returned all the same: look at .error or .history.
-    Raises InvalidInputError if the patterns or the start do not fit the machine, if an algorithm gives no solution of
-    it or has no place for a callback, or from 2^24 inputs or hidden units on, or beyond this machine's memory.
+    Raises
+    ------
+    InvalidInputError
+        If patterns, start or algorithm do not fit the machine, the settings are out of proportion (a learning rate too
+        small for the clip), the machine has 2^24 or more inputs or hidden units, or it does not fit into memory.
+
+    Notes
+    -----
+    A run that has not reached zero train error is returned all the same: look at ``.error(patterns)`` or ``.history``.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(20, 101, seed=0)
+    >>> bl.fit(bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=0).error(patterns)
+    0.0
     """
     check_fit(machine, patterns)
     check_algorithm(algorithm)
-    generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
+    generator(seed, "fit")  # refuses an invalid seed even if the algorithm would not
     begun = None if start is None else finite_float32("start", start, machine.weight_shape)
     options = passed_on(callback, algorithm)
     logger.debug("%s begins to train %s on %s", type(algorithm).__name__, machine, patterns)
@@ -57,7 +86,7 @@ def _length(history: NDArray[np.float64] | None) -> int:
 
 
 def _made_by(algorithm: Algorithm, machine: Machine, found: object) -> Solution:
-    """What an algorithm gave, signed by it; raises InvalidInputError unless it is a solution of the machine."""
+    """The solution that an algorithm returned, marked with the algorithm; InvalidInputError if it is not a solution."""
     if not isinstance(found, Solution) or found.machine != machine:
         raise InvalidInputError(
             f"{type(algorithm).__name__}.fit gave {shown(found)}, not a solution of {shown(machine)}; return"

@@ -1,4 +1,4 @@
-"""Exact error counts of a machine whose weights change sign by sign, by incremental update."""
+"""Exact error counts of a machine while its weights flip one by one."""
 
 from functools import cached_property
 from typing import Any, TypeVar
@@ -29,10 +29,10 @@ Codes = NDArray[np.uint32] | NDArray[np.uint64]
 
 
 class Counters:
-    """The bit-sliced counters of `kernels.walk` for a machine with weights (H, N) int8, on patterns.
+    """The bit-sliced counters of `kernels.walk` for a machine with weights (H, N) int8 on patterns.
 
-    error_count: errors of the machine. Raises InvalidInputError if the patterns do not fit, or from 2^24 inputs or
-    hidden units on, or beyond this machine's memory.
+    error_count: errors of the machine. Raises InvalidInputError if the patterns do not fit, from 2^24 inputs or hidden
+    units on, or beyond this machine's memory.
     """
 
     def __init__(self, machine: Machine, weights: NDArray[np.int8], patterns: Patterns):
@@ -45,13 +45,13 @@ class Counters:
 
 
 def counter_bytes(machine: Machine, patterns: Patterns) -> int:
-    """Memory of the counters of all units and of votes. Raises InvalidInputError from 2^24 inputs or units on."""
+    """Bytes of the counters of all units and of the votes. Raises InvalidInputError from 2^24 inputs or units on."""
     planes = machine.n_hidden * n_planes(machine.n_inputs) + n_planes(machine.n_hidden)
     return _n_blocks(patterns) * planes * WIDTH * 8
 
 
 def empty_counters(machine: Machine, patterns: Patterns, *copies: int) -> tuple[Words, Words, Words]:
-    """Room for fields, signs and votes, as `kernels.walk` calls them, of a machine or of an array of copies of it."""
+    """Buffers for fields, signs and votes of `kernels.walk`, for a machine or an array of copies of it."""
     shape, h = (*copies, _n_blocks(patterns)), machine.n_hidden
     return (
         aligned((*shape, h, n_planes(machine.n_inputs), WIDTH), np.uint64),
@@ -63,19 +63,19 @@ def empty_counters(machine: Machine, patterns: Patterns, *copies: int) -> tuple[
 def count_into(
     weights: Signs, output_signs: Signs, patterns: Patterns, fields: Words, signs: Words, votes: Words
 ) -> int:
-    """Counters, of `empty_counters`, of a machine with weights (H, N); returns its number of errors."""
+    """Compute the counters of a machine with weights (H, N) into `empty_counters`; returns its number of errors."""
     start_into(weights, output_signs, patterns.rows, fields)
     blocks = zip(fields, patterns.negative, patterns.real, signs, votes, strict=True)
     return sum(vote_into(*block) for block in blocks)
 
 
 def _n_blocks(patterns: Patterns) -> int:
-    """Blocks of patterns that fill a register."""
+    """Number of blocks of patterns, each of which fills a vector register."""
     return -(-patterns.n_patterns // (WORD * WIDTH))
 
 
 class Walker:
-    """The start of walks from a solution on patterns, computed once for many walks. Raises as `Counters`.
+    """Walks from a solution on patterns; its start is computed once. Raises as `Counters`.
 
     error_count: errors of the start.
     """
@@ -87,7 +87,7 @@ class Walker:
         self.patterns, self.n_patterns, self.error_count = patterns, patterns.n_patterns, start.error_count
 
     def error_counts(self, flipped: Indices) -> NDArray[np.int64]:
-        """(d + 1,) int64 errors of the start and after every flip; flipped (d,): distinct flat indices of weights."""
+        """Errors at the start and after every flip, (d + 1,) int64; flipped: (d,) distinct flat indices of weights."""
         units, rows = np.empty(len(flipped), np.uint32), np.empty(len(flipped), np.int32)
         flips_into(flipped, self._weights, self._start.output_signs, units, rows)
         errors = np.empty(len(flipped) + 1, np.int64)
@@ -96,10 +96,10 @@ class Walker:
         return errors
 
     def error_counts_after(self, uniforms: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(S,) int64 errors after the first lengths[s] <= d flips of a uniformly random order of all weights.
+        """Errors after the first lengths[s] flips of a uniformly random order of all weights, (S,) int64.
 
-        uniforms (d,) float64 in [0, 1) draw it, as `random_order` does. Faster than `error_counts`, which counts after
-        every flip.
+        uniforms: (d,) float64 in [0, 1) that determine the order as in `random_order`; lengths: at most d each. Faster
+        than `error_counts`, which counts after every flip.
         """
         shift, codes, drawn, rows = self._flips
         order = np.argsort(lengths)
@@ -111,7 +111,7 @@ class Walker:
 
     @cached_property
     def _flips(self) -> tuple[int, Codes, Codes, NDArray[np.int32]]:
-        """Of `draw_into`: the shift, codes of all flips, and room for what it writes: fresh memory is slow."""
+        """For `draw_into`: shift, codes of all flips, and buffers, which are kept because fresh memory is slow."""
         n_hidden, n_inputs = self._weights.shape
         shift = (2 * n_inputs - 1).bit_length()
         dtype: Any = np.uint64 if n_hidden << shift > 1 << 32 else np.uint32
@@ -120,21 +120,21 @@ class Walker:
         return shift, codes, np.empty_like(codes), np.empty(codes.size, np.int32)
 
     def _counters(self) -> tuple[Words, Words, Words, Words, Words, Words]:
-        """Arguments of kernels from `rows` to `real`, at the start."""
+        """Arguments of the kernels from `rows` to `real`, reset to the start."""
         start, patterns, (fields, signs, votes) = self._start, self.patterns, self._moving
         fields[...], signs[...], votes[...] = start.fields, start.signs, start.votes
         return patterns.rows, fields, signs, votes, patterns.negative, patterns.real
 
 
 def random_order(rng: np.random.Generator, items: Indices, length: int | None = None) -> Indices:
-    """The first `length` (all by default) of a uniformly random order of items (n,); the shorter begins the longer."""
+    """The first `length` (default: all) items of a uniformly random order; the shorter begins the longer."""
     order = items.copy()
     shuffle_into(rng.random(len(items) if length is None else length), order)
     return order[:length]
 
 
 def n_planes(largest: int) -> int:
-    """Planes of a counter from -ceil(largest / 2) to largest / 2."""
+    """Number of bit planes of a counter that runs from -ceil(largest / 2) to largest / 2."""
     for n in PLANES:
         if largest < 1 << n:
             return n

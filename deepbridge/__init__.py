@@ -1,4 +1,4 @@
-"""Deep networks on torch, with binary and with real weights: the same questions, words and result types as binland."""
+"""Deep networks on torch, with binary or real weights: the questions, words and result types of binland."""
 
 from typing import TYPE_CHECKING
 

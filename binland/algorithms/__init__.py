@@ -1,4 +1,4 @@
-"""Training algorithms: their settings, and what trains by them."""
+"""Training algorithms: each is a dataclass of settings that knows how to train."""
 
 from binland.algorithms.annealing import SimulatedAnnealing
 from binland.algorithms.binarynet import ADV, RSGD, SGD, check_algorithm

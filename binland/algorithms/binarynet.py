@@ -1,9 +1,9 @@
-"""The three training algorithms as plain settings; the defaults are the paper's (section 3.2, appendix B).
+"""SGD, RSGD and ADV for binary weights, as settings; the defaults are the paper's (section 3.2, appendix B).
 
-What the paper leaves open is an option here: straight-through window, latent clip, width of the initialisation,
+What the paper leaves open is an option: straight-through window, clip of the latents, width of the initialisation,
 output scale, form and schedule of the replica coupling, early stop. Latents are integers in units of a power of two
-(`fixed_point.unit_of`), and the step that a pattern asks of a latent, its gradient, is rounded to such an integer once;
-all that follows is exact.
+(`fixed_point.unit_of`). The step that a pattern asks of a latent is rounded once to such an integer; all that follows
+is exact.
 """
 
 import math
@@ -21,18 +21,53 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SGD(Algorithm):
-    """BinaryNet stochastic gradient descent without momentum.
+    """Stochastic gradient descent for binary weights (BinaryNet), without momentum: settings for `fit`.
 
-    learning_rate: of the mean gradient of a mini-batch. epochs, batch_size: the last batch of an epoch may be short.
-    ste_window: the straight-through gradient of sign(Delta), Delta = w . x / sqrt(N), is 1 where |Delta| <= ste_window
-    and else 0 (math.inf: identity). clip: latents stay in [-clip, clip]. init_width: latents start uniform in
-    [-b, b], b = init_width sqrt(6 / (N + H)) (1: Xavier). output_scale: logit of the committee machine in units of
-    sum_h c_h sign(Delta_h), of the perceptron in units of w . x / sqrt(N). stop_at_zero_error: end after the first
-    epoch without a train error. Raises InvalidInputError on values out of range.
+    Continuous latents are trained; the machine computes with their signs. The loss is the binary cross-entropy of the
+    output, averaged over a mini-batch; the gradient passes a sign as if it were linear near zero ("straight-through").
+
+    Parameters
+    ----------
+    learning_rate : float, default 1.0
+        Step size, times the mean gradient of a mini-batch; above 0.
+    epochs : int, default 200
+        Passes over the patterns, 0 or more.
+    batch_size : int, default 100
+        Patterns in a mini-batch, at least 1; the last one of an epoch may have fewer.
+    ste_window : float, default 1.0
+        The straight-through gradient of sign(Delta), Delta = w . x / sqrt(N), is 1 where ``|Delta| <= ste_window`` and
+        else 0. Above 0; math.inf passes everything. The perceptron has no hidden sign and does not use it.
+    clip : float, default 1.0
+        Latents are kept in [-clip, clip]; above 0.
+    init_width : float, default 0.25
+        Latents start uniform in [-b, b] with b = init_width sqrt(6 / (N + H)); 1 is Xavier's width. Above 0.
+    output_scale : float, default 1.0
+        Factor of the logit; above 0. The logit is sum_h c_h sign(Delta_h) of a committee machine, w . x / sqrt(N) of a
+        perceptron, times this factor.
+    stop_at_zero_error : bool, default False
+        Whether to stop after the first epoch without a train error.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    References
+    ----------
+    Hubara et al., Binarized Neural Networks, NeurIPS 2016. Pittorino et al., Deep Networks on Toroids, ICML 2022,
+    section 3.2 and appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(20, 101, seed=0)
+    >>> solution = bl.fit(bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=0)
+    >>> solution.error(patterns), len(solution.history)
+    (0.0, 50)
     """
 
     families = ("perceptron", "committee")
-    recipe = 3  # exact integers; 1 was float32, 2 integers in a finer unit
+    recipe = 3  # 1 was float32, 2 integers in a finer unit, 3 is exact integers
 
     learning_rate: float = 1.0
     epochs: int = 200
@@ -51,25 +86,64 @@ class SGD(Algorithm):
         true_or_false("stop_at_zero_error", self.stop_at_zero_error)
 
     def init_bound(self, n_inputs: int, n_hidden: int) -> float:
-        """b of the uniform initialisation on [-b, b]."""
+        """Half-width b of the uniform initialisation in [-b, b].
+
+        Parameters
+        ----------
+        n_inputs, n_hidden : int
+            Numbers of inputs N and hidden units H.
+
+        Returns
+        -------
+        float
+            b = init_width sqrt(6 / (N + H)).
+        """
         return self.init_width * math.sqrt(6 / (n_inputs + n_hidden))
 
     @property
     def n_records(self) -> int:
-        """Length of the history: epochs; stop_at_zero_error may make it shorter."""
+        """Length of the history: the number of epochs, or fewer with stop_at_zero_error."""
         return self.epochs
 
     @property
     def n_steps(self) -> int:
-        """Epochs of all phases."""
+        """Number of epochs of all phases."""
         return self.epochs
 
     def shortened(self, n: int) -> Self:
-        """A copy of at most n epochs."""
+        """A copy with at most n epochs.
+
+        Parameters
+        ----------
+        n : int
+            Largest number of epochs.
+
+        Returns
+        -------
+        SGD
+            The shortened settings, of the same class.
+        """
         return replace(self, epochs=min(self.epochs, n))
 
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
-        """As `binland.fit`, which says what the arguments are."""
+        """Train a machine; `binland.fit` is the usual way to call it.
+
+        Parameters
+        ----------
+        machine : Perceptron or CommitteeMachine
+            The architecture.
+        data : Patterns
+            Train patterns.
+        seed : int, SeedSequence or Generator
+            Fixes everything that is drawn.
+        start : numpy.ndarray of shape machine.weight_shape, optional
+            Latents to begin with, clipped.
+
+        Returns
+        -------
+        Solution
+            The trained weights.
+        """
         from binland.algorithms.training import train  # numba takes seconds, settings none
 
         check_algorithm(self)
@@ -78,12 +152,44 @@ class SGD(Algorithm):
 
 @dataclass(frozen=True, kw_only=True)
 class RSGD(SGD):
-    """Replicated SGD: coupled replicas with independent initialisations and shuffles; their centre is the solution.
+    """Replicated SGD: coupled replicas are trained together, and their centre is the solution; it finds flat solutions.
 
-    replicas: y. coupling, coupling_growth: gamma(t) = coupling * coupling_growth**t, t the epoch from 0.
-    coupling_form: when w_a <- w_a - learning_rate gamma (w_a - mean_b w_b) is applied: "after_batch", after every
-    mini-batch step; "in_gradient", in the same step, with gradient and pull taken at the same latents;
-    "after_epoch", once an epoch.
+    Replicas start from independent latents and shuffle the patterns independently. They are pulled to their mean by w_a
+    <- w_a - learning_rate gamma(t) (w_a - mean_b w_b), gamma(t) = coupling coupling_growth^t, t the epoch from 0. The
+    solution has the signs of the mean latents; the replicas are in ``solution.replicas``.
+
+    Parameters
+    ----------
+    learning_rate, epochs, batch_size, ste_window, clip, init_width, output_scale, stop_at_zero_error
+        As in `SGD`; training stops when the centre has no train error.
+    replicas : int, default 5
+        Number of replicas y, at least 1.
+    coupling : float, default 0.002
+        gamma at the first epoch, 0 or more.
+    coupling_growth : float, default 1.002
+        Factor of gamma from one epoch to the next, above 0.
+    coupling_form : {"after_batch", "in_gradient", "after_epoch"}, default "after_batch"
+        When the pull is applied: after every mini-batch step; in the same step, gradient and pull being taken at the
+        same latents; or after every epoch.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range, or learning_rate gamma(t) exceeds 1 in an epoch, so that replicas would jump past
+        their mean.
+
+    References
+    ----------
+    Baldassi et al., PNAS 113, E7655 (2016). Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and
+    appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(20, 101, seed=0)
+    >>> centre = bl.fit(bl.Perceptron(101), patterns, bl.RSGD(epochs=50, replicas=3), seed=0)
+    >>> centre.replicas.weights.shape
+    (3, 101)
     """
 
     replicas: int = 5
@@ -106,11 +212,28 @@ class RSGD(SGD):
             )
 
     def strongest_pull(self) -> float:
-        """Largest learning_rate gamma(t)."""
+        """The largest learning_rate gamma(t) of the run.
+
+        Returns
+        -------
+        float
+            At the first or the last epoch.
+        """
         return self.learning_rate * max(self.pull(0), self.pull(max(self.epochs - 1, 0)))
 
     def pull(self, epoch: int) -> float:
-        """gamma(epoch)."""
+        """The coupling gamma at an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Epoch, counted from 0.
+
+        Returns
+        -------
+        float
+            coupling coupling_growth^epoch; inf where that overflows.
+        """
         if self.coupling == 0:
             return 0.0
         try:
@@ -121,10 +244,36 @@ class RSGD(SGD):
 
 @dataclass(frozen=True, kw_only=True)
 class ADV(SGD):
-    """SGD from an adversarial start: trained on random labels first (paper: 500 epochs at 10, then 200 at 5).
+    """SGD from an adversarial start: random labels are learned first, then the true ones; it finds sharp solutions.
 
-    pretrain_epochs, pretrain_learning_rate: of the first phase, on the same inputs with uniform random labels.
-    stop_at_zero_error concerns the second phase only.
+    Parameters
+    ----------
+    learning_rate : float, default 5.0
+        Step size of the second phase, on the true labels.
+    epochs : int, default 200
+        Epochs of the second phase.
+    batch_size, ste_window, clip, init_width, output_scale, stop_at_zero_error
+        As in `SGD`; stop_at_zero_error concerns the second phase only.
+    pretrain_epochs : int, default 500
+        Epochs of the first phase, on the same inputs with uniform random labels; 0 or more.
+    pretrain_learning_rate : float, default 10.0
+        Step size of the first phase, above 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    References
+    ----------
+    Liu et al., Bad Global Minima Exist and SGD Can Reach Them, NeurIPS 2020. Pittorino et al., Deep Networks on
+    Toroids, ICML 2022, section 3.2 and appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.ADV().n_steps
+    700
     """
 
     learning_rate: float = 5.0
@@ -140,18 +289,29 @@ class ADV(SGD):
 
     @property
     def n_steps(self) -> int:
-        """Epochs of both phases."""
+        """Number of epochs of both phases."""
         return self.epochs + self.pretrain_epochs
 
     def shortened(self, n: int) -> Self:
-        """A copy of at most n epochs in each phase."""
+        """A copy with at most n epochs in each phase.
+
+        Parameters
+        ----------
+        n : int
+            Largest number of epochs of each phase.
+
+        Returns
+        -------
+        ADV
+            The shortened settings.
+        """
         return replace(self, epochs=min(self.epochs, n), pretrain_epochs=min(self.pretrain_epochs, n))
 
 
 def check_algorithm(algorithm: Algorithm) -> None:
     """Raise InvalidInputError unless it is an algorithm that trains by its own `fit`.
 
-    A subclass of the three without one is refused: what it adds would not be trained.
+    A subclass of SGD, RSGD or ADV that does not define `fit` is refused, because whatever it adds would be ignored.
     """
     kind = type(algorithm)
     if not isinstance(algorithm, Algorithm):

@@ -1,4 +1,4 @@
-"""The best weights that message passing comes by."""
+"""The best weights that a message-passing algorithm meets on its way."""
 
 from collections.abc import Iterable
 from dataclasses import replace

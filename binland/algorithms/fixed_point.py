@@ -1,4 +1,4 @@
-"""Latents as integers: the unit, and the bound that makes overflow impossible."""
+"""Latents as integers: their unit, and bounds that exclude overflow."""
 
 import math
 
@@ -10,16 +10,17 @@ from binland.errors import InvalidInputError
 from binland.kernels.training import FULL, LARGEST
 from binland.machines import Machine
 
-TOP = 2**31  # integers in kernels are below, in absolute value
-COARSEST = 256  # units, at least, that a pattern of the largest gradient moves a latent (experiments/integers.md)
+TOP = 2**31  # absolute values of integers in kernels are below this
+COARSEST = 256  # units, at least, by which a pattern of the largest gradient moves a latent (experiments/integers.md)
 
 
 def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
-    """The unit of latents: the finest power of two in which a pattern of a whole batch asks for at most 2^13 - 1 units
-    (ADV: at the smaller learning rate); or coarser, if else a step or a sum over replicas could overflow 31 bits.
+    """The unit of the latents, a power of two.
 
-    2^-24 with the paper's settings and N = 1001, 2^-22 for ADV. Raises InvalidInputError where a pattern's largest step
-    would be too few units, or the clip none: clip and learning rate are then out of proportion.
+    It is the finest one in which a pattern of a whole batch asks for at most 2^13 - 1 units (ADV: at the smaller
+    learning rate), or a coarser one if otherwise a step, or a sum over replicas, could overflow 31 bits: 2^-24 with the
+    paper's settings and N = 1001, 2^-22 for ADV. Raises InvalidInputError if clip and learning rate are out of
+    proportion, so that a pattern's largest step is too few units or the clip less than one.
     """
     replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
     batch = min(algorithm.batch_size, n_patterns)
@@ -43,7 +44,7 @@ def unit_of(machine: Machine, algorithm: SGD, n_patterns: int) -> float:
 
 
 def largest_step(machine: Machine, algorithm: SGD) -> float:
-    """What all patterns of a mini-batch together can ask of a latent."""
+    """The largest change of a latent that all patterns of a mini-batch together can ask for."""
     return max(_rates(algorithm)) * algorithm.output_scale / math.sqrt(machine.n_inputs)
 
 
@@ -54,14 +55,14 @@ def _rates(algorithm: SGD) -> list[float]:
 
 
 def _fits(clip: float, step: float, replicas: int) -> bool:
-    """Whether clip and step, in units, can be added, and clips of all replicas, in 32 bits."""
+    """Whether clip plus step, and the sum of clips over replicas, fit into 32 bits; both are in units."""
     return replicas * math.floor(clip) < TOP and math.floor(clip) + step < TOP
 
 
 def share_of(learning_rate: float, algorithm: RSGD, epoch: int) -> int:
-    """learning_rate gamma(epoch) / R in units of 2^-31, rounded down: the pull of each replica on each other one.
+    """learning_rate gamma(epoch) / R in units of 2^-31, rounded down: the pull of each replica on every other.
 
-    The power is taken by squaring, for that of the C library differs in the last digit from one CPU to another.
+    The power is computed by squaring, because the C library's differs in the last digit between CPUs.
     """
     power, square, exponent = 1.0, algorithm.coupling_growth, epoch
     while exponent:
@@ -74,13 +75,13 @@ def uniform_integers(
 ) -> NDArray[np.int32]:
     """Latents drawn uniformly from [-width, width], as integers.
 
-    What `rng.uniform` gives, but with a product and a sum apart, which some CPUs would round once.
+    The same numbers as `rng.uniform`, but with a separate product and sum, which some CPUs would otherwise round once.
     """
     return as_integers(-width + (2 * width) * rng.random(shape), unit, clip)
 
 
 def as_integers(latents: NDArray[np.floating], unit: float, clip: int) -> NDArray[np.int32]:
-    """Latents in units, rounded to the nearest, but never across 0: their signs stay; then clipped."""
+    """Latents in units, rounded to the nearest integer that has the same sign (0 counts as positive), then clipped."""
     rounded = np.rint(latents.astype(np.float64) / unit)
     rounded[(rounded == 0) & (latents < 0)] = -1
     return np.clip(rounded, -clip, clip).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Focusing belief propagation: a solution amid many others, found by y coupled replicas in one set of messages."""
+"""Focusing belief propagation: messages that look for a solution with many others around it."""
 
 import math
 from collections.abc import Iterator
@@ -17,19 +17,50 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FBP(Algorithm):
-    """Focusing belief propagation (Baldassi et al., PNAS 113, E7655 (2016), section "Focusing Belief Propagation").
+    """Focusing belief propagation: messages of y coupled replicas find a solution in a dense region.
 
-    Every weight gets a message m' = tanh((y - 1) atanh(m tanh gamma)) tanh gamma from the other y - 1 of y replicas
-    that are coupled by gamma, m its magnetisation without that message. Both grow: at step k of the schedule
-    rho = k / steps, y = 1 + rho^(1 - 2 exponent) / (1 - rho) and gamma = atanh(rho^exponent).
-    steps: of the schedule. exponent: from 0, where gamma is infinite and y = 1 / (1 - rho), to 0.5. sweeps: at most so
-    many of belief propagation in each step, fewer if no message changes by more than tolerance. damping: share of an
-    old message that stays, 0 <= damping < 1; without it, and with infinite gamma, messages of few patterns may
-    oscillate in the end. initial, 0 to 1: messages start uniform in [-initial, initial]; from 0 the hidden units of a
-    committee machine could not become different. method: "gaussian", "exact" or "auto", as in `belief_propagation`.
-    stop_at_zero_error: end after the first step whose most probable weights make no train error. The solution is the
-    best of these weights; its history has an entry for every step. It has no latents.
-    Raises InvalidInputError on values out of range.
+    Every weight gets an additional message m' = tanh((y - 1) atanh(m tanh gamma)) tanh gamma from the y - 1 other
+    replicas, coupled to it by gamma; m is its magnetisation without that message. Coupling and number of replicas grow:
+    at step k, with rho = k / steps, y = 1 + rho^(1 - 2 exponent) / (1 - rho) and gamma = atanh(rho^exponent). After
+    each step the most probable weights are looked at; the solution is the best of them. It has no latents; its history
+    has one train error for each step.
+
+    Parameters
+    ----------
+    steps : int, default 100
+        Length of the schedule, at least 1.
+    exponent : float, default 0.5
+        Shape of the schedule, 0 to 0.5. At 0 gamma is infinite and y = 1 / (1 - rho).
+    sweeps : int, default 1
+        Largest number of sweeps of belief propagation in each step, at least 1.
+    tolerance : float, default 1e-3
+        A step ends early if no message changes by more than this; above 0.
+    damping : float, default 0.1
+        Share of the old message that is kept in each update, in [0, 1). Without it, and with infinite gamma, messages
+        of few patterns may oscillate in the end.
+    initial : float, default 0.01
+        Messages start uniform in [-initial, initial], 0 to 1. From 0 the hidden units of a committee machine all stay
+        alike.
+    method : {"gaussian", "exact", "auto"}, default "gaussian"
+        As in `belief_propagation`.
+    stop_at_zero_error : bool, default True
+        Whether to stop after the first step whose most probable weights make no train error.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    References
+    ----------
+    Baldassi et al., PNAS 113, E7655 (2016), section "Focusing Belief Propagation".
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(100, 201, seed=0)
+    >>> bl.fit(bl.Perceptron(201), patterns, bl.FBP(), seed=0).error(patterns)
+    0.0
     """
 
     families = ("perceptron", "committee")
@@ -57,27 +88,68 @@ class FBP(Algorithm):
 
     @property
     def n_records(self) -> int:
-        """Length of the history: steps; stop_at_zero_error may make it shorter."""
+        """Length of the history: the number of steps, or fewer with stop_at_zero_error."""
         return self.steps
 
     @property
     def n_steps(self) -> int:
-        """Steps of the schedule."""
+        """Number of steps of the schedule."""
         return self.steps
 
     def shortened(self, n: int) -> Self:
-        """A copy with a schedule of at most n steps."""
+        """A copy with a schedule of at most n steps.
+
+        Parameters
+        ----------
+        n : int
+            Largest number of steps; at least one is kept.
+
+        Returns
+        -------
+        FBP
+            The shortened settings.
+        """
         return replace(self, steps=max(1, min(self.steps, n)))
 
     def schedule(self) -> Iterator[tuple[float, float]]:
-        """gamma and y of every step."""
+        """Coupling and number of replicas at every step.
+
+        Yields
+        ------
+        gamma : float
+            Coupling, inf if `exponent` is 0.
+        y : float
+            Number of replicas, not necessarily whole.
+        """
         for k in range(self.steps):
             rho = k / self.steps
             tanh = rho**self.exponent  # 0^0 = 1
             yield math.inf if tanh == 1 else math.atanh(tanh), 1 + rho ** (1 - 2 * self.exponent) / (1 - rho)
 
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
-        """As `binland.fit`; raises InvalidInputError if there is a start."""
+        """Train a machine; `binland.fit` is the usual way to call it.
+
+        Parameters
+        ----------
+        machine : Perceptron or CommitteeMachine
+            The architecture.
+        data : Patterns
+            Train patterns.
+        seed : int, SeedSequence or Generator
+            Fixes messages to begin with and orders of updates.
+        start : None
+            Must be None: FBP begins with messages, not with weights.
+
+        Returns
+        -------
+        Solution
+            The best weights found.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is a start.
+        """
         from binland.algorithms.decoding import best_decoded  # numba takes seconds, settings none
         from binland.messages import Messages
         from binland.rng import generator

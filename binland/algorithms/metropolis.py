@@ -1,4 +1,4 @@
-"""How simulated annealing runs: from patterns and settings to a solution, one thread per run."""
+"""Simulated annealing: from patterns and settings to a solution, one thread per run."""
 
 import math
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ from binland.rng import Seed, generator
 from binland.theory.gaussian import log_two_cosh
 
 AT_ONCE = 2**16  # tries whose random numbers are drawn together
-COLDEST = 1e-300  # stands for the temperature 0
-BYTES = 48  # of memory for every weight, for its random numbers, and for every counter of a unit
+COLDEST = 1e-300  # replaces the temperature 0, to divide by it
+BYTES = 48  # bytes of memory per weight, per random number of it, and per counter of a unit
 
 
 def run(
@@ -69,7 +69,7 @@ def _first(
     rng: np.random.Generator,
     start: Latents | None,
 ) -> Signs:
-    """(R, H, N) random weights, or those of the start, once memory is known to suffice."""
+    """Initial weights (R, H, N): random, or the signs of the start. Memory is checked first."""
     shape = (algorithm.replicas, machine.n_hidden, machine.n_inputs)
     what = f"annealing {machine.n_weights} weights {algorithm.replicas} times on {patterns.n_patterns} patterns"
     counters = machine.n_hidden * (patterns.n_patterns + WORD * WIDTH)
@@ -80,14 +80,14 @@ def _first(
 
 
 def _stretches(algorithm: SimulatedAnnealing) -> Iterator[tuple[int, int]]:
-    """Sweeps between one record and the next: their first, and the first thereafter."""
+    """Range of sweeps between two records: the first sweep, and the one after the last."""
     count = algorithm.n_records
     for k in range(count):
         yield algorithm.sweeps * k // count, algorithm.sweeps * (k + 1) // count
 
 
 def _portions(first: int, last: int, size: int) -> Iterator[NDArray[np.int64]]:
-    """Sweeps from first to last, as many at a time as are drawn together."""
+    """The sweeps of a range in portions whose random numbers are drawn together."""
     step = max(1, AT_ONCE // size)
     for begin in range(first, last, step):
         yield np.arange(begin, min(begin + step, last))
@@ -96,7 +96,7 @@ def _portions(first: int, last: int, size: int) -> Iterator[NDArray[np.int64]]:
 def _anneal(
     state: State, algorithm: SimulatedAnnealing, sweeps: NDArray[np.int64], streams: list[np.random.Generator]
 ) -> bool:
-    """Some sweeps; whether all their tries were made."""
+    """Make some sweeps; returns False if zero energy ended them early."""
     place_rng, threshold_rng = streams
     tries = (len(sweeps), state.weights.size)
     linear = algorithm.energy == "stability"
@@ -113,20 +113,20 @@ def _anneal(
 
 
 def step_of(state: State, linear: bool) -> float:
-    """What a step of an energy that is counted in whole numbers is worth."""
+    """Energy of one integer step: 1 for errors, 2 / sqrt(N) or 2 / sqrt(H) for stabilities."""
     _, h, n = state.weights.shape
     return 2 / math.sqrt(n if h == 1 else h) if linear else 1.0
 
 
 def betas(algorithm: SimulatedAnnealing, sweeps: NDArray[np.int64], step: float) -> NDArray[np.float64]:
-    """Inverse temperatures of some sweeps, per step of the energy."""
+    """Inverse temperature of each sweep, per integer step of the energy."""
     done = sweeps / max(algorithm.sweeps, 1)
     temperatures = algorithm.temperature * (1 - done) + algorithm.final_temperature * done
     return step / np.maximum(temperatures, COLDEST)
 
 
 def bonuses(algorithm: SimulatedAnnealing, sweeps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(S, 2 R + 1): ln cosh(gamma (k - 2)) - ln cosh(gamma k) for k = -R, ..., R, at the gamma of each sweep."""
+    """ln cosh(gamma (k - 2)) - ln cosh(gamma k) for k = -R, ..., R, at the gamma of each sweep: (S, 2 R + 1)."""
     gamma = algorithm.coupling * (sweeps / max(algorithm.sweeps, 1))[:, None]
     k = np.arange(-algorithm.replicas, algorithm.replicas + 1)
     return _log_cosh(gamma * (k - 2)) - _log_cosh(gamma * k)
@@ -137,9 +137,9 @@ def _log_cosh(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def state_of(machine: Machine, weights: Signs, patterns: Patterns, linear: bool, margin: float = 0.0) -> State:
-    """Replicas (R, H, N) int8 of a machine with their counters, computed from scratch.
+    """State of the kernel for replicas (R, H, N) int8 of a machine, computed from scratch.
 
-    linear: the energy is the sum of what outputs lack, up to the margin; else the number of errors.
+    linear: the energy is "stability" with that margin; else it is the number of errors.
     """
     outputs, n, h = machine.output_signs, machine.n_inputs, machine.n_hidden
     lack = steps(margin, n if h == 1 else h) if linear else 0
@@ -168,14 +168,14 @@ def state_of(machine: Machine, weights: Signs, patterns: Patterns, linear: bool,
 
 
 def steps(margin: float, size: int) -> int:
-    """Whole steps from a sum of `size` signs that just has its sign to the margin, in units of sqrt(size)."""
+    """Number of integer steps from the smallest positive sum of `size` signs to the margin, in units of sqrt(size)."""
     return max(0, math.ceil((margin * math.sqrt(size) - 1) / 2))
 
 
 def _counters(machine: Machine, solution: Solution, patterns: Patterns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of the units (H, P) and of the patterns (P,): negative where the unit or the machine votes against the label.
+    """Counters of the units (H, P) and of the machine (P,): negative where the vote is against the label.
 
-    A pair of opposite signs, of output weight or label, is a complement, ~c = -c - 1: a sum of 0 changes sides with it.
+    An output weight or label of -1 is applied as the complement ~c = -c - 1, so that ties (0) change sides with it.
     """
     n, h = machine.n_inputs, machine.n_hidden
     agreeing = (solution.preactivations(patterns).astype(np.int64) + n) // 2 - (n + 1) // 2
@@ -185,19 +185,19 @@ def _counters(machine: Machine, solution: Solution, patterns: Patterns) -> tuple
 
 
 def critical(counters: NDArray[np.int64], linear: bool) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Where the energy grows if a counter falls, and where it shrinks if it rises: 1, elsewhere -1."""
+    """1 where the energy grows if a counter falls, and 1 where it shrinks if a counter rises; elsewhere -1."""
     falling, rising = (counters <= 0, counters < 0) if linear else (counters == 0, counters == -1)
     return 2 * falling.astype(np.int8) - 1, 2 * rising.astype(np.int8) - 1
 
 
 def _packed(signs: NDArray[np.generic]) -> Words:
-    """(..., P) as (..., B) words, B a multiple of WIDTH, padded with 0."""
+    """Signs (..., P) packed into words (..., B), B a multiple of WIDTH, padded with 0."""
     words = blocks(signs, WIDTH)
     return aligned_copy(words.reshape(*words.shape[:-2], -1))
 
 
 def _sliced(values: NDArray[np.int64], n: int) -> Words:
-    """Integers (..., P) as planes (..., n, B) in two's complement."""
+    """Integers (..., P) as bit planes (..., n, B) in two's complement."""
     return aligned_copy(np.stack([_packed((values >> j & 1) - 1) for j in range(n)], axis=-2))
 
 
@@ -206,13 +206,13 @@ def _solutions(machine: Machine, weights: Signs) -> list[Solution]:
 
 
 def found(machine: Machine, state: State) -> list[Solution]:
-    """The centre, then the replicas."""
+    """The centre and then the replicas, as solutions."""
     centre = as_signs(machine.output_signs * state.sums.reshape(machine.n_hidden, -1).T).T
     return _solutions(machine, np.array([centre, *state.weights * machine.output_signs[:, None]]))
 
 
 def _solution(machine: Machine, state: State, patterns: Patterns, history: NDArray[np.int64]) -> Solution:
-    """The centre with history (records, 1 + R) of error counts, and the replicas if there are several."""
+    """The centre with its history, and the replicas if there are several; history: (records, 1 + R) error counts."""
     centre, *others = found(machine, state)
     errors, replicas = history / patterns.n_patterns, None
     if len(others) > 1:

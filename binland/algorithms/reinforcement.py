@@ -1,4 +1,4 @@
-"""Reinforced belief propagation: every weight's own field, fed back until it decides."""
+"""Reinforced belief propagation: each weight's own field is fed back until every weight is decided."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,14 +16,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RBP(Algorithm):
-    """Reinforced belief propagation (Braunstein and Zecchina, PRL 96, 030201 (2006)).
+    """Reinforced belief propagation: fields are fed back, ever more strongly, until every weight is decided.
 
-    After every sweep the field H of a weight, all messages together, is H = H_in + r H_old: H_in from the patterns,
-    H_old what it was before the sweep; r <- 1 - (1 - r) (1 - rate) in every sweep, from 0.
-    sweeps: of belief propagation, at most. rate: of r; smaller is slower and finds more. damping, initial, method,
-    stop_at_zero_error: as of `FBP`; without damping two or so patterns may oscillate, try 0.5. The solution is the best
-    of the most probable weights after every sweep, its history their train errors. It has no latents.
-    Raises InvalidInputError on values out of range.
+    After every sweep the field of a weight is H = H_in + r H_old, where H_in comes from the patterns and H_old is the
+    field before the sweep. r grows from 0: r <- 1 - (1 - r) (1 - rate) in every sweep. The solution is the best of the
+    most probable weights after each sweep. It has no latents; its history has one train error for each sweep.
+
+    Parameters
+    ----------
+    sweeps : int, default 1000
+        Largest number of sweeps, at least 1.
+    rate : float, default 0.005
+        Growth of r, in [0, 1). Smaller is slower and solves more problems.
+    damping : float, default 0.0
+        Share of the old message that is kept in each update, in [0, 1). Messages of very few patterns may oscillate
+        without: try 0.5.
+    initial : float, default 0.01
+        Messages start uniform in [-initial, initial], 0 to 1. From 0 the hidden units of a committee machine all stay
+        alike.
+    method : {"gaussian", "exact", "auto"}, default "gaussian"
+        As in `belief_propagation`.
+    stop_at_zero_error : bool, default True
+        Whether to stop after the first sweep whose most probable weights make no train error.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    References
+    ----------
+    Braunstein and Zecchina, Phys. Rev. Lett. 96, 030201 (2006).
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> patterns = bl.Patterns.random(100, 201, seed=0)
+    >>> bl.fit(bl.Perceptron(201), patterns, bl.RBP(), seed=0).error(patterns)
+    0.0
     """
 
     families = ("perceptron", "committee")
@@ -45,20 +75,53 @@ class RBP(Algorithm):
 
     @property
     def n_records(self) -> int:
-        """Length of the history: sweeps; stop_at_zero_error may make it shorter."""
+        """Length of the history: the number of sweeps, or fewer with stop_at_zero_error."""
         return self.sweeps
 
     @property
     def n_steps(self) -> int:
-        """Sweeps."""
+        """Number of sweeps."""
         return self.sweeps
 
     def shortened(self, n: int) -> Self:
-        """A copy of at most n sweeps."""
+        """A copy with at most n sweeps.
+
+        Parameters
+        ----------
+        n : int
+            Largest number of sweeps; at least one is kept.
+
+        Returns
+        -------
+        RBP
+            The shortened settings.
+        """
         return replace(self, sweeps=max(1, min(self.sweeps, n)))
 
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
-        """As `binland.fit`; raises InvalidInputError if there is a start."""
+        """Train a machine; `binland.fit` is the usual way to call it.
+
+        Parameters
+        ----------
+        machine : Perceptron or CommitteeMachine
+            The architecture.
+        data : Patterns
+            Train patterns.
+        seed : int, SeedSequence or Generator
+            Fixes messages to begin with and orders of updates.
+        start : None
+            Must be None: RBP begins with messages, not with weights.
+
+        Returns
+        -------
+        Solution
+            The best weights found.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is a start.
+        """
         from binland.algorithms.decoding import best_decoded  # numba takes seconds, settings none
         from binland.messages import Messages
         from binland.rng import generator

@@ -1,4 +1,4 @@
-"""What finds solutions of the spherical perceptron, as settings: uniform samples, and gradient descent."""
+"""Algorithms for the spherical perceptron in sweeps, as settings: uniform sampling and gradient descent."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MarginDescent(Algorithm):
-    """Gradient descent to a margin, `bl.spherical.solve`; its solutions are not typical.
+    """Gradient descent to a margin, as `bl.spherical.solve` does it; its solutions are not typical.
 
-    steps: at most. rate: in units of the inverse of the largest curvature. momentum: from 0 to 1. slack: by how much
-    fields above the margin are pushed on. Raises InvalidInputError on values out of range.
+    steps: largest number. rate: step size in units of the inverse largest curvature. momentum: 0 to 1. slack: how far
+    above the margin fields are still pushed up. Raises InvalidInputError on values out of range.
     """
 
     families: ClassVar = ("spherical",)
@@ -34,15 +34,15 @@ class MarginDescent(Algorithm):
 
     @property
     def n_steps(self) -> int:
-        """Steps"""
+        """Largest number of steps."""
         return self.steps
 
     def shortened(self, n: int) -> Self:
-        """At most n steps."""
+        """A copy with at most n steps."""
         return replace(self, steps=max(1, min(n, self.steps)))
 
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> "Solution":
-        """The first weights without a violated constraint, or the last ones."""
+        """The first weights that violate no constraint, or the last ones."""
         from binland.spherical.descent import solve
 
         return signed(solve(data, machine.kappa, seed, start=start, **vars(self)), self)
@@ -50,11 +50,11 @@ class MarginDescent(Algorithm):
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler(Algorithm):
-    """A typical solution: Gibbs sampling among all solutions, `bl.spherical.sample`, from one that descent has found.
+    """A typical solution: Gibbs sampling (`bl.spherical.sample`) that starts at a solution found by descent.
 
-    sweeps: of the chain; how many forget the start grows as P^2 / N or so, and more close to capacity. steps: of the
-    descent, at most; what it leaves is returned as it is if it is no solution. Raises InvalidInputError on values out
-    of range.
+    sweeps: length of the chain. It takes about P^2 / N sweeps to forget the start, more close to capacity. steps:
+    largest number of steps of the descent; if it finds no solution, its last weights are returned. Raises
+    InvalidInputError on values out of range.
     """
 
     families: ClassVar = ("spherical",)
@@ -68,11 +68,11 @@ class Sampler(Algorithm):
 
     @property
     def n_steps(self) -> int:
-        """Sweeps: the descent takes little time beside them."""
+        """Number of sweeps, which take most of the time."""
         return self.sweeps
 
     def shortened(self, n: int) -> Self:
-        """At most n sweeps."""
+        """A copy with at most n sweeps."""
         return replace(self, sweeps=max(1, min(n, self.sweeps)))
 
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> "Solution":
@@ -89,5 +89,5 @@ class Sampler(Algorithm):
 
 
 def signed(solution: "Solution", algorithm: Algorithm) -> "Solution":
-    """A solution with the settings that made it, and without the history of its steps."""
+    """The solution with its algorithm noted, and without its history."""
     return replace(solution, history=None, algorithm=algorithm)

@@ -1,4 +1,4 @@
-"""BinaryNet: from patterns and the settings of SGD, RSGD or ADV to a solution, one thread per run."""
+"""BinaryNet: training with SGD, RSGD or ADV, one thread per run."""
 
 import math
 
@@ -30,9 +30,9 @@ from binland.rng import Seed, generator
 from binland.walks import count_into, counter_bytes, empty_counters, n_planes
 
 Latents = NDArray[np.float32]
-AT_ONCE = 6 * 10**9  # signals times latents of some epochs, before Python, and an interruption, has its turn
-DRAWN = 2**20  # uniform numbers, at most, that are drawn for them
-BYTES = 24  # of memory for every latent: random numbers, rows; tiles are counted apart
+AT_ONCE = 6 * 10**9  # signals times latents per call of the kernel; in between Python can handle interruptions
+DRAWN = 2**20  # largest number of uniform numbers drawn for a call
+BYTES = 24  # bytes of memory per latent for random numbers and rows; tiles are counted separately
 
 
 def train(
@@ -67,7 +67,7 @@ def train(
 
 
 class _Run:
-    """Latents, tile by tile, packed signs and counters of the replicas of one run; R = 1 but for RSGD."""
+    """State of one run: latents in tiles, packed signs and counters of its R replicas (R = 1 except for RSGD)."""
 
     def __init__(
         self,
@@ -92,11 +92,11 @@ class _Run:
         drawn = len(streams) * patterns.n_patterns
         self.at_once = max(1, min(DRAWN // drawn, AT_ONCE // work)) if callback is None else 1  # epochs
         weights = as_signs(latents)
-        for s in range(len(self.state.words)):  # where the centre's counters begin does not matter: they follow
+        for s in range(len(self.state.words)):  # the centre starts as a replica, and is updated
             self._start_counters(s, weights[s % len(streams)])
 
     def _start_counters(self, s: int, weights: Signs) -> None:
-        """Counters, votes and windows of machine s, whose weights are (H, N)."""
+        """Compute counters, votes and windows of machine s from its weights (H, N)."""
         state, outputs = self.state, self.machine.output_signs
         count_into(weights, outputs, self.patterns, state.fields[s], state.signs[s], state.votes[s])
         units = np.arange(len(outputs), dtype=np.int64)
@@ -104,7 +104,7 @@ class _Run:
             windows_into(fields, outputs, units, self.edges, state.inside[s, v * WIDTH : (v + 1) * WIDTH])
 
     def _first(self, start: Latents | None) -> NDArray[np.int32]:
-        """(R, H, N) latents at the start, in units."""
+        """Initial latents (R, H, N), in units."""
         n, h = self.machine.n_inputs, self.machine.n_hidden
         latents = np.empty((len(self.streams), h, n), np.int32)
         width = self.algorithm.init_bound(n, h)
@@ -118,9 +118,9 @@ class _Run:
     def train(
         self, patterns: Patterns, learning_rate: float, epochs: int, stop: bool, phase: Phase = "training"
     ) -> NDArray[np.float64]:
-        """Train on patterns with the inputs of self.patterns, until the first epoch without an error if `stop`.
+        """Train on patterns that have the inputs of self.patterns; `stop` ends after the first epoch without an error.
 
-        Returns the train error (epochs, 1 + R) after every epoch, of the centre and of each replica.
+        Returns train errors (epochs, 1 + R) after every epoch, of the centre and of each replica.
         """
         machine, n, replicas = self.machine, patterns.n_patterns, len(self.streams)
         rule, examples = self._rule(learning_rate), _examples(self.patterns, patterns)
@@ -164,7 +164,7 @@ class _Run:
         return StepRule(self.clip, self.window, self.machine.linear, self.edges, self._steps(learning_rate))
 
     def _steps(self, learning_rate: float) -> NDArray[np.int32]:
-        """What a pattern asks at every level, in units, in a whole batch and in the last one."""
+        """Step sizes in units, by the level of the output, for patterns of a whole batch and of the last one."""
         machine, algorithm, p = self.machine, self.algorithm, self.patterns.n_patterns
         root = math.sqrt(machine.n_inputs)
         batch = min(algorithm.batch_size, p)
@@ -175,7 +175,7 @@ class _Run:
         return steps
 
     def _shares(self, learning_rate: float, epoch: int) -> NDArray[np.int32]:
-        """Coupling in the gradient step, after a mini-batch, after an epoch; at most one is not zero."""
+        """Coupling strengths in the gradient step, after a mini-batch, after an epoch; at most one is not zero."""
         shares, replicas = np.zeros(3, np.int32), len(self.streams)
         if isinstance(self.algorithm, RSGD) and replicas > 1:
             forms = ("in_gradient", "after_batch", "after_epoch")
@@ -183,12 +183,12 @@ class _Run:
         return shares
 
     def integers(self) -> NDArray[np.int32]:
-        """(R, H, N) latents in units."""
+        """Latents (R, H, N), in units."""
         rows = self.state.latents.transpose(1, 2, 0, 3).reshape(len(self.streams), self.machine.n_hidden, -1)
         return np.array(rows[..., : self.machine.n_inputs], order="C")
 
     def solution(self, history: NDArray[np.float64]) -> Solution:
-        """The centre of the replicas as a solution; history (epochs, 1 + R)."""
+        """The centre of the replicas as a solution; history: (epochs, 1 + R) train errors."""
         shape = self.machine.weight_shape
         latents = self.integers()
         replicas = None
@@ -207,12 +207,12 @@ class _Run:
 
 
 def _examples(inputs: Patterns, labels: Patterns) -> Examples:
-    """The inputs of some patterns with the labels of others, which have the same inputs."""
+    """The inputs of some patterns with the labels of others that have the same inputs."""
     return Examples(inputs.words, inputs.rows, labels.negative, inputs.real, np.array(labels.labels))
 
 
 def _state(machine: Machine, patterns: Patterns, latents: NDArray[np.int32]) -> State:
-    """Tiles of latents (R, H, N) in units, and room for counters."""
+    """State of the kernel: latents (R, H, N) in tiles, and buffers for counters."""
     replicas, h, n = latents.shape
     padded = np.zeros((replicas, h, -(-n // LANES) * LANES), np.int32)
     padded[..., :n] = latents
@@ -231,14 +231,14 @@ def _state(machine: Machine, patterns: Patterns, latents: NDArray[np.int32]) -> 
 
 
 def _n_parts(machine: Machine, algorithm: SGD, n_patterns: int) -> int:
-    """Into how many parts of at most LARGEST the signals of a batch can be split, and places in a group left empty."""
+    """Number of places for the signals of a batch in parts of at most LARGEST, with empty ones to fill groups."""
     size = min(algorithm.batch_size, n_patterns)
     most = size + largest_step(machine, algorithm) / unit_of(machine, algorithm, n_patterns)  # each is rounded
     return size + math.ceil(most / LARGEST) + GROUP
 
 
 def _scratch(machine: Machine, replicas: int, batch_size: int, parts: int) -> Scratch:
-    """Buffers for batches of up to batch_size patterns, whose signals are split into up to so many parts."""
+    """Buffers for batches of up to batch_size patterns, whose signals are split into up to `parts` parts."""
     h, w, stacks = machine.n_hidden, n_words(machine.n_inputs), -(-batch_size // WIDTH)
     return Scratch(
         ends=np.zeros((replicas, -(-parts // GROUP) + 1), np.int64),
@@ -258,7 +258,7 @@ def _scratch(machine: Machine, replicas: int, batch_size: int, parts: int) -> Sc
 
 
 def _window(machine: Machine, ste_window: float) -> int:
-    """The largest |w . x| whose pre-activation |w . x| / sqrt(N) passes gradient; all of them for the perceptron."""
+    """The largest |w . x| for which |w . x| / sqrt(N) passes gradient; N for the perceptron."""
     n = machine.n_inputs
     root = math.sqrt(n)
     if machine.linear or ste_window >= root:
@@ -270,10 +270,10 @@ def _window(machine: Machine, ste_window: float) -> int:
 
 
 def _edges(n_inputs: int, window: int) -> Words:
-    """Ends of the straight-through window as `lanes.window` reads them, (2, 2, n, WIDTH): for units that vote as their
-    sign is, and for those with output weight -1, whose counters are complemented.
+    """Ends of the straight-through window in the form that `lanes.window` reads, (2, 2, n, WIDTH).
 
-    Digits of n bits, all ones or none; the sign's are the other way round, and so are all of the lower end.
+    First axis: units with output weight +1, and those with -1, whose counters are complemented. Second: lower and upper
+    end. Each of the n digits is a word of all ones or all zeros; the sign digit and the whole lower end are inverted.
     """
     middle, n = (n_inputs + 1) // 2, n_planes(n_inputs)
     lowest, highest = (n_inputs - window + 1) // 2 - middle, (n_inputs + window) // 2 - middle

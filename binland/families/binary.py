@@ -17,7 +17,7 @@ M = TypeVar("M", bound=ModelSection)
 
 
 class BinaryFamily(Family[M]):
-    """Binary weights with latents, and replicas where an algorithm has some."""
+    """Base of families with binary weights: they have latents, and replicas if the algorithm has some."""
 
     states = ("raw", "aligned")
     distance_label = "Hamming distance (fraction of weights)"
@@ -26,15 +26,15 @@ class BinaryFamily(Family[M]):
     latents = ("latents",)
 
     def weights(self, solution: Any) -> NDArray[np.int8]:
-        """(n_weights,) int8, all -1 or +1."""
+        """All weights, (n_weights,) int8, -1 or +1."""
         raise NotImplementedError
 
     def latent_weights(self, solution: Any) -> NDArray[np.float32] | None:
-        """(n_weights,) float32, or None if it has none."""
+        """All latents, (n_weights,) float32, or None."""
         raise NotImplementedError
 
     def variables(self) -> dict[str, Variable]:
-        """Weights, latents and replicas."""
+        """Stored: packed weights, latents and what is known of replicas."""
         spread = "mean Hamming distance between two replicas, fraction of weights"
         packed = "binary weights, eight to a byte, lowest bit first, 1 is +1"
         return {
@@ -45,7 +45,7 @@ class BinaryFamily(Family[M]):
         }
 
     def lengths(self, settings: M, inputs: Inputs, algorithm: Algorithm) -> dict[str, Coordinate]:
-        """Replicas, bytes and weights."""
+        """Numbers of replicas, of bytes of packed weights, and of weights."""
         count = self.n_weights(settings, inputs)
         return {
             "replica": Coordinate(getattr(algorithm, "replicas", 1)),
@@ -54,7 +54,7 @@ class BinaryFamily(Family[M]):
         }
 
     def encode(self, solution: Any) -> dict[str, NDArray[Any]]:
-        """What it has of these variables."""
+        """The arrays of a solution, without those that it does not have."""
         arrays: dict[str, NDArray[Any]] = {"weights": to_bytes(self.weights(solution))}
         if solution.replicas is not None:
             arrays["replica_error"] = solution.replicas.errors
@@ -63,18 +63,18 @@ class BinaryFamily(Family[M]):
         return arrays if latents is None else arrays | {"latents": latents}
 
     def majority(self, model: Any, solutions: Sequence[Any]) -> Any:
-        """The solution whose weights are the signs of the sum of theirs, sign(0) = +1."""
+        """The solution whose weights are the signs of the sum of the solutions' weights, sign(0) = +1."""
         total = np.sum([self.weights(solution) for solution in solutions], axis=0)
         return self.decode(model, {"weights": to_bytes(as_signs(total))})
 
     @staticmethod
     def unpacked(arrays: Arrays, count: int) -> tuple[NDArray[np.int8], NDArray[np.float32] | None]:
-        """Weights and latents without the padding to the largest model."""
+        """Weights and latents of a model with `count` weights, without padding."""
         latents = arrays.get("latents")
         return from_bytes(arrays["weights"], (count,)), None if latents is None else latents[:count]
 
     @staticmethod
     def history(arrays: Arrays) -> NDArray[np.float64] | None:
-        """The history, if it is known, without padding."""
+        """The train-error history without padding, or None."""
         history = arrays.get("history")
         return None if history is None else history[~np.isnan(history)]

@@ -26,15 +26,17 @@ from binland.sweep.contracts.section import ModelSection, Positive
 from binland.symmetry import align
 from binland.training import fit
 
-WALKS = 2  # how random walks are drawn; another way gets another number, and with it other tasks
-FEW_FLIPS = 16  # of which all orders are looked at
-GUIDES = 2  # how gains are computed and flips postponed
+WALKS = 2  # number of the way random walks are drawn; a new number gives tasks new names
+FEW_FLIPS = 16  # up to so many flips the best of all orders is found
+GUIDES = 2  # number of the way gains are computed and flips postponed
 LARGEST_MACHINE = 10**9  # weights, of all replicas
 
 
 class ShallowModel(ModelSection):
-    """kind; n_hidden: H of a committee machine; output_weights: all +1, or drawn with the disorder sample. allow_ties
-    silences the warning on even sizes.
+    """Settings of [model].
+
+    kind; n_hidden: H of a committee machine; output_weights: all +1, or drawn with the disorder sample; allow_ties:
+    silences the warning about even sizes.
     """
 
     silent = ("allow_ties",)
@@ -64,7 +66,7 @@ class Shallow(BinaryFamily[ShallowModel]):
     default_algorithms = ("RSGD", "SGD", "ADV")
 
     def takes(self, settings: ShallowModel, inputs: Inputs) -> None:
-        """Inputs and labels of -1 and +1."""
+        """Inputs and labels have to be -1 and +1."""
         if inputs.values != "signs" or len(inputs.shape) != 1 or inputs.n_classes != 2:
             raise ValueError(
                 f"model.kind = {settings.kind!r} takes inputs (N,) of -1 and +1 and labels -1 and +1, not"
@@ -81,7 +83,7 @@ class Shallow(BinaryFamily[ShallowModel]):
         return CommitteeMachine.with_random_outputs(n, h, seed("output_weights", n_inputs=n, n_hidden=h))
 
     def data(self, patterns: Any, inputs: Inputs) -> Patterns:
-        """As `Patterns`."""
+        """The patterns of a problem as `Patterns`."""
         return patterns if isinstance(patterns, Patterns) else Patterns(patterns.inputs, patterns.labels)
 
     def fit(self, model: Machine, data: Patterns, algorithm: Algorithm, seed: Seed, compute: Any) -> Solution:
@@ -89,15 +91,15 @@ class Shallow(BinaryFamily[ShallowModel]):
         return fit(model, data, algorithm, seed)
 
     def n_weights(self, settings: ShallowModel, inputs: Inputs) -> int:
-        """N H"""
+        """Number of weights, N or H N."""
         return inputs.shape[0] * (settings.n_hidden or 1)
 
     def weights(self, solution: Solution) -> NDArray[np.int8]:
-        """Row-major."""
+        """All weights in row-major order."""
         return solution.weights.reshape(-1)
 
     def latent_weights(self, solution: Solution) -> NDArray[np.float32] | None:
-        """Row-major."""
+        """All latents in row-major order."""
         return None if solution.latents is None else solution.latents.reshape(-1)
 
     def decode(self, model: Machine, arrays: Arrays, algorithm: Algorithm | None = None) -> Solution:
@@ -108,14 +110,14 @@ class Shallow(BinaryFamily[ShallowModel]):
         return Solution(model, weights.reshape(shape), latents, self.history(arrays), None, algorithm)
 
     def stream_key(self, purpose: str, measure: Any, compute: Any) -> dict[str, Any]:
-        """How walks are drawn, and the convention of the flips."""
+        """How walks are drawn, and whether flips are counted or independent."""
         if purpose in ("guided", "lowest", "bottleneck"):
             return {"draws": WALKS, "guided": self.guided_defaults()}
         flips = {"flips": measure.flips} if purpose == "local_energy" else {}
         return {"draws": WALKS, **flips} if purpose in ("local_energy", "path", "bend") else {}
 
     def limits(self, settings: ShallowModel, inputs: Inputs, algorithms: Sequence[Algorithm]) -> list[Limit]:
-        """Weights that fit into memory."""
+        """Number of weights, of all replicas."""
         replicas = max(getattr(algorithm, "replicas", 1) for algorithm in algorithms)
         weights = self.n_weights(settings, inputs) * replicas
         return [(weights, "weights", "grid.n_inputs, model.n_hidden, replicas", LARGEST_MACHINE)]
@@ -129,15 +131,15 @@ class Shallow(BinaryFamily[ShallowModel]):
         return [f"{what} = {size} {hint}" for what, size in sizes if size % 2 == 0]
 
     def symmetric(self, settings: ShallowModel) -> bool:
-        """A perceptron has no symmetry."""
+        """Whether there is a symmetry: not in a perceptron."""
         return settings.kind == "committee"
 
     def summary(self, settings: ShallowModel) -> str:
-        """H."""
+        """H of a committee machine."""
         return f"H = {settings.n_hidden}" if settings.kind == "committee" else ""
 
     def warm_up(self) -> None:
-        """Compile every kernel of a sweep once (or load it), so that workers only load: some 5 s on a new machine."""
+        """Compile every kernel of a sweep, or load it, so that workers only load: about 5 s on a new machine."""
         patterns = HiddenManifold(3, 2, seed=0).sample(4, seed=0)
         solutions = [fit(CommitteeMachine(3, 3), patterns, RSGD(epochs=1, replicas=2), seed) for seed in (0, 1)]
         local_energy(solutions[0], patterns, [0.5], 1)
@@ -146,11 +148,11 @@ class Shallow(BinaryFamily[ShallowModel]):
     # Verbs
 
     def align(self, solution: Solution, to: Solution) -> Solution:
-        """Solution of `bl.align`"""
+        """The aligned solution of `bl.align`."""
         return align(solution, to).solution
 
     def distance(self, a: Solution, b: Solution) -> float:
-        """`bl.hamming`"""
+        """Hamming distance, `bl.hamming`."""
         return hamming(a, b)
 
     def local_energy(
@@ -162,7 +164,7 @@ class Shallow(BinaryFamily[ShallowModel]):
         seed: Seed,
         compute: Any,
     ) -> NDArray[np.float64]:
-        """Samples of `bl.local_energy`"""
+        """Samples of `bl.local_energy` with a fixed number of flips."""
         return local_energy(solution, train, fractions, realizations, seed).samples
 
     def independent_local_energy(
@@ -174,13 +176,13 @@ class Shallow(BinaryFamily[ShallowModel]):
         seed: Seed,
         compute: Any,
     ) -> NDArray[np.float64]:
-        """The same with independent flips."""
+        """Samples of `bl.local_energy` with independent flips."""
         return local_energy(solution, train, fractions, realizations, seed, "independent").samples
 
     def expected_local_energy(
         self, solution: Solution, train: Patterns, fractions: Sequence[float], independent: bool
     ) -> NDArray[np.float64]:
-        """Their mean in closed form."""
+        """Local energy in closed form."""
         flips: Literal["independent", "count"] = "independent" if independent else "count"
         return local_energy(solution, train, fractions, flips=flips, method="exact").samples[:, 0]
 
@@ -193,18 +195,18 @@ class Shallow(BinaryFamily[ShallowModel]):
         seed: Seed,
         compute: Any,
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Entropies of `bl.local_entropy`, and where it converged"""
+        """Entropies of `bl.local_entropy`, and whether each converged."""
         found = local_entropy(solution, train, distances, seed=seed, **options)
         return found.entropy, found.converged
 
     def shortest_paths(
         self, start: Solution, end: Solution, train: Patterns, orders: int, seed: Seed, points: int | str, compute: Any
     ) -> Barrier:
-        """`bl.barrier`: after every flip, whatever the points are."""
+        """Barriers of `bl.barrier`, with the errors after every flip whatever `points` is."""
         return barrier(start, end, train, orders, seed)
 
     def guided_defaults(self) -> dict[str, Any]:
-        """`bl.Guided()`, and the number of its code; another one gets another number, and with it other tasks"""
+        """Default settings of guided orders and the number of their code; a new number gives tasks new names."""
         return {"code": GUIDES, **{key: value for key, value in vars(Guided()).items() if key != "guide"}}
 
     def guided_path(
@@ -217,19 +219,19 @@ class Shallow(BinaryFamily[ShallowModel]):
         points: int,
         compute: Any,
     ) -> Path:
-        """`bl.shortest_path` in a guided order: after every flip, whatever the points are."""
+        """A guided path of `bl.shortest_path`, with the errors after every flip whatever `points` is."""
         return shortest_path(start, end, train, order=Guided(**options, guide=guide))
 
     def annealed_path(
         self, start: Solution, end: Solution, train: Patterns, options: Mapping[str, Any], seed: Seed, compute: Any
     ) -> Path:
-        """`bl.shortest_path` in an annealed order, from a guided one."""
+        """An annealed path of `bl.shortest_path` that starts from a guided one."""
         return shortest_path(start, end, train, seed, Annealed(**options))
 
     def lowest_path(
         self, start: Solution, end: Solution, train: Patterns, options: Mapping[str, Any], seed: Seed, compute: Any
     ) -> Path:
-        """The best of all orders of at most FEW_FLIPS, else an annealed one."""
+        """The best of all orders for at most FEW_FLIPS flips, else an annealed path."""
         if np.count_nonzero(start.weights != end.weights) <= FEW_FLIPS:
             return shortest_path(start, end, train, order="exact")
         return self.annealed_path(start, end, train, options, seed, compute)
@@ -237,21 +239,21 @@ class Shallow(BinaryFamily[ShallowModel]):
     def trained_from(
         self, solution: Solution, train: Patterns, algorithm: Algorithm, seed: Seed, compute: Any
     ) -> Solution:
-        """`bl.fit` from the latents of a solution, of its weights at the size of the initialisation if it has none"""
+        """A training that starts at a solution: at its latents or, without any, at its weights at the initial size."""
         return fit(solution.machine, train, algorithm, seed, start=latents_to_begin(solution, algorithm))
 
     def midpoint(
         self, start: Solution, end: Solution, train: Patterns, algorithm: Algorithm, seed: Seed, compute: Any
     ) -> Solution:
-        """The bend of `bl.optimized_path`"""
+        """The midpoint of `bl.optimized_path`."""
         return optimized_midpoint(start, end, train, algorithm, seed)
 
     def enumeration(self, model: Machine, train: Patterns) -> Enumeration:
-        """`bl.enumerate_solutions`; the last one is kept."""
+        """`bl.enumerate_solutions`, with a cache of one."""
         return kept_enumeration(model, train)
 
     def plane(self, solutions: Sequence[Solution], train: Patterns, points: int, compute: Any) -> Plane:
-        """`bl.plane`"""
+        """Errors in a plane, `bl.plane`."""
         first, second, third = solutions
         return plane(first, second, third, train, points)
 

@@ -19,7 +19,7 @@ from binland.sweep.contracts.variable import Coordinate, Variable
 
 
 class SphericalModel(ModelSection):
-    """kappa: the margin that is asked for, W . xi / sqrt(N) > kappa."""
+    """Settings: kappa, the margin asked for, W . xi / sqrt(N) > kappa."""
 
     kind: Literal["spherical"]
     kappa: float = Field(0.0, ge=-4, le=4, title="kappa", description="margin kappa")
@@ -36,7 +36,7 @@ class Spherical(Family[SphericalModel]):
     rebuilt_from = ("real_weights",)
 
     def takes(self, settings: SphericalModel, inputs: Inputs) -> None:
-        """Vectors with two labels."""
+        """Inputs have to be vectors, with two classes."""
         if len(inputs.shape) != 1 or inputs.n_classes != 2:
             raise ValueError(
                 f'model.kind = "spherical" takes inputs (N,) and labels -1 and +1, not shape {inputs.shape} in'
@@ -46,33 +46,33 @@ class Spherical(Family[SphericalModel]):
     def build(
         self, settings: SphericalModel, inputs: Inputs, seed: Callable[..., np.random.SeedSequence]
     ) -> Perceptron:
-        """N and the margin."""
+        """The model: N and the margin."""
         return Perceptron(inputs.shape[0], settings.kappa)
 
     def data(self, patterns: Any, inputs: Inputs) -> Instance:
-        """Inputs times labels."""
+        """Patterns with their labels absorbed, inputs times labels."""
         if isinstance(patterns, Instance):
             return patterns
         return Instance(np.asarray(patterns.inputs, float) * np.asarray(patterns.labels, float)[:, None])
 
     def fit(self, model: Perceptron, data: Instance, algorithm: Algorithm, seed: Seed, compute: Any) -> Solution:
-        """By the algorithm's own."""
+        """Train by the algorithm's own `fit`."""
         return algorithm.fit(model, data, seed)
 
     def n_weights(self, settings: SphericalModel, inputs: Inputs) -> int:
-        """N"""
+        """Number of weights N."""
         return inputs.shape[0]
 
     def variables(self) -> dict[str, Variable]:
-        """Weights."""
+        """Stored: the weights."""
         return {"real_weights": Variable(("weight",), "f8", "1", "weights W, |W|^2 = N", large=True)}
 
     def lengths(self, settings: SphericalModel, inputs: Inputs, algorithm: Algorithm) -> dict[str, Coordinate]:
-        """N"""
+        """Number of weights N."""
         return {"weight": Coordinate(inputs.shape[0], labelled=False)}
 
     def encode(self, solution: Solution) -> dict[str, NDArray[Any]]:
-        """Weights."""
+        """The weights as an array."""
         return {"real_weights": solution.weights}
 
     def decode(self, model: Perceptron, arrays: Arrays, algorithm: Algorithm | None = None) -> Solution:
@@ -81,31 +81,31 @@ class Spherical(Family[SphericalModel]):
         return Solution(weights, model.kappa, arrays.get("history"), algorithm)
 
     def coordinates(self, settings: SphericalModel) -> dict[str, tuple[float, str]]:
-        """The margin."""
+        """The margin, to plot against."""
         return {"margin": (settings.kappa, "margin kappa")}
 
     def summary(self, settings: SphericalModel) -> str:
-        """The margin."""
+        """The margin, in words."""
         return f"spherical perceptron, kappa = {settings.kappa:g}"
 
     def warm_up(self) -> None:
-        """Compile the kernel of the sampler, or load it."""
+        """Compile or load the kernel of the sampler."""
         sample(Instance([[1.0, 0.0]]), -2.0, 1, 0, spacing=1, burn_in=0, start=[1.0, 0.0])  # type: ignore[arg-type]
 
     # Verbs
 
     def overlap(self, a: Solution, b: Solution) -> float:
-        """W . W' / N"""
+        """Overlap W . W' / N of two solutions."""
         return float(a.weights @ b.weights) / len(a.weights)
 
     def margin(self, solution: Solution) -> float:
-        """The one that was asked for."""
+        """The margin that was asked for."""
         return solution.kappa
 
     def simplex_energies(
         self, solutions: Sequence[Solution], train: Instance, shares: NDArray[np.float64], threshold: float
     ) -> NDArray[np.float64]:
-        """`bl.spherical.energies`"""
+        """Energies on a simplex, `bl.spherical.energies`."""
         return energies(train, solutions, shares, threshold)
 
 

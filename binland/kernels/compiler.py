@@ -1,4 +1,4 @@
-"""The one place that decides how kernels are compiled and where the machine code is kept."""
+"""How kernels are compiled, and where the machine code is cached."""
 
 import contextlib
 import functools
@@ -33,13 +33,13 @@ def _kernel_stamp() -> str:
 
 
 def cache_directory() -> Path:
-    """Folder of the compiled kernels: BINLAND_CACHE_DIR or the user's cache, keyed by the sources' hash."""
+    """Folder of the cached machine code: BINLAND_CACHE_DIR or the user's cache, with a hash of the kernel sources."""
     root = os.environ.get("BINLAND_CACHE_DIR")
     return (Path(root) if root else user_cache_path("binland")) / f"kernels-{_kernel_stamp()}"
 
 
 class _Locator(caching._CacheLocator):  # type: ignore[misc]
-    """Keeps machine code beside a hash of all kernels, and of their own file: numba looks at a time stamp only."""
+    """Finds the cache of a kernel by a hash of all kernels and of its own file; Numba compares time stamps only."""
 
     def __init__(self, py_file: str):
         self._source = Path(py_file)
@@ -68,9 +68,9 @@ class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
 
 
 class _Entries(caching.IndexDataCacheFile):  # type: ignore[misc]
-    """One file for each signature, named by all that its code depends on: there is no index, and nothing to be locked.
+    """Cached machine code, one file per signature, named by all that it depends on; so it needs no index and no lock.
 
-    A checksum comes first: what is damaged is never unpickled, let alone run.
+    A checksum comes first: damaged content is neither unpickled nor run.
     """
 
     def load(self, key: Any) -> Any:
@@ -93,7 +93,7 @@ class _Entries(caching.IndexDataCacheFile):  # type: ignore[misc]
 
 
 class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
-    """numba's cache, but for its index; whatever cannot be read is compiled anew, and replaced."""
+    """Numba's cache without its index; a file that cannot be read is compiled again and replaced."""
 
     _impl_class = _CacheImpl
 
@@ -113,14 +113,14 @@ class _KernelCache(caching.FunctionCache):  # type: ignore[misc]
 
 
 def kernel(function: Kernel) -> Kernel:
-    """Compile `function` with the package's options and its cache (none where no folder is writable)."""
+    """Compile `function` with the package's options, and cache it if there is a writable folder."""
     return _compiled(function, JIT_OPTIONS)
 
 
 def inlined(function: Kernel) -> Kernel:
-    """The same for a part of a kernel, whose code stands where it is called.
+    """Compile part of a kernel, to be inlined where it is called.
 
-    A call passes every array in pieces, and LLVM optimises what is called once more at every level of calls.
+    A call would pass every array in pieces, and LLVM would optimise the callee once more at every level of calls.
     """
     return _compiled(function, JIT_OPTIONS | {"inline": "always"})
 

@@ -1,7 +1,7 @@
-"""Exponential, logarithm and Mills ratio from sums, products and quotients only.
+"""Exponential, logarithm and Mills ratio, from sums, products and quotients only.
 
-The C library's differ in the last digits from one system to the next; these give the same bits on every CPU, and LLVM
-makes vector code of loops over them.
+Those of the C library differ in the last digits between systems; these give the same bits on every CPU, and LLVM
+vectorises loops over them.
 """
 
 import math

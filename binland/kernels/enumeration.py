@@ -1,19 +1,19 @@
 """Error counts of all weight vectors of a small machine, 64 WIDTH of them at a time.
 
-A weight vector is a code: bit i says that weight i (flat, row-major) is +1. The lowest bits of a code, so many that
-there are 64 WIDTH of them (a block), go through all values within a register. For a pattern and the other, high bits,
-the register of its 64 WIDTH errors depends on little: on the number of positive votes of the units that lie in the high
-bits, and on the number of agreeing weights in the high part of the unit that is split between the two, if one is. So
-all registers that occur are made once (`masks_into`), and a block is, pattern by pattern, one look-up and one addition
+A weight vector is a code: bit i is 1 if weight i (flat, row-major) is +1. A block is 64 WIDTH codes with the same high
+bits, whose low bits take all values; a register holds one bit for each of them. Which codes of a block err on a pattern
+depends on little of the high bits: on the number of positive votes of units that lie in the high bits, and on the
+number of agreeing weights in the high part of the unit that is split between high and low bits, if one is. So all
+registers that occur are computed once (`masks_into`), and a block takes, for each pattern, one look-up and one addition
 to bit-sliced counters (`lanes.add`).
 
 Example: a perceptron with 24 weights, blocks of 2^8 codes. The unit is split, 8 low and 16 high weights; the agreeing
-high weights are 0 to 16, and a pattern has 17 registers. Code c of the block is wrong on the pattern with label +1 if
-its agreeing low weights and the high ones are fewer than 12.
+high weights are 0 to 16, so a pattern has 17 registers. Code c of the block is wrong on a pattern with label +1 if its
+agreeing low and high weights together are fewer than 12.
 
 The place of a register is a sum over the high bits: agreeing weights of the split unit times a stride, plus votes. For
-the lowest high bits (the middle ones) such sums are kept for all patterns in a table, and for the others they are
-counted once for all values of the middle ones.
+the lowest high bits (the middle ones) these sums are tabulated for all patterns; for the others they are counted once
+for all values of the middle ones.
 """
 
 import os

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from binland.kernels.compiler import kernel
 from binland.kernels.vectors import WIDTH, load_floats, minus_product, plus_product, store_floats
 
-NEGLIGIBLE = 1e-19  # of the largest probability of a law: what is left out of it
+NEGLIGIBLE = 1e-19  # probabilities below this share of the largest are left out
 
 
 @kernel

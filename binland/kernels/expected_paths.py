@@ -1,4 +1,4 @@
-"""Laws of the votes on a random shortest path, in closed form.
+"""Distribution of the votes on a random shortest path, in closed form.
 
 Of the d weights of a unit that differ between the two ends, a contribute +1 to its field f at the start. After m of
 them are flipped, the number A of these among the flipped is hypergeometric, and the field is f + 2 m - 4 A.
@@ -10,12 +10,12 @@ import numpy as np
 
 from binland.kernels.compiler import kernel
 
-NEGLIGIBLE = -60.0  # log of a probability that is left out of a sum
+NEGLIGIBLE = -60.0  # terms with a smaller log-probability are left out of sums
 
 
 @kernel
 def law(d, a, m, hits, log_factorial):
-    """Probability of so many hits among m draws, without replacement, from d of which a are hits."""
+    """Hypergeometric probability of `hits` hits in m draws without replacement from d, of which a are hits."""
     if hits < 0 or hits > a or hits > m or m - hits > d - a:
         return 0.0
     ways = log_factorial[a] - log_factorial[hits] - log_factorial[a - hits]
@@ -29,11 +29,11 @@ def positive_into(d, agreeing, fields, log_factorial, out):
     """out[m, u] <- probability that a field is not negative after m of its d flips, m = 0, ..., d.
 
     agreeing, fields (U,) int64: a and f; log_factorial (> d,) float64; out (any >= d + 1, U) float64. The field is not
-    negative while A <= c = floor((f + 2 m) / 4). A flip more takes away the draws with A = c whose next one is a hit;
-    and every other flip raises c by one. Cost d U exponentials, where laws are not negligible.
+    negative while A <= c = floor((f + 2 m) / 4). One more flip removes the draws with A = c whose next one is a hit;
+    every second flip raises c by one. Cost d U exponentials, where probabilities are not negligible.
 
-    Example: d = 2, a = 1, f = 1: c = 0, 0, 1. At first the probability is 1. Of the draws (A = 0) half hit: 1 / 2. At
-    the second flip all that are left hit, which leaves 0, but c = 1 now and A = 1 for certain: 1. (f = 1 -> 1.)
+    Example: d = 2, a = 1, f = 1, so c = 0, 0, 1. The probability is 1 at first. Half of the draws (A = 0) hit with the
+    first flip: 1 / 2. With the second flip all remaining ones hit, but now c = 1 and A = 1 for certain: 1.
     """
     for u in range(fields.shape[0]):
         out[0, u] = 1.0 if fields[u] >= 0 else 0.0

@@ -1,9 +1,10 @@
-"""Flips of single weights of a machine that keeps its pre-activations as integers.
+"""Single flips of a machine that keeps its pre-activations as integers.
 
-fields (H, P) are c_h w_h . x_mu up to the convention of ties: a unit with output weight -1 holds -(w_h . x_mu) - 1, so
-that every unit votes +1 where its field is not negative. votes (P,) are the sums of these votes. Both are int16, or
-int32 where a sum may not fit. P is padded to whole words with patterns whose inputs are 0: their fields never change.
-A pattern is wrong where votes ^ mask is negative, mask (P,) being 0 for the label +1 and -1 for -1; padding is never.
+fields (H, P) are c_h w_h . x_mu except for ties: a unit with output weight -1 holds -(w_h . x_mu) - 1, so that every
+unit votes +1 where its field is not negative. votes (P,) are the sums of these votes. Both are int16, or int32 where a
+sum may not fit. P is padded to whole words with patterns whose inputs are 0, so that their fields never change. A
+pattern is wrong where votes ^ mask is negative; mask (P,) is 0 for the label +1 and -1 for -1, and such that padding is
+never wrong.
 """
 
 import numpy as np
@@ -39,7 +40,7 @@ def wrong(votes, mask):
 
 @kernel
 def flip(place, inputs, outputs, weights, fields, votes):
-    """One weight, by its flat index, changes its sign. Cost P.
+    """Flip one weight, given by its flat index. Cost P.
 
     inputs (N, P), outputs (H,), weights (H N,), all int8.
     """
@@ -57,7 +58,7 @@ def flip(place, inputs, outputs, weights, fields, votes):
 
 @kernel
 def follow(places, inputs, outputs, weights, fields, votes, mask, errors):
-    """Flips one after the other; errors (d,) int64 <- errors after each. Cost d P."""
+    """Flip the places one by one; errors (d,) int64 <- number of errors after each. Cost d P."""
     for t in range(places.shape[0]):
         flip(places[t], inputs, outputs, weights, fields, votes)
         errors[t] = wrong(votes, mask)
@@ -65,11 +66,11 @@ def follow(places, inputs, outputs, weights, fields, votes, mask, errors):
 
 @kernel
 def flip_some(places, count, least, limit, current, inputs, outputs, weights, fields, votes, mask, chosen):
-    """Do `count` of the flips, in their order, but postpone those that lead to more errors than both limit and current.
+    """Do `count` flips in order, but postpone those that lead to more errors than both `limit` and the step before.
 
     places (m,), m >= count >= least; current: errors before. If fewer than `least` are done, the first of the postponed
-    follow. Written: chosen (count,) int64, which of the places. Returns how many, and the errors after them. Cost at
-    most 3 m P.
+    ones follow. Written: chosen (count,) int64, which of the places. Returns how many, and the number of errors after
+    them. Cost at most 3 m P.
     """
     done = np.zeros(places.shape[0], np.bool_)
     made = 0

@@ -1,10 +1,10 @@
-"""The gradient that guides shortest paths, in integers: exact, and the same on every CPU.
+"""The gradient that guides shortest paths, in integers, so that it is exact and the same on every CPU.
 
-For every unit, a pattern has a factor from 0 to 15: how much a better field of this unit would help this pattern. The
-gain of a flip is the sum of the factors of the patterns whose field it moves towards their label, minus the sum over
-the others. Factors are cut into bit planes, so that the first sum is four times the number of bits in common of two
-rows of words. Patterns whose factors are 0 for every unit, most of them where a machine has learnt well, are left out:
-the rows of the others are put together anew at every stage.
+For every unit a pattern has a factor from 0 to 15: how much a better field of this unit would help it. The gain of a
+flip is the sum of the factors of the patterns whose field it moves towards their label, minus the sum over the others.
+Factors are split into bit planes, so that the first sum takes four counts of the common bits of two rows of words.
+Patterns whose factors are 0 for every unit (most of them, in a well-trained machine) are left out: rows of the others
+are assembled anew at every stage.
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ from binland.kernels.forward import popcount
 from binland.kernels.vectors import bits_of
 
 LEVELS = 15
-UNIT = 1 << 10  # of urgencies, and of closeness times LEVELS
+UNIT = 1 << 10  # integer unit of urgencies, and of closeness times LEVELS
 
 
 @kernel
 def transpose(block):
-    """64 x 64 bits in place: bit c of word r becomes bit r of word c. Cost 6 times 32 exchanges of bits."""
+    """Transpose 64 x 64 bits in place: bit c of word r becomes bit r of word c. Cost 6 times 32 exchanges of bits."""
     width, mask = 32, np.uint64(0xFFFFFFFF)
     while width:
         shift = np.uint64(width)
@@ -34,9 +34,9 @@ def transpose(block):
 
 @kernel
 def rows_into(words, active, rows):
-    """Input by input the bits of some patterns: rows (N, ceil(A / 64)) uint64 <- words (P, W) of those in active (A,).
+    """Bits of active patterns (A,), input by input: rows (N, ceil(A / 64)) uint64 <- words (P, W).
 
-    Beyond the last one bits are 0. Cost A W / 64 transpositions.
+    Bits beyond the last pattern are 0. Cost A W / 64 transpositions.
     """
     N = rows.shape[0]
     block = np.empty(64, np.uint64)
@@ -53,11 +53,11 @@ def rows_into(words, active, rows):
 
 @kernel
 def factors_into(field, zero, active, urgency, closeness, factors):
-    """factors (any,) uint8 <- urgency times closeness, rounded, 0 to LEVELS, of the patterns active (A,).
+    """factors (any,) uint8 <- urgency times closeness, rounded, 0 to LEVELS, for patterns active (A,); returns the sum.
 
-    field (P,) of a unit; active (A,) uint64 and everything below unsigned, so that no index is looked at for its sign:
-    twice as fast. urgency (A,) uint32, 0 to UNIT; closeness (any,) uint32, 0 to LEVELS UNIT, that of a field of 0 at
-    place `zero`. Returns their sum. Cost A.
+    field (P,) of a unit. urgency (A,) uint32, 0 to UNIT; closeness (any,) uint32, 0 to LEVELS UNIT, that of a field of
+    0 at index `zero`. active (A,) uint64 and the others unsigned, so that no index is checked for its sign: twice as
+    fast. Cost A.
     """
     half, unit = np.uint32(UNIT * UNIT // 2), np.uint32(UNIT * UNIT)
     for a in range(active.shape[0]):

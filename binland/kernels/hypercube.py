@@ -1,6 +1,6 @@
-"""Codes of n bits as corners of a hypercube, where neighbours differ in one bit: counts, components, ways, pairs.
+"""Codes of n bits as corners of a hypercube, neighbours differing in one bit: counts, components, paths, pairs.
 
-A code is the place of its error count in an array of 2^n. Lists of codes are ascending, uint32.
+A code is the index of its error count in an array of 2^n. Lists of codes are ascending, uint32.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from binland.kernels.compiler import kernel
 from binland.kernels.forward import popcount
 
-SIDES = 4  # histograms at once: one after the other would wait for itself
+SIDES = 4  # histograms filled in turn, so that an addition need not wait for the previous one
 STRETCH = 256  # codes
 
 
@@ -28,9 +28,9 @@ def histogram_into(counts, histogram):
 
 @kernel
 def codes_into(counts, first, most, codes):
-    """The codes of at most `most` errors; counts (any,) are those from code `first` on. Returns how many.
+    """The codes with at most `most` errors; counts (any,) are those from code `first` on. Returns how many there are.
 
-    codes (any,) uint32, as many as counts. Stretches without any are passed at once.
+    Written: codes (any,) uint32, at least as long as counts. Stretches without such codes are skipped at once.
     """
     found = 0
     for begin in range(0, counts.shape[0], STRETCH):
@@ -55,8 +55,11 @@ def distances_into(codes, reference, histogram):
 
 @kernel
 def ranks_into(codes, words, ranks):
-    """Where codes are found: words (2^n / 64,) uint64, a bit for each, 0 before; ranks (2^n / 64,) uint32, how many are
-    before each word."""
+    """Index to find codes.
+
+    words (2^n / 64,) uint64, a bit for each code, 0 before; ranks (2^n / 64,) uint32, how many codes come before each
+    word.
+    """
     for k in range(codes.shape[0]):
         words[codes[k] >> 6] |= np.uint64(1) << np.uint64(codes[k] & 63)
     before = 0
@@ -67,7 +70,7 @@ def ranks_into(codes, words, ranks):
 
 @kernel
 def root(parents, k):
-    """The first of the component of k; the way there becomes shorter."""
+    """The first code of the component of k; paths to it are shortened on the way."""
     while parents[k] != k:
         parents[k] = parents[parents[k]]
         k = parents[k]
@@ -99,12 +102,12 @@ def components_into(codes, words, ranks, parents):
 
 @kernel
 def flood(counts, start, goal, level, n, straight, via, queue):
-    """Walk from code to code, breadth first, through those of at most `level` errors, until the goal is reached.
+    """Flood fill from code to code, breadth first, through codes of at most `level` errors, until the goal is reached.
 
-    straight: only by flips that lead towards the goal. counts (2^n,); via (2^n,) uint8, all 0 before: by which flip a
-    code was reached, plus 1 (n + 1 at the start); queue (any,) uint32, as long as there are codes of this level.
-    Returns `level` if the goal is reached, else the least number of errors beside the codes that are reached: below it
-    no way leads to the goal. Cost n for each of these codes.
+    straight: only by flips that lead towards the goal. counts (2^n,); via (2^n,) uint8, all 0 before: the flip by which
+    a code was reached, plus 1 (n + 1 at the start); queue (any,) uint32, at least as long as there are codes of this
+    level. Returns `level` if the goal is reached, else the smallest number of errors among the neighbours of the
+    reached codes: below it no path leads to the goal. Cost n for each reached code.
     """
     beyond = np.int64(2**62)
     via[start], queue[0] = n + 1, start
@@ -128,9 +131,9 @@ def flood(counts, start, goal, level, n, straight, via, queue):
 
 @kernel
 def transform(values):
-    """Walsh and Hadamard's transform of values (2^n,) int32 in place: sums with the signs (-1)^|x and y|. Cost n 2^n.
+    """Walsh-Hadamard transform of values (2^n,) int32 in place: sums with the signs (-1)^|x and y|. Cost n 2^n.
 
-    Blocks that fit a cache go through all their stages first.
+    Blocks that fit into a cache go through all their stages first.
     """
     block = min(values.shape[0], 4096)
     for first in range(0, values.shape[0], block):
@@ -152,6 +155,6 @@ def transform(values):
 
 @kernel
 def powers_into(values, powers):
-    """Add to powers (n + 1,) int64 the squares of values (2^n,), by the number of bits of their places."""
+    """Add to powers (n + 1,) int64 the squares of values (2^n,), grouped by the number of 1 bits of their index."""
     for k in range(values.shape[0]):
         powers[popcount(np.uint64(k))] += np.int64(values[k]) * np.int64(values[k])

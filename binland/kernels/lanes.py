@@ -46,7 +46,7 @@ def _store(b: Builder, register: Value, pointer: Value, block: Value) -> None:
 
 
 def loop(b: Builder, first: Value, last: Value, by: int, state: list[Value], body: Callable[..., list[Value]]) -> Any:
-    """for s in range(first, last, by): state = body(s, state); only whole steps are made. Returns s and the state."""
+    """for s in range(first, last, by): state = body(s, state), whole steps only. Returns s and the state."""
     before = b.block
     head, inside, after = (b.append_basic_block(name) for name in ("head", "inside", "after"))
     b.branch(head)
@@ -69,9 +69,9 @@ def loop(b: Builder, first: Value, last: Value, by: int, state: list[Value], bod
 
 
 def _through(b: Builder, n: Value, planes: Value, first: Value, last: Value, bodies: dict[int, Any]) -> None:
-    """Counters planes (n, WIDTH) through range(first, last): bodies[by] makes `by` steps at a time, the most first.
+    """Lead counters planes (n, WIDTH) through range(first, last); bodies[by] makes `by` steps, the largest first.
 
-    There is code for every number of planes, chosen by n: in a loop over planes they would not stay in registers.
+    There is code for each number of planes, chosen by n: in a loop over planes they would not stay in registers.
     """
     for count in _cases(b, n):
         s, state = first, [_load(b, planes, _number(j)) for j in range(count)]
@@ -82,7 +82,7 @@ def _through(b: Builder, n: Value, planes: Value, first: Value, last: Value, bod
 
 
 def _cases(b: Builder, n: Value) -> Iterator[int]:
-    """Every number of planes: what is built while one is yielded is the code where n is that."""
+    """Each number of planes in turn: what is built while it is yielded becomes the code for that n."""
     done = b.append_basic_block("done")
     switch = b.switch(n, done)
     for count in PLANES:
@@ -156,7 +156,7 @@ def _jump(b: Builder, planes: list[Value], bits: list[Value]) -> list[Value]:
     for plane, digit in zip(planes[1:], digits, strict=False):
         total, carry = _full(b, plane, digit, carry)
         new.append(total)
-    # What is left to be added is the carry, and -1 where the sign is negative: one step up or down, or none.
+    # What remains to be added is the carry, and -1 where the sign is negative: a step up or down, or none.
     return new + _step(b, planes[len(new) :], b.not_(b.xor(high, carry)), carry)
 
 
@@ -307,9 +307,9 @@ def tally(
 def window(typing_context: Any, planes: Any, n: Any, edges: Any, inside: Any) -> Any:
     """inside (WIDTH,) <- where a counter lies between two numbers, both included.
 
-    planes (n, WIDTH); edges (2, n, WIDTH), whose digits are all ones or none, the sign's and all of the lower end's
-    turned round (`algorithms.training`). Both comparisons go digit by digit, from the lowest: a higher digit decides,
-    where it is equal what was decided so far stands, which is a full adder's carry.
+    planes (n, WIDTH); edges (2, n, WIDTH): the digits of both numbers as words of all ones or all zeros, with the sign
+    digit and the whole lower number inverted (`algorithms.training._edges`). Both comparisons go digit by digit, from
+    the lowest: a higher digit decides, and where it is equal the decision so far stands, which is a full adder's carry.
     Cost 8 n operations, or 2 n of three operands, and 3 n loads.
     """
 

@@ -31,10 +31,10 @@ from binland.kernels.compiler import kernel
 from binland.kernels.convolution import back_into, forth_into
 from binland.kernels.elementary import ROOT_TWO_PI, exp, log, log_two_cosh, mills, tanh
 
-LANES = 16  # sums that run side by side, whatever the CPU's registers
-NARROWEST = 1.0  # V is at least this: below, one weight is all that varies
-STRONGEST = 20.0  # of exact messages: tanh 20 is 1 - 1e-17
-SMALLEST = 1e-290  # probability of a pattern; one that is less likely pushes all units to its label
+LANES = 16  # number of partial sums, the same for every CPU
+NARROWEST = 1.0  # smallest V; below it only one weight varies
+STRONGEST = 20.0  # largest exact message; tanh 20 is 1 - 1e-17
+SMALLEST = 1e-290  # a pattern with a smaller probability pushes all units towards its label
 TINY = 1e-300
 
 Array = NDArray[np.float64]
@@ -224,7 +224,7 @@ def exact_messages(totals, messages, inputs, n_inputs, damping, scratch):
 
 @kernel
 def through(x, coupling):
-    """atanh(tanh x tanh coupling), the field that a spin with field x exerts through a coupling, perhaps infinite."""
+    """atanh(tanh x tanh coupling): the field that a spin with field x exerts through a (perhaps infinite) coupling."""
     if coupling == math.inf:
         return x
     return 0.5 * (log_two_cosh(x + coupling) - log_two_cosh(x - coupling))
@@ -232,10 +232,10 @@ def through(x, coupling):
 
 @kernel
 def focus(weight, n_inputs, rule, totals, fields):
-    """The external field of one weight, h N + i, under focusing; returns the change of its tanh.
+    """Update the external field of one weight, h N + i, under focusing; returns the change of its tanh.
 
-    tanh((y - 1) atanh(m tanh gamma)) tanh gamma as a field, m the magnetisation without it; fields, totals (H, M) have
-    it then.
+    The new field is that of tanh((y - 1) atanh(m tanh gamma)) tanh gamma, m being the magnetisation without it. fields,
+    totals (H, M) are updated.
     """
     h, i = weight // n_inputs, weight % n_inputs
     old = fields[h, i]
@@ -293,10 +293,10 @@ def bethe(messages, totals, satisfied, n_inputs):
 
 @kernel
 def pull(reference, distance, totals, fields):
-    """External fields reference times gamma, with which the mean distance to the reference is as asked; returns gamma.
+    """Set external fields gamma times reference, such that the mean distance to it is `distance`; returns gamma.
 
-    reference (H, M) float64, 0 where it is filled up; distance: mean of (1 - reference tanh(total)) / 2. By bisection
-    in atanh(1 - 2 distance) +- the largest of the other fields. fields, totals (H, M) change. Cost 60 H N.
+    reference (H, M) float64, 0 where it is padded; the mean distance is that of (1 - reference tanh(total)) / 2. By
+    bisection in atanh(1 - 2 distance) +- the largest of the other fields. fields, totals (H, M) change. Cost 60 H N.
     """
     n, largest = 0.0, 0.0
     for h in range(totals.shape[0]):

@@ -1,7 +1,8 @@
-"""What a mini-batch step asks of the pre-activations w_h . x: each unit's straight-through window, and the output.
+"""What a mini-batch step needs of the pre-activations w_h . x: each unit's straight-through window, and the output.
 
-They follow the flips of the weights in the counters of `walk.py`, for all patterns, or are computed for the patterns of
-one batch where so many weights have flipped that this is less work. Both count exactly, so that the choice is free.
+They are updated with the flips of the weights in the counters of `walk.py`, for all patterns, or computed for the
+patterns of one batch if so many weights have flipped that this is less work. Both count exactly, so the choice does not
+change results.
 
 The level of a pattern is the number of units that vote +1, or of agreeing weights if the machine is linear.
 """
@@ -22,21 +23,21 @@ from binland.kernels.vectors import (
 )
 from binland.kernels.walk import follow, tally, window
 
-# Measured, in units of what a digit of a counter takes on a register when a weight flips.
+# Measured times, in units of one digit of a counter on a register per flip.
 POPCOUNT = {8: 1, 4: 3}.get(WIDTH, 4)  # bits of a register compared and counted
 UNIT = 7  # flips that take as long as the window and the vote of a unit
 
 
 @kernel
 def worth_following(flips, n_units, n_words, batch_size, n_blocks, n_planes):
-    """Whether counters of n_planes digits follow so many flips in less time than a batch is computed anew."""
+    """Whether counters of n_planes digits follow so many flips in less time than computing a batch anew takes."""
     follow = n_blocks * (n_planes + 3) * (flips + UNIT * min(n_units, flips)) * WIDTH
     return follow <= batch_size * n_units * n_words * POPCOUNT
 
 
 @kernel
 def n_flips(old, new):
-    """Weights in which packed machines (H, W) differ."""
+    """Number of weights in which packed machines (H, W) differ."""
     total = np.uint64(0)
     for h in range(old.shape[0]):
         for k in range(old.shape[1]):
@@ -60,7 +61,7 @@ def windows_into(fields, output_weights, units, edges, inside):
 
 @kernel
 def follow_flips(output_weights, rows, edges, state, s):
-    """Counters, votes and windows of machine s of a state (`training.State`) follow its weights.
+    """Update counters, votes and windows of machine s of a state (`training.State`) to its current weights.
 
     rows as in `walk.start_into`; edges as in `windows_into`. Cost on a register, for each block of patterns: n + 3
     operations per flip, 2 n + m + 10 per unit with flips.
@@ -97,7 +98,7 @@ def levels_into(counters, batch, n_votes, levels):
 
 @kernel
 def compute(weight_words, stacks, output_weights, n_inputs, window, linear, levels, inside):
-    """The same, computed anew for the patterns of one batch.
+    """The levels and windows of the patterns of one batch, computed from scratch.
 
     weight_words (H, W) uint64; stacks (S, W, WIDTH) uint64, WIDTH patterns side by side; written: levels (WIDTH S,)
     int64; inside (ceil(WIDTH S / 64), H) uint64. Cost H W S WIDTH popcounts, WIDTH at a time.

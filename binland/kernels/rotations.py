@@ -41,7 +41,7 @@ def arcs_into(one, two, first, second, fields, margin, starts, ends):
 
 @kernel
 def free_length(starts, ends, count):
-    """Length of the angles from 0 to 2 pi that are in none of the arcs; 0 if rounding has left none."""
+    """Total length of the angles from 0 to 2 pi that are in no arc; 0 if rounding has left none."""
     length, reached = 0.0, 0.0
     for k in range(count):
         length += max(0.0, starts[k] - reached)
@@ -51,7 +51,7 @@ def free_length(starts, ends, count):
 
 @kernel
 def free_angle(starts, ends, count, share):
-    """The angle that has a share, 0 to 1, of the free length before it."""
+    """The allowed angle with a given share, 0 to 1, of the allowed length before it."""
     left, reached = share * free_length(starts, ends, count), 0.0
     for k in range(count):
         gap = max(0.0, starts[k] - reached)

@@ -1,4 +1,4 @@
-"""What `lanes.py` does, in plain Python and word by word: its twin in tests, and its stand-in (BINLAND_PORTABLE=1)."""
+"""The operations of `lanes.py` in plain Python, word by word: for tests, and in its place with BINLAND_PORTABLE=1."""
 
 import numpy as np
 

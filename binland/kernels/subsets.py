@@ -5,10 +5,10 @@ from binland.kernels.compiler import kernel
 
 @kernel
 def lowest_into(errors, order):
-    """Replace errors (2^d,) of subsets by the lowest barrier of all orders that lead there; order (d,) <- a best one.
+    """errors (2^d,) of subsets of flips <- the lowest barrier of all orders leading there; order (d,) <- a best one.
 
-    Bit k of a subset says that flip k is done. A subset is reached from one with a flip less. Example: the errors 0, 3,
-    1, 2 of {}, {0}, {1}, {0, 1} stay as they are, and the order is 1, 0. Cost d 2^d.
+    Bit k of a subset is 1 if flip k is done. A subset is reached from one with a flip less. Cost d 2^d. Example: the
+    errors 0, 3, 1, 2 of {}, {0}, {1}, {0, 1} stay as they are, and the order is 1, 0.
     """
     d = order.shape[0]
     for s in range(1, errors.shape[0]):

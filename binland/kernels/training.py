@@ -56,8 +56,8 @@ GROUP = 4  # patterns whose subset sums are tabulated together
 ENTRY = LANES << GROUP  # numbers in a table
 PORTION = 8  # tables at a time: 16 KiB, within a level 1 cache
 LARGEST = (1 << 13) - 1  # signals above are split, so that GROUP of them add up in 16 bits
-MOST = (1 << 15) - 1  # of the signals of a portion together
-WORTH = 2  # times fewer portions, and tables of 32 bits take less time than those of 16
+MOST = (1 << 15) - 1  # largest sum of the signals of a portion
+WORTH = 2  # tables of 32 bits are faster than those of 16 if they need so many times fewer portions
 FULL = 1 << 31  # a share of 1
 FEW_UNITS = 5  # below, tables cost more than they save
 
@@ -193,7 +193,7 @@ def collect(batch, levels, inside, own, examples, steps, r, scratch):
 
 @inlined
 def look(batch, steps, output_weights, n_inputs, examples, rule, state, r, scratch):
-    """Forward pass of replica r on a batch, in the cheaper way; what `collect` gives is in scratch."""
+    """Forward pass of replica r on a batch, by the faster method; the result of `collect` is in scratch."""
     weight_words, standing = state.words[r], state.standing[r]
     V, H, n = state.fields.shape[1:4]
     B, W = batch.shape[0], weight_words.shape[1]
@@ -279,9 +279,9 @@ def sum_of_patterns(t, r, first, last, h, scratch):
 
 @inlined
 def step(up, rule, portion, packs, present, latents, words, t, r, scratch):
-    """Units of a tile of one replica take the steps of a portion; a clip comes after the last one.
+    """Move the units of a tile of one replica by the steps of a portion; clip after the last portion.
 
-    packs: their signs become words.
+    packs: the signs of the latents become words.
     """
     H, at, (first, last) = latents.shape[1], r * PORTION * ENTRY, groups_of(portion, r, scratch)
     clips, limit = portion == scratch.n_portions[r] - 1 and scratch.reaches[r] > rule.clip, splat(np.int32(rule.clip))
@@ -301,7 +301,7 @@ def step(up, rule, portion, packs, present, latents, words, t, r, scratch):
 
 @inlined
 def take(total, up, clips, limit, packs, present, latents, words, t, r, h):
-    """LANES latents of a unit change by total; what else `step` does with them."""
+    """Change LANES latents of a unit by `total`; clip them and set their signs as `step` does."""
     place = (r * latents.shape[1] + h) * LANES
     old = load(latents, place)
     new = plus(old, total) if up[np.uint64(h)] > 0 else minus(old, total)
@@ -314,14 +314,14 @@ def take(total, up, clips, limit, packs, present, latents, words, t, r, h):
 
 @inlined
 def groups_of(portion, r, scratch):
-    """The groups of a portion, as numbers: first, and after the last."""
+    """The groups of a portion: number of the first, and of the one after the last."""
     first = scratch.ends[r, portion - 1] if portion else 0
     return first // GROUP, (scratch.ends[r, portion] + GROUP - 1) // GROUP
 
 
 @inlined
 def tabulate_portion(portion, t, r, scratch):
-    """Its tables are the replica's."""
+    """Fill the replica's tables with those of a portion."""
     first = scratch.ends[r, portion - 1] if portion else 0
     words, signals, last, at = scratch.words[r, t], scratch.steps[r], scratch.ends[r, portion], r * PORTION * ENTRY
     if scratch.wide[r]:
@@ -332,7 +332,7 @@ def tabulate_portion(portion, t, r, scratch):
 
 @inlined
 def move(up, n_inputs, rule, share, latents, words, t, scratch):
-    """One tile of all replicas takes its step, portion by portion, and is coupled."""
+    """One step of a tile of all replicas, portion by portion, and their coupling."""
     R, H, _ = latents.shape
     present = columns(n_inputs, t)
     for r in range(R):
@@ -347,7 +347,7 @@ def move(up, n_inputs, rule, share, latents, words, t, scratch):
 
 @inlined
 def columns(n_inputs, tile):
-    """A bit for every column of a tile that exists."""
+    """A word with a bit for each column of a tile that exists."""
     return np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(max(0, LANES * (tile + 1) - n_inputs))
 
 
@@ -388,7 +388,7 @@ def centre_into(latents, n_inputs, words):
 
 @kernel
 def reach_of(latents):
-    """The largest latent without its sign, of all replicas, (T, R, H, LANES). Cost R H N."""
+    """The largest |latent| of all replicas, (T, R, H, LANES). Cost R H N."""
     flat = latents.reshape(-1)
     largest, smallest = np.int32(0), np.int32(0)
     for place in range(flat.shape[0]):
@@ -417,7 +417,7 @@ def train_epoch(state, examples, output_weights, n_inputs, order, batch_size, ru
             look(batch, rule.steps[1 if end else 0], output_weights, n_inputs, examples, rule, state, r, scratch)
             scratch.reaches[r] = min(scratch.reaches[r], rule.clip) + scratch.moves[r]
             idle &= scratch.n_portions[r] == 0
-        scratch.reaches[:] = scratch.reaches.max()  # a coupled replica may come as far as another one
+        scratch.reaches[:] = scratch.reaches.max()  # a coupled replica may get latents as large as another's
         for t in range(0 if idle else state.latents.shape[0]):
             latents, words = state.latents[t], state.words
             if shares[0] > 0:

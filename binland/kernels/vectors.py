@@ -60,7 +60,7 @@ def _splat(b: Any, scalar: Any, vector: Any) -> Any:
 
 
 def pointers(context: Any, b: Any, signature: Any, arguments: Any) -> list[Any]:
-    """Arguments of an intrinsic: arrays as pointers to their data, numbers as they are."""
+    """Arguments of an intrinsic: arrays as pointers to their data, numbers unchanged."""
     return [
         context.make_array(kind)(context, b, value=value).data if isinstance(kind, types.Array) else value
         for kind, value in zip(signature.args, arguments, strict=True)

@@ -24,13 +24,13 @@ _counters: Any = scalar if os.environ.get("BINLAND_PORTABLE") else lanes
 add, jump, tally, walk = _counters.add, _counters.jump, _counters.tally, _counters.walk
 window = _counters.window
 
-STRETCH = 32768 // WIDTH  # flips whose signs wait for the votes: 256 KiB, within a level 2 cache
+STRETCH = 32768 // WIDTH  # flips per stretch: their signs take 256 KiB, within a level 2 cache
 PORTION = 210 * 8 // WIDTH  # inputs whose rows are added to all units in turn: 27 kB, within a level 1 cache
 
 
 @kernel
 def fill(planes, value):
-    """Set all counters of a block (n, WIDTH) to one integer. Cost n WIDTH."""
+    """Set all counters of a block (n, WIDTH) to the same integer. Cost n WIDTH."""
     for j in range(planes.shape[0]):
         for w in range(planes.shape[1]):
             planes[j, w] = -np.uint64((value >> j) & 1)
@@ -99,7 +99,7 @@ def vote_into(fields, negative, real, signs, votes):
     for h in range(H):
         for w in range(width):
             signs[h, w] = fields[h, n - 1, w]
-    fill(votes, (H + 1) // 2 - H - 1)  # the opposite of what is wanted, less 1, counts the units that vote -1
+    fill(votes, (H + 1) // 2 - H - 1)  # minus the result, less 1, counts the units that vote -1
     add(np.arange(H), signs, votes.shape[0], votes)
     for j in range(votes.shape[0]):
         for w in range(width):
@@ -118,9 +118,9 @@ def n_errors(votes, negative, real):
 
 @kernel
 def shuffle_into(uniforms, items):
-    """Fisher and Yates: items[:k] become the first k of a uniformly random order of items (n,).
+    """Fisher-Yates shuffle: items[:k] become the first k of a uniformly random order of items (n,).
 
-    uniforms (k,) float64 in [0, 1), k <= n; more of them change none of the first k. Cost k.
+    uniforms (k,) float64 in [0, 1), k <= n; a longer list begins with the same order. Cost k.
     """
     n = items.shape[0]
     for t in range(uniforms.shape[0]):

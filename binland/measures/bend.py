@@ -26,18 +26,18 @@ LEGS = ("first", "second")
 
 
 class BendSettings(PathSettings):
-    """midpoints: of each pair and symmetry state. midpoint_algorithm: label of the algorithm that trains them, by
-    default the first of kind SGD."""
+    """Settings of [measure.bend].
+
+    midpoints: number for each pair and symmetry state. midpoint_algorithm: label of the algorithm that trains them, by
+    default the first of kind SGD.
+    """
 
     midpoints: Annotated[int, Field(ge=1, le=10_000)] = 3
     midpoint_algorithm: Text | None = None
 
 
 def with_algorithm(settings: S, key: str, described: Described) -> S:
-    """Settings whose key names the algorithm that trains, by default the first of kind SGD.
-
-    Raises ValueError if there is none, or none of that name.
-    """
+    """Settings whose key names the training algorithm, by default the first of kind SGD; ValueError without one."""
     label = getattr(settings, key)
     if label is not None and label not in described:
         raise ValueError(f"{key} = {shown(label)} is not one of the algorithms {', '.join(described)}")
@@ -55,19 +55,19 @@ class Bend(Measure[BendSettings]):
     Settings = BendSettings
 
     def needs(self, settings: BendSettings) -> tuple[str, ...]:
-        """What paths need, and the training of a midpoint."""
+        """Verbs of `pair`, and the training of a midpoint."""
         return ("distance", "shortest_paths", "midpoint")
 
     def completed(self, settings: BendSettings, described: Described) -> BendSettings:
-        """The algorithm by name: another SGD in front of it is another sweep."""
+        """Settings with the algorithm by its label, so that the order of the algorithms in the file does not matter."""
         return with_algorithm(settings, "midpoint_algorithm", described)
 
     def repeats(self, settings: BendSettings) -> int:
-        """Midpoints of each pair."""
+        """Number of midpoints of each pair."""
         return settings.midpoints
 
     def variables(self, settings: BendSettings) -> dict[str, Variable]:
-        """Per state: lengths, barriers and curves of both legs, error of the midpoint."""
+        """Stored per symmetry state: lengths, barriers and curves of both legs, error of the midpoint."""
         return {
             "bend_distance": Variable(
                 ("symmetry", "leg"), "f8", "1", "Hamming length of a leg, fraction of the weights"
@@ -80,11 +80,11 @@ class Bend(Measure[BendSettings]):
         }
 
     def coordinates(self, settings: BendSettings) -> dict[str, Coordinate]:
-        """Legs, orders, and places along a leg."""
+        """Legs, orders of flips, and positions along a leg."""
         return {"leg": Coordinate(LEGS), "order": Coordinate(settings.orders), "position": position(settings)}
 
     def streams(self, settings: BendSettings, states: Sequence[str], described: Described) -> dict[str, dict[str, Any]]:
-        """The midpoint, and the orders of the steps of each leg, in every state."""
+        """Random streams of the midpoint and of the orders of each leg, for every symmetry state."""
         trained = {"midpoint_algorithm": described[settings.midpoint_algorithm or ""]}
         streams = {}
         for state in states:
@@ -94,15 +94,15 @@ class Bend(Measure[BendSettings]):
         return streams
 
     def key(self, settings: BendSettings) -> dict[str, Any]:
-        """What is counted and kept of a path."""
+        """Settings of paths that change the numbers."""
         return settings.path_key()
 
     def limits(self, settings: BendSettings) -> list[tuple[float, str, str]]:
-        """Points of a path."""
+        """Number of points of a path."""
         return path_limits(settings, "bend")
 
     def trainings(self, settings: BendSettings, states: Sequence[str]) -> dict[str, int]:
-        """A midpoint in every state."""
+        """One training per symmetry state."""
         return {settings.midpoint_algorithm or "": len(states)}
 
     def run(self, settings: BendSettings, case: Case) -> Arrays:

@@ -33,8 +33,11 @@ LEGS = ("first", "second")
 
 
 class BendSettings(AlignedSettings):
-    """points: on each of the two lines, ends included. midpoint_algorithm: label of the algorithm that trains
-    midpoints, by default the first of kind SGD."""
+    """Settings of [measure.bends].
+
+    points: number on each of the two lines, ends included. midpoint_algorithm: label of the algorithm that trains
+    midpoints, by default the first of kind SGD.
+    """
 
     points: Annotated[int, Field(ge=2, le=10_000)] = 13
     midpoint_algorithm: Text | None = None
@@ -47,19 +50,19 @@ class Bends(Measure[BendSettings]):
     Settings = BendSettings
 
     def needs(self, settings: BendSettings) -> tuple[str, ...]:
-        """What lines need, and the training of a midpoint."""
+        """Verbs of `lines`, and the training of a midpoint."""
         return ("line", "normalized", "aligned", "distance", "bend")
 
     def completed(self, settings: BendSettings, described: Described) -> BendSettings:
-        """The algorithm by name: another SGD in front of it is another sweep."""
+        """Settings with the algorithm by its label, so that the order of the algorithms in the file does not matter."""
         return with_algorithm(settings, "midpoint_algorithm", described)
 
     def test_patterns(self) -> bool:
-        """At the midpoint."""
+        """True: the midpoint's test error is measured."""
         return True
 
     def variables(self, settings: BendSettings) -> dict[str, Variable]:
-        """Per line: both legs, and what the midpoint is like."""
+        """Stored per line: curves and barriers of both legs, errors and distances of the midpoint."""
         leg = ("bend_line", "leg")
         return {
             "bends_error": Variable((*leg, "leg_position"), "f8", "1", "train error along a leg"),
@@ -78,17 +81,17 @@ class Bends(Measure[BendSettings]):
         }
 
     def streams(self, settings: BendSettings, states: Sequence[str], described: Described) -> dict[str, dict[str, Any]]:
-        """The alignments, and the training of each midpoint."""
+        """Random streams of the alignments and of each midpoint's training."""
         trained = {"midpoint_algorithm": described[settings.midpoint_algorithm or ""]}
         middles = {f"midpoint {line}": {"purpose": "midpoint", "line": str(line), **trained} for line in settings.lines}
         return alignment_streams(settings) | middles
 
     def limits(self, settings: BendSettings) -> list[tuple[float, str, str]]:
-        """Points of all lines."""
+        """Number of points of all lines."""
         return [(2 * settings.points * len(settings.lines), "points on lines", "measure.bends")]
 
     def trainings(self, settings: BendSettings, states: Sequence[str]) -> dict[str, int]:
-        """A midpoint of every line."""
+        """One training per line."""
         return {settings.midpoint_algorithm or "": len(settings.lines)}
 
     def run(self, settings: BendSettings, case: Case) -> Arrays:

@@ -1,9 +1,8 @@
-"""The lowest barriers between two solutions of a small machine, exactly, beside those of drawn paths,
-`[measure.bottleneck]`.
+"""Exact lowest barriers between two solutions of a small machine, beside other paths, `[measure.bottleneck]`.
 
-Verbs: enumeration(model, train) -> an `Enumeration`, which has .bottleneck; guided_path and guided_defaults as of
-`guided`; shortest_paths as of `pair`; annealed_path(start, end, train, options, seed, compute) -> a `Path`, options:
-settings of `Annealed`.
+Verbs: enumeration(model, train) -> an `Enumeration`, which has .bottleneck; guided_path and guided_defaults as for
+`guided`; shortest_paths as for `pair`; annealed_path(start, end, train, options, seed, compute) -> a `Path`, with the
+settings of `Annealed` as options.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,11 @@ WIDTH = 7.2  # inches of a figure
 
 
 class BottleneckSettings(OfPairs):
-    """orders: random paths of each pair, of whose barriers the mean is kept. budget, temperature: of `Annealed`."""
+    """Settings of [measure.bottleneck].
+
+    orders: number of random paths of each pair; the mean of their barriers is stored. budget, temperature: as in
+    `Annealed`.
+    """
 
     orders: Positive = 5
     budget: Positive = 20_000
@@ -30,26 +33,26 @@ class BottleneckSettings(OfPairs):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Of annealed paths."""
+        """Settings of annealed paths."""
         return {"budget": self.budget, "temperature": self.temperature}
 
 
 class Bottleneck(Measure[BottleneckSettings]):
-    """Barriers over all paths and over all shortest ones, in every symmetry state."""
+    """Lowest barriers over all paths and over shortest paths, in every symmetry state."""
 
     name, of = "bottleneck", 2
     Settings = BottleneckSettings
 
     def needs(self, settings: BottleneckSettings) -> tuple[str, ...]:
-        """The enumeration, and what its paths are compared with."""
+        """Verbs: the enumeration, and the paths that it is compared with."""
         return ("enumeration", "annealed_path", "guided_path", "guided_defaults", "shortest_paths")
 
     def most_weights(self, settings: BottleneckSettings) -> int | None:
-        """As many as can be enumerated."""
+        """The largest number of weights that can be enumerated."""
         return MOST_WEIGHTS
 
     def variables(self, settings: BottleneckSettings) -> dict[str, Variable]:
-        """Per state: errors at the barrier of every kind of path, and flips of the lowest one."""
+        """Stored per symmetry state: barrier of every kind of path in errors, and length of the lowest path."""
         return {
             "bottleneck_errors": Variable(("symmetry", "path"), "f8", "1", "highest number of train errors on a path"),
             "bottleneck_flips": Variable(("symmetry",), "f8", "1", "flips of the shortest path of the lowest barrier"),
@@ -57,17 +60,17 @@ class Bottleneck(Measure[BottleneckSettings]):
         }
 
     def coordinates(self, settings: BottleneckSettings) -> dict[str, Coordinate]:
-        """Kinds of paths."""
+        """The kinds of paths."""
         return {"path": Coordinate(KINDS, "lowest of all, lowest of the shortest, annealed and guided; mean of random")}
 
     def streams(
         self, settings: BottleneckSettings, states: Sequence[str], described: Described
     ) -> dict[str, dict[str, Any]]:
-        """Annealed and random orders, in every state."""
+        """Random streams of annealed and random orders, for every symmetry state."""
         return {state: {"purpose": "bottleneck", "symmetry": state} for state in states}
 
     def run(self, settings: BottleneckSettings, case: Case) -> Arrays:
-        """Every kind of path, in every state."""
+        """Barriers of every kind of path, in every symmetry state."""
         family, train = case.family, case.train
         found = family.enumeration(case.model, train)
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}

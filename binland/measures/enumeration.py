@@ -1,7 +1,7 @@
-"""All solutions of a small machine around the trained ones, exactly, `[measure.enumeration]`.
+"""All solutions of a small machine around the trained ones, exact, `[measure.enumeration]`.
 
-Verb: enumeration(model, train) -> an `Enumeration` of all weight vectors on the training patterns; asked for once more
-with the same patterns it should be at hand.
+Verb: enumeration(model, train) -> an `Enumeration` of all weight vectors; it should be cached, since it is asked for
+again with the same patterns.
 """
 
 from collections.abc import Iterator
@@ -20,27 +20,27 @@ MOST_WEIGHTS = 28  # of `binland.enumeration`, which is not imported for a decla
 
 
 class EnumerationSettings(Section):
-    """energies: of how many numbers of errors, from 0 on, the weight vectors are counted."""
+    """Settings of [measure.enumeration]. energies: how many numbers of errors, from 0 on, are counted."""
 
     energies: Annotated[int, Field(ge=1, le=100_000)] = 51
 
 
 class Enumerations(Measure[EnumerationSettings]):
-    """Numbers of solutions, their distances from a trained one, and the components that they form."""
+    """Number of solutions, their distances from a trained one, and their connected components."""
 
     name, of = "enumeration", 1
     Settings = EnumerationSettings
 
     def needs(self, settings: EnumerationSettings) -> tuple[str, ...]:
-        """The enumeration."""
+        """Verb: the enumeration."""
         return ("enumeration",)
 
     def most_weights(self, settings: EnumerationSettings) -> int | None:
-        """As many as can be enumerated."""
+        """The largest number of weights that can be enumerated."""
         return MOST_WEIGHTS
 
     def variables(self, settings: EnumerationSettings) -> dict[str, Variable]:
-        """Of all solutions of the patterns, and of the component that the trained one is in."""
+        """Stored: counts of all solutions, distances from the trained one, and the size of its component."""
         at = "number of weight vectors without a train error"
         return {
             "enumeration_distances": Variable(("flips",), "f8", "1", f"{at}, at a distance from the trained one"),
@@ -59,11 +59,11 @@ class Enumerations(Measure[EnumerationSettings]):
         }
 
     def limits(self, settings: EnumerationSettings) -> list[tuple[float, str, str]]:
-        """Energies."""
+        """Number of energies."""
         return [(settings.energies, "energies", "measure.enumeration.energies")]
 
     def run(self, settings: EnumerationSettings, case: Case) -> Arrays:
-        """Enumerate, or look at what is kept."""
+        """Look the trained solution up in the enumeration."""
         (solution,) = case.solutions
         found = case.family.enumeration(case.model, case.train)
         place = found.index(solution)
@@ -91,7 +91,7 @@ class Enumerations(Measure[EnumerationSettings]):
 
 
 def _padded(numbers: NDArray[np.int64], length: int) -> NDArray[np.float64]:
-    """The first numbers, then zeros: nothing is farther away than n flips, or has more than P errors."""
+    """The first `length` numbers, padded with zeros: nothing is farther than n flips or has more than P errors."""
     out = np.zeros(length)
     out[: len(numbers)] = numbers[:length]
     return out

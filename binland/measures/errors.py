@@ -1,4 +1,4 @@
-"""Train and test errors of solutions, `[measure.errors]`. The solutions of every family have .error(patterns)."""
+"""Train and test errors of solutions, `[measure.errors]`. Solutions of every family have .error(patterns)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,18 +19,18 @@ class Errors(Measure[Section]):
     Settings = Section
 
     def variables(self, settings: Section) -> dict[str, Variable]:
-        """Of the training and of the test patterns."""
+        """Stored: train error and test error."""
         return {
             "train_error": Variable((), "f8", "1", "fraction of the training patterns with a wrong label"),
             "test_error": Variable((), "f8", "1", "fraction of the test patterns with a wrong label"),
         }
 
     def test_patterns(self) -> bool:
-        """It looks at both."""
+        """True: test errors are measured."""
         return True
 
     def run(self, settings: Section, case: Case) -> Arrays:
-        """Count them."""
+        """Count the errors."""
         (solution,) = case.solutions
         return {
             "train_error": np.array(solution.error(case.train)),

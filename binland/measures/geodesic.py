@@ -1,7 +1,7 @@
-"""Overlaps of two solutions, and violated constraints on the geodesic between them, `[measure.geodesic]`.
+"""Overlap of two solutions, and violated constraints along the geodesic between them, `[measure.geodesic]`.
 
-Verbs: overlap(a, b) -> float; margin(solution) -> float; simplex_energies(solutions, train, shares, threshold) ->
-(T,) fractions of violated constraints at points of shares (T, y).
+Verbs: overlap(a, b) -> float; margin(solution) -> float; simplex_energies(solutions, train, shares, threshold) -> (T,)
+fractions of violated constraints at the points with barycentric coordinates shares (T, y).
 """
 
 from collections.abc import Callable, Iterator
@@ -24,8 +24,11 @@ VERBS = ("overlap", "margin", "simplex_energies")
 
 
 class GeodesicSettings(Section):
-    """points: along the geodesic. threshold: a constraint is violated where its field is at most that; by default the
-    margin of the solutions."""
+    """Settings of [measure.geodesic].
+
+    points: number along the geodesic. threshold: a constraint is violated where its field is at most this; by default
+    the margin of the solutions.
+    """
 
     points: Annotated[int, Field(ge=2, le=10_000)] = 21
     threshold: Annotated[float, Field(ge=-4, le=4)] | None = None
@@ -38,11 +41,11 @@ class Geodesic(Measure[GeodesicSettings]):
     Settings = GeodesicSettings
 
     def needs(self, settings: GeodesicSettings) -> tuple[str, ...]:
-        """Spherical weights."""
+        """Verbs of spherical weights."""
         return VERBS
 
     def variables(self, settings: GeodesicSettings) -> dict[str, Variable]:
-        """Overlap and curve."""
+        """Stored: the overlap, and the energy along the geodesic."""
         return {
             "geodesic_overlap": Variable((), "f8", "1", "overlap W . W' / N of two solutions"),
             "geodesic_threshold": Variable((), "f8", "1", "fields up to here are violated constraints"),
@@ -50,16 +53,16 @@ class Geodesic(Measure[GeodesicSettings]):
         }
 
     def coordinates(self, settings: GeodesicSettings) -> dict[str, Coordinate]:
-        """Places."""
+        """Places along the geodesic."""
         places = tuple(np.linspace(0, 1, settings.points).tolist())
         return {"geodesic_place": Coordinate(places, "barycentric coordinate of the second solution")}
 
     def limits(self, settings: GeodesicSettings) -> list[tuple[float, str, str]]:
-        """Points of a geodesic."""
+        """Number of points of a geodesic."""
         return [(settings.points, "points of a geodesic", "measure.geodesic.points")]
 
     def run(self, settings: GeodesicSettings, case: Case) -> Arrays:
-        """Overlap and curve."""
+        """Compute overlap and energies."""
         threshold = threshold_of(settings, case)
         shares = along(np.linspace(0, 1, settings.points))
         return {
@@ -80,17 +83,17 @@ class Geodesic(Measure[GeodesicSettings]):
 
 
 def threshold_of(settings: Any, case: Case) -> float:
-    """That of the settings, or the margin of the solutions."""
+    """The threshold of the settings or, if there is none, the margin of the solutions."""
     return case.family.margin(case.solutions[0]) if settings.threshold is None else settings.threshold
 
 
 def along(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T, 2) barycentric coordinates."""
+    """Barycentric coordinates (T, 2) of places along a geodesic."""
     return np.stack([1 - places, places], axis=1)
 
 
 def theory_at(at: "xr.Dataset", measure: str, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T,) energy between typical solutions at a point of the grid; nan where there are none."""
+    """Energies (T,) between typical solutions at a point of the grid, by theory; nan where there are none."""
     from binland.spherical.barriers import energy
 
     threshold = float(at[f"{measure}_threshold"].max())

@@ -1,9 +1,9 @@
 """Errors and flatness along guided shortest paths, `[measure.guided]`.
 
 Verbs: guided_path(start, end, train, options, guide, points, compute) -> a `Path` with .errors, .barrier and
-.solution(t); options: the settings that the configuration names, guide: another's gains or None.
+.solution(t), where options are the settings named in the configuration, and guide is a function or None.
 local_energy(solution, train, fractions, realizations, seed, compute) -> (fractions, realizations) array.
-guided_defaults() -> what the family takes for other settings, part of the identity of its numbers.
+guided_defaults() -> the family's defaults for settings that are not named, part of the identity of the numbers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,9 +28,13 @@ OPTIONS = ("stages", "candidates", "forced", "steepness", "window")
 
 
 class GuidedSettings(OfPairs):
-    """stages, candidates, forced, steepness, window: of `Guided`, by default the family's. profile_points: points of
-    the stored curve of train errors. places: evenly spaced ones, ends included, where test error and local energy are
-    measured. fraction: of changed weights, for the local energy; realizations: its random draws."""
+    """Settings of [measure.guided].
+
+    stages, candidates, forced, steepness, window: as in `Guided`, by default the family's. profile_points: number of
+    points of the stored curve of train errors. places: number of evenly spaced places, ends included, where test error
+    and local energy are measured. fraction, realizations: fraction of flipped weights and number of draws of the local
+    energy.
+    """
 
     stages: Count | None = None
     candidates: Count | None = None
@@ -44,12 +48,12 @@ class GuidedSettings(OfPairs):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Settings of `Guided` that are named."""
+        """The settings of `Guided` that the configuration names."""
         return {name: getattr(self, name) for name in OPTIONS if getattr(self, name) is not None}
 
 
 def mean_local_energy(settings: Any, case: Case, solution: Any, seed: Any) -> float:
-    """Of a solution on a path, at the fraction and over the realisations of the settings."""
+    """Mean local energy of a solution on a path, at the fraction of the settings."""
     family, fractions = case.family, [settings.fraction]
     draws = family.local_energy(solution, case.train, fractions, settings.realizations, seed, case.compute)
     return float(draws.mean())
@@ -58,7 +62,7 @@ def mean_local_energy(settings: Any, case: Case, solution: Any, seed: Any) -> fl
 class GuidedPaths(Measure[GuidedSettings]):
     """Guided paths between two solutions, in every symmetry state.
 
-    guide: another one's gains, as in `Guided`. A plug-in derives from this class, with a name and a method guide(self,
+    guide: a function as in `Guided`, or None. A plug-in derives from this class, with a name and a method guide(self,
     solution, places, patterns) of its own.
     """
 
@@ -67,15 +71,15 @@ class GuidedPaths(Measure[GuidedSettings]):
     guide: Callable[..., Any] | None = None
 
     def needs(self, settings: GuidedSettings) -> tuple[str, ...]:
-        """Guided paths and local energies."""
+        """Verbs: guided paths and local energies."""
         return ("guided_path", "guided_defaults", "local_energy", "distance")
 
     def test_patterns(self) -> bool:
-        """Along the path."""
+        """True: test errors are measured along the path."""
         return True
 
     def variables(self, settings: GuidedSettings) -> dict[str, Variable]:
-        """Per state: barrier, mean curve, and what is measured at some places."""
+        """Stored per symmetry state: barrier, curve of train errors, test errors and local energies at some places."""
         along = ("symmetry", self._place)
         energy = (
             f"local energy along the path: train error after {settings.fraction:g} of the signs flipped, minus before"
@@ -106,20 +110,20 @@ class GuidedPaths(Measure[GuidedSettings]):
     def streams(
         self, settings: GuidedSettings, states: Sequence[str], described: Described
     ) -> dict[str, dict[str, Any]]:
-        """The flips of the local energies."""
+        """Random streams of the local energies."""
         return {state: {"purpose": "guided", "symmetry": state} for state in states}
 
     def key(self, settings: GuidedSettings) -> dict[str, Any]:
-        """All settings, and whose guide it is."""
+        """All settings, and which guide it is."""
         own = {} if self.guide is None else {"guide": type(self).__qualname__}
         return super().key(settings) | own
 
     def limits(self, settings: GuidedSettings) -> list[tuple[float, str, str]]:
-        """Points of a path."""
+        """Number of points of a path."""
         return [(settings.profile_points, "points of a path", f"measure.{self.name}.profile_points")]
 
     def run(self, settings: GuidedSettings, case: Case) -> Arrays:
-        """A path in every state."""
+        """Follow a guided path in every symmetry state."""
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
         for state, (start, end) in case.views():
             path = case.family.guided_path(

@@ -29,7 +29,7 @@ SHAPES: tuple[Shape, ...] = ("linear", "linear-aligned", "geodesic-aligned")
 
 
 class LineOf(NamedTuple):
-    """A kind of lines: straight between the networks as they are, or aligned by a method, or a geodesic."""
+    """A kind of line between two continuous networks: straight or geodesic, as they are or after an alignment."""
 
     shape: Shape
     method: Method | None
@@ -44,9 +44,12 @@ class LineOf(NamedTuple):
 
 
 class AlignedSettings(OfPairs):
-    """shapes: of lines, "linear" between networks as they are, "linear-aligned", "geodesic-aligned" of the normalised
-    ones. methods: of alignment: "greedy" (paper, Alg. 2), "coordinate" (Git Re-Basin), "activations". restarts: of the
-    coordinate descent. reestimate: whether statistics of batch-norms are estimated anew on lines."""
+    """Settings of measures that align continuous networks.
+
+    shapes: of lines: "linear" between the networks as they are, "linear-aligned", "geodesic-aligned" between the
+    normalised ones. methods: of alignment: "greedy" (paper, Alg. 2), "coordinate" (Git Re-Basin), "activations".
+    restarts: of "coordinate". reestimate: whether batch-norm statistics are estimated anew on lines.
+    """
 
     shapes: Annotated[list[Shape], Field(min_length=1), distinct("shape")] = list(SHAPES)  # noqa: RUF012
     methods: Annotated[list[Method], Field(min_length=1), distinct("method")] = ["greedy"]  # noqa: RUF012
@@ -55,7 +58,7 @@ class AlignedSettings(OfPairs):
 
     @property
     def lines(self) -> list[LineOf]:
-        """Every shape, the aligned ones with every method."""
+        """Every kind of line: each shape, the aligned ones with every method."""
         found = []
         for shape in self.shapes:
             found += [LineOf(shape, method) for method in self.methods] if "aligned" in shape else [LineOf(shape, None)]
@@ -63,7 +66,7 @@ class AlignedSettings(OfPairs):
 
 
 def ends_of(settings: AlignedSettings, case: Case, line: LineOf) -> tuple[Any, Any]:
-    """The two networks of a line, normalised and aligned as it asks."""
+    """The two ends of a kind of line, normalised and aligned accordingly."""
     start, end = case.solutions
     if line.kind == "geodesic":
         start, end = case.family.normalized(start), case.family.normalized(end)
@@ -74,7 +77,7 @@ def ends_of(settings: AlignedSettings, case: Case, line: LineOf) -> tuple[Any, A
 
 
 def alignment_streams(settings: AlignedSettings) -> dict[str, dict[str, Any]]:
-    """Restarts and orders of the alignments: one stream for each, the same for all measures."""
+    """Random streams of the alignments, the same for all measures that align."""
     return {
         f"align {line.kind} {line.method}": {
             "purpose": "alignment",
@@ -88,14 +91,17 @@ def alignment_streams(settings: AlignedSettings) -> dict[str, dict[str, Any]]:
 
 
 class LineSettings(AlignedSettings):
-    """points: on a line from 0 to 1, ends included. beyond: how far it goes on at both sides, as a fraction of it."""
+    """Settings of [measure.lines].
+
+    points: number from 0 to 1, ends included. beyond: how far lines go on at either end, as a fraction of them.
+    """
 
     points: Annotated[int, Field(ge=2, le=10_000)] = 25
     beyond: Annotated[float, Field(ge=0, le=10)] = 0.0
 
     @property
     def places(self) -> NDArray[np.float64]:
-        """Parameters of the points, as `db.path` takes them."""
+        """Places of the points on a line, as `db.path` has them."""
         return places_on_line(self.points, self.beyond)
 
 
@@ -106,15 +112,15 @@ class Lines(Measure[LineSettings]):
     Settings = LineSettings
 
     def needs(self, settings: LineSettings) -> tuple[str, ...]:
-        """Lines and symmetries."""
+        """Verbs: lines, normalisation and alignment."""
         return ("line", "normalized", "aligned", "distance")
 
     def test_patterns(self) -> bool:
-        """Along the lines."""
+        """True: test errors are measured along the lines."""
         return True
 
     def variables(self, settings: LineSettings) -> dict[str, Variable]:
-        """Per line: curves, barriers in four definitions, lengths."""
+        """Stored per line: curves of errors and losses, barriers by four definitions, lengths."""
         curve, one = ("line", "line_position"), ("line",)
         return {
             "line_error": Variable(curve, "f8", "1", "train error along the line"),
@@ -130,26 +136,26 @@ class Lines(Measure[LineSettings]):
         }
 
     def coordinates(self, settings: LineSettings) -> dict[str, Coordinate]:
-        """Lines, and places along them."""
+        """Kinds of lines, and places along them."""
         return {
             "line": Coordinate(tuple(map(str, settings.lines)), "kind of line"),
             "line_position": Coordinate(tuple(settings.places.tolist()), "place on the line, from 0 to 1"),
         }
 
     def streams(self, settings: LineSettings, states: Sequence[str], described: Described) -> dict[str, dict[str, Any]]:
-        """The alignments."""
+        """Random streams of the alignments."""
         return alignment_streams(settings)
 
     def limits(self, settings: LineSettings) -> list[tuple[float, str, str]]:
-        """Points of all lines."""
+        """Number of points of all lines."""
         return [(len(settings.places) * len(settings.lines), "points on lines", "measure.lines")]
 
     def quick(self, settings: LineSettings) -> tuple[LineSettings, float]:
-        """Two points of each."""
+        """Two points of each line."""
         return settings.model_copy(update={"points": 2, "beyond": 0.0}), len(settings.places) / 2
 
     def run(self, settings: LineSettings, case: Case) -> Arrays:
-        """Every line."""
+        """Measure along every kind of line."""
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
         options = {"points": settings.points, "beyond": settings.beyond, "reestimate": settings.reestimate}
         for line in settings.lines:

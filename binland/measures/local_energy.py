@@ -21,8 +21,12 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class LocalEnergySettings(Section):
-    """fractions: of changed weights. realizations: random draws of each. flips: exactly a fraction of the weights
-    ("count"), or each with a probability ("independent"). method: random draws, or the mean over all in closed form."""
+    """Settings of [measure.local_energy].
+
+    fractions: of flipped weights. realizations: number of random draws for each. flips: exactly a fraction of the
+    weights ("count"), or each with a probability ("independent"). method: random draws ("sampled") or closed form
+    ("exact").
+    """
 
     fractions: Annotated[list[Fraction], Field(min_length=1), distinct("fraction")] = [0.01, 0.02, 0.05, 0.1]  # noqa: RUF012
     realizations: Positive = 10
@@ -31,52 +35,52 @@ class LocalEnergySettings(Section):
 
     @property
     def samples(self) -> int:
-        """Local energies of a solution at one fraction: the realisations, or their mean."""
+        """Number of stored local energies per fraction: the realisations, or 1 for the closed form."""
         return self.realizations if self.method == "sampled" else 1
 
 
 class InsetSettings(Section):
-    """inset_fraction: the fraction of the inset in the overview figure, by default the middle one."""
+    """Settings of [figure.local_energy]. inset_fraction: shown in the overview's inset, by default the middle one."""
 
     inset_fraction: Fraction | None = None
 
 
 class LocalEnergy(Measure[LocalEnergySettings]):
-    """Train error after random changes of the weights minus train error."""
+    """Train error after random flips of weights minus train error."""
 
     name, of, by_default = "local_energy", 1, True
     Settings = LocalEnergySettings
     FigureSettings = InsetSettings
 
     def needs(self, settings: LocalEnergySettings) -> tuple[str, ...]:
-        """Random draws of the wanted kind, or a closed form."""
+        """Verb: random draws by the convention asked for, or the closed form."""
         if settings.method == "exact":
             return ("expected_local_energy",)
         return ("local_energy",) if settings.flips == "count" else ("independent_local_energy",)
 
     def variables(self, settings: LocalEnergySettings) -> dict[str, Variable]:
-        """Every sample."""
+        """Stored: every sample."""
         meaning = "train error after random sign flips minus train error"
         return {"local_energy": Variable(("fraction", "realization"), "f8", "1", meaning)}
 
     def coordinates(self, settings: LocalEnergySettings) -> dict[str, Coordinate]:
-        """Fractions, and how many realisations."""
+        """Fractions, and number of realisations."""
         fractions = Coordinate(tuple(settings.fractions), "fraction of the weights that are flipped")
         return {"fraction": fractions, "realization": Coordinate(settings.samples)}
 
     def streams(
         self, settings: LocalEnergySettings, states: Sequence[str], described: Described
     ) -> dict[str, dict[str, Any]]:
-        """The flips, if they are drawn."""
+        """Random stream of the flips, if they are drawn."""
         return {} if settings.method == "exact" else {"local_energy": {"purpose": "local_energy"}}
 
     def key(self, settings: LocalEnergySettings) -> dict[str, Any]:
-        """Realisations only where they are drawn."""
+        """Settings that change the numbers; the number of realisations only if they are drawn."""
         drawn = settings.realizations if settings.method == "sampled" else None
         return settings.model_dump() | {"realizations": drawn}
 
     def run(self, settings: LocalEnergySettings, case: Case) -> Arrays:
-        """Draw or compute."""
+        """Sample local energies, or compute them in closed form."""
         (solution,), family = case.solutions, case.family
         if settings.method == "exact":
             independent = settings.flips == "independent"
@@ -88,13 +92,13 @@ class LocalEnergy(Measure[LocalEnergySettings]):
         return {"local_energy": samples}
 
     def check_figure(self, settings: LocalEnergySettings, figure: InsetSettings) -> None:
-        """The inset is at one of the fractions."""
+        """Raise ValueError unless the inset is at one of the fractions."""
         fraction = figure.inset_fraction
         if fraction is not None and fraction not in settings.fractions:
             raise ValueError(f"inset_fraction = {fraction} is not one of the fractions {settings.fractions}")
 
     def limits(self, settings: LocalEnergySettings) -> list[tuple[float, str, str]]:
-        """Samples of one solution."""
+        """Number of samples of one solution."""
         return [(len(settings.fractions) * settings.realizations, "local energies", "measure.local_energy")]
 
     def panels(self, results: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """Local entropy: how many weights without a train error lie at a distance from a solution, `[measure.local_entropy]`.
 
 Verb: local_entropy(solution, train, distances, options, seed, compute) -> entropies per weight (distances,), and
-whether they are to be trusted (distances,); options: the settings besides distances and method.
+whether they converged (distances,); options: all settings except distances and method.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,10 @@ ALONG = "local_entropy_distance"
 
 
 class LocalEntropySettings(Section):
-    """distances: fractions of the weights. method: belief propagation. damping, tolerance, max_sweeps: of it."""
+    """Settings of [measure.local_entropy].
+
+    distances: fractions of the weights. method: belief propagation. damping, tolerance, max_sweeps: of it.
+    """
 
     distances: Annotated[list[Distance], Field(min_length=1), distinct("distance")] = [  # noqa: RUF012
         0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3,
@@ -33,22 +36,22 @@ class LocalEntropySettings(Section):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Of the method."""
+        """Options of the method."""
         return {"damping": self.damping, "tolerance": self.tolerance, "max_sweeps": self.max_sweeps}
 
 
 class LocalEntropy(Measure[LocalEntropySettings]):
-    """Entropy per weight of the weights without a train error at some distances from each solution."""
+    """Local entropy per weight at some distances from each solution."""
 
     name, of = "local_entropy", 1
     Settings = LocalEntropySettings
 
     def needs(self, settings: LocalEntropySettings) -> tuple[str, ...]:
-        """A local entropy."""
+        """Verb: the local entropy."""
         return ("local_entropy",)
 
     def variables(self, settings: LocalEntropySettings) -> dict[str, Variable]:
-        """The entropy, and whether its messages converged."""
+        """Stored: the entropy, and whether messages converged."""
         meaning = "ln(number of weights without a train error at this distance from the solution) / weights"
         return {
             "local_entropy": Variable((ALONG,), "f8", "1", meaning),
@@ -56,7 +59,7 @@ class LocalEntropy(Measure[LocalEntropySettings]):
         }
 
     def coordinates(self, settings: LocalEntropySettings) -> dict[str, Coordinate]:
-        """Distances."""
+        """The distances."""
         return {
             ALONG: Coordinate(tuple(settings.distances), "Hamming distance from the solution (fraction of weights)")
         }
@@ -64,11 +67,11 @@ class LocalEntropy(Measure[LocalEntropySettings]):
     def streams(
         self, settings: LocalEntropySettings, states: Sequence[str], described: Described
     ) -> dict[str, dict[str, Any]]:
-        """The order of the messages."""
+        """Random stream of the order of the messages."""
         return {"local_entropy": {"purpose": "local_entropy"}}
 
     def run(self, settings: LocalEntropySettings, case: Case) -> Arrays:
-        """Every distance."""
+        """Compute the entropy at every distance."""
         (solution,) = case.solutions
         seed = case.seeds["local_entropy"]
         entropy, converged = case.family.local_entropy(
@@ -77,7 +80,7 @@ class LocalEntropy(Measure[LocalEntropySettings]):
         return {"local_entropy": np.asarray(entropy), "local_entropy_converged": np.asarray(converged, np.int8)}
 
     def quick(self, settings: LocalEntropySettings) -> tuple[LocalEntropySettings, float]:
-        """One of the distances."""
+        """A single distance."""
         middle = settings.distances[len(settings.distances) // 2]
         return settings.model_copy(update={"distances": [middle]}), float(len(settings.distances))
 

@@ -1,8 +1,8 @@
-"""The lowest barriers that are found between two solutions, beside what no path can go below, `[measure.lowest]`.
+"""The lowest barriers that can be found between two solutions, and their lower bound, `[measure.lowest]`.
 
-Verbs: lowest_path(start, end, train, options, seed, compute) -> a `Path` with .barrier and .errors: annealed, options
-being settings of `Annealed`, or the best of all orders where the flips are few. guided_defaults() -> what the family
-takes for the order that annealing begins with.
+Verbs: lowest_path(start, end, train, options, seed, compute) -> a `Path` with .barrier and .errors: annealed, with the
+settings of `Annealed` as options, or the best of all orders if there are few flips. guided_defaults() -> the family's
+defaults for the order that annealing begins with.
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,11 @@ from binland.sweep.contracts.variable import Variable
 
 
 class LowestSettings(OfPairs):
-    """budget, reach, temperature: of `Annealed`, which begins with a guided order and ends as soon as no state has more
-    errors than the worse end; where it cannot, it makes as many flips as the budget allows, which takes seconds."""
+    """Settings of [measure.lowest].
+
+    budget, reach, temperature: as in `Annealed`. Annealing begins with a guided order and ends once no state has more
+    errors than the worse end; otherwise it uses the whole budget, which takes seconds.
+    """
 
     budget: Positive = 200_000
     reach: Positive = 300
@@ -27,22 +30,22 @@ class LowestSettings(OfPairs):
 
     @property
     def options(self) -> dict[str, Any]:
-        """Of `Annealed`."""
+        """Settings of annealed paths."""
         return {"budget": self.budget, "reach": self.reach, "temperature": self.temperature}
 
 
 class LowestBarriers(Measure[LowestSettings]):
-    """Lowest barriers between two solutions that are found, in every symmetry state."""
+    """The lowest barriers that can be found between two solutions, in every symmetry state."""
 
     name, of = "lowest", 2
     Settings = LowestSettings
 
     def needs(self, settings: LowestSettings) -> tuple[str, ...]:
-        """Annealed paths, from guided ones, or better."""
+        """Verb: annealed (or exact) paths, which start from guided ones."""
         return ("lowest_path", "guided_defaults")
 
     def variables(self, settings: LowestSettings) -> dict[str, Variable]:
-        """Per state the barrier, and its bound."""
+        """Stored per symmetry state: the barrier and its lower bound, the error of the worse end."""
         return {
             "lowest_barrier": Variable(("symmetry",), "f8", "1", "highest train error on the lowest path found"),
             "lowest_bound": Variable((), "f8", "1", "train error of the worse end, which no path can be below"),
@@ -51,11 +54,11 @@ class LowestBarriers(Measure[LowestSettings]):
     def streams(
         self, settings: LowestSettings, states: Sequence[str], described: Described
     ) -> dict[str, dict[str, Any]]:
-        """The moves, in every state."""
+        """Random stream of the moves, for every symmetry state."""
         return {state: {"purpose": "lowest", "symmetry": state} for state in states}
 
     def run(self, settings: LowestSettings, case: Case) -> Arrays:
-        """A path in every state; its bound is the same in all."""
+        """Find a path in every symmetry state; the bound is the same in all."""
         paths = [
             case.family.lowest_path(start, end, case.train, settings.options, case.seeds[state], case.compute)
             for state, (start, end) in case.views()

@@ -1,8 +1,8 @@
-"""Middles of guided paths, and middles of these: flatness, generalisation, and whether they draw together,
-`[measure.middles]`.
+"""Midpoints of guided paths between three solutions, midpoints of these, and so on, `[measure.middles]`.
 
-Verbs: those of `guided`, and majority(model, solutions) -> the solution with the sign of the sum of their weights;
-trained_from(solution, train, algorithm, seed, compute) -> the solution of a training that begins at one.
+Flatness, generalisation and distances are measured from generation to generation. Verbs: those of `guided`;
+majority(model, solutions) -> the solution with the signs of the sum of their weights; trained_from(solution, train,
+algorithm, seed, compute) -> the solution of a training that starts at another one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,14 +23,17 @@ from binland.sweep.contracts.variable import Coordinate, Variable
 if TYPE_CHECKING:
     import xarray as xr
 
-POINTS = 51  # of a path where errors are counted, in families that do not count after every flip
+POINTS = 51  # points of a path where errors are counted, in families that do not count after every flip
 BESIDE = ("majority", "trained")  # the sign of the sum of the three solutions; a training from a middle of two
 
 
 class MiddlesSettings(Section):
-    """generations: how often middles are taken; 1: of the solutions, 2: of these middles too. fraction: of changed
-    weights, for the local energy; realizations: its random draws. algorithm: label of the one that trains from a
-    middle, by default the first of kind SGD."""
+    """Settings of [measure.middles].
+
+    generations: how often midpoints are taken; 1: of the solutions, 2: of these midpoints as well. fraction,
+    realizations: fraction of flipped weights and number of draws of the local energy. algorithm: label of the one that
+    trains from a midpoint, by default the first of kind SGD.
+    """
 
     generations: Annotated[int, Field(ge=1, le=100)] = 3
     fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
@@ -39,25 +42,25 @@ class MiddlesSettings(Section):
 
 
 class Middles(Measure[MiddlesSettings]):
-    """Three solutions, the middles of the guided paths between them, and so on, in every symmetry state."""
+    """Three solutions, the midpoints of guided paths between them, and so on, in every symmetry state."""
 
     name, of, latents = "middles", 3, "used"
     Settings = MiddlesSettings
 
     def needs(self, settings: MiddlesSettings) -> tuple[str, ...]:
-        """Guided paths, and what middles are compared with."""
+        """Verbs: guided paths, and what midpoints are compared with."""
         return ("guided_path", "guided_defaults", "local_energy", "distance", "majority", "trained_from")
 
     def test_patterns(self) -> bool:
-        """Of every generation."""
+        """True: test errors are measured in every generation."""
         return True
 
     def completed(self, settings: MiddlesSettings, described: Described) -> MiddlesSettings:
-        """The algorithm by name."""
+        """Settings with the algorithm by its label."""
         return with_algorithm(settings, "algorithm", described)
 
     def variables(self, settings: MiddlesSettings) -> dict[str, Variable]:
-        """Per state and generation, means over three: errors, local energy, distances, barriers."""
+        """Stored per symmetry state and generation, means over three: errors, local energy, distances, barriers."""
         along, beside = ("symmetry", "generation"), ("symmetry", "beside")
         energy = f"train error after {settings.fraction:g} of the signs flipped minus train error"
         of_three = "mean over the three solutions of a generation"
@@ -73,13 +76,13 @@ class Middles(Measure[MiddlesSettings]):
         }
 
     def coordinates(self, settings: MiddlesSettings) -> dict[str, Coordinate]:
-        """Generations, the solutions first, and what they are compared with."""
+        """Generations, of which the first are the solutions, and what they are compared with."""
         return {"generation": Coordinate(tuple(range(settings.generations + 1))), "beside": Coordinate(BESIDE)}
 
     def streams(
         self, settings: MiddlesSettings, states: Sequence[str], described: Described
     ) -> dict[str, dict[str, Any]]:
-        """The flips of the local energies, and the training."""
+        """Random streams of the local energies and of the training."""
         trained = {"midpoint_algorithm": described[settings.algorithm or ""]}
         return {
             name: stream
@@ -91,11 +94,11 @@ class Middles(Measure[MiddlesSettings]):
         }
 
     def trainings(self, settings: MiddlesSettings, states: Sequence[str]) -> dict[str, int]:
-        """From a middle in every state."""
+        """One training per symmetry state, from a midpoint."""
         return {settings.algorithm or "": len(states)}
 
     def run(self, settings: MiddlesSettings, case: Case) -> Arrays:
-        """Generation after generation, in every state."""
+        """Take midpoints generation by generation, in every symmetry state."""
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
         algorithm = case.algorithms[settings.algorithm or ""]
         for state, three in case.views():
@@ -122,7 +125,7 @@ class Middles(Measure[MiddlesSettings]):
         return {name: np.array(values) for name, values in columns.items()}
 
     def _look(self, settings: MiddlesSettings, case: Case, solution: Any, seed: Any) -> tuple[float, float, float]:
-        """Train error, test error, local energy."""
+        """Train error, test error and local energy of a solution."""
         energy = mean_local_energy(settings, case, solution, seed)
         return solution.error(case.train), solution.error(case.test), energy
 

@@ -21,25 +21,28 @@ Amplitude = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class NoiseSettings(Section):
-    """sigmas: amplitudes of the noise, w + sigma z w with a standard normal z for each weight. realizations: draws of
-    z, the same for all sigmas."""
+    """Settings of [measure.noise].
+
+    sigmas: amplitudes; w becomes w + sigma z w with a standard normal z for each weight. realizations: number of draws
+    of z, which are the same for all sigmas.
+    """
 
     sigmas: Annotated[list[Amplitude], Field(min_length=1), distinct("sigma")] = [0.1, 0.2, 0.3, 0.4, 0.5]  # noqa: RUF012
     realizations: Positive = 10
 
 
 class Noise(Measure[NoiseSettings]):
-    """Train error and loss with noise on all weights, minus those without."""
+    """Rise of train error and loss when all weights get noise."""
 
     name, of, by_default = "noise", 1, True
     Settings = NoiseSettings
 
     def needs(self, settings: NoiseSettings) -> tuple[str, ...]:
-        """Random draws."""
+        """Verb: energies with noise."""
         return ("noise_energy",)
 
     def variables(self, settings: NoiseSettings) -> dict[str, Variable]:
-        """Every sample."""
+        """Stored: every sample."""
         inner = ("sigma", "draw")
         return {
             "noise_energy": Variable(inner, "f8", "1", "train error with noise on the weights minus train error"),
@@ -47,18 +50,18 @@ class Noise(Measure[NoiseSettings]):
         }
 
     def coordinates(self, settings: NoiseSettings) -> dict[str, Coordinate]:
-        """Amplitudes, and how many draws."""
+        """Amplitudes, and number of draws."""
         sigmas = Coordinate(tuple(settings.sigmas), "amplitude of multiplicative noise on the weights")
         return {"sigma": sigmas, "draw": Coordinate(settings.realizations)}
 
     def streams(
         self, settings: NoiseSettings, states: Sequence[str], described: Described
     ) -> dict[str, dict[str, Any]]:
-        """The noise."""
+        """Random stream of the noise."""
         return {"noise": {"purpose": "noise"}}
 
     def run(self, settings: NoiseSettings, case: Case) -> Arrays:
-        """Draw."""
+        """Draw the noise and measure."""
         (solution,) = case.solutions
         errors, losses = case.family.noise_energy(
             solution, case.train, settings.sigmas, settings.realizations, case.seeds["noise"], case.compute
@@ -66,7 +69,7 @@ class Noise(Measure[NoiseSettings]):
         return {"noise_energy": errors, "noise_loss": losses}
 
     def limits(self, settings: NoiseSettings) -> list[tuple[float, str, str]]:
-        """Samples of one solution."""
+        """Number of samples of one solution."""
         return [(len(settings.sigmas) * settings.realizations, "local energies", "measure.noise")]
 
     def panels(self, results: Any) -> list[Any]:

@@ -1,7 +1,8 @@
-"""Distances of pairs of solutions, and the error along random shortest paths between them, `[measure.pair]`.
+"""Distances of pairs of solutions, and errors along random shortest paths between them, `[measure.pair]`.
 
-Verbs: distance(a, b) -> float; shortest_paths(start, end, train, orders, seed, points, compute) -> a `Barrier`. points:
-at how many points of a path errors are counted, for families that do not count after every step; "all" is every one.
+Verbs: distance(a, b) -> float; shortest_paths(start, end, train, orders, seed, points, compute) -> a `Barrier`, where
+points is the number of points at which errors are counted, or "all"; families that always count after every flip ignore
+it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,8 +25,11 @@ Points = Annotated[int, Field(ge=2)]
 
 
 class PathSettings(OfPairs):
-    """orders: random paths of each pair. profile_points: points of the stored curve. evaluated_points: at how many
-    points errors are counted, "all" for every one, by default as many as are stored; of use to deep networks only."""
+    """Settings of [measure.pair].
+
+    orders: number of random paths of each pair. profile_points: number of points of the stored curve. evaluated_points:
+    number of points at which errors are counted, or "all"; by default profile_points. Only deep networks use it.
+    """
 
     orders: Positive = 5
     profile_points: Points = 51
@@ -33,11 +37,11 @@ class PathSettings(OfPairs):
 
     @property
     def points(self) -> int | str:
-        """At how many points errors are counted, where a family does not count after every step."""
+        """Number of points at which errors are counted, for families that do not count after every flip."""
         return self.profile_points if self.evaluated_points is None else self.evaluated_points
 
     def path_key(self) -> dict[str, Any]:
-        """What changes the numbers of a path."""
+        """Settings that change the numbers of a path."""
         own = {} if self.evaluated_points is None else {"evaluated_points": self.evaluated_points}
         return {"orders": self.orders, "profile_points": self.profile_points, **own}
 
@@ -49,12 +53,12 @@ def position(settings: PathSettings) -> Coordinate:
 
 
 def path_limits(settings: PathSettings, name: str) -> list[tuple[float, str, str]]:
-    """Points of a path."""
+    """Number of points of a path, for `Measure.limits`."""
     return [(settings.profile_points, "points of a path", f"measure.{name}.profile_points")]
 
 
 def thinned(settings: PathSettings, profile: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A profile at profile_points points."""
+    """A curve reduced to profile_points points."""
     steps = np.linspace(0, len(profile) - 1, settings.profile_points).round().astype(int)
     return profile[steps]
 
@@ -66,11 +70,11 @@ class Pair(Measure[PathSettings]):
     Settings = PathSettings
 
     def needs(self, settings: PathSettings) -> tuple[str, ...]:
-        """A distance, and paths of shortest length."""
+        """Verbs: distances, and random shortest paths."""
         return ("distance", "shortest_paths")
 
     def variables(self, settings: PathSettings) -> dict[str, Variable]:
-        """Per state: distance, barrier of every path, mean curve."""
+        """Stored per symmetry state: distance, barrier of every path, mean curve."""
         return {
             "distance": Variable(("symmetry",), "f8", "1", "Hamming distance, fraction of the weights"),
             "barrier": Variable(("symmetry", "order"), "f8", "1", "highest train error on a random shortest path"),
@@ -82,23 +86,23 @@ class Pair(Measure[PathSettings]):
         }
 
     def coordinates(self, settings: PathSettings) -> dict[str, Coordinate]:
-        """Orders, and places along a path."""
+        """Orders of flips, and positions along a path."""
         return {"order": Coordinate(settings.orders), "position": position(settings)}
 
     def streams(self, settings: PathSettings, states: Sequence[str], described: Described) -> dict[str, dict[str, Any]]:
-        """The orders of the steps, in every state."""
+        """Random stream of the orders, for every symmetry state."""
         return {state: {"purpose": "path", "symmetry": state} for state in states}
 
     def key(self, settings: PathSettings) -> dict[str, Any]:
-        """What is counted and kept of a path."""
+        """Settings that change the numbers."""
         return settings.path_key()
 
     def limits(self, settings: PathSettings) -> list[tuple[float, str, str]]:
-        """Points of a path."""
+        """Number of points of a path."""
         return path_limits(settings, "pair")
 
     def run(self, settings: PathSettings, case: Case) -> Arrays:
-        """Distance and paths, in every state."""
+        """Measure distance and paths in every symmetry state."""
         distances, paths = [], []
         for state, (start, end) in case.views():
             distances.append(case.family.distance(start, end))

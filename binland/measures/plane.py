@@ -1,7 +1,7 @@
 """Train errors in the plane through three solutions, `[measure.plane]` (Fig. 8 of the paper).
 
-Verb: plane(solutions, train, points, compute) -> what has .errors (points, points), .corners (3, 2), .x and .y
-(points,).
+Verb: plane(solutions, train, points, compute) -> an object with .errors (points, points), .corners (3, 2), .x and .y
+(points,), such as `Plane`.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ from binland.sweep.contracts.variable import Coordinate, Variable
 if TYPE_CHECKING:
     import xarray as xr
 
-FEW_POINTS = 4  # along a side of a plane that is timed
+FEW_POINTS = 4  # points along a side of the plane that is timed for estimates
 
 
 class PlaneSettings(Section):
-    """points: along each side of the plane."""
+    """Settings of [measure.plane]. points: number along each side."""
 
     points: Annotated[int, Field(ge=2, le=10_000)] = 31
 
@@ -34,11 +34,11 @@ class Plane(Measure[PlaneSettings]):
     Settings = PlaneSettings
 
     def needs(self, settings: PlaneSettings) -> tuple[str, ...]:
-        """A plane."""
+        """Verb: the plane."""
         return ("plane",)
 
     def variables(self, settings: PlaneSettings) -> dict[str, Variable]:
-        """Per state: errors, where the solutions lie, coordinates."""
+        """Stored per symmetry state: errors, positions of the solutions, coordinates of rows and columns."""
         rows = ("symmetry", "plane_row", "plane_column")
         return {
             "plane_error": Variable(rows, "f8", "1", "train error in the plane through three solutions"),
@@ -48,7 +48,7 @@ class Plane(Measure[PlaneSettings]):
         }
 
     def coordinates(self, settings: PlaneSettings) -> dict[str, Coordinate]:
-        """Rows and columns; solutions, and x and y."""
+        """Rows and columns of the grid, the three solutions, and the axes x and y."""
         points = Coordinate(settings.points)
         return {
             "plane_row": points,
@@ -58,16 +58,16 @@ class Plane(Measure[PlaneSettings]):
         }
 
     def limits(self, settings: PlaneSettings) -> list[tuple[float, str, str]]:
-        """Points of a plane."""
+        """Number of points of a plane."""
         return [(settings.points**2, "points of a plane", "measure.plane.points")]
 
     def quick(self, settings: PlaneSettings) -> tuple[PlaneSettings, float]:
-        """A few points of it."""
+        """A few points of the plane."""
         few = min(settings.points, FEW_POINTS)
         return PlaneSettings(points=few), (settings.points / few) ** 2
 
     def run(self, settings: PlaneSettings, case: Case) -> Arrays:
-        """A plane in every state."""
+        """Compute a plane in every symmetry state."""
         planes = [case.family.plane(three, case.train, settings.points, case.compute) for _, three in case.views()]
         return {
             "plane_error": np.array([plane.errors for plane in planes]),

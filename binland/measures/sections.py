@@ -1,9 +1,8 @@
-"""Errors in the plane through a solution, another one, and the other one aligned to the first, as they are and
-normalised, with the lines drawn in, `[measure.sections]` (paper, section 4.2, Figs. 4 and 11 to 16).
+"""Errors in the plane through a solution, another one, and that one aligned, `[measure.sections]` (paper, section 4.2).
 
-Verbs: those of `lines`; section(three, train, points, compute, margin, test, reestimate) -> a plane with .errors,
-.losses, .test_errors, .x, .y, .corners and .place(solution); interpolated(start, end, points, kind) -> networks on a
-line.
+As trained and normalised, with the lines between them (Figs. 4 and 11 to 16). Verbs: those of `lines`; section(three,
+train, points, compute, margin, test, reestimate) -> a plane with .errors, .losses, .test_errors, .x, .y, .corners and
+.place(solution); interpolated(start, end, points, kind) -> networks on a line.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,14 +22,17 @@ if TYPE_CHECKING:
 
 Space = Literal["as trained", "normalized"]
 PATHS = ("unaligned", "aligned")
-PLACES = 21  # of lines and geodesics that are drawn in
-FEW_POINTS = 3  # along a side of a plane that is timed
+PLACES = 21  # points of the lines and geodesics that are drawn in
+FEW_POINTS = 3  # points along a side of the plane that is timed for estimates
 
 
 class SectionSettings(OfPairs):
-    """spaces: "as trained", "normalized". points: along each side. margin: beyond the solutions, as a fraction of their
-    extent. method, restarts: of the alignment. test: whether test errors are computed too. reestimate: whether those of
-    batch-norms are estimated anew at every point."""
+    """Settings of [measure.sections].
+
+    spaces: "as trained", "normalized". points: number along each side. margin: how far planes extend beyond the
+    solutions, as a fraction of their extent. method, restarts: of the alignment. test: whether test errors are
+    computed. reestimate: whether batch-norm statistics are estimated anew at every point.
+    """
 
     spaces: Annotated[list[Space], Field(min_length=1), distinct("space")] = ["as trained", "normalized"]  # noqa: RUF012
     points: Annotated[int, Field(ge=2, le=10_000)] = 21
@@ -42,21 +44,21 @@ class SectionSettings(OfPairs):
 
 
 class Sections(Measure[SectionSettings]):
-    """Planes through two solutions and the second one aligned."""
+    """Planes through two solutions and the second one aligned to the first."""
 
     name, of = "sections", 2
     Settings = SectionSettings
 
     def needs(self, settings: SectionSettings) -> tuple[str, ...]:
-        """A plane, symmetries, and lines to draw in."""
+        """Verbs: planes, normalisation and alignment, and lines to draw in."""
         return ("section", "interpolated", "normalized", "aligned")
 
     def test_patterns(self) -> bool:
-        """If they are asked for."""
+        """Whether test errors are asked for."""
         return True
 
     def variables(self, settings: SectionSettings) -> dict[str, Variable]:
-        """Per space: errors, where the solutions lie, where the lines run."""
+        """Stored per space: errors, positions of the solutions, positions of the lines."""
         rows = ("space", "section_row", "section_column")
         found = {
             "section_error": Variable(rows, "f8", "1", "train error in the plane"),
@@ -71,7 +73,7 @@ class Sections(Measure[SectionSettings]):
         return found | ({"section_test_error": Variable(rows, "f8", "1", "test error")} if settings.test else {})
 
     def coordinates(self, settings: SectionSettings) -> dict[str, Coordinate]:
-        """Rows and columns; solutions, lines, and x and y."""
+        """Rows and columns of the grid, the three solutions, the lines, and the axes x and y."""
         points = Coordinate(settings.points)
         return {
             "space": Coordinate(tuple(settings.spaces)),
@@ -86,7 +88,7 @@ class Sections(Measure[SectionSettings]):
     def streams(
         self, settings: SectionSettings, states: Sequence[str], described: Described
     ) -> dict[str, dict[str, Any]]:
-        """The alignments: the same as of lines."""
+        """Random streams of the alignments, the same as of `lines`."""
         found = {}
         for space, kind in (("as trained", "linear"), ("normalized", "geodesic")):
             stream = {"purpose": "alignment", "space": kind, "method": settings.method, "restarts": settings.restarts}
@@ -94,16 +96,16 @@ class Sections(Measure[SectionSettings]):
         return found
 
     def limits(self, settings: SectionSettings) -> list[tuple[float, str, str]]:
-        """Points of a plane."""
+        """Number of points of a plane."""
         return [(settings.points**2, "points of a plane", "measure.sections.points")]
 
     def quick(self, settings: SectionSettings) -> tuple[SectionSettings, float]:
-        """A few points of it."""
+        """A few points of the plane."""
         few = min(settings.points, FEW_POINTS)
         return settings.model_copy(update={"points": few}), (settings.points / few) ** 2
 
     def run(self, settings: SectionSettings, case: Case) -> Arrays:
-        """A plane in every space."""
+        """Compute a plane in every space."""
         family = case.family
         columns: dict[str, list[Any]] = {name: [] for name in self.variables(settings)}
         options = {"margin": settings.margin, "reestimate": settings.reestimate}

@@ -1,4 +1,4 @@
-"""Violated constraints on the geodesic simplex of three solutions, `[measure.simplex]`. Verbs: those of `geodesic`."""
+"""Violated constraints on the geodesic triangle of three solutions, `[measure.simplex]`. Verbs: those of `geodesic`."""
 
 import itertools
 import math
@@ -17,25 +17,28 @@ from binland.sweep.contracts.variable import Coordinate, Variable
 
 
 class SimplexSettings(Section):
-    """points: along each side. threshold: a constraint is violated where its field is at most that; by default the
-    margin of the solutions."""
+    """Settings of [measure.simplex].
+
+    points: number along each side. threshold: a constraint is violated where its field is at most this; by default the
+    margin of the solutions.
+    """
 
     points: Annotated[int, Field(ge=2, le=500)] = 13
     threshold: Annotated[float, Field(ge=-4, le=4)] | None = None
 
 
 class Simplex(Measure[SimplexSettings]):
-    """Energy on the simplex of the first three solutions of an algorithm."""
+    """Energy on the geodesic triangle of the first three solutions of an algorithm."""
 
     name, of = "simplex", 3
     Settings = SimplexSettings
 
     def needs(self, settings: SimplexSettings) -> tuple[str, ...]:
-        """Spherical weights."""
+        """Verbs of spherical weights."""
         return VERBS
 
     def variables(self, settings: SimplexSettings) -> dict[str, Variable]:
-        """Energies, row by row of the triangle."""
+        """Stored: energies at the points of the triangle, row by row."""
         return {
             "simplex_threshold": Variable((), "f8", "1", "fields up to here are violated constraints"),
             "simplex_energy": Variable(("simplex_point",), "f8", "1", "violated constraints on the simplex"),
@@ -46,11 +49,11 @@ class Simplex(Measure[SimplexSettings]):
         return {"simplex_point": Coordinate(len(triangle(settings.points)))}
 
     def limits(self, settings: SimplexSettings) -> list[tuple[float, str, str]]:
-        """Points of a simplex."""
+        """Number of points of the triangle."""
         return [(len(triangle(settings.points)), "points of a simplex", "measure.simplex.points")]
 
     def run(self, settings: SimplexSettings, case: Case) -> Arrays:
-        """Energies."""
+        """Compute the energies."""
         threshold = threshold_of(settings, case)
         found = case.family.simplex_energies(case.solutions, case.train, triangle(settings.points), threshold)
         return {"simplex_threshold": np.array(threshold), "simplex_energy": found}
@@ -63,20 +66,19 @@ class Simplex(Measure[SimplexSettings]):
 
 
 def triangle(points: int) -> NDArray[np.float64]:
-    """(T, 3) barycentric coordinates of a triangular grid with so many points along each side, T = points (points + 1)
-    / 2, by the second coordinate and then the third."""
+    """Barycentric coordinates (T, 3) of a triangular grid, T = points (points + 1) / 2, by second, then third."""
     last = points - 1
     rows = [(last - i - j, i, j) for i in range(points) for j in range(points - i)]
     return np.array(rows) / last
 
 
 def side_of(count: int) -> int:
-    """Points along each side of a triangular grid of so many."""
+    """Number of points along each side of a triangular grid with `count` points in all."""
     return (math.isqrt(8 * count + 1) - 1) // 2
 
 
 def symmetric(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean (T,) over the orders of the three solutions, which mean nothing."""
+    """Mean (T,) over all orders of the three solutions, since their order has no meaning."""
     places = np.rint(triangle(side_of(len(values))) * (side_of(len(values)) - 1)).astype(int)
     known = {tuple(place): k for k, place in enumerate(places.tolist())}
     orders = [

@@ -1,1 +1,1 @@
-"""Theory and closed forms that `binland plot --theory` lays over figures, one file each."""
+"""Curves of theory that `binland plot --theory` draws over figures, one file each."""

@@ -1,4 +1,4 @@
-"""Capacities and thresholds, over success rates of perceptrons against P / N."""
+"""Capacities and thresholds over the success rates of perceptrons against P / N."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,23 +13,23 @@ ALGORITHMIC = (0.75, 0.77)  # where the best known solvers stop for large N (Bal
 
 
 class Thresholds(Overlay):
-    """Lines at values of P / N."""
+    """Base: vertical lines at values of P / N."""
 
     panel = "success"
     kind: str
 
     def applies(self, results: Any) -> bool:
-        """Perceptrons on such data, against P / N."""
+        """Whether the sweep is of perceptrons on such data, against P / N."""
         longest = max(results.axes, key=lambda axis: len(axis.values), default=None)
         return perceptrons_on(results, self.kind) and longest is not None and longest.key == "data.alpha"
 
     def line(self, value: float, label: str, line: str = "-") -> Rule:
-        """One of them, with its value in the legend."""
+        """Draw a line, with its value in the legend."""
         return Rule(value, f"{label}, {value:.3f}", Look(width=0.8, line=line))
 
 
 class Capacity(Thresholds):
-    """Random labels."""
+    """The capacity for random labels, and where the best known algorithms stop."""
 
     name, kind = "capacity", "random-labels"
 
@@ -40,7 +40,7 @@ class Capacity(Thresholds):
 
 
 class TeacherThresholds(Thresholds):
-    """Teacher and student."""
+    """Thresholds of the teacher-student problem."""
 
     name, kind = "teacher-thresholds", "teacher"
 

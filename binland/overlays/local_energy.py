@@ -1,4 +1,4 @@
-"""The closed form of local energies, over sampled ones: the mean over all flips of the same solutions."""
+"""Local energies in closed form, averaged over the same solutions, over sampled ones."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -22,7 +22,7 @@ class LocalEnergies(Overlay):
     name, panel = "local-energy", "local_energy"
 
     def applies(self, results: Any) -> bool:
-        """Perceptrons and committee machines whose local energies were sampled."""
+        """Whether local energies of perceptrons or committee machines were sampled."""
         kind = results.settings["model"].get("kind")
         return kind in ("perceptron", "committee") and _table(results).get("method", "sampled") == "sampled"
 
@@ -44,7 +44,7 @@ NAME = "closed form"
 
 
 def _table(results: Any) -> Mapping[str, Any]:
-    """[measure.local_energy]"""
+    """The table [measure.local_energy]."""
     table = results.settings.get("measure", {}).get("local_energy")
     return table if isinstance(table, Mapping) else {}
 
@@ -52,7 +52,7 @@ def _table(results: Any) -> Mapping[str, Any]:
 def closed_form(
     results: Any, label: str, point: Mapping[str, float], fractions: NDArray[np.float64], flips: str
 ) -> NDArray[np.float64]:
-    """(F,) the mean over all finished solutions of an algorithm at a point of the grid; nan if there are none."""
+    """Mean local energies (F,) of an algorithm's finished solutions at a point of the grid; nan without any."""
     data, path = results.data, results.path
     counts = range(data.sizes["disorder"]), range(data.sizes["solution"])
     energies = [
@@ -74,7 +74,7 @@ def _energies(
     disorder: int,
     k: int,
 ) -> NDArray[np.float64] | None:
-    """Of one solution, kept since several figures show it; None if it is not finished."""
+    """Local energies of one solution, cached because several figures show them; None if it is not finished."""
     try:
         solution = load_solution(path, algorithm=label, disorder=disorder, solution=k, **dict(point))
     except InvalidInputError:
@@ -85,7 +85,7 @@ def _energies(
 
 @lru_cache(maxsize=4)
 def _patterns(path: Path, changed: int, point: tuple[tuple[str, float], ...], disorder: int) -> Any:
-    """The training patterns of a disorder sample."""
+    """The train patterns of a disorder sample, cached."""
     return load_problem(path, disorder=disorder, **dict(point))[1]
 
 

@@ -1,4 +1,4 @@
-"""Local entropies around solutions: by replica theory and by enumeration, over those of belief propagation."""
+"""Local entropies by replica theory, enumeration and belief propagation, over each other."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,13 +16,13 @@ EXACT, MESSAGES = "enumeration_distances", "local_entropy"  # variables
 
 
 class AroundTypical(Overlay):
-    """Around typical solutions of perceptrons with random labels (Franz-Parisi), for N to infinity."""
+    """Franz-Parisi entropy around typical solutions of perceptrons with random labels, N to infinity."""
 
     def __init__(self, panel: str):
         self.name, self.panel = f"typical-{panel}", panel
 
     def applies(self, results: Any) -> bool:
-        """Perceptrons with random labels."""
+        """Whether the sweep is of perceptrons with random labels."""
         return perceptrons_on(results, "random-labels")
 
     def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
@@ -39,17 +39,17 @@ TYPICAL = "around typical solutions, replica theory"
 
 @lru_cache(maxsize=1024)
 def _entropy(alpha: float, distance: float) -> float:
-    """Kept, since two panels show it."""
+    """The entropy of theory, cached because two panels show it."""
     return local_entropy(alpha, distance).entropy
 
 
 class ByEnumeration(Overlay):
-    """Exact numbers of solutions at every distance, where a sweep has them too."""
+    """Exact local entropies from enumeration over those of belief propagation."""
 
     name, panel = "exact-local-entropy", "local_entropy"
 
     def applies(self, results: Any) -> bool:
-        """Both measures."""
+        """Whether the sweep has both measures."""
         return EXACT in results.data
 
     def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
@@ -67,12 +67,12 @@ class ByEnumeration(Overlay):
 
 
 class ByMessages(Overlay):
-    """Belief propagation, over exact numbers."""
+    """Local entropies by belief propagation over exact ones."""
 
     name, panel = "messages-enumeration", "enumeration"
 
     def applies(self, results: Any) -> bool:
-        """Both measures."""
+        """Whether the sweep has both measures."""
         return MESSAGES in results.data
 
     def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:

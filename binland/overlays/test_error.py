@@ -15,14 +15,14 @@ from binland.theory.typical import Typical
 
 
 class TestErrors(Overlay):
-    """A curve along what is swept; nothing is drawn where there are typically no solutions."""
+    """Base: a curve against what is swept, left out where there are typically no solutions."""
 
     panel = "test_error"
     kind: str  # of the data
     coordinates: tuple[str, ...]  # from which alpha, ... follow
 
     def applies(self, results: Any) -> bool:
-        """Perceptrons on such data, at two points at least along one axis that changes the coordinates."""
+        """Whether it is a sweep of perceptrons on such data, with two or more values of the coordinates."""
         settings, axes = results.settings, results.axes
         binary = settings.get("data", {}).get("teacher_kind", "binary") == "binary"
         if not perceptrons_on(results, self.kind) or not binary or len(axes) != 1 or len(axes[0].values) < 2:
@@ -30,7 +30,7 @@ class TestErrors(Overlay):
         return all(results.data[name].dims == (axes[0].name,) for name in self.coordinates)
 
     def typical(self, *values: float) -> Typical:
-        """Typical solutions at some coordinates."""
+        """Typical solutions at given coordinates."""
         raise NotImplementedError
 
     def marks(self, results: Any, panel: Panel, at: Mapping[str, float]) -> list[Mark]:
@@ -48,7 +48,7 @@ def _error(typical: Typical) -> float:
 
 
 class ManifoldErrors(TestErrors):
-    """The Hidden Manifold Model."""
+    """Typical errors on the Hidden Manifold Model."""
 
     name, kind, coordinates = (
         "hidden-manifold-errors",
@@ -57,18 +57,18 @@ class ManifoldErrors(TestErrors):
     )
 
     def typical(self, *values: float) -> Typical:
-        """alpha_T = P / D = alpha N / D"""
+        """Typical solutions, with alpha_T = P / D = alpha N / D."""
         alpha, ratio = values
         return hidden_manifold(min(alpha, LARGEST), min(max(alpha * ratio, SMALLEST_T), LARGEST_T))
 
 
 class TeacherErrors(TestErrors):
-    """A binary teacher."""
+    """Typical errors with a binary teacher."""
 
     name, kind, coordinates = "teacher-errors", "teacher", ("constraint_density",)
 
     def typical(self, *values: float) -> Typical:
-        """In equilibrium."""
+        """Typical students in equilibrium."""
         (alpha,) = values
         return teacher_student(alpha)
 

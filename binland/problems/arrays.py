@@ -1,7 +1,6 @@
-"""The user's own arrays, `[data] kind = "arrays"`: inputs and labels of a .npz, HDF5 or .npy file.
+"""The user's own arrays from a .npz, HDF5 or .npy file, `[data] kind = "arrays"`.
 
-What they hold is part of what the sweep is: the SHA-256 of the training arrays names its disorder samples. Where a file
-lies is not.
+The SHA-256 of the training arrays is part of the identity of disorder samples; the path of the file is not.
 """
 
 import hashlib
@@ -26,19 +25,21 @@ FOUND = ("shape", "n_classes", "values", "n_all", "n_all_test")  # settings that
 
 
 class Arrays(NamedTuple):
-    """inputs (P, ...) and labels (P,) as they stand in a file."""
+    """Inputs (P, ...) and labels (P,) as they are in a file."""
 
     inputs: NDArray[Any]
     labels: NDArray[Any]
 
 
 class ArraySettings(PatternSettings):
-    """file: .npz or HDF5 with the arrays named by inputs and labels, and test_inputs and test_labels if it has some; or
-    .npy with the inputs, and labels_file with the labels. n_patterns, or alpha: P / N instead: a random choice of so
-    many for each disorder sample, all if it is not given. n_test: so many of the test arrays, or of the patterns that
-    were not chosen if there are none; by default all.
+    """Settings of [data].
 
-    sha256, shape, n_classes, values, n_all, n_all_test say what was found in the file.
+    file: a .npz or HDF5 file with the arrays named by inputs and labels and, if it has some, test_inputs and
+    test_labels; or a .npy file with the inputs, and labels_file with the labels. n_patterns, or alpha = P / N: size of
+    a random choice for each disorder sample; all patterns by default. n_test: number of test patterns, from the test
+    arrays or, if there are none, from the patterns that were not chosen; all by default.
+
+    sha256, shape, n_classes, values, n_all, n_all_test are filled in from the file.
     """
 
     silent = ("file", "labels_file", "n_all", "n_all_test")
@@ -71,7 +72,7 @@ class ArraySettings(PatternSettings):
         return self
 
     def _count(self) -> None:
-        """Numbers of patterns that are possible."""
+        """Check that numbers of patterns are possible."""
         width, there = int(np.prod(self.shape or [1])), self.n_all or 0
         if self.alpha is not None and self.n_patterns not in (None, max(1, round(self.alpha * width))):
             raise ValueError("alpha and n_patterns are two ways to say one thing; give one of them")
@@ -88,17 +89,17 @@ class ArraySettings(PatternSettings):
 
 
 class OwnArrays(Problem[ArraySettings]):
-    """Patterns of a file; a disorder sample is a random choice of them."""
+    """Patterns of a file; each disorder sample is a random choice of them."""
 
     name = "arrays"
     Settings = ArraySettings
 
     def inputs(self, settings: ArraySettings) -> Inputs:
-        """As they stand in the file."""
+        """Shape and kind of the inputs in the file."""
         return Inputs(tuple(settings.shape or ()), settings.n_classes or 2, settings.values or "reals")
 
     def train(self, settings: ArraySettings, seed: SeedFor) -> Arrays:
-        """All patterns, or a choice."""
+        """All patterns, or a random choice."""
         found, _ = _read(settings)
         return found if settings.n_patterns is None else _part(found, _order(settings, seed)[: settings.n_patterns])
 
@@ -115,20 +116,20 @@ class OwnArrays(Problem[ArraySettings]):
         return _part(found, rest if settings.n_test is None else rest[: settings.n_test])
 
     def key(self, settings: ArraySettings) -> dict[str, Any]:
-        """Content, and how many."""
+        """Content of the file, and number of patterns."""
         return {"kind": self.name, "sha256": settings.sha256, "n_patterns": settings.n_patterns}
 
     def test_key(self, settings: ArraySettings) -> dict[str, Any]:
-        """How many test patterns."""
+        """Number of test patterns."""
         return {"n_test": settings.n_test}
 
     def coordinates(self, settings: ArraySettings) -> dict[str, tuple[float, str]]:
-        """P / N."""
+        """P / N, to plot against."""
         count = settings.n_patterns or settings.n_all or 0
         return {"constraint_density": (count / int(np.prod(settings.shape or [1])), "P / N")}
 
     def check_samples(self, settings: ArraySettings, disorder_samples: int) -> None:
-        """Disorder samples are random choices."""
+        """Raise ValueError if several disorder samples are asked for but all patterns are used."""
         if disorder_samples > 1 and settings.n_patterns is None:
             raise ValueError(
                 f"grid.disorder_samples = {disorder_samples} are random choices of the patterns, but all are used; set"
@@ -136,16 +137,16 @@ class OwnArrays(Problem[ArraySettings]):
             )
 
     def check_ready(self, settings: ArraySettings) -> None:
-        """The file is there, and what it was."""
+        """Raise DataError unless the file is there and unchanged."""
         _read(settings)
 
     def summary(self, settings: ArraySettings) -> str:
-        """How many patterns."""
+        """Number of patterns, in words."""
         return f"own arrays, P = {settings.n_patterns or settings.n_all}"
 
 
 def _order(settings: ArraySettings, seed: SeedFor) -> NDArray[np.int64]:
-    """All patterns in a random order: the first ones are learned."""
+    """All patterns in a random order, of which the first are learned."""
     return np.random.default_rng(seed("choice")).permutation(settings.n_all or 0)
 
 
@@ -154,7 +155,7 @@ def _part(found: Arrays, chosen: NDArray[np.int64]) -> Arrays:
 
 
 def _read(settings: ArraySettings) -> tuple[Arrays, Arrays | None]:
-    """Training and test arrays; raises DataError unless they are those that the sweep began with."""
+    """Training and test arrays; raises DataError unless they are those that the sweep was begun with."""
     found, tests, checksum = _contents(settings)
     if settings.sha256 not in (None, checksum):
         raise DataError(f"{settings.file}: holds other patterns than when the sweep was made; take the file of then")
@@ -162,14 +163,14 @@ def _read(settings: ArraySettings) -> tuple[Arrays, Arrays | None]:
 
 
 def _contents(settings: ArraySettings) -> tuple[Arrays, Arrays | None, str]:
-    """What the files hold now: training arrays, test arrays if there are some, and the SHA-256 of both."""
+    """What the files hold now: training arrays, test arrays or None, and the SHA-256 of both."""
     names = (settings.inputs, settings.labels, settings.test_inputs, settings.test_labels)
     files = (settings.file, settings.labels_file)
     return _arrays(_states(*files), *files, *names)
 
 
 def _states(*files: str | None) -> tuple[Any, ...]:
-    """What tells whether files are still those that were read."""
+    """Size and times of files, by which a change is noticed."""
     try:
         stats = [os.stat(file) for file in files if file is not None]
     except (OSError, ValueError) as error:
@@ -188,7 +189,7 @@ def _arrays(
     test_inputs: str,
     test_labels: str,
 ) -> tuple[Arrays, Arrays | None, str]:
-    """Read once for as long as the files are what they were."""
+    """The arrays of the files, cached until a file changes."""
     found = read_arrays(file, (inputs, labels), labels_file)
     tests = None if labels_file is not None else read_arrays(file, (test_inputs, test_labels), None, optional=True)
     assert found is not None  # it is not optional
@@ -204,7 +205,7 @@ def _arrays(
 
 
 def _hash(array: NDArray[Any]) -> str:
-    """Of values, whatever type of numbers they have."""
+    """SHA-256 of values, the same for every type of numbers."""
     checked_memory("a copy of the arrays as floats", 8 * array.size)
     return hashlib.sha256(np.ascontiguousarray(array, np.float64).data).hexdigest()
 
@@ -221,7 +222,7 @@ def _check(file: str, found: Arrays) -> None:
 
 
 def _found(settings: ArraySettings) -> dict[str, Any]:
-    """What the file holds, as settings."""
+    """Facts about the file, as settings."""
     try:
         found, tests, checksum = _contents(settings)
         both = [found, tests] if tests else [found]
@@ -242,7 +243,7 @@ def _signs(values: NDArray[Any]) -> bool:
 
 
 def _classes(file: str, labels: NDArray[Any]) -> int:
-    """2 for labels -1 and +1, else one more than the largest of 0, 1, ..."""
+    """Number of classes: 2 for labels -1 and +1, else one more than the largest of 0, 1, ..."""
     if _signs(labels):
         return 2
     largest = labels.max()

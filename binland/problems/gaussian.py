@@ -13,7 +13,7 @@ BYTES = 16  # of memory for each input, while it is drawn
 
 
 class GaussianSettings(PatternSettings):
-    """n_inputs: N. n_patterns: P, or alpha: P / N instead. n_test: test patterns, of which nothing can be learned."""
+    """Settings: n_inputs, N; n_patterns, P, or alpha = P / N; n_test, number of test patterns."""
 
     n_inputs: Positive = Field(title="N", description="number of inputs N")
     n_test: Positive = Field(1000, title="P test", description="number of test patterns")
@@ -24,13 +24,13 @@ class GaussianSettings(PatternSettings):
 
 
 class Gaussian(SignProblem[GaussianSettings]):
-    """Gaussian patterns."""
+    """Gaussian patterns, the problem of the spherical perceptron."""
 
     name = "gaussian"
     Settings = GaussianSettings
 
     def inputs(self, settings: GaussianSettings) -> Inputs:
-        """N real numbers."""
+        """N real numbers, two classes."""
         return Inputs((settings.n_inputs,), values="reals")
 
     def train(self, settings: GaussianSettings, seed: SeedFor) -> Instance:
@@ -38,11 +38,11 @@ class Gaussian(SignProblem[GaussianSettings]):
         return patterns(settings.n_patterns or 1, settings.n_inputs, seed("train"))
 
     def test(self, settings: GaussianSettings, seed: SeedFor) -> Instance:
-        """Others."""
+        """Other random patterns."""
         return patterns(settings.n_test, settings.n_inputs, seed("test"))
 
     def check_ready(self, settings: GaussianSettings) -> None:
-        """The patterns fit into this machine's memory."""
+        """Raise InvalidInputError if the patterns do not fit into memory."""
         count = (settings.n_patterns or 0) + settings.n_test
         checked_memory(f"{count} patterns of {settings.n_inputs} inputs", BYTES * count * settings.n_inputs)
 

@@ -15,8 +15,11 @@ DEFAULT = 1503  # patterns, as in the paper
 
 
 class ManifoldSettings(PatternSettings):
-    """n_inputs: N. latent_dim: D. n_patterns: P, or alpha: P / N instead. n_test: number of test patterns.
-    teacher_kind, feature_kind: of the manifold."""
+    """Settings of [data].
+
+    n_inputs: N. latent_dim: D. n_patterns: P, or alpha = P / N instead. n_test: number of test patterns. teacher_kind,
+    feature_kind: as in `HiddenManifold`.
+    """
 
     n_inputs: Positive = Field(title="N", description="number of inputs N")
     latent_dim: Positive = Field(501, title="D", description="latent dimension D")
@@ -30,7 +33,7 @@ class ManifoldSettings(PatternSettings):
 
 
 class HiddenManifolds(SignProblem[ManifoldSettings]):
-    """Hidden Manifold data; features and teacher are drawn for each disorder sample."""
+    """The Hidden Manifold Model; features and teacher are drawn for each disorder sample."""
 
     name = "hidden-manifold"
     Settings = ManifoldSettings
@@ -40,30 +43,30 @@ class HiddenManifolds(SignProblem[ManifoldSettings]):
         return _manifold(settings, seed).sample(settings.n_patterns or DEFAULT, seed("train"))
 
     def test(self, settings: ManifoldSettings, seed: SeedFor) -> Patterns:
-        """Others of the same manifold."""
+        """Other patterns of the same manifold."""
         return _manifold(settings, seed).sample(settings.n_test, seed("test"))
 
     def key(self, settings: ManifoldSettings) -> dict[str, Any]:
-        """Sizes and kinds."""
+        """Sizes and kinds of teacher and features."""
         return settings.model_dump(exclude={"n_test", "alpha"})
 
     def coordinates(self, settings: ManifoldSettings) -> dict[str, tuple[float, str]]:
-        """N / D and P / N."""
+        """N / D and P / N, to plot against."""
         n = settings.n_inputs
         return {"overparameterization": (n / settings.latent_dim, "N / D"), **super().coordinates(settings)}
 
     def limits(self, settings: ManifoldSettings) -> list[Limit]:
-        """Inputs that fit into memory."""
+        """Number of inputs."""
         inputs = settings.n_inputs * max(settings.n_patterns or 0, settings.n_test)
         return [(inputs, "inputs", "grid.n_inputs and data", LARGEST_DATA)]
 
     def check_ready(self, settings: ManifoldSettings) -> None:
-        """Manifold, train and test patterns fit into this machine's memory."""
+        """Raise InvalidInputError if manifold and patterns do not fit into memory."""
         count = (settings.n_patterns or 0) + settings.n_test
         HiddenManifold.check_room(settings.n_inputs, settings.latent_dim, count)
 
     def summary(self, settings: ManifoldSettings) -> str:
-        """D and P."""
+        """D and P, in words."""
         return f"D = {settings.latent_dim}, P = {settings.n_patterns}"
 
 
@@ -76,7 +79,7 @@ def _manifold(settings: ManifoldSettings, seed: SeedFor) -> HiddenManifold:
 
 @lru_cache(maxsize=2)
 def _drawn(n_inputs: int, latent_dim: int, entropy: Any, teacher: Any, features: Any) -> HiddenManifold:
-    """Kept, since train and test patterns share it."""
+    """The manifold, cached since train and test patterns share it."""
     return HiddenManifold(n_inputs, latent_dim, np.random.SeedSequence(entropy), teacher, features)
 
 

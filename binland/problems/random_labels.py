@@ -9,7 +9,7 @@ from binland.sweep.contracts.section import Positive
 
 
 class StorageSettings(PatternSettings):
-    """n_inputs: N. n_patterns: P, or alpha: P / N instead. n_test: test patterns, of which nothing can be learned."""
+    """Settings: n_inputs, N; n_patterns, P, or alpha = P / N; n_test, number of test patterns."""
 
     n_inputs: Positive = Field(title="N", description="number of inputs N")
     n_test: Positive = Field(1000, title="P test", description="number of test patterns")
@@ -20,7 +20,7 @@ class StorageSettings(PatternSettings):
 
 
 class RandomLabels(SignProblem[StorageSettings]):
-    """The storage problem."""
+    """The storage problem: random labels."""
 
     name = "random-labels"
     Settings = StorageSettings
@@ -30,7 +30,7 @@ class RandomLabels(SignProblem[StorageSettings]):
         return Patterns.random(settings.n_patterns or 1, settings.n_inputs, seed("train"))
 
     def test(self, settings: StorageSettings, seed: SeedFor) -> Patterns:
-        """Others."""
+        """Other random patterns."""
         return Patterns.random(settings.n_test, settings.n_inputs, seed("test"))
 
 

@@ -1,4 +1,4 @@
-"""What problems of +-1 inputs share: P, or P / N instead, and what is plotted against it."""
+"""What problems with +-1 inputs share: number of patterns P, given as it is or as alpha = P / N."""
 
 from typing import Any, TypeVar
 
@@ -12,19 +12,19 @@ S = TypeVar("S", bound=Section)
 
 
 class PatternSettings(Section):
-    """n_patterns: P, or alpha: P / N instead."""
+    """Settings: n_patterns, P, or alpha = P / N."""
 
     n_patterns: Positive | None = Field(None, title="P", description="number of patterns P")
     alpha: float | None = Field(None, gt=0, le=1e6, title="P / N", description="constraint density P / N")
 
     def plain(self) -> dict[str, Any]:
-        """Without P, if it follows from P / N."""
+        """The settings as plain data, without P if it follows from alpha."""
         left_out = {"n_patterns"} if self.alpha is not None else set()
         return self.model_dump(exclude=left_out)
 
 
 def n_patterns(settings: S, default: int | None) -> S:
-    """Settings with P filled in, from alpha = P / N if that is given (at least one pattern)."""
+    """Settings with P filled in from alpha = P / N, if that is given (at least one pattern)."""
     alpha, count, n = (getattr(settings, name) for name in ("alpha", "n_patterns", "n_inputs"))
     if alpha is not None and count is not None and count != max(1, round(alpha * n)):
         raise ValueError(f"alpha = {alpha} and n_patterns = {count} are two ways to say one thing; give one of them")
@@ -36,14 +36,14 @@ def n_patterns(settings: S, default: int | None) -> S:
 
 
 class SignProblem(Problem[S]):
-    """Problems whose settings have n_inputs, n_patterns and n_test."""
+    """Base of problems with settings n_inputs, n_patterns and n_test."""
 
     def inputs(self, settings: Any) -> Inputs:
-        """N of -1 or +1, with labels -1 or +1."""
+        """N inputs of -1 or +1, labels of -1 or +1."""
         return Inputs((settings.n_inputs,))
 
     def key(self, settings: Any) -> dict[str, Any]:
-        """All but how many test patterns, and P in one way only."""
+        """All settings except the number of test patterns; P in one form only."""
         return {"kind": self.name, **settings.model_dump(exclude={"n_test", "alpha"})}
 
     def test_key(self, settings: Any) -> dict[str, Any]:
@@ -51,15 +51,15 @@ class SignProblem(Problem[S]):
         return {"n_test": settings.n_test}
 
     def coordinates(self, settings: Any) -> dict[str, tuple[float, str]]:
-        """P / N."""
+        """P / N, to plot against."""
         return {"constraint_density": (settings.n_patterns / settings.n_inputs, "P / N")}
 
     def limits(self, settings: Any) -> list[Limit]:
-        """Inputs that fit into memory."""
+        """Number of inputs."""
         inputs = settings.n_inputs * max(settings.n_patterns, settings.n_test)
         return [(inputs, "inputs", "grid and data", LARGEST_DATA)]
 
     def summary(self, settings: Any) -> str:
-        """What, and P or P / N."""
+        """The problem in words, with P or P / N."""
         size = f"P = {settings.n_patterns}" if settings.alpha is None else f"P / N = {settings.alpha:g}"
         return f"{self.name}, {size}"

@@ -11,7 +11,7 @@ from binland.sweep.contracts.section import Positive
 
 
 class TeacherSettings(PatternSettings):
-    """n_inputs: N. n_patterns: P, or alpha: P / N instead. n_test: test patterns. teacher_kind: its weights."""
+    """Settings: n_inputs, N; n_patterns, P, or alpha = P / N; n_test; teacher_kind, as in `Teacher`."""
 
     n_inputs: Positive = Field(title="N", description="number of inputs N")
     n_test: Positive = Field(10_000, title="P test", description="number of test patterns")
@@ -23,7 +23,7 @@ class TeacherSettings(PatternSettings):
 
 
 class TeacherStudent(SignProblem[TeacherSettings]):
-    """A teacher is drawn for each disorder sample."""
+    """The teacher-student problem; a teacher is drawn for each disorder sample."""
 
     name = "teacher"
     Settings = TeacherSettings
@@ -33,11 +33,11 @@ class TeacherStudent(SignProblem[TeacherSettings]):
         return _teacher(settings, seed).sample(settings.n_patterns or 1, seed("train"))
 
     def test(self, settings: TeacherSettings, seed: SeedFor) -> Patterns:
-        """Others of the same teacher."""
+        """Other patterns of the same teacher."""
         return _teacher(settings, seed).sample(settings.n_test, seed("test"))
 
     def check_ready(self, settings: TeacherSettings) -> None:
-        """The patterns fit into this machine's memory."""
+        """Raise InvalidInputError if the patterns do not fit into memory."""
         Teacher.check_room(settings.n_inputs, (settings.n_patterns or 0) + settings.n_test)
 
 

@@ -1,9 +1,10 @@
 """The spherical perceptron with a margin, positive or negative: replica theory and simulation.
 
-Weights W (N,) on the sphere |W|^2 = N, P = alpha N Gaussian patterns xi, and the constraints W . xi / sqrt(N) > kappa
-(Gardner 1988; Franz and Parisi 2016 for kappa < 0). How its solutions lie, and which of them are connected by geodesics
-on which every constraint holds: Annesi, Lauditi, Lucibello, Malatesta, Perugini, Pittorino and Saglietti, "The
-star-shaped space of solutions of the spherical negative perceptron", Phys. Rev. Lett. 131, 227301 (2023).
+Weights W (N,) on the sphere |W|^2 = N have to satisfy W . xi / sqrt(N) > kappa for P = alpha N Gaussian patterns xi
+(Gardner 1988; Franz and Parisi 2016 for kappa < 0). The functions here say how the solutions lie and which of them are
+connected by geodesics on which every constraint holds: Annesi, Lauditi, Lucibello, Malatesta, Perugini, Pittorino and
+Saglietti, "The star-shaped space of solutions of the spherical negative perceptron", Phys. Rev. Lett. 131, 227301
+(2023).
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What functions of the spherical perceptron are given, checked where it enters."""
+"""Checks of the arguments that all functions of the spherical perceptron take."""
 
 from binland.checks import number_between
 

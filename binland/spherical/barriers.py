@@ -1,4 +1,4 @@
-"""How many constraints are violated between typical solutions: the energy on the geodesic simplex of y of them."""
+"""The energy between typical solutions: fraction of violated constraints on the geodesic simplex of y of them."""
 
 import math
 from collections.abc import Sequence
@@ -19,20 +19,45 @@ from binland.theory.gaussian import Array, nodes
 def energy(
     alpha: float, kappa: float | Sequence[float], weights: ArrayLike, threshold: float | None = None
 ) -> float | Array:
-    """The fraction of violated constraints at a point of the geodesic simplex of y independent typical solutions.
+    """Fraction of violated constraints at a point between y independent typical solutions, for N to infinity.
 
-    The point is W = sqrt(N) sum_r g_r W_r / |sum_r g_r W_r|, and a constraint is violated where W . xi / sqrt(N) is at
-    most the threshold. y = 2 is the geodesic between two solutions, y = 3 a triangle on the sphere.
-    alpha: P / N from 0 to 1e6. kappa: the margin of the solutions, from -4 to 4; or y margins, at most two different
-    ones among them. weights: (..., y) numbers g_r >= 0, not all 0; only their ratios matter. threshold: by default the
-    (smallest) margin.
-    Returns (...,) float64 numbers, one float for weights (y,), exact to 1e-8; exactly 0 where no field can reach the
-    threshold, nan where there are no typical solutions.
-    Raises InvalidInputError on numbers out of range, other weights and more than two margins.
-    Source: Annesi et al. (2023); replica-symmetric, exact below `almeida_thouless(kappa)`.
+    The point is ``W = sqrt(N) sum_r g_r W_r / |sum_r g_r W_r|``: y = 2 is the geodesic between two solutions, y = 3 a
+    triangle on the sphere. A constraint is violated where W . xi / sqrt(N) is at most the threshold.
 
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+    kappa : float or sequence of float
+        Margin of the solutions, -4 to 4; or one margin for each of the y solutions, at most two different ones.
+    weights : array_like of shape (..., y)
+        Weights g_r >= 0 of the solutions, not all 0; only their ratios matter.
+    threshold : float, optional
+        Margin below which a constraint counts as violated, -4 to 4; by default the (smallest) margin of the solutions.
+
+    Returns
+    -------
+    float or numpy.ndarray of shape (...)
+        The energy in [0, 1], exact to 1e-8; a float for weights of shape (y,). Exactly 0 where no field can reach the
+        threshold, nan where there are no typical solutions.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range, weights are not as above, or there are more than two margins.
+
+    Notes
+    -----
+    Replica-symmetric: exact for alpha below `almeida_thouless(kappa)`.
+
+    References
+    ----------
+    Annesi et al., Phys. Rev. Lett. 131, 227301 (2023).
+
+    Examples
+    --------
     >>> import binland as bl
-    >>> round(bl.spherical.energy(1.0, -0.5, [0.5, 0.5]), 6)
+    >>> round(bl.spherical.energy(1.0, -0.5, [0.5, 0.5]), 6)  # middle of the geodesic between two solutions
     0.010029
     """
     shares = checked_shares(weights)
@@ -70,9 +95,9 @@ def _margins(kappa: object, y: int) -> list[float]:
 
 
 class Side(NamedTuple):
-    """Solutions of one margin: which of the y they are, their margin and overlap, the z of patterns and their weights.
+    """Solutions with one margin: which of the y they are, margin, overlap, and nodes to integrate over patterns.
 
-    z: (n,) of the first margin; (n, m) of the second, m for each of the first.
+    z: (n,) for the first margin; (n, m) for the second, m nodes for each of the first. weights: those of the last axis.
     """
 
     members: list[int]
@@ -90,7 +115,7 @@ class Sides(NamedTuple):
 
 
 def _sides(alpha: float, margins: list[float]) -> Sides | None:
-    """What typical solutions are like, None if there are none."""
+    """Statistics of the typical solutions of each margin; None if there are none."""
     found = {kappa: saddles(alpha, kappa)[:1] for kappa in {*margins}}
     if not all(found.values()):
         return None
@@ -108,7 +133,7 @@ def _sides(alpha: float, margins: list[float]) -> Sides | None:
 
 
 def _at(sides: Sides, threshold: float, shares: Array) -> float:
-    """P(sum_r g_r h_r < threshold n), n the norm, as P(S < room), where S = sum_r g_r (h_r - kappa_r) >= 0."""
+    """P(sum_r g_r h_r < threshold n), n being the norm, as P(S < room) with S = sum_r g_r (h_r - kappa_r) >= 0."""
     parts = [shares[side.members] for side in sides.of]
     lowest = sum(side.kappa * float(g.sum()) for side, g in zip(sides.of, parts, strict=True))
     room = threshold * _norm(sides, parts) - lowest
@@ -116,7 +141,7 @@ def _at(sides: Sides, threshold: float, shares: Array) -> float:
 
 
 def _norm(sides: Sides, parts: list[Array]) -> float:
-    """|sum_r g_r W_r| / sqrt(N)"""
+    """The norm |sum_r g_r W_r| / sqrt(N)."""
     square = 2 * sides.cross * float(parts[0].sum() * parts[1].sum()) if len(parts) > 1 else 0.0
     for side, g in zip(sides.of, parts, strict=True):
         square += float(side.overlap * g.sum() ** 2 + (1 - side.overlap) * (g**2).sum())
@@ -124,7 +149,7 @@ def _norm(sides: Sides, parts: list[Array]) -> float:
 
 
 def _transform(sides: Sides, parts: list[Array], s: Complex) -> Complex:
-    """E exp(-s S), (k,): given the z of a pattern its fields are independent."""
+    """Laplace transform E exp(-s S), (k,): given the z of a pattern, its fields are independent."""
     first = _factor(sides.of[0], parts[0], s)
     for side, g in zip(sides.of[1:], parts[1:], strict=True):
         first *= [_factor(side, g, one)[0] @ side.weights for one in s[:, None]]  # one by one, to save memory
@@ -132,7 +157,7 @@ def _transform(sides: Sides, parts: list[Array], s: Complex) -> Complex:
 
 
 def _factor(side: Side, shares: Array, s: Complex) -> Complex:
-    """(k, *z.shape) that of the solutions of one margin, at the z of a pattern."""
+    """Factor of the transform from the solutions of one margin, (k, *z.shape)."""
     a, deviation = cavity(side.kappa, side.overlap, side.z), math.sqrt(1 - side.overlap)
     product = np.ones((len(s), *a.shape), complex)
     for share in shares[shares > 0]:

@@ -15,17 +15,44 @@ TOO_CLOSE = "solutions of both margins are nearly unique (overlap 1), beyond rea
 
 
 def cross_overlap(alpha: float, kappa: float, other: float) -> float:
-    """t = W . W' / N of a typical solution of margin kappa and one of margin other: a root of
+    """Overlap t = W . W' / N of two typical solutions with different margins for the same patterns.
 
-        t = alpha sqrt((1 - q) (1 - q')) E r(a) r(a'),
+    For given patterns the two are independent, so t is the overlap of the centres of the two sets of solutions.
 
-    a = (kappa - sqrt(q) z) / sqrt(1 - q), a' likewise, z and z' Gaussians of covariance t / sqrt(q q'). For given
-    patterns the two are independent, so that t is the overlap of the centres of the two sets of solutions.
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+    kappa : float
+        Margin of the first solution, -4 to 4.
+    other : float
+        Margin of the second, -4 to 4. If both are equal, t is `overlap`.
 
-    alpha: P / N from 0 to 1e6. kappa, other: margins from -4 to 4. Where both are equal it is `overlap`. nan where one
-    of the two has no typical solutions. Raises InvalidInputError on numbers out of range, and where both overlaps are
-    so close to 1 that the integral is beyond reach.
-    Derived from the equations of Annesi et al. (2023) for the simplex of solutions of several margins.
+    Returns
+    -------
+    float
+        t; nan if one of the margins has no typical solutions.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range, or both overlaps are so close to 1 that the integral cannot be computed.
+
+    Notes
+    -----
+    t is a root of t = alpha sqrt((1 - q) (1 - q')) E r(a) r(a'), where r = G / H is the hazard of a standard normal,
+    a = (kappa - sqrt(q) z) / sqrt(1 - q), a' likewise, and z, z' are standard normal with covariance t / sqrt(q q').
+
+    References
+    ----------
+    Derived from the equations of Annesi et al., Phys. Rev. Lett. 131, 227301 (2023), for several margins.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> t = bl.spherical.cross_overlap(1.0, -0.5, 0.0)
+    >>> bl.spherical.overlap(1.0, -0.5) < t < bl.spherical.overlap(1.0, 0.0)
+    True
     """
     density, one, two = checked_alpha(alpha), checked_margin("kappa", kappa), checked_margin("other", other)
     if density == 0:
@@ -35,10 +62,9 @@ def cross_overlap(alpha: float, kappa: float, other: float) -> float:
 
 
 def crossing(one: tuple[float, Saddle], two: tuple[float, Saddle]) -> float:
-    """t of two margins with their saddle points at one alpha.
+    """t from two margins with their saddle points at one alpha.
 
-    In units of sqrt(q q') it lies between 0, where the right side is positive, and 1, where it is at most 1 (Cauchy and
-    Schwarz).
+    t / sqrt(q q') lies between 0, where the right side is positive, and 1, where it is at most 1 (Cauchy-Schwarz).
     """
     if one[0] == two[0]:
         return one[1].overlap

@@ -1,4 +1,4 @@
-"""Gradient descent to a solution with a margin."""
+"""Gradient descent to a solution with a given margin."""
 
 import math
 
@@ -22,16 +22,43 @@ def solve(
     momentum: float = 0.9,
     slack: float = 0.01,
 ) -> Solution:
-    """Descend sum_mu (kappa + slack - h_mu)_+^2 / 2 on the sphere, h = W . xi / sqrt(N), until every h is above kappa.
+    """Find a solution with a margin by gradient descent on the sphere.
 
-    instance: patterns (P, N). kappa: margin, from -4 to 4. start: a solution or weights (N,) to begin at, uniform ones
-    by default (all that the seed decides). steps: at most, each of the whole batch; cost N P. rate: in units of
-    1 / (1 + sqrt(P / N))^2, the inverse of the largest curvature. momentum: of the velocity, from 0 to 1. slack: by how
-    much fields above kappa are pushed on.
-    Returns the first weights without a violated constraint, or the last ones: look at .error(instance), or .history
-    (fractions of violated constraints, one for each step and the end). It is no typical solution: `sample` draws these.
-    Raises InvalidInputError on arguments out of range.
+    The loss is sum_mu max(0, kappa + slack - h_mu)^2 / 2 with the fields h = W . xi / sqrt(N). The result is not a
+    typical solution: `sample` draws those.
 
+    Parameters
+    ----------
+    instance : Instance
+        Patterns (P, N).
+    kappa : float
+        Margin, -4 to 4.
+    seed : int, SeedSequence or Generator
+        Fixes the random start; not used if `start` is given.
+    start : Solution or array_like of shape (N,), optional
+        Where to begin; by default uniform on the sphere.
+    steps : int, default 10_000
+        Largest number of steps, each with all patterns, at a cost of N P.
+    rate : float, default 1.0
+        Step size in units of 1 / (1 + sqrt(P / N))^2, the inverse of the largest curvature; above 0.
+    momentum : float, default 0.9
+        Share of the velocity that is kept, 0 to 1.
+    slack : float, default 0.01
+        How far above kappa fields are still pushed up, 0 or more.
+
+    Returns
+    -------
+    Solution
+        The first weights that violate no constraint, or the last ones: look at ``.error(instance)``. ``.history`` holds
+        the fraction of violated constraints before every step and at the end.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is out of range.
+
+    Examples
+    --------
     >>> import binland as bl
     >>> instance = bl.spherical.patterns(200, 200, seed=0)
     >>> bl.spherical.solve(instance, -0.5, seed=0).error(instance)

@@ -1,4 +1,4 @@
-"""Typical solutions of the spherical perceptron: overlap, entropy, and where replica symmetry describes them."""
+"""Typical solutions of the spherical perceptron: overlap, entropy, capacity, stability of replica symmetry."""
 
 import math
 from dataclasses import dataclass
@@ -11,12 +11,24 @@ from binland.spherical.saddle import Saddle, densities, marginal, saddles
 
 @dataclass(frozen=True, kw_only=True)
 class Typical:
-    """Typical solutions at a constraint density and a margin for N to infinity, in the replica-symmetric approximation.
+    """Properties of typical solutions for N to infinity, in the replica-symmetric approximation.
 
-    alpha: P / N. kappa: margin. overlap: q = W . W' / N of two solutions. entropy: ln(fraction of the sphere that they
-    fill) / N, 0 or less. stability: the replicon alpha E r'(a)^2; replica symmetry is exact below 1, an approximation
-    above. converged: whether the equations have a solution; if not, all three are nan. advice: what else to know, in
-    words.
+    Attributes
+    ----------
+    alpha : float
+        Constraint density P / N.
+    kappa : float
+        Margin.
+    overlap : float
+        q = W . W' / N of two typical solutions.
+    entropy : float
+        ln(fraction of the sphere that solutions fill) / N, 0 or less.
+    stability : float
+        The replicon alpha E r'(a)^2. Replica symmetry is exact where it is below 1 and an approximation above.
+    converged : bool
+        Whether the equations have a solution. If not, overlap, entropy and stability are nan.
+    advice : str
+        What else to know, in words; empty if nothing.
     """
 
     alpha: float
@@ -29,17 +41,36 @@ class Typical:
 
 
 def typical(alpha: float, kappa: float) -> Typical:
-    """Typical solutions with P = alpha N patterns and a margin: the saddle point of the replica-symmetric free entropy.
+    """Typical solutions of the spherical perceptron at a constraint density and a margin.
 
-    alpha: P / N from 0 to 1e6. kappa: margin from -4 to 4: W . xi / sqrt(N) > kappa for every pattern. Where there are
-    several saddle points (kappa below -2.85 or so), the one of smallest overlap, which alone goes on to alpha = 0.
-    Exact up to `almeida_thouless(kappa)`. Beyond `capacity(kappa)` there is no solution of the equations: look at
-    .converged and .advice. Raises InvalidInputError on numbers out of range.
-    Source: Gardner, J. Phys. A 21, 257 (1988).
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+    kappa : float
+        Margin, -4 to 4: W . xi / sqrt(N) > kappa for every pattern.
 
+    Returns
+    -------
+    Typical
+        ``.overlap``, ``.entropy`` and ``.stability``. Exact up to `almeida_thouless(kappa)`; beyond `capacity(kappa)`
+        ``.converged`` is False. Where there are several saddle points (kappa below about -2.85), the one with the
+        smallest overlap.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    References
+    ----------
+    Gardner, J. Phys. A 21, 257 (1988).
+
+    Examples
+    --------
     >>> import binland as bl
-    >>> found = bl.spherical.typical(1.0, -0.5)
-    >>> round(found.overlap, 4), round(found.entropy, 4), found.advice
+    >>> solutions = bl.spherical.typical(1.0, -0.5)
+    >>> round(solutions.overlap, 4), round(solutions.entropy, 4), solutions.advice
     (0.2595, -0.3895, '')
     """
     density, margin = checked_alpha(alpha), checked_margin("kappa", kappa)
@@ -72,10 +103,28 @@ def _advice(found: list[Saddle], kappa: float) -> str:
 
 
 def overlap(alpha: float, kappa: float) -> float:
-    """q = W . W' / N of two typical solutions, a root of q = alpha (1 - q) E_z (G(a) / H(a))^2.
+    """Overlap q = W . W' / N of two typical solutions.
 
-    The arguments are those of `typical`, which also says whether the number is exact. nan beyond the capacity.
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+    kappa : float
+        Margin, -4 to 4.
 
+    Returns
+    -------
+    float
+        The root q of q = alpha (1 - q) E_z (G(a) / H(a))^2, a = (kappa - sqrt(q) z) / sqrt(1 - q); nan where there is
+        none. `typical` says whether it is exact.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    Examples
+    --------
     >>> import binland as bl
     >>> round(bl.spherical.overlap(0.5, 0.0), 6)
     0.307393
@@ -84,18 +133,61 @@ def overlap(alpha: float, kappa: float) -> float:
 
 
 def stability(alpha: float, kappa: float) -> float:
-    """The replicon alpha E_z r'(a)^2 of the typical solutions, r = G / H: below 1 replica symmetry is stable.
+    """Stability of the replica-symmetric solution: the replicon alpha E_z r'(a)^2 with r = G / H.
 
-    The arguments are those of `typical`. nan beyond the capacity. Source: de Almeida and Thouless, J. Phys. A 11, 983
-    (1978); for this model Gardner (1988).
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+    kappa : float
+        Margin, -4 to 4.
+
+    Returns
+    -------
+    float
+        Below 1 replica symmetry is stable; nan where there is no solution.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    References
+    ----------
+    de Almeida and Thouless, J. Phys. A 11, 983 (1978); for this model Gardner, J. Phys. A 21, 257 (1988).
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.stability(1.0, -0.5) < 1
+    True
     """
     return typical(alpha, kappa).stability
 
 
 def almeida_thouless(kappa: float) -> float:
-    """The largest alpha up to which replica symmetry is stable; inf where it is up to the capacity (kappa >= 0).
+    """The alpha up to which replica symmetry is stable at a margin.
 
-    kappa: margin from -4 to 4. Raises InvalidInputError on a margin out of range.
+    Parameters
+    ----------
+    kappa : float
+        Margin, -4 to 4.
+
+    Returns
+    -------
+    float
+        The largest stable alpha; inf where it is stable up to the capacity (kappa >= 0).
+
+    Raises
+    ------
+    InvalidInputError
+        If the margin is out of range.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.almeida_thouless(-0.5) < bl.spherical.capacity(-0.5)
+    True
     """
     margin = checked_margin("kappa", kappa)
     found = marginal(margin) if margin < 0 else []  # at kappa = 0 the capacity itself is marginal
@@ -103,16 +195,37 @@ def almeida_thouless(kappa: float) -> float:
 
 
 def capacity(kappa: float) -> float:
-    """The replica-symmetric capacity: the P / N at which the typical solutions become one, 1 / E (kappa - z)_+^2.
+    """The replica-symmetric capacity 1 / E max(0, kappa - z)^2: the alpha at which typical solutions become unique.
 
-    kappa: margin from -4 to 4. Exact for kappa >= 0 (2 without a margin); for kappa < 0 an upper bound of the true one,
-    since replica symmetry is unstable before. Raises InvalidInputError on a margin out of range.
-    Source: Gardner (1988); Stojnic, arXiv:1306.3980, for the bound.
+    Parameters
+    ----------
+    kappa : float
+        Margin, -4 to 4.
+
+    Returns
+    -------
+    float
+        Exact for kappa >= 0; for kappa < 0 an upper bound, since replica symmetry becomes unstable before.
+
+    Raises
+    ------
+    InvalidInputError
+        If the margin is out of range.
+
+    References
+    ----------
+    Gardner, J. Phys. A 21, 257 (1988). Bound: Stojnic, arXiv:1306.3980.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.capacity(0.0)
+    2.0
     """
     return largest_density(checked_margin("kappa", kappa))
 
 
 def largest_density(kappa: float) -> float:
-    """1 / E (kappa - z)_+^2"""
+    """The replica-symmetric capacity in closed form, 1 / E max(0, kappa - z)^2."""
     density = math.exp(-(kappa**2) / 2) / math.sqrt(2 * math.pi)
     return float(1 / ((1 + kappa**2) * ndtr(kappa) + kappa * density))

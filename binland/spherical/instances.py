@@ -17,9 +17,23 @@ from binland.theory.gaussian import Array
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """Patterns of the spherical perceptron, whose labels are absorbed: they all are to have large fields.
+    """Patterns of a spherical perceptron; labels are absorbed into them, so that all fields should be large.
 
-    inputs: xi, (P, N) finite numbers, copied to float64 and read-only. Raises InvalidInputError on anything else.
+    Parameters
+    ----------
+    inputs : array_like of shape (P, N)
+        The patterns xi, finite; kept as float64, read-only.
+
+    Raises
+    ------
+    InvalidInputError
+        If the array is empty, not two-dimensional or not finite.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.Instance([[1.0, 0.5], [-0.3, 2.0], [0.1, 0.7]]).n_patterns
+    3
     """
 
     inputs: Array
@@ -32,21 +46,32 @@ class Instance:
 
     @property
     def n_patterns(self) -> int:
-        """P"""
+        """Number of patterns P."""
         return self.inputs.shape[0]
 
     @property
     def n_inputs(self) -> int:
-        """N"""
+        """Number of inputs N."""
         return self.inputs.shape[1]
 
     @property
     def labels(self) -> NDArray[np.int8]:
-        """(P,) int8, all +1."""
+        """Labels, (P,) int8, all +1."""
         return np.ones(self.n_patterns, np.int8)
 
     def fields(self, weights: Array) -> Array:
-        """W . xi / sqrt(N), (..., P) of weights (..., N)."""
+        """Fields W . xi / sqrt(N) of all patterns.
+
+        Parameters
+        ----------
+        weights : numpy.ndarray of shape (..., N)
+            Weights W.
+
+        Returns
+        -------
+        numpy.ndarray of shape (..., P)
+            The fields.
+        """
         return weights @ self.inputs.T / math.sqrt(self.n_inputs)
 
     def __repr__(self) -> str:
@@ -54,9 +79,32 @@ class Instance:
 
 
 def patterns(n_patterns: int, n_inputs: int, seed: Seed) -> Instance:
-    """Draw i.i.d. standard Gaussian patterns (P, N).
+    """Draw independent standard normal patterns.
 
-    Raises InvalidInputError on sizes below 1 or beyond this machine's memory, and on bad seeds.
+    Parameters
+    ----------
+    n_patterns : int
+        Number of patterns P, at least 1.
+    n_inputs : int
+        Number of inputs N, at least 1.
+    seed : int, SeedSequence or Generator
+        Fixes the patterns.
+
+    Returns
+    -------
+    Instance
+        The patterns.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1, the patterns do not fit into memory, or the seed is not one.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.patterns(200, 100, seed=0).n_inputs
+    100
     """
     p, n = positive_int("n_patterns", n_patterns), positive_int("n_inputs", n_inputs)
     checked_memory(f"{p} patterns of {n} inputs", 16 * p * n)
@@ -65,9 +113,25 @@ def patterns(n_patterns: int, n_inputs: int, seed: Seed) -> Instance:
 
 @dataclass(frozen=True)
 class Perceptron:
-    """The spherical perceptron: weights (N,) with |W|^2 = N, and the margin kappa (from -4 to 4) that is asked for.
+    """The spherical perceptron as a model of sweeps: N weights with ``|W|^2 = N``, and the margin asked for.
 
-    Raises InvalidInputError on a size below 1 and on a margin out of range.
+    Parameters
+    ----------
+    n_inputs : int
+        Number of inputs N, at least 1.
+    kappa : float
+        Margin, -4 to 4.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is out of range.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.Perceptron(n_inputs=101, kappa=-0.5)
+    Perceptron(n_inputs=101, kappa=-0.5)
     """
 
     n_inputs: int
@@ -80,12 +144,29 @@ class Perceptron:
 
 @dataclass(frozen=True, eq=False)
 class Solution(TrainingSummary):
-    """Weights on the sphere, a solution if .error(instance) is 0.
+    """Weights on the sphere; they solve an instance if ``.error(instance)`` is 0.
 
-    weights: (N,) finite numbers, not all 0, scaled to |W|^2 = N, float64 and read-only. kappa: margin: a constraint is
-    violated where W . xi / sqrt(N) <= kappa. history: (steps,) float64 fractions of violated constraints while it was
-    made, or None. algorithm: the settings that made it, or None.
-    Raises InvalidInputError on other weights and on a margin out of range.
+    Parameters
+    ----------
+    weights : array_like of shape (N,)
+        Finite numbers, not all 0; scaled to ``|W|^2 = N`` and kept as float64, read-only.
+    kappa : float
+        Margin, -4 to 4: a constraint is violated where W . xi / sqrt(N) <= kappa.
+    history : array_like of shape (steps,), optional
+        Fractions of violated constraints while the weights were made.
+    algorithm : Algorithm, optional
+        The settings that made them.
+
+    Raises
+    ------
+    InvalidInputError
+        If weights or margin are not as above.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.Solution([3.0, 4.0], kappa=0.0).error(bl.spherical.Instance([[1.0, 0.0], [0.0, -1.0]]))
+    0.5
     """
 
     weights: Array
@@ -102,12 +183,44 @@ class Solution(TrainingSummary):
             object.__setattr__(self, "history", shaped_floats("history", self.history, (None,)))
 
     def error_count(self, instance: Instance) -> int:
-        """Number of violated constraints. Raises InvalidInputError if n_inputs differ."""
+        """Number of violated constraints.
+
+        Parameters
+        ----------
+        instance : Instance
+            Patterns with as many inputs.
+
+        Returns
+        -------
+        int
+            Constraints with W . xi / sqrt(N) <= kappa, 0 to P.
+
+        Raises
+        ------
+        InvalidInputError
+            If the number of inputs differs.
+        """
         check_fit(len(self.weights), instance)
         return int(np.count_nonzero(instance.fields(self.weights) <= self.kappa))
 
     def error(self, instance: Instance) -> float:
-        """Fraction of violated constraints, in [0, 1]. Raises InvalidInputError if n_inputs differ."""
+        """Fraction of violated constraints.
+
+        Parameters
+        ----------
+        instance : Instance
+            Patterns with as many inputs.
+
+        Returns
+        -------
+        float
+            Error in [0, 1].
+
+        Raises
+        ------
+        InvalidInputError
+            If the number of inputs differs.
+        """
         return self.error_count(instance) / instance.n_patterns
 
     def __repr__(self) -> str:
@@ -131,7 +244,7 @@ def check_fit(n_inputs: int, instance: Instance) -> None:
 
 
 def starting(start: object, instance: Instance, seed: Seed, purpose: str) -> Array:
-    """Weights (N,) on the sphere: those of a solution or an array, or uniform ones for None."""
+    """Weights (N,) on the sphere to begin with: those of a solution or an array, or uniform ones for None."""
     check_fit(getattr(instance, "n_inputs", 0), instance)
     if start is None:
         return on_sphere(generator(seed, purpose).standard_normal(instance.n_inputs))

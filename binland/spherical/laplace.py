@@ -1,4 +1,4 @@
-"""Laws of sums of truncated Gaussians, by their Laplace transforms."""
+"""Distribution of sums of truncated Gaussians, from Laplace transforms."""
 
 import math
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from scipy.special import wofz
 from binland.theory.gaussian import Array, tail
 
 Complex = NDArray[np.complex128]
-DISCRETISATION = 23.0  # exp of minus it is the error of an inversion: 1e-10
-TERMS, AVERAGED = 40, 14  # of its alternating series: summed one by one, and with binomial weights behind them
+DISCRETISATION = 23.0  # the discretisation error of an inversion is exp(-23) = 1e-10
+TERMS, AVERAGED = 40, 14  # terms of the alternating series: summed one by one, then with binomial weights
 
 
 def truncated(a: Array, s: Complex) -> Complex:
-    """E exp(-s (u - a)) of a Gaussian u that is known to be above a, for Re s > 0: exp(s a + s^2 / 2) H(a + s) / H(a).
+    """E exp(-s (u - a)) for a standard normal u given u > a, Re s > 0: exp(s a + s^2 / 2) H(a + s) / H(a).
 
-    With erfcx(x) = exp(x^2) erfc(x) = w(i x): where Re(a + s) < 0, from H(a + s) = 1 - H(-a - s), so that no factor
+    erfcx(x) = exp(x^2) erfc(x) = w(i x). Where Re(a + s) < 0, H(a + s) = 1 - H(-a - s) is used, so that nothing
     overflows.
     """
     shifted = a + s
@@ -33,7 +33,7 @@ def truncated(a: Array, s: Complex) -> Complex:
 
 
 def invert(transform: Callable[[Complex], Complex], room: float) -> float:
-    """P(S < room) from the Laplace transform of the law of S >= 0, by Euler summation (Abate and Whitt 1995).
+    """P(S < room) from the Laplace transform of the distribution of S >= 0, by Euler summation (Abate and Whitt 1995).
 
     On the line Re s = A / (2 room) the integral is an alternating series up to an error of exp(-A); its tail is summed
     with binomial weights.

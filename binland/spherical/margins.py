@@ -1,8 +1,8 @@
-"""Margins at which solutions become connected by geodesics without violated constraints.
+"""Margins at which solutions become connected by geodesics that violate no constraint.
 
-On the geodesic simplex of solutions of margins kappa_r fields lie above sum_r g_r kappa_r / n, where n, the norm of
-sum_r g_r W_r / sqrt(N), is at most 1, and some come as close to it as one likes. So the energy at a threshold
-kappa_E < 0 vanishes exactly where sum_r g_r kappa_r >= kappa_E n: equations for overlaps alone.
+On the geodesic simplex of solutions with margins kappa_r every field is above sum_r g_r kappa_r / n, where n <= 1 is
+the norm of sum_r g_r W_r / sqrt(N), and for N to infinity some fields come arbitrarily close. So the energy at a
+threshold kappa_E < 0 vanishes exactly where sum_r g_r kappa_r >= kappa_E n, which is an equation for overlaps alone.
 """
 
 import math
@@ -19,14 +19,36 @@ from binland.spherical.saddle import Saddle, from_logit, saddle, saddles
 
 TOLERANCE = 1e-10
 UNIQUE = 10.0  # ln(q / (1 - q)): 1 - q = 5e-5
-WIDEST, FEWEST = 1e9, 1e-15  # margin up to which the maximum margin is looked for; P / N from which on
+WIDEST, FEWEST = 1e9, 1e-15  # largest margin and smallest P / N for which the maximum margin is computed
 
 
 def maximum_margin(alpha: float) -> float:
-    """The largest margin of a solution, in the replica-symmetric approximation: where `capacity` is alpha.
+    """The largest margin that solutions can have, in the replica-symmetric approximation: where `capacity` is alpha.
 
-    alpha: P / N from 0 to 1e6; inf below 1e-15. Exact where the margin is 0 or more (alpha up to 2), else an upper
-    bound. Raises InvalidInputError on numbers out of range. Source: Gardner (1988).
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+
+    Returns
+    -------
+    float
+        The margin; inf for alpha below 1e-15. Exact where it is 0 or more (alpha up to 2), else an upper bound.
+
+    Raises
+    ------
+    InvalidInputError
+        If alpha is out of range.
+
+    References
+    ----------
+    Gardner, J. Phys. A 21, 257 (1988).
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> abs(bl.spherical.maximum_margin(2.0)) < 1e-9
+    True
     """
     density = checked_alpha(alpha)
     if density < FEWEST:
@@ -35,14 +57,43 @@ def maximum_margin(alpha: float) -> float:
 
 
 def convex_margin(alpha: float, threshold: float, y: float = 2) -> float:
-    """The smallest margin of y independent typical solutions whose geodesic simplex has no energy at all.
+    """The smallest margin at which y independent typical solutions have no energy anywhere between them.
 
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+    threshold : float
+        kappa_E, -4 to 4: the margin below which a constraint counts as violated.
+    y : float, default 2
+        Number of solutions, 2 or more, or inf for any number.
+
+    Returns
+    -------
+    float
+        The margin; the threshold itself if that is 0 or more, where all solutions are connected; nan if there are no
+        solutions at the threshold.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    Notes
+    -----
     The root of kappa = kappa_E sqrt(1 / y + (1 - 1 / y) q(alpha, kappa)): the norm is smallest in the barycentre, so
-    that nothing is violated anywhere if nothing is violated there. alpha: P / N from 0 to 1e6. threshold: kappa_E, from
-    -4 to 4; from 0 on all solutions are connected, and it is returned itself. y: solutions, 2 or more, or inf: any
-    number of them.
-    nan where there are no solutions at the threshold. Raises InvalidInputError on numbers out of range.
-    Source: Annesi et al. (2023), derived as in the text above.
+    nothing is violated anywhere if nothing is violated there.
+
+    References
+    ----------
+    Derived from Annesi et al., Phys. Rev. Lett. 131, 227301 (2023).
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> kappa = bl.spherical.convex_margin(1.0, threshold=-0.5)
+    >>> bl.spherical.energy(1.0, kappa + 0.01, [0.5, 0.5], threshold=-0.5)
+    0.0
     """
     density, limit, count = checked_alpha(alpha), checked_margin("threshold", threshold), _solutions(y)
     if density >= largest_density(limit):
@@ -58,15 +109,43 @@ def convex_margin(alpha: float, threshold: float, y: float = 2) -> float:
 
 
 def kernel_margin(alpha: float, threshold: float) -> float:
-    """The smallest margin of typical solutions that are connected to typical solutions of the threshold itself.
+    """The smallest margin of typical solutions that are connected to typical solutions of the threshold.
 
-    Connected by geodesics on which no constraint is violated: the kernel of a star-shaped space. The root of
-    kappa = kappa_E t(alpha, kappa, kappa_E), t their overlap (`cross_overlap`). alpha: P / N from 0 to 1e6. threshold:
-    kappa_E, from -4 to 4; from 0 on it is returned itself.
-    nan where no solution has that margin, and the space is not star-shaped in this sense, or where there is none at the
-    threshold. Replica-symmetric: where the maximum margin is negative, it is an upper bound.
-    Raises InvalidInputError on numbers out of range. Source: Annesi et al. (2023), derived as in the text above: with
-    one end at kappa_E the energy vanishes on the whole geodesic if it does at its beginning there.
+    Connected means by geodesics that violate no constraint: such solutions are the kernel of a star-shaped space.
+
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+    threshold : float
+        kappa_E, -4 to 4: the margin below which a constraint counts as violated.
+
+    Returns
+    -------
+    float
+        The margin; the threshold itself if that is 0 or more. nan if no solution has that margin, so that the space is
+        not star-shaped in this sense, or if there are no solutions at the threshold. Replica-symmetric: where the
+        maximum margin is negative, an upper bound.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    Notes
+    -----
+    The root of kappa = kappa_E t(alpha, kappa, kappa_E), t being `cross_overlap`. With one end at kappa_E the energy
+    vanishes on the whole geodesic if it does near that end.
+
+    References
+    ----------
+    Derived from Annesi et al., Phys. Rev. Lett. 131, 227301 (2023).
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.kernel_margin(1.0, -0.5) > -0.5
+    True
     """
     density, limit = checked_alpha(alpha), checked_margin("threshold", threshold)
     if density >= largest_density(limit):
@@ -84,7 +163,7 @@ def kernel_margin(alpha: float, threshold: float) -> float:
 
 
 def _nearest(alpha: float, kappa: float) -> Saddle:
-    """The saddle point at alpha; at the capacity, where there is none, that of solutions that are nearly unique."""
+    """The saddle point at alpha; at the capacity, where there is none, that of nearly unique solutions."""
     found = saddles(alpha, kappa)
     return found[0] if found else saddle(kappa, from_logit(UNIQUE))
 

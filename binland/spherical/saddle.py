@@ -4,8 +4,8 @@ The free entropy per weight, of the fraction of the sphere that satisfies all co
 
     phi = ln(1 - q) / 2 + q / (2 (1 - q)) + alpha E_z ln H(a),    a = (kappa - sqrt(q) z) / sqrt(1 - q),
 
-and it is stationary where q = alpha (1 - q) E_z r(a)^2, with r = G / H. So q gives the one alpha at which it is a
-saddle point: nothing is iterated, and all saddle points at an alpha are where the curve alpha(q) has that height.
+and it is stationary where q = alpha (1 - q) E_z r(a)^2, with r = G / H. So q fixes the one alpha at which it is a
+saddle point: nothing is iterated, and the saddle points at an alpha are where the curve alpha(q) has that value.
 """
 
 import math
@@ -19,7 +19,7 @@ from scipy.optimize import brentq
 
 from binland.theory.gaussian import Array, hazard, log_tail, nodes
 
-LOGITS = np.arange(-36.0, 14.5, 0.5)  # ln(q / (1 - q)) of the points at which one looks first: 1 - q >= 8e-7
+LOGITS = np.arange(-36.0, 14.5, 0.5)  # ln(q / (1 - q)) where the curve is computed first: 1 - q >= 8e-7
 TOLERANCE = 1e-13
 
 
@@ -33,19 +33,19 @@ class Saddle(NamedTuple):
 
 
 def width(q: float) -> float:
-    """In z, of features of functions of a."""
+    """Width in z of the features of functions of a."""
     return math.sqrt((1 - q) / q) if q > 0 else math.inf
 
 
 def correlated(z: Array, rho: float, q: float) -> tuple[Array, Array]:
-    """Points z' (n, m) and weights (m,): E f(z') for Gaussians of covariance rho with each z (n,), f with width(q)."""
+    """Points z' (n, m) and weights (m,) for E f(z') with z' standard normal, of covariance rho with each z (n,)."""
     deviation = math.sqrt(1 - rho**2)
     more, weights = nodes(width(q) / deviation if deviation else math.inf)
     return rho * z[:, None] + deviation * more, weights
 
 
 def cavity(kappa: float, q: float, z: ArrayLike) -> Array:
-    """a(z): where the field of a pattern must be, in standard deviations of what it is among solutions."""
+    """a(z): distance from a pattern's mean field to the margin, in standard deviations of the field among solutions."""
     return (kappa - math.sqrt(q) * np.asarray(z)) / math.sqrt(1 - q)
 
 
@@ -60,7 +60,7 @@ def saddle(kappa: float, q: float) -> Saddle:
 
 
 def density(kappa: float, q: float) -> float:
-    """Its alpha."""
+    """The alpha at which q is the overlap of a saddle point."""
     z, weights = nodes(width(q))
     return q / ((1 - q) * float(weights @ hazard(cavity(kappa, q, z)) ** 2))
 
@@ -72,7 +72,7 @@ def from_logit(x: float) -> float:
 
 @lru_cache(maxsize=64)
 def densities(kappa: float) -> Array:
-    """alpha at LOGITS; kept, since many alpha are asked for."""
+    """alpha at the overlaps of LOGITS, cached."""
     return np.array([density(kappa, from_logit(x)) for x in LOGITS])
 
 
@@ -86,13 +86,13 @@ def saddles(alpha: float, kappa: float) -> list[Saddle]:
 
 
 def marginal(kappa: float) -> list[Saddle]:
-    """Where replica symmetry becomes unstable, or stable again, by increasing overlap."""
+    """Saddle points where the stability is 1, by increasing overlap."""
     unstable = [saddle(kappa, from_logit(x)).stability > 1 for x in LOGITS]
     return _where(kappa, np.array(unstable), lambda q: saddle(kappa, q).stability - 1)
 
 
 def _where(kappa: float, above: NDArray[np.bool_], height: Callable[[float], float]) -> list[Saddle]:
-    """Where a height, a function of q, is 0: between LOGITS on either side of it."""
+    """Saddle points where a height, a function of q, is 0, between LOGITS on either side."""
     ends = np.flatnonzero(above[1:] != above[:-1])
     options = {"xtol": TOLERANCE, "rtol": TOLERANCE}
     roots = (brentq(lambda x: height(from_logit(x)), LOGITS[k], LOGITS[k + 1], **options) for k in ends)

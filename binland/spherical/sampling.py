@@ -1,4 +1,4 @@
-"""Typical solutions: uniform ones of the sphere's part on which all constraints hold, by Gibbs sampling."""
+"""Typical solutions of an instance: uniform samples from the part of the sphere where all constraints hold."""
 
 import math
 from dataclasses import dataclass
@@ -15,15 +15,27 @@ from binland.spherical.instances import Instance, Solution, on_sphere, starting
 from binland.summary import Summary
 from binland.theory.gaussian import Array
 
-WINDOW = 5  # in autocorrelation times, of the sum that estimates them
+WINDOW = 5  # the sum goes over so many autocorrelation times
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Chain(Summary):
-    """A Markov chain of solutions.
+    """A Markov chain of solutions (`sample`).
 
-    kappa: margin. weights: (count, N) float64, |W|^2 = N, kept every `spacing` sweeps after burn_in of them. overlaps:
-    (burn_in + count spacing,) overlap W . W_0 / N with the start after every sweep. start: W_0, (N,).
+    Attributes
+    ----------
+    kappa : float
+        Margin.
+    weights : numpy.ndarray of shape (count, N)
+        The solutions that were kept, ``|W|^2 = N``.
+    overlaps : numpy.ndarray of shape (burn_in + count * spacing,)
+        Overlap W . W_0 / N with the start after every sweep.
+    start : numpy.ndarray of shape (N,)
+        The start W_0.
+    burn_in : int
+        Sweeps before the count begins: the first solution is kept after burn_in + spacing sweeps.
+    spacing : int
+        Sweeps from one kept solution to the next.
     """
 
     kappa: float
@@ -37,22 +49,22 @@ class Chain(Summary):
 
     @property
     def solutions(self) -> list[Solution]:
-        """The kept ones."""
+        """The kept solutions, as a list of Solution."""
         return [Solution(weights, self.kappa) for weights in self.weights]
 
     @property
     def autocorrelation_time(self) -> float:
-        """Integrated autocorrelation time, in sweeps, of the overlap with the start after burn_in.
+        """Integrated autocorrelation time of the overlap with the start, after burn_in, in sweeps.
 
-        1 + 2 sum of the autocorrelation up to five such times (Sokal 1997): consecutive kept solutions are about
-        independent if the spacing is a few of them. A chain of less than about 50 times says too small a number; nan
-        below 4 sweeps.
+        Kept solutions are about independent if the spacing is a few times this number. It is 1 + 2 times the sum of the
+        autocorrelation up to five times itself (Sokal 1997). A chain shorter than about 50 times it gives too small a
+        value; fewer than 4 sweeps, or overlaps that never change, give nan.
         """
         return autocorrelation_time(self.overlaps[self.burn_in :])
 
 
 def autocorrelation_time(values: Array) -> float:
-    """Of a series (n,), in its steps; nan of one that is too short or constant."""
+    """Integrated autocorrelation time of a series (n,); nan if it is too short or constant."""
     away = values - values.mean() if len(values) else values
     if len(away) < 4 or not away.any():
         return float("nan")
@@ -73,17 +85,53 @@ def sample(
     burn_in: int | None = None,
     start: Solution | Array | None = None,
 ) -> Chain:
-    """Draw solutions uniformly from {W: |W|^2 = N, W . xi / sqrt(N) > kappa for every pattern}.
+    """Draw typical solutions: uniform samples of the part of the sphere where every constraint holds.
 
-    A sweep rotates N / 2 pairs of weights, paired at random, each to a uniform one of the angles that all constraints
-    allow, which are computed exactly: Gibbs sampling without rejection, cost N P.
-    instance: patterns (P, N). kappa: margin, from -4 to 4. count: solutions to keep. spacing: sweeps from one to the
-    next, by default P (1 + P / N): a few autocorrelation times for N of a few hundred and P / N up to 2, and too few
-    close to capacity, which .autocorrelation_time shows. burn_in: sweeps before the first, by
-    default two spacings. start: a solution to begin at, by default what `solve` finds.
-    Raises InvalidInputError if the start is not a solution, or none was found, and on arguments out of range. Equal
-    seeds give equal numbers on one machine; the cosines of another may differ in the last bit, and a chain then goes
-    another way.
+    Solutions are W with ``|W|^2 = N`` and W . xi / sqrt(N) > kappa for every pattern. Gibbs sampling without rejection:
+    a sweep pairs the weights at random and rotates each pair to a uniform one of the angles that all constraints allow,
+    which are computed exactly. A sweep costs N P.
+
+    Parameters
+    ----------
+    instance : Instance
+        Patterns (P, N).
+    kappa : float
+        Margin, -4 to 4.
+    count : int
+        Number of solutions to keep, at least 1.
+    seed : int, SeedSequence or Generator
+        Fixes everything that is drawn.
+    spacing : int, optional
+        Sweeps from one kept solution to the next, at least 1; by default P (1 + P / N), which is a few autocorrelation
+        times for N of a few hundred and P / N up to 2, and too few close to capacity: look at
+        ``.autocorrelation_time``.
+    burn_in : int, optional
+        Sweeps before the count begins, 0 or more; by default two spacings.
+    start : Solution or array_like of shape (N,), optional
+        A solution to begin at; by default the one that `solve` finds.
+
+    Returns
+    -------
+    Chain
+        ``.solutions``, ``.weights`` and ``.autocorrelation_time``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the start is not a solution, none is found, or an argument is out of range.
+
+    Notes
+    -----
+    Equal seeds give equal numbers on one computer. On another one cosines may differ in the last bit, and the chain
+    then takes another way.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> instance = bl.spherical.patterns(40, 50, seed=0)
+    >>> chain = bl.spherical.sample(instance, -0.5, count=3, seed=0)
+    >>> chain.weights.shape, [solution.error(instance) for solution in chain.solutions]
+    ((3, 50), [0.0, 0.0, 0.0])
     """
     margin, kept = checked_margin("kappa", kappa), positive_int("count", count)
     weights = starting(solve(instance, margin, seed) if start is None else start, instance, seed, "spherical.sample")
@@ -108,7 +156,7 @@ def sample(
 
 
 def default_spacing(instance: Instance) -> int:
-    """P (1 + P / N) sweeps, since the free angles of a rotation shrink as 1 / P."""
+    """P (1 + P / N) sweeps, since the allowed angles of a rotation shrink as 1 / P."""
     return math.ceil(instance.n_patterns * (1 + instance.n_patterns / instance.n_inputs))
 
 
@@ -127,7 +175,7 @@ class Walker:
             )
 
     def sweep(self) -> None:
-        """Every weight once; sums are made anew, so that rounding does not add up."""
+        """Rotate every weight once. Fields are computed anew, so that rounding errors do not add up."""
         n = len(self.weights)
         weights = on_sphere(self.weights)
         fields, order = weights @ self.columns, self.rng.permutation(n)

@@ -1,4 +1,4 @@
-"""Geodesics and simplices between solutions of an instance."""
+"""Points and energies on the geodesics and simplices between solutions of an instance."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,30 @@ from binland.theory.gaussian import Array
 
 
 def barycentre(solutions: Sequence[Solution] | ArrayLike, weights: ArrayLike) -> Array:
-    """Points of the geodesic simplex of y solutions: sqrt(N) sum_r g_r W_r / |sum_r g_r W_r|.
+    """Points between y solutions on the sphere: ``sqrt(N) sum_r g_r W_r / |sum_r g_r W_r|``.
 
-    solutions: y solutions, or an array (y, N). weights: (..., y) numbers g_r >= 0, not all 0; only their ratios matter.
-    Returns (..., N) float64, |W|^2 = N; weights (1 - x, x) run along the geodesic between two.
-    Raises InvalidInputError on other arguments, and where solutions cancel each other.
+    Parameters
+    ----------
+    solutions : sequence of Solution, or array_like of shape (y, N)
+        The corners of the simplex.
+    weights : array_like of shape (..., y)
+        Weights g_r >= 0, not all 0; only their ratios matter. (1 - x, x) runs along the geodesic between two solutions.
+
+    Returns
+    -------
+    numpy.ndarray of shape (..., N)
+        The points, ``|W|^2 = N``.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is not as above, or the solutions cancel each other.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.spherical.barycentre([[1.0, 0.0], [0.0, 1.0]], [0.5, 0.5])
+    array([1., 1.])
     """
     points = vertices(solutions)
     return on_sphere(_shares(weights, len(points)) @ points)
@@ -27,11 +46,37 @@ def barycentre(solutions: Sequence[Solution] | ArrayLike, weights: ArrayLike) ->
 def energies(
     instance: Instance, solutions: Sequence[Solution] | ArrayLike, weights: ArrayLike, threshold: float
 ) -> Array:
-    """The fraction of violated constraints, W . xi / sqrt(N) <= threshold, at points of a geodesic simplex.
+    """Fraction of violated constraints, W . xi / sqrt(N) <= threshold, at points between solutions of an instance.
 
-    instance: patterns (P, N). solutions, weights: as of `barycentre`. threshold: from -4 to 4.
-    Returns (...,) float64, multiples of 1 / P. `energy` is its mean for large N. Cost y N P, then y P for each point.
-    Raises InvalidInputError on other arguments.
+    Parameters
+    ----------
+    instance : Instance
+        Patterns (P, N).
+    solutions : sequence of Solution, or array_like of shape (y, N)
+        The corners of the simplex.
+    weights : array_like of shape (..., y)
+        Points, as in `barycentre`.
+    threshold : float
+        Margin below which a constraint counts as violated, -4 to 4.
+
+    Returns
+    -------
+    numpy.ndarray of shape (...)
+        Energies, multiples of 1 / P. `energy` is their mean over typical solutions for large N. Cost y N P, and y P for
+        each point.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument is not as above.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> instance = bl.spherical.patterns(40, 50, seed=0)
+    >>> a, b = (bl.spherical.solve(instance, -0.5, seed=seed) for seed in (0, 1))
+    >>> bl.spherical.energies(instance, [a, b], [[1, 0], [0, 1]], -0.5).tolist()
+    [0.0, 0.0]
     """
     points = vertices(solutions)
     check_fit(points.shape[1], instance)
@@ -42,7 +87,7 @@ def energies(
 
 
 def vertices(solutions: Sequence[Solution] | ArrayLike) -> Array:
-    """(y, N) points of the sphere."""
+    """The corners as points on the sphere, (y, N)."""
     given: object = solutions
     if isinstance(solutions, Sequence):
         given = [one.weights if isinstance(one, Solution) else one for one in solutions]

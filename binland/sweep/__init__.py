@@ -1,1 +1,1 @@
-"""Sweeps: a TOML file becomes tasks (spec), tasks run (execute, run), results are kept (store) and read (load)."""
+"""Sweeps: a TOML file becomes tasks (spec), tasks run (execute, run), results are stored (store) and read (load)."""

@@ -1,4 +1,4 @@
-"""Whose fault an exception is: what a plug-in raises becomes one line that names it."""
+"""Exceptions from plug-ins become one line that names the plug-in."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +10,9 @@ from binland.sweep import registry
 
 @contextmanager
 def blamed() -> Iterator[None]:
-    """Raise InvalidInputError for what code of a plug-in raises, or binland where it is given something odd by one.
+    """Context that turns an exception from a plug-in's code, or caused by what it gave, into InvalidInputError.
 
-    Where there are no plug-ins it is a fault of binland's own, and stays as it is.
+    Without plug-ins an exception is a fault of binland and stays as it is.
     """
     try:
         yield

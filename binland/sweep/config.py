@@ -1,4 +1,4 @@
-"""From a TOML file, or its tables, to a checked sweep: what may be said, before anything runs."""
+"""From a TOML file, or its tables, to a checked sweep, before anything runs."""
 
 import json
 import tomllib
@@ -36,7 +36,7 @@ LONGEST_CONFIG = 10_000_000  # bytes
 
 
 class Head(Section):
-    """What stands above the tables."""
+    """Keys above the tables of a configuration."""
 
     title: Text = ""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -44,14 +44,13 @@ class Head(Section):
 
 
 class StoreSpec(Section):
-    """What is kept besides the measurements: latents, the continuous weights. If it is not said, only if a measure
-    needs them."""
+    """[store]. latents: whether the continuous weights are stored; by default only if a measure needs them."""
 
     latents: bool | None = None
 
 
 def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:
-    """Read and check a TOML file; see `spec_of`. Its plug-ins are looked for beside it."""
+    """Read and check a TOML file; see `spec_of`. Its plug-ins are looked for in its folder."""
     path = checked_path("config", path)
     try:
         if path.stat().st_size > LONGEST_CONFIG:
@@ -72,10 +71,10 @@ def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:
 def spec_of(
     tables: Mapping[str, Any], source: str, profile: str | None = None, folder: Path | None = None
 ) -> SweepSpec:
-    """The sweep of the tables of a file; with a profile its table of that name, [smoke] or [cpu], overrides the rest.
+    """The sweep that the tables of a configuration describe; a profile's table, [smoke] or [cpu], overrides the rest.
 
-    folder: where files named in it are looked for, the current one if none is given. Raises InvalidInputError with one
-    line that names the key, the value and what is allowed; `source` names the file in it. Warns about what is unusual.
+    folder: where files named in it are looked for, by default the current folder. source: name of the file in messages.
+    Raises InvalidInputError with one line that names key, value and what is allowed. Warns about unusual settings.
     """
     folder = Path.cwd() if folder is None else folder
     settings = {key: value for key, value in tables.items() if key not in PROFILES}
@@ -99,7 +98,7 @@ def spec_of(
 
 
 def _check_texts(settings: Mapping[str, Any], source: str) -> None:
-    """Raise InvalidInputError if a title or a label is too long; those of result files may be longer."""
+    """Raise InvalidInputError if a title or label is too long; files of results may have longer ones."""
     algorithms = settings.get("algorithms")
     labels = [*algorithms] if isinstance(algorithms, Mapping) else []
     for what, text in (("title", settings.get("title")), *(("a label of [algorithms]", label) for label in labels)):
@@ -114,10 +113,10 @@ def check_settings(
     imports: bool = True,
     complete: bool = False,
 ) -> SweepSpec:
-    """A sweep from plain data; `source` names it in errors.
+    """A sweep from plain data; `source` names it in messages.
 
-    imports: whether plug-ins that it names are imported, and files that it names are looked at. complete: whether it
-    names every measure, as `SweepSpec.resolved` does, so that nothing is measured by default.
+    imports: whether to import its plug-ins and look at its files. complete: whether it names every measure, as
+    `SweepSpec.resolved` does, so that none is added by default.
     """
     token = FILES_MAY_BE_READ.set(imports)
     try:
@@ -129,19 +128,19 @@ def check_settings(
 
 
 def from_text(text: str) -> SweepSpec:
-    """Undo `SweepSpec.text`."""
+    """The inverse of `SweepSpec.text`."""
     return _from_text(text, registry.version())
 
 
 @lru_cache(maxsize=8)
 def _from_text(text: str, version: int) -> SweepSpec:
-    """Anew when something has been registered."""
+    """Cached; `version` makes it anew after something was registered."""
     return bind(json.loads(text), Path.cwd(), complete=True)
 
 
 @blamed()
 def bind(settings: Mapping[str, Any], folder: Path, imports: bool = True, complete: bool = False) -> SweepSpec:
-    """The sweep that settings mean; raises InvalidInputError in one line, also for what a plug-in raises."""
+    """The sweep that settings describe; raises InvalidInputError in one line, also for exceptions of a plug-in."""
     tables = older.modern(settings)
     for key in tables:
         if key not in TABLES:
@@ -216,7 +215,7 @@ def _table(tables: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _algorithms(family: Family[Any], tables: Any) -> tuple[dict[str, type[Algorithm]], dict[str, dict[str, Any]]]:
-    """Classes and settings by label."""
+    """Class and settings of each algorithm, by label."""
     if tables is None:
         tables = {name: {} for name in family.default_algorithms}
     if not isinstance(tables, Mapping) or not tables:

@@ -1,8 +1,8 @@
-"""How Dask is reached: worker processes of this machine, which talk to nobody else, or somebody's scheduler.
+"""How Dask is reached: worker processes of this machine, which talk to nobody else, or a given scheduler.
 
-Whoever can talk to a Dask cluster can run code as its owner. So one of this machine asks for certificates, which are in
-the memory of the sweep's processes only; it has no HTTP servers, which ask for none, and its files are in a folder of
-its own.
+Whoever can talk to a Dask cluster can run code as its owner. So a cluster of this machine asks for certificates, which
+exist only in the memory of the sweep's processes; it has no HTTP servers, which would ask for none, and its files are
+in a private folder.
 """
 
 import logging
@@ -35,12 +35,12 @@ CERTIFICATES = (
 
 @contextmanager
 def client_of(address: str) -> Iterator[Client]:
-    """A client of the scheduler with an address; raises ClusterError if none answers soon."""
+    """A client of the scheduler at an address; raises ClusterError if none answers in time."""
     with dask.config.set({"distributed.comm.timeouts.connect": f"{CONNECT_SECONDS}s"}):
         try:
             LoopRunner().run_sync(_greet, address)
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=True)
-        except Exception as error:  # whatever a foreign server's answer makes of Dask
+        except Exception as error:  # Dask may raise anything when a foreign server answers
             advice = CERTIFICATES if address.startswith("tls://") else START_ONE
             raise ClusterError(
                 f"scheduler {shown(address)}: no Dask scheduler answers ({reason(error)}); {advice}"
@@ -58,7 +58,7 @@ async def _greet(address: str) -> None:
 
 @contextmanager
 def local_client(count: int) -> Iterator[Client]:
-    """A client of `count` worker processes of this machine; raises ClusterError if they do not start."""
+    """A client of `count` new worker processes on this machine; raises ClusterError if they do not start."""
     with ExitStack() as stack:
         try:
             settings = {
@@ -70,7 +70,7 @@ def local_client(count: int) -> Iterator[Client]:
             with deferred(), _without_ctrl_c():
                 cluster = stack.enter_context(_cluster(count))
             client = stack.enter_context(Client(cluster))
-        except Exception as error:  # processes that are killed, no memory, no ports, no room ...
+        except Exception as error:  # killed processes, no memory, no ports, no space on the disk ...
             raise ClusterError(
                 f"the worker processes do not start ({reason(error)}); run the same command again, perhaps with"
                 " --workers 1, which needs none"
@@ -79,13 +79,13 @@ def local_client(count: int) -> Iterator[Client]:
 
 
 def _private_folder() -> tempfile.TemporaryDirectory[str]:
-    """Processes import from it: the one that Dask takes by itself may be another user's."""
+    """A private folder for the cluster's files: processes import from it, and Dask's may belong to another user."""
     place = dask.config.get("temporary-directory", None)
     return tempfile.TemporaryDirectory(prefix="binland-", dir=place, ignore_cleanup_errors=True)
 
 
 class _WithoutHTTP:
-    """Dask has no setting for this."""
+    """A part of Dask without its HTTP server, for which Dask has no setting."""
 
     def start_http_server(self, *_: Any, **__: Any) -> None:
         pass
@@ -113,11 +113,11 @@ def _cluster(count: int) -> SpecCluster:
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """Processes that begin here never see Ctrl-C, which is this one's business."""
+    """Context in which new processes ignore Ctrl-C, which only this process handles."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # it would lift the block when the first worker starts it
+    resource_tracker.ensure_running()  # it would otherwise be started, and undo the block, with the first worker
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

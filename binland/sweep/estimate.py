@@ -1,4 +1,4 @@
-"""What a sweep will cost, from a short calibration: work in seconds and size of the file."""
+"""Expected cost of a sweep, from a short calibration: seconds of work and size of the file."""
 
 import io
 import math
@@ -27,23 +27,23 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Estimate:
-    """Seconds of one task of each kind, point and algorithm, and bytes of the whole result file."""
+    """Seconds of a task by kind, point and algorithm, and bytes of the whole file of results."""
 
     seconds: dict[Group, float]
     bytes: float
 
     def work(self, tasks: Iterable[Task]) -> float:
-        """Seconds of work in some tasks, on one core."""
+        """Seconds of work of some tasks on one core."""
         return sum(self.seconds[group(task)] for task in tasks)
 
 
 @blamed()
 def estimate(spec: SweepSpec, clock: Clock = time.process_time) -> Estimate:
-    """Time a few epochs and every measurement once, at the smallest, middle and largest point, and scale them up.
+    """Time a few epochs and every measurement once, at the smallest, middle and largest point, and scale up.
 
-    clock: seconds of processor time of this process, which neighbours do not change. Seconds and bytes between the
-    timed points follow from a power law in the product of the swept values. Early epochs stand for late ones and
-    unfinished solutions for finished ones, so expect tens of percent of error, not more.
+    clock: processor time of this process in seconds, which other programs do not change. Between the timed points,
+    seconds and bytes follow a power law in the product of the swept values. Early epochs stand for late ones and
+    unfinished solutions for finished ones: expect errors of tens of percent.
     """
     spec.family.warm_up()
     layout = layout_of(spec)
@@ -73,17 +73,17 @@ def estimate(spec: SweepSpec, clock: Clock = time.process_time) -> Estimate:
 
 
 def _groups_of(layout: Layout, key: Group) -> int:
-    """Of how many groups the tasks of a kind at a point are: across, one for each algorithm of the start."""
+    """Number of algorithms among which the tasks of a kind at a point are divided; 1 unless it is across."""
     return len(layout.labels) if layout.kinds[key[0]].across else 1
 
 
 def _size(spec: SweepSpec, point: Point) -> float:
-    """What times grow with: the product of the swept values, such as N or N P."""
+    """What times scale with: the product of the swept values, such as N or N P."""
     return math.prod(max(abs(value), 1e-12) for value in spec.values(point).values())
 
 
 def _calibrate(spec: SweepSpec, layout: Layout, point: Point, clock: Clock) -> Iterable[tuple[Task, Outcome]]:
-    """One task of each kind and algorithm at a point, with its seconds scaled to the whole of it."""
+    """One task of each kind and algorithm at a point, with its seconds scaled to full length."""
     problem, algorithms = draw(spec, point, 0), spec.at(point).algorithms
     building, _ = _timed(lambda: (problem.model, problem.train), clock)
     drawing, _ = _timed(lambda: problem.test, clock)
@@ -101,7 +101,7 @@ def _calibrate(spec: SweepSpec, layout: Layout, point: Point, clock: Clock) -> I
 
 
 class _Training:
-    """Seconds of a whole training, from one of few units of work; and solutions of few of them."""
+    """Seconds of a complete training, extrapolated from a short one, and the solutions of the short one."""
 
     def __init__(self, spec: SweepSpec, problem: Any, algorithm: Algorithm, count: int, clock: Clock):
         self._spec, self._problem, self._algorithm, self._clock = spec, problem, algorithm, clock
@@ -128,7 +128,7 @@ class _Training:
         return seconds
 
     def arrays(self) -> dict[str, Any]:
-        """What a whole training gives."""
+        """Arrays of the size that a complete training gives."""
         arrays, records = encode(self._spec, self.solutions[0]), self._algorithm.n_records
         if records and len(arrays.get("history", ())):
             arrays["history"] = np.resize(arrays["history"], records)
@@ -138,7 +138,7 @@ class _Training:
 def _measured(
     spec: SweepSpec, layout: Layout, task: Task, trained: dict[str, _Training], drawn: float, clock: Clock
 ) -> Outcome:
-    """One measurement of few-epoch solutions, with fewer points and shorter trainings inside, scaled up."""
+    """One measurement on solutions of short trainings, with less work inside; its seconds are scaled up."""
     measured, settings = spec.measures[measure_of(task)]
     quick, factor = measured.quick(settings)
     inside = measured.trainings(settings, spec.family.states)
@@ -150,7 +150,7 @@ def _measured(
 
 
 def _whole(layout: Layout, task: Task, arrays: dict[str, Any]) -> dict[str, Any]:
-    """Arrays of the lengths that those of full settings have."""
+    """Arrays of the lengths that full settings give."""
     variables = layout.variables(task.kind)
     return {name: np.resize(values, layout.lengths(variables[name].inner)) for name, values in arrays.items()}
 
@@ -162,7 +162,7 @@ def _timed(action: Callable[[], Any], clock: Clock) -> tuple[float, Any]:
 
 
 def _small(spec: SweepSpec) -> SweepSpec:
-    """One disorder sample of a sweep."""
+    """The sweep with one disorder sample."""
     return replace(spec, disorder_samples=1)
 
 
@@ -173,8 +173,7 @@ def _at(spec: SweepSpec, point: Point) -> Layout:
 
 
 def _frame(spec: SweepSpec, outcomes: list[tuple[Task, Outcome]]) -> int:
-    """Bytes of the file of one disorder sample beside its numbers: what HDF5 notes of each dataset grows once it has
-    some."""
+    """Bytes of the file of one disorder sample without its numbers: what HDF5 stores about its datasets."""
     layout, buffer = layout_of(_small(spec)), io.BytesIO()
     layout.create(buffer, _small(spec), {})
     names = [name for kind in layout.kinds for name in layout.variables(kind)]
@@ -186,7 +185,7 @@ def _frame(spec: SweepSpec, outcomes: list[tuple[Task, Outcome]]) -> int:
 
 
 def _compressed_size(layout: Layout, task: Task, outcome: Outcome) -> float:
-    """Bytes that a task's numbers take in the file, measured in a file in memory. layout: of the task's point alone."""
+    """Bytes of a task's numbers in the file, measured in memory. layout: of the task's point alone."""
     here = replace(task, cell=replace(task.cell, point=(0,) * len(layout.axes)))
     kind = layout.kinds[task.kind]
     packed = {name for name, of in kind.variables.items() if of.large and of.dtype == "u1"}

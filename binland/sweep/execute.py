@@ -1,4 +1,4 @@
-"""What a worker does with one task: pure functions from a sweep and a task to named arrays."""
+"""What a worker does with a task: pure functions from a sweep and a task to named arrays."""
 
 import time
 import traceback
@@ -24,11 +24,11 @@ from binland.sweep.words import ACROSS, STATES, TRAINING
 
 
 def execute(text: str, job: Job) -> Outcome:
-    """Run one task of the sweep with this text; a task that raises gives a failure."""
+    """Run one task of the sweep with this text; an exception in the task becomes a recorded failure."""
     began = time.perf_counter()
     try:
         arrays = _arrays(from_text(text), job)
-    except BinlandError as error:  # says itself what is wrong
+    except BinlandError as error:  # its message says what is wrong
         return Outcome({}, time.perf_counter() - began, f"{type(error).__name__}: {error}")
     except (Exception, SystemExit):
         return Outcome({}, time.perf_counter() - began, traceback.format_exc())
@@ -36,9 +36,9 @@ def execute(text: str, job: Job) -> Outcome:
 
 
 def execute_all(text: str, jobs: Sequence[Job]) -> list[Outcome | None]:
-    """Run one task after the other; a task that comes right after its training takes the solution from there.
+    """Run tasks one after the other; a task right after its training takes the solution from there.
 
-    None stands for a task whose training has failed.
+    The outcome is None for a task whose training has failed.
     """
     outcomes: list[Outcome | None] = []
     trained: dict[Task, Arrays] = {}
@@ -64,7 +64,7 @@ def _arrays(spec: SweepSpec, job: Job) -> Arrays:
 
 
 def train(spec: SweepSpec, task: Task) -> Arrays:
-    """Train a solution: its arrays and its history."""
+    """Train a solution; returns its arrays and its history."""
     cell, setup = task.cell, spec.at(task.cell.point)
     problem, seed = draw(spec, cell.point, cell.disorder), streams(spec, task)["fit"].seed
     solution = spec.family.fit(problem.model, problem.train, setup.algorithms[cell.algorithm], seed, spec.compute)
@@ -72,13 +72,13 @@ def train(spec: SweepSpec, task: Task) -> Arrays:
     if not hasattr(solution, "history") or not hasattr(solution, "error"):
         raise TypeError(f"{who}: {shown(solution)} is no solution: it has no .error and .history")
     arrays = encode(spec, solution)
-    if "history" not in arrays:  # an algorithm that keeps none: the error that it ends with
+    if "history" not in arrays:  # without a history: the final train error
         arrays["history"] = np.array([solution.error(problem.train)], float)
     return _checked_training(spec, setup, cell.algorithm, arrays)
 
 
 def _checked_training(spec: SweepSpec, setup: Setup, label: str, arrays: Any) -> Arrays:
-    """What is stored of a solution, as it was declared."""
+    """The arrays of a solution, checked against their declaration."""
     algorithm, family = setup.algorithms[label], spec.family
     dims = {**family.lengths(setup.model, setup.inputs, algorithm), "epoch": Coordinate(max(1, algorithm.n_records))}
     variables = {"history": HISTORY, **family.variables()}
@@ -94,7 +94,7 @@ def _checked_training(spec: SweepSpec, setup: Setup, label: str, arrays: Any) ->
 
 
 def encode(spec: SweepSpec, solution: Any) -> Arrays:
-    """What is stored of a trained solution."""
+    """The arrays that are stored of a trained solution."""
     arrays = spec.family.encode(solution)
     if not isinstance(arrays, Mapping):
         raise TypeError(
@@ -106,14 +106,14 @@ def encode(spec: SweepSpec, solution: Any) -> Arrays:
 
 
 def decode(spec: SweepSpec, task: Task, place: int, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    """The solution number `place` of those that a task needs, from its arrays."""
+    """Solution number `place` of those that a task needs, from its arrays."""
     cell = task.needs[place].cell if task.needs else task.cell
     model = draw(spec, cell.point, cell.disorder).model
     return spec.family.decode(model, arrays, spec.at(cell.point).algorithms[cell.algorithm])
 
 
 def needed(spec: SweepSpec, task: Task) -> tuple[str, ...]:
-    """The variables of solutions that a task is given."""
+    """Names of the variables of solutions that a task is given."""
     if task.kind == TRAINING:
         return ()
     measured, _ = spec.measures[measure_of(task)]
@@ -122,7 +122,7 @@ def needed(spec: SweepSpec, task: Task) -> tuple[str, ...]:
 
 
 def measure(spec: SweepSpec, task: Task, solutions: list[Any], algorithms: Any = None, settings: Any = None) -> Arrays:
-    """Measure something of finished solutions. algorithms, settings: instead of those of the sweep, for estimates."""
+    """Run a measure on finished solutions. algorithms, settings: replace those of the sweep, for estimates."""
     measured, own = spec.measures[measure_of(task)]
     chosen = own if settings is None else settings
     setup = spec.at(task.cell.point)
@@ -148,7 +148,7 @@ def measure(spec: SweepSpec, task: Task, solutions: list[Any], algorithms: Any =
 
 
 def checked(variables: Mapping[str, Variable], given: Any, who: str, needed: Collection[str]) -> Arrays:
-    """Arrays of the declared types; raises TypeError or ValueError if they are not what was declared."""
+    """Arrays in the declared types; raises TypeError or ValueError if they are not what was declared."""
     if not isinstance(given, Mapping) or {*given} - {*variables}:
         raise TypeError(f"{who} returned {shown(given)}, which is no dict of {', '.join(variables)}")
     arrays = {}
@@ -185,29 +185,29 @@ class _Problem:
 
     @property
     def train(self) -> Any:
-        """What it learns."""
+        """Train patterns."""
         return self._patterns("train", self._spec.problem.train)
 
     @property
     def test(self) -> Any:
-        """What it is tested on."""
+        """Test patterns."""
         return self._patterns("test", self._spec.problem.test)
 
     @cached_property
     def _ids(self) -> dict[str, str]:
-        """Of the patterns; points of the grid that share them have the same."""
+        """Ids of the patterns, equal for grid points that share them."""
         key = problem_key(self._spec, self._setup, self._disorder)
         test_key = self._spec.problem.test_key(self._setup.data)
         return {"train": identify(key).id, "test": identify(key | test_key).id}
 
     def _patterns(self, which: str, make: Callable[..., Any]) -> Any:
-        """Drawn once for all points of the grid that share them."""
+        """Patterns, cached for all grid points that share them."""
         family, inputs = self._spec.family, self._setup.inputs
         name = registry.version(), family.kinds, self._ids[which]
         return _kept[which].get(name, lambda: family.data(self._drawn(make), inputs))
 
     def _drawn(self, make: Callable[..., Any]) -> Any:
-        """What a problem gives; raises ValueError unless it has inputs of the shape that it says, each with a label."""
+        """What a problem draws; raises ValueError unless inputs have the declared shape and one label each."""
         patterns, shape = make(self._setup.data, self._seed), self._setup.inputs.shape
         who = f"data.kind = {self._spec.problem.name!r}"
         if not hasattr(patterns, "inputs") or not hasattr(patterns, "labels"):
@@ -221,14 +221,14 @@ class _Problem:
 
 
 class _Latest:
-    """The latest few things that were made."""
+    """A cache of the few most recent things."""
 
     def __init__(self, most: int):
         self._most = most
         self._things: OrderedDict[Any, Any] = OrderedDict()
 
     def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The thing of a key, made if it is not there."""
+        """The thing with this key, made if it is not cached."""
         if key not in self._things:
             self._things[key] = make()
         self._things.move_to_end(key)

@@ -13,12 +13,12 @@ from binland.sweep.store.writer import reason
 
 
 def export_csv(path: str | Path, out: str | Path) -> int:
-    """Write every measurement of a result file to a new CSV file; returns the number of rows.
+    """Write every measurement of a file of results to a new CSV file; returns the number of rows.
 
-    Columns: quantity, then where it was measured (what is swept, N / D and other coordinates; disorder, algorithm;
-    solution, or start and end of a pair, also of an optimised path, and the number of its midpoint), then the inner
-    dimensions of all quantities, such as symmetry, fraction or order (empty where they do not apply), and value (with
-    all digits). Raises StoreError if the file cannot be read or `out` exists or cannot be written.
+    Columns: quantity; where it was measured (what is swept, N / D and other coordinates, disorder, algorithm, solution
+    or start and end of a pair, number of the midpoint); inner dimensions of all quantities such as symmetry, fraction
+    or order, empty where they do not apply; value, with all digits. Raises StoreError if the file cannot be read or
+    `out` exists or cannot be written.
     """
     out, layout = checked_path("out", out), Store.open(path).layout
     data = load_results(path)
@@ -47,7 +47,7 @@ def export_csv(path: str | Path, out: str | Path) -> int:
 
 
 def _renamed(layout: Layout, kind: Kind) -> dict[str, str]:
-    """Coordinates along a kind by one name each, whatever the kind."""
+    """Coordinates of a kind of task under names that are the same for all kinds."""
     return {name: name.removeprefix(f"{kind.dim}_") for name in layout.along(kind)}
 
 

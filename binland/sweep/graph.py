@@ -1,4 +1,4 @@
-"""The order of work: which tasks can run now, and which must wait for others."""
+"""The order of work: which tasks can run now, and which wait for others."""
 
 import heapq
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ from binland.sweep.tasks import Task
 
 
 class Graph:
-    """Unfinished tasks of a sweep; a task is ready once all that it needs is done. Every step costs O(log tasks)."""
+    """Unfinished tasks of a sweep; a task is ready once everything it needs is done. Every step costs O(log tasks)."""
 
     def __init__(self, tasks: Iterable[Task], done: Iterable[Task] = ()):
-        """tasks: all that may run, in the wanted order. done: what is finished already."""
+        """tasks: all that may run, in the desired order. done: those that are finished already."""
         self._order = {task: place for place, task in enumerate(tasks)}
         finished = set(done)
         self._missing: dict[Task, int] = {}
@@ -25,27 +25,27 @@ class Graph:
                 self._ready.append((place, task))
 
     def __len__(self) -> int:
-        """Tasks that are ready."""
+        """Number of tasks that are ready."""
         return len(self._ready)
 
     def pop(self) -> Task:
-        """The first task that is ready, taken out; raises IndexError if none is."""
+        """Take out the first ready task; raises IndexError if there is none."""
         return heapq.heappop(self._ready)[1]
 
     def put_back(self, task: Task) -> None:
-        """A task that was taken out is to be run after all."""
+        """Return a task that was taken out but not run."""
         heapq.heappush(self._ready, (self._order[task], task))
 
     def followers(self, task: Task) -> list[Task]:
-        """The tasks that wait for one alone."""
+        """The tasks that wait for this one alone."""
         return [waiting for waiting in self._waiting.get(task, ()) if waiting.needs == (task,)]
 
     def take_followers(self, task: Task) -> None:
-        """These are run right after it: take them out. If it fails, they are not run at all."""
+        """Take out tasks that run right after this one. If it fails, they are not run at all."""
         self._waiting[task] = [waiting for waiting in self._waiting.get(task, ()) if waiting.needs != (task,)]
 
     def done(self, task: Task) -> None:
-        """A task is finished: those that waited for it alone are ready. After a failure, do not call this."""
+        """Note that a task is done: tasks that waited for it alone become ready. Not to be called after a failure."""
         for waiting in self._waiting.pop(task, ()):
             self._missing[waiting] -= 1
             if not self._missing[waiting]:

@@ -1,4 +1,4 @@
-"""[grid]: which settings are swept, and which follow another one."""
+"""[grid]: which settings are swept, and which follow another setting."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,7 +15,7 @@ MOST_POINTS = 100_000  # of a grid
 
 
 class Repeats(Section):
-    """[grid] without its axes: disorder samples, and solutions of each algorithm."""
+    """[grid] without its axes: numbers of disorder samples and of solutions of each algorithm."""
 
     disorder_samples: Positive = 1
     solutions: Positive = 3
@@ -23,9 +23,9 @@ class Repeats(Section):
 
 @dataclass(frozen=True)
 class Swept:
-    """What may be swept: the sections of [data] and [model], and the algorithms by label.
+    """Reads [grid]. Settings of [data], [model] and of the algorithms may be swept.
 
-    tables: [data], [model] and [algorithms] as given; what is swept is taken out of them.
+    tables: [data], [model] and [algorithms] as given; swept keys are taken out of them.
     """
 
     sections: Mapping[str, type[Section]]
@@ -33,7 +33,7 @@ class Swept:
     tables: dict[str, Any]
 
     def read(self, grid: Mapping[str, Any]) -> tuple[tuple[Axis, ...], dict[str, str]]:
-        """Axes, and the settings that follow another one; raises InvalidInputError in one line."""
+        """Axes, and settings that follow another one; raises InvalidInputError in one line."""
         keys = {given: self._full_key(given, value) for given, value in grid.items()}
         self._check_once(keys, grid)
         for key in keys.values():
@@ -52,7 +52,7 @@ class Swept:
         return [name for name in self.sections[table].model_fields if name != "kind"]
 
     def _full_key(self, key: str, value: object) -> str:
-        """A key of [grid] with its table in front; raises InvalidInputError if there is no such setting."""
+        """A key of [grid] with its table's name in front; raises InvalidInputError if there is no such setting."""
         table, _, name = key.partition(".")
         if not name:
             return self._with_table(key, value)
@@ -64,7 +64,7 @@ class Swept:
         return key
 
     def _with_table(self, key: str, value: object) -> str:
-        """The one table that has a key."""
+        """The key with the name of the one table that has it."""
         having = [f"{table}.{key}" for table in self.sections if key in self._fields(table)]
         if len(having) == 1:
             return having[0]
@@ -83,7 +83,7 @@ class Swept:
                 check_field(kind, one, name, value)
 
     def _check_once(self, keys: Mapping[str, str], grid: Mapping[str, Any]) -> None:
-        """Raise InvalidInputError if two keys of [grid] set the same."""
+        """Raise InvalidInputError if two keys of [grid] set the same setting."""
         taken: dict[tuple[int, str], str] = {}
         for given, key in keys.items():
             for table, name in places(self.tables, key):
@@ -93,7 +93,7 @@ class Swept:
                     raise InvalidInputError(line)
 
     def _axis(self, given: str, key: str, values: Any) -> Axis:
-        """An axis from its list of numbers."""
+        """An axis from a list of numbers."""
         _check_values(f"grid.{given} = {shown(values)}", values)
         table, name = key.split(".", 1)
         if table == "algorithms":
@@ -103,7 +103,7 @@ class Swept:
         return Axis(key, name, tuple(values), field.title or name, field.description or name)
 
     def _check_followed(self, key: str, text: str, swept: set[str], follow: Mapping[str, str]) -> None:
-        """Raise InvalidInputError unless a setting follows a number that is swept or given, or has a default."""
+        """Raise InvalidInputError unless the followed setting is a number that is swept, given, or has a default."""
         before = f"grid.{key} = {shown(text)}"
         try:
             _, source = parse_follow(text)
@@ -122,7 +122,7 @@ class Swept:
 
 
 def flat(grid: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Keys with dots, whether they were quoted in the file or not."""
+    """Nested tables as one table with dotted keys, whether or not these were quoted in the file."""
     keys: dict[str, Any] = {}
     for key, value in grid.items():
         keys |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
@@ -130,7 +130,7 @@ def flat(grid: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def check_field(kind: type[Algorithm], label: str, key: str, value: object) -> None:
-    """Raise InvalidInputError unless an algorithm has a setting."""
+    """Raise InvalidInputError unless the algorithm has such a setting."""
     allowed = [field.name for field in fields(kind) if field.init]  # type: ignore[arg-type]
     if key not in allowed:
         raise InvalidInputError(unknown(f"algorithms.{label}.{key}", value, [*allowed, "kind"]))
@@ -151,13 +151,13 @@ def _is_number(value: object) -> bool:
 
 
 def _with_names(axes: list[Axis]) -> tuple[Axis, ...]:
-    """Axes with dimension names of their own: the last part of the key, or all of it if two have the same."""
+    """Axes with distinct dimension names: the last part of the key or, if two share it, the whole key."""
     names = [axis.name for axis in axes]
     return tuple(axis._replace(name=axis.key) if names.count(axis.name) > 1 else axis for axis in axes)
 
 
 def check_points(spec: SweepSpec) -> None:
-    """Raise InvalidInputError unless every point of the grid is possible, and no algorithm is there twice."""
+    """Raise InvalidInputError unless every point of the grid is possible and no two algorithms are the same."""
     count = 1
     for axis in spec.axes:
         count *= len(axis.values)
@@ -188,7 +188,7 @@ def _check_different(setup: Setup) -> None:
 
 
 def _setup(spec: SweepSpec, point: Point) -> Setup:
-    """The settings at a point; of a bad one the message says where in [grid] it comes from."""
+    """The settings at a point; for a bad one the message says which value of [grid] it comes from."""
     try:
         return spec.at(point)
     except InvalidInputError as error:

@@ -1,4 +1,4 @@
-"""What a thing is, as data: value -> canonical text -> id -> seed. Tasks and random streams are named this way."""
+"""Identity of things as data: value -> canonical text -> id -> seed. Tasks and random streams get their names so."""
 
 import hashlib
 import json
@@ -13,9 +13,10 @@ from binland.errors import shown
 
 @dataclass(frozen=True)
 class Identity:
-    """The steps from a value to its seed, each of which can be checked by hand.
+    """The steps from a value to its seed; each can be checked by hand.
 
-    value: plain data. text: its JSON with sorted keys and no spaces. id: SHA-256 of the text (UTF-8), 64 hex digits.
+    value: plain data. text: its JSON with sorted keys and no spaces. id: SHA-256 of the text (UTF-8), 64 hexadecimal
+    digits.
     """
 
     value: Mapping[str, Any]
@@ -29,18 +30,18 @@ class Identity:
 
 
 def identify(value: Mapping[str, Any]) -> Identity:
-    """The identity of plain data; equal data have equal ids, whatever the order of their keys."""
+    """The identity of plain data; the order of keys does not matter."""
     text = canonical_json(value)
     return Identity(value, text, hashlib.sha256(text.encode()).hexdigest())
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces; numbers of NumPy are what they are of Python."""
+    """JSON with sorted keys and no spaces; NumPy numbers count as Python's."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain_number)
 
 
 def plain_number(value: Any) -> Any:
-    """A number of NumPy as one of Python; raises TypeError on what JSON does not know."""
+    """A NumPy number as a Python number; raises TypeError on anything that JSON does not have."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{shown(value)} is neither a number nor a text, a truth value, a list or a dict of them")

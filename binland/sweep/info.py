@@ -16,7 +16,7 @@ FIRST = ("title", "schema", "created", "git", "command", "host", "python")
 
 
 def facts(path: str | Path) -> dict[str, str]:
-    """Provenance of a result file: attributes by name, the telling ones first. Raises StoreError on a bad file."""
+    """Provenance of a file of results: attributes by name, most important first. Raises StoreError on a bad file."""
     store = Store.open(path)
     with opened(store.path) as file:
         found = attributes(store.path, file)
@@ -32,7 +32,7 @@ def file_id(path: str | Path) -> str:
 
 
 def configuration_text(path: str | Path) -> str:
-    """The configuration of a result file as TOML, every setting with its value; the same sweep comes of it again."""
+    """The configuration of a file of results as TOML with every setting; it describes the same sweep."""
     store = Store.open(path)
     settings = dict(store.settings)
     measured = settings.get("measure")
@@ -43,7 +43,7 @@ def configuration_text(path: str | Path) -> str:
 
 
 def _without_none(table: Mapping[str, Any]) -> dict[str, Any]:
-    """TOML has no word for nothing: what is not set is left out, and so are empty tables."""
+    """The table without values that are None and without empty tables, since TOML has no null."""
     kept = {key: _plain(value) for key, value in table.items()}
     return {key: value for key, value in kept.items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""Reading results: an xarray Dataset with named dimensions, and solutions and their problems as they were."""
+"""`load_results`, `load_solution`, `load_problem`: read the file of a sweep."""
 
 import math
 from collections.abc import Sequence
@@ -23,15 +23,36 @@ from binland.sweep.words import TRAINING
 
 
 def load_results(path: str | Path) -> xr.Dataset:
-    """All samples of a sweep, finished or not, running or not, in memory; NaN where a task is not done.
+    """Read all measurements of a sweep as an xarray Dataset, finished or not, even while the sweep is running.
 
-    Dimensions: what is swept (n_inputs, or anything else), disorder, algorithm, then what the measures look at and
-    store: solution (with fraction, realization, epoch, replica), pair (with symmetry "raw" / "aligned", order,
-    position), or dimensions of their own; across, a pair of solutions of two algorithms, without algorithm. Extra
-    coordinates: n_weights, overparameterization N / D, constraint_density alpha = P / N where they have a meaning;
-    start, end: the solutions of a pair; the same of other dimensions with their name in front, such as across_start.
-    Errors, energies and distances are fractions in [0, 1]. Attributes: configuration and provenance. Weights:
-    `load_solution`. Raises StoreError on a missing, foreign or damaged file.
+    Values of tasks that are not done are NaN. Errors, energies and distances are fractions in [0, 1];
+    ``data[name].attrs`` says in words what a variable is (``long_name``) and its unit (``units``).
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        File of a sweep.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dimensions are what is swept (for example n_inputs), disorder, algorithm, and those of the measures: solution,
+        pair (two solutions of one algorithm), across (two solutions of two algorithms), symmetry ("raw", "aligned"),
+        fraction, realization, order, position, epoch, replica and others. Further coordinates are n_weights,
+        overparameterization (N / D) and constraint_density (alpha = P / N) where they make sense, and the solutions
+        start and end of a pair (across_start and across_end for the dimension across). Attributes are the configuration
+        and where and how the file was made. Weights are not included: see `load_solution`.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing, of another kind or damaged, or its measurements do not fit into free memory.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> data = bl.load_results("fig6.h5")  # doctest: +SKIP
+    >>> data.barrier.sel(algorithm="RSGD", symmetry="aligned").mean(("disorder", "pair", "order"))  # doctest: +SKIP
     """
     store = Store.open(path)
     with store.snapshot() as snapshot:
@@ -79,7 +100,7 @@ def _check_memory(snapshot: Snapshot, wanted: dict[str, Stored]) -> None:
 
 
 def _lay_over(data: xr.Dataset, snapshot: Snapshot) -> None:
-    """What the journal knows and the file does not yet."""
+    """Add the results that are in the journal but not yet in the file."""
     for task in snapshot.records:
         index, outcome = snapshot.layout.index(task), snapshot.outcome(task)
         data[f"{task.kind}_state"].values[index] = state_of(outcome)
@@ -91,7 +112,7 @@ def _lay_over(data: xr.Dataset, snapshot: Snapshot) -> None:
 
 
 def _with_physics(data: xr.Dataset, layout: Layout) -> xr.Dataset:
-    """Coordinates that physicists plot against."""
+    """Add coordinates to plot against, such as P / N, and what they mean."""
     data = data.assign_coords({name: (extra.dims, _numbers(extra.values)) for name, extra in layout.extras.items()})
     meanings = {axis.name: axis.meaning for axis in layout.axes}
     meanings |= {name: extra.meaning for name, extra in layout.extras.items()}
@@ -108,7 +129,7 @@ def _numbers(values: NDArray[np.float64]) -> NDArray[Any]:
 
 
 class Problem(NamedTuple):
-    """What a solution of a sweep was trained for: the machine, and its train and test patterns."""
+    """A learning problem of a sweep (`load_problem`): machine, train and test patterns."""
 
     machine: Any
     train: Any
@@ -116,15 +137,36 @@ class Problem(NamedTuple):
 
 
 def load_problem(path: str | Path, disorder: int = 0, **where: float) -> Problem:
-    """Machine, training and test patterns of a point of a sweep's grid, drawn anew as they were for the sweep.
+    """Draw the problem of a sweep again: machine, train and test patterns as its solutions saw them.
 
-    path: a result file. disorder: number of the disorder sample. where: a value of every swept setting, such as
-    n_inputs=1001. With `load_solution` a stored solution can be measured again.
-    Raises InvalidInputError if the grid has no such point, StoreError on a bad file and where something that the sweep
-    was made with (a plug-in) is not there.
+    With `load_solution`, a stored solution can be measured in new ways.
 
-    >>> machine, train, test = bl.load_problem("fig6.h5", n_inputs=1001)
-    >>> bl.load_solution("fig6.h5", n_inputs=1001, algorithm="RSGD").error(test)
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        File of a sweep.
+    disorder : int, default 0
+        Number of the disorder sample.
+    **where : float
+        A value of every swept setting, for example ``n_inputs=1001``.
+
+    Returns
+    -------
+    Problem
+        A named tuple ``(machine, train, test)``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the grid has no such point.
+    StoreError
+        If the file is missing, of another kind or damaged, or a plug-in that the sweep was made with is not there.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> machine, train, test = bl.load_problem("fig6.h5", n_inputs=1001)  # doctest: +SKIP
+    >>> bl.load_solution("fig6.h5", n_inputs=1001, algorithm="RSGD").error(test)  # doctest: +SKIP
     """
     store = Store.open(path)
     point = _point(path, store.layout.axes, where)
@@ -141,11 +183,43 @@ def load_solution(
     solution: int = 0,
     **where: float,
 ) -> Any:
-    """One solution of a sweep: weights, train-error history, and latents if the sweep keeps them.
+    """Read one solution of a sweep.
 
-    where: a value of every swept setting, by its name in the file: `load_solution("x.h5", n_inputs=1001,
-    algorithm="ADV")`; size: the same without the name, if one setting is swept.
-    Raises InvalidInputError if the grid has no such point or the solution is not done, StoreError on a bad file.
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        File of a sweep.
+    size : float, optional
+        The value of the swept setting, if there is exactly one; the same as giving it by name.
+    algorithm : str
+        Label of the algorithm, such as "RSGD". It has to be given.
+    disorder : int, default 0
+        Number of the disorder sample.
+    solution : int, default 0
+        Number of the solution.
+    **where : float
+        A value of every swept setting by its name in the file, for example ``n_inputs=1001``.
+
+    Returns
+    -------
+    Solution
+        Weights and train-error history, and latents if the sweep stores them (deep networks: a solution of deepbridge).
+
+    Raises
+    ------
+    InvalidInputError
+        If the grid has no such point, no algorithm is given, or the solution is not done.
+    StoreError
+        If the file is missing, of another kind or damaged.
+
+    See Also
+    --------
+    load : reads a solution from a file of its own.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.load_solution("fig6.h5", n_inputs=1001, algorithm="ADV", solution=2)  # doctest: +SKIP
     """
     store = Store.open(path)
     layout = store.layout
@@ -171,7 +245,7 @@ def load_solution(
 
 
 def _spec_of(store: Store) -> SweepSpec:
-    """What a file was made from; raises StoreError unless its numbers can be from that."""
+    """The configuration of a file; raises StoreError if its numbers cannot come from it."""
     expected, there = layout_of(store.spec), store.layout
     for what, one, two in (
         ("swept values", *([axis[:3] for axis in layout.axes] for layout in (there, expected))),
@@ -184,7 +258,7 @@ def _spec_of(store: Store) -> SweepSpec:
 
 
 def _point(path: object, axes: Sequence[Axis], where: dict[str, Any]) -> Point:
-    """The point of the grid with these values; raises InvalidInputError if there is none."""
+    """The grid point with these values; raises InvalidInputError if there is none."""
     if {*where} != {axis.name for axis in axes}:
         names = ", ".join(f"{axis.name}=..." for axis in axes)
         raise InvalidInputError(f"{path}: name one point of its grid: {names} (not {', '.join(where) or 'nothing'})")
@@ -193,7 +267,7 @@ def _point(path: object, axes: Sequence[Axis], where: dict[str, Any]) -> Point:
 
 
 def _known(path: object, name: str, value: object, allowed: Sequence[float]) -> Any:
-    """A number that is one of those of the file; raises InvalidInputError with all of them otherwise."""
+    """A number of the file's own list; raises InvalidInputError, with the list, if it is not in it."""
     fractions = isinstance(value, float) and any(isinstance(one, float) for one in allowed)
     if (is_integer(value) or fractions) and value in allowed:
         return allowed[allowed.index(value)]

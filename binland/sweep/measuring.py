@@ -1,4 +1,4 @@
-"""[measure] and [figure]: what is measured in a sweep, and how it is drawn."""
+"""[measure] and [figure]: what a sweep measures, and how it is drawn."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,11 +17,11 @@ Known = Mapping[str, Measure[Any]]
 
 
 def with_measures(spec: SweepSpec, tables: Any, latents: bool | None, complete: bool) -> SweepSpec:
-    """The sweep with what is measured in it.
+    """The sweep with its measures.
 
-    tables: [measure]; complete: whether it names every measure, so that none is made by default. latents: whether the
-    latent weights are stored; None stores them if a measure needs them.
-    Raises InvalidInputError if a family lacks what a measure needs, or there are too few solutions.
+    tables: [measure]. complete: whether it names every measure, so that none is added by default. latents: whether
+    latent weights are stored; None stores them if a measure needs them. Raises InvalidInputError if a family lacks what
+    a measure needs, or there are too few solutions.
     """
     if not isinstance(tables, Mapping):
         raise InvalidInputError(f"measure = {shown(tables)} is not a table")
@@ -42,7 +42,7 @@ def with_measures(spec: SweepSpec, tables: Any, latents: bool | None, complete: 
 
 
 def in_order(known: Known) -> dict[str, Measure[Any]]:
-    """Measures in the order of their tasks: of few solutions first."""
+    """Measures in the order of their tasks: those of fewer solutions first."""
     return dict(sorted(known.items(), key=lambda item: (item[1].of, bool(item[1].repeat), item[0])))
 
 
@@ -55,7 +55,7 @@ def _check_names(known: Known, tables: Mapping[str, Any]) -> None:
 
 
 def _settings(spec: SweepSpec, measure: Measure[Any], table: Any, asked: bool) -> Any:
-    """The settings of a measure; None if it is one by default and there is nothing to measure, or no way to."""
+    """Settings of a measure; None if it is one by default and cannot be made or has nothing to measure."""
     name = f"measure.{measure.name}"
     settings = validated(measure.Settings, {} if table is True else table, name)
     missing = [verb for verb in measure.needs(settings) if not has(spec.family, verb)]

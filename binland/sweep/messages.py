@@ -1,4 +1,4 @@
-"""Wording of what is wrong in a configuration: one problem as one line."""
+"""Messages about what is wrong in a configuration: one problem, one line."""
 
 import difflib
 import re
@@ -13,7 +13,7 @@ LONGEST_KEY = 200  # letters of a key in a message
 
 
 def explain(error: ValidationError, section: type[BaseModel], name: str) -> str:
-    """Key, value, what is allowed. A mistyped key comes first: other problems may come from it."""
+    """Key, value and what is allowed. A mistyped key comes first, since other problems may follow from it."""
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     problem, others = problems[0], len(problems) - 1
     more = f" (and {others} more error{'s' if others > 1 else ''})" if others else ""
@@ -33,18 +33,18 @@ def _line(problem: Any, section: type[BaseModel], name: str) -> str:
 
 
 def unknown(key: str, value: object, allowed: Iterable[str]) -> str:
-    """A key that there is not, and those that there are."""
+    """Message about a key that does not exist, with the keys that do."""
     words = [*allowed]
     hint = did_you_mean(key.rsplit(".", 1)[-1], words)
     return f"unknown key {shown_key(key)} = {shown(value)};{hint} allowed: {', '.join(words) or 'none'}"
 
 
 def did_you_mean(word: object, words: list[str], before: str = " ") -> str:
-    """Which of the known words was meant, if it is like one of them."""
+    """ "did you mean ...?" with the most similar of the known words; empty if none is similar."""
     close = difflib.get_close_matches(word, words, 1) if isinstance(word, str) and len(word) <= LONGEST_KEY else []
     return f"{before}did you mean {close[0]}?" if close else ""
 
 
 def shown_key(key: object) -> str:
-    """A key in a message."""
+    """A key as a message shows it."""
     return one_line(str(key), LONGEST_KEY)

@@ -1,4 +1,4 @@
-"""What tasks and their random streams are called: ids, from which the seeds come."""
+"""Ids of tasks and of their random streams, from which the seeds come."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -17,13 +17,13 @@ OF_TASKS = ("task", "streams", "solutions", "latents")
 
 
 def problem_key(spec: SweepSpec, setup: Setup, disorder: int) -> dict[str, Any]:
-    """What a disorder sample of the problem is: the numbers drawn for it depend on this and on nothing else."""
+    """Identity of a disorder sample: the numbers drawn for it depend on this and on nothing else."""
     own = _own(f"data.kind = {spec.problem.name!r}", setup.problem_key, ("seed", "disorder", "purpose"))
     return {"seed": spec.seed, "disorder": disorder, **own}
 
 
 def _own(who: str, given: Any, taken: tuple[str, ...]) -> dict[str, Any]:
-    """Plain data that a plug-in names something by; raises InvalidInputError if it has keys that the engine gives."""
+    """Plain data by which a plug-in identifies something; InvalidInputError if it has keys that the engine sets."""
     if not isinstance(given, Mapping):
         raise InvalidInputError(f"{who}: its key {shown(given)} is no dict of plain data")
     for key in taken:
@@ -33,20 +33,20 @@ def _own(who: str, given: Any, taken: tuple[str, ...]) -> dict[str, Any]:
 
 
 def problem_seed(spec: SweepSpec, setup: Setup, disorder: int, purpose: str) -> np.random.SeedSequence:
-    """The seed for something that a problem draws."""
+    """Seed of something that a problem draws."""
     return identify(problem_key(spec, setup, disorder) | {"purpose": purpose}).seed
 
 
 def model_seed(spec: SweepSpec, disorder: int, purpose: str, **parameters: Any) -> np.random.SeedSequence:
-    """The seed for something that belongs to the model of a disorder sample."""
+    """Seed of something that belongs to the model of a disorder sample."""
     return identify({"purpose": purpose, "seed": spec.seed, "disorder": disorder, **parameters}).seed
 
 
 def streams(spec: SweepSpec, task: Task) -> dict[str, Identity]:
     """The random streams of a task; their seeds come from their ids.
 
-    A stream is named by what it is for and all that may change its draws, nothing else: labels, test-set sizes and
-    other grid points are left out, so that changing them changes no number drawn here.
+    A stream is identified by its purpose and by everything that may change its draws, and nothing else: labels,
+    test-set sizes and other grid points are left out, so that changing them changes no number drawn here.
     """
     if task.kind == TRAINING:
         return {"fit": _stream(spec, task, {"purpose": "fit", "solution": task.solutions[0]}, None)}
@@ -62,7 +62,7 @@ def streams(spec: SweepSpec, task: Task) -> dict[str, Identity]:
 
 
 def _place(task: Task, repeat: str) -> dict[str, Any]:
-    """Which solutions, and which repetition."""
+    """Which solutions, and which repetition, a task is about."""
     numbers = task.solutions
     names: dict[str, Any] = {"solutions": list(numbers)}
     if len(numbers) < 3:
@@ -88,15 +88,15 @@ def _stream(spec: SweepSpec, task: Task, stream: dict[str, Any], settings: Any) 
 
 @lru_cache(maxsize=10_000)
 def _training_id(spec: SweepSpec, task: Task) -> str:
-    """The id of a training's stream, which all that is measured of it shares."""
+    """Id of a training's stream, which everything measured of it includes."""
     return streams(spec, task)["fit"].id
 
 
 def task_identity(spec: SweepSpec, task: Task) -> Identity:
-    """What a task is: value, canonical text, id. The id changes with what changes its numbers, and with nothing else.
+    """Identity of a task: value, canonical text, id. The id changes exactly with what changes the task's numbers.
 
-    The value holds the ids of its random streams (see `streams`), which hold model, disorder and algorithm; what is
-    measured of solutions holds the ids of their trainings.
+    The value holds the ids of its random streams (see `streams`), which include model, disorder and algorithm; for
+    measures it also holds the ids of the trainings.
     """
     drawn = {name: stream.id for name, stream in streams(spec, task).items()}
     value: dict[str, Any] = {"task": task.kind, "streams": drawn}

@@ -1,6 +1,6 @@
-"""Files and configurations of older schemas: what they said, in today's words. The only place that knows them.
+"""Files and configurations of older schemas, translated into today's form; the only module that knows them.
 
-Until schema 3 a task trained a solution and measured it, too, and [measure] was one flat table of everything.
+Up to schema 3 one task trained a solution and measured it, and [measure] was a flat table of everything.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ NEW_VARIABLES = ("barrier_points",)  # of kinds that there were
 
 
 def modern(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables of a configuration in today's words: the flat keys of [measure] in tables of their own."""
+    """Tables of a configuration in today's form: flat keys of [measure] become tables of their own."""
     tables, measure = dict(settings), settings.get("measure")
     if not isinstance(measure, Mapping) or not {*measure} & {*MOVED, "inset_fraction"}:
         return tables
@@ -62,7 +62,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def layout(spec: SweepSpec) -> Layout:
-    """Where the tasks of an older file have their places: what was measured with the training is beside it."""
+    """Layout of an older file, in which measurements that were made with the training are stored beside it."""
     today = layout_of(spec)
     kinds = {}
     for name, kind in today.kinds.items():
@@ -76,7 +76,7 @@ def layout(spec: SweepSpec) -> Layout:
 
 
 def todays(spec: SweepSpec, task: Task, outcome: Outcome) -> list[tuple[Task, Outcome]]:
-    """A task of an older file, and what came of it, as the tasks that it is today."""
+    """A task of an older file with its outcome, as the tasks that it would be today."""
     if task.kind != TRAINING:
         return [(task, outcome)]
     parts = {name: {*measure.variables(settings)} for name, (measure, settings) in spec.measures.items()}
@@ -91,12 +91,12 @@ def todays(spec: SweepSpec, task: Task, outcome: Outcome) -> list[tuple[Task, Ou
 
 
 def whole(task: Task) -> Task:
-    """The task of an older file that did today's task."""
+    """The task of an older file that includes today's task."""
     return replace(task, kind=TRAINING) if task.kind in MEASURED_WITH_TRAINING else task
 
 
 def task_id(spec: SweepSpec, task: Task) -> str:
-    """The id that a task has in a file of schema 3."""
+    """Id that a task has in a file of schema 3."""
     if task.kind != TRAINING:
         return task_identity(spec, task).id
     measure, settings = spec.measures["local_energy"]
@@ -106,7 +106,7 @@ def task_id(spec: SweepSpec, task: Task) -> str:
     named = _with(spec, measure, sampled)
     drawn["local_energy"] = streams(named, Task("local_energy", task.cell, task.solutions))["local_energy"].id
     value = {"task": TRAINING, "streams": drawn, "fractions": flips["fractions"], "realizations": flips["realizations"]}
-    if spec.family.in_disorder == ():  # of machines whose inputs the data decide: they said more
+    if spec.family.in_disorder == ():  # families whose inputs the data determine: ids named more settings
         value |= {"flips": flips["flips"], "method": flips["method"]}
         value["realizations"] = flips["realizations"] if flips["method"] == "sampled" else None
     return identify(value | spec.problem.test_key(spec.at(task.cell.point).data)).id

@@ -1,7 +1,7 @@
 """Plug-ins of a sweep, `plugins = ["my_module"]`: modules that declare measures, algorithms, problems or families.
 
-A plug-in is a file beside the configuration, or an installed module. It is code that runs: it is imported for a sweep,
-never because a result file names it.
+A plug-in is a file beside the configuration, or an installed module. It is code: it is imported to run a sweep, never
+because a file of results names it.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ PREFIX = "binland_plugin_"  # of the names under which files are imported: they 
 
 
 class Plugin(NamedTuple):
-    """A plug-in: name of the module; of a file its path and the SHA-256 of its bytes, else empty.
+    """A plug-in: name of the module and, if it is a file, its path and the SHA-256 of its bytes, else empty texts.
 
-    code: hash of what numbers come from, docstrings, comments and figures apart.
+    code: hash of the code that numbers come from, without docstrings, comments and figures.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Plugin(NamedTuple):
     code: str = ""
 
     def plain(self) -> dict[str, str]:
-        """As plain data."""
+        """The plug-in as plain data."""
         return self._asdict()
 
 
@@ -43,11 +43,10 @@ _imported: dict[Plugin, ModuleType] = {}
 
 
 def load(names: Iterable[Any], folder: Path, imports: bool = True) -> tuple[Plugin, ...]:
-    """Import the plug-ins of a configuration that lies in a folder, and register what they declare.
+    """Import the plug-ins of a configuration in a folder, and register what they declare.
 
-    imports: False only notes their names.
-
-    Raises InvalidInputError with the module's own error if one cannot be imported, and if it declares nothing.
+    imports: False only notes their names. Raises InvalidInputError with the module's own error if one cannot be
+    imported, or if it declares nothing.
     """
     plugins = tuple(_plugin(entry, folder) for entry in names)
     if imports:
@@ -60,9 +59,9 @@ def load(names: Iterable[Any], folder: Path, imports: bool = True) -> tuple[Plug
 
 
 def use(plugin: Plugin) -> list[Thing]:
-    """Import a plug-in, once in a process, and register what it declares: others may have taken its names since."""
+    """Import a plug-in, once in a process, and register what it declares, since others may have taken its names."""
     if plugin not in _imported:
-        with deferred(), _in_this_folder():  # a library whose import is interrupted fails with an error of its own
+        with deferred(), _in_this_folder():  # an interrupted import would fail with an unrelated error
             _imported[plugin] = _module(plugin)
     try:
         things = registry.things_of(_imported[plugin])
@@ -78,7 +77,7 @@ def use(plugin: Plugin) -> list[Thing]:
 
 @contextmanager
 def _in_this_folder() -> Iterator[None]:
-    """Whatever a module does when it is imported, paths mean the same afterwards."""
+    """Context that restores the current folder, which an imported module may change."""
     before = os.getcwd()
     try:
         yield
@@ -87,13 +86,13 @@ def _in_this_folder() -> Iterator[None]:
 
 
 def _plugin(entry: Any, folder: Path) -> Plugin:
-    """A plug-in as a configuration names it: by name, or as `Plugin.plain` gives it."""
+    """A plug-in from an entry of a configuration: a name, or what `Plugin.plain` gives."""
     if isinstance(entry, Mapping) and all(isinstance(entry.get(key), str) for key in Plugin._fields):
         return Plugin(*(entry[key] for key in Plugin._fields))
     if not isinstance(entry, str) or not all(part.isidentifier() for part in entry.split(".")):
         raise InvalidInputError(f"plugins: {shown(entry)} is not the name of a module, such as 'my_module'")
     file = folder / f"{entry}.py"
-    if "." in entry or not os.path.isfile(file):  # unlike Path.is_file, of a name that is too long
+    if "." in entry or not os.path.isfile(file):  # unlike Path.is_file it does not raise on names that are too long
         return Plugin(entry)
     return Plugin(entry, str(file.resolve()), _checksum(entry, file), _code(file))
 
@@ -108,7 +107,7 @@ def _checksum(name: str, file: Path) -> str:
 def _code(file: Path) -> str:
     try:
         return hashlib.sha256(essence(file.read_text(encoding="utf-8")).encode()).hexdigest()
-    except (OSError, ValueError, SyntaxError, RecursionError):  # importing it says what is wrong
+    except (OSError, ValueError, SyntaxError, RecursionError):  # the import will say what is wrong
         return ""
 
 
@@ -126,7 +125,7 @@ def _module(plugin: Plugin) -> ModuleType:
 
 
 def _of_file(plugin: Plugin) -> ModuleType:
-    """The module of a file, under a name that no other module has."""
+    """The module of a file, imported under a name that no other module has."""
     if _checksum(plugin.name, Path(plugin.file)) != plugin.checksum:
         raise InvalidInputError(f"plugins: {plugin.file} has changed since the sweep began; start anew")
     name = f"{PREFIX}{plugin.name}_{plugin.checksum[:16]}"
@@ -136,7 +135,7 @@ def _of_file(plugin: Plugin) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = util.module_from_spec(spec)
-    sys.modules[name] = module  # pickles of what it declares name it
+    sys.modules[name] = module  # pickles of its objects refer to it by name
     try:
         spec.loader.exec_module(module)
     except BaseException:

@@ -21,7 +21,7 @@ LOOK_EVERY = 0.5  # seconds between two forecasts
 
 @dataclass(frozen=True)
 class Progress:
-    """State of a run: tasks done, failed and in all; wall seconds since it began and left; tasks finished since."""
+    """State of a run: numbers of tasks done, failed and in all, seconds so far and left, tasks finished in this run."""
 
     done: int
     failed: int
@@ -32,22 +32,22 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Tasks a second in this run."""
+        """Tasks per second in this run."""
         return self.finished / max(self.seconds, 1e-9)
 
 
 class Tally:
-    """Keeps count of a run."""
+    """Counts the tasks of a run."""
 
     def __init__(self, states: Mapping[Task, int], seconds: Mapping[Task, float]):
-        """States of the tasks that the run is about, and wall times of tasks as they are known."""
+        """States of the tasks of the run, and wall times of tasks where they are known."""
         self._states, self._forecast = dict(states), Forecast(states, seconds)
         self._counts = Counter(self._states.values())
         self._began, self._finished, self._worked = time.monotonic(), 0, 0.0
         self._looked, self._left = -math.inf, 0.0
 
     def finish(self, task: Task, state: int, seconds: float) -> Progress:
-        """A task has come to a state after some time of work; how far the run is then."""
+        """Note the new state of a task and its seconds; returns the progress of the run."""
         if self._states[task] == LEFT:
             self._forecast.finish(task, seconds)
         self._counts[self._states[task]] -= 1
@@ -63,17 +63,17 @@ class Tally:
 
 
 class Forecast:
-    """Work that is left, from the mean time of finished tasks of the same kind, size and algorithm, or else kind."""
+    """Work that is left, from mean times of finished tasks of the same kind, size and algorithm, else of the kind."""
 
     def __init__(self, states: Mapping[Task, int], seconds: Mapping[Task, float]):
-        """States of all tasks that count, and wall times of tasks, NaN where unknown."""
+        """States of all tasks that count, and wall times of tasks, NaN if unknown."""
         self._left = Counter(group(task) for task, state in states.items() if state == LEFT)
         self._known: dict[Any, tuple[int, float]] = {}
         for task, time_taken in seconds.items():
             self._learn(task, time_taken)
 
     def finish(self, task: Task, seconds: float) -> None:
-        """One of the tasks that were left is finished."""
+        """Note that a task is finished."""
         self._left[group(task)] -= 1
         self._learn(task, seconds)
 
@@ -116,21 +116,21 @@ class Reporter:
             self.bar.__exit__()
 
     def __call__(self, progress: Progress) -> None:
-        """Take note of the state after a task."""
+        """Take the state after a task."""
         self.last = progress
         if self.bar:
             finished = progress.done + progress.failed
             self.bar.update(description="tasks", completed=finished, total=progress.total, left=_outlook(progress))
 
     def _log(self) -> None:
-        """A line a minute, also while no task ends."""
+        """Print a line a minute, also while no task ends."""
         while not self._ended.wait(LOG_EVERY):
             p = self.last
             line = "no task has ended yet" if p is None else f"{p.done} of {p.total} tasks done, {p.failed} failed"
             errors.print(line if p is None else f"{line}, about {_outlook(p)}")
 
     def summary(self) -> str:
-        """One line about the run."""
+        """One line about the whole run."""
         if self.last is None:
             return "nothing left to do"
         p = self.last
@@ -142,14 +142,14 @@ def _outlook(progress: Progress) -> str:
 
 
 def rate(per_second: float) -> str:
-    """A rate as text, in the unit that fits."""
+    """A rate as text, in a suitable unit."""
     if per_second >= 1:
         return f"{per_second:.3g} tasks/s"
     return f"{60 * per_second:.2g} tasks/min" if per_second * 60 >= 1 else f"{3600 * per_second:.2g} tasks/h"
 
 
 def duration(seconds: float) -> str:
-    """Seconds as text, in the unit that fits."""
+    """Seconds as text, in a suitable unit."""
     if not math.isfinite(seconds):
         return "unknown time"
     whole = round(seconds)

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, host, git state."""
+"""Where results come from: versions, host, state of the git checkout."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ LIBRARIES = ("binland", "numpy", "numba", "scipy", "h5py", "h5netcdf", "xarray",
 
 
 def provenance(libraries: Iterable[str] = (), stamp: str = "") -> dict[str, str]:
-    """Plain text facts about this machine, interpreter, libraries and checkout; a family's libraries and stamp too."""
+    """Texts about this machine, Python, libraries and checkout; `libraries` and `stamp` come from the family."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),

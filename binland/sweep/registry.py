@@ -1,9 +1,9 @@
-"""What is declared: binland's own files, entry points of installed packages, plug-ins of a sweep, a user's objects.
+"""What can be named in a configuration: built-in objects, entry points of packages, plug-ins, and objects of the user.
 
-binland's own are the files of the packages in BUILT_IN: a new one is a new file there. An installed package has an
-entry point in the group `binland.plugins`, whose value is a module. A plug-in of a sweep is a module too. In a module
-counts every object at its top level that is a Problem, a Family, a Measure, an Overlay or a class of Algorithm, and is
-made there.
+Built-in are the files of the packages in BUILT_IN: a new file there is found by itself. An installed package names a
+module in an entry point of the group `binland.plugins`. A plug-in of a sweep is a module, too. From a module, every
+object at its top level counts that is a Problem, Family, Measure or Overlay, or a class of Algorithm, and is defined
+there.
 """
 
 import inspect
@@ -26,7 +26,7 @@ from binland.sweep.contracts.problem import Problem
 from binland.sweep.sound import Thing, check_sound, is_thing
 
 GROUP = "binland.plugins"  # entry points; the value is a module
-NOT_IMPORTED = (Exception, SystemExit)  # what a module may raise when it is imported, Ctrl-C apart
+NOT_IMPORTED = (Exception, SystemExit)  # exceptions of an import, except Ctrl-C
 BUILT_IN = ("binland.problems", "binland.families", "binland.algorithms", "binland.measures", "binland.overlays")
 NAMES: dict[type, str] = {
     Problem: "a problem",
@@ -39,7 +39,7 @@ NAMES: dict[type, str] = {
 
 @dataclass
 class Declared:
-    """Problems, families, measures and overlays by their words; algorithms by word and class."""
+    """Problems, families, measures and overlays by name, and a list of algorithm classes."""
 
     problems: dict[str, Problem[Any]] = field(default_factory=dict)
     families: dict[str, Family[Any]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Declared:
     algorithms: list[type[Algorithm]] = field(default_factory=list)
 
     def add(self, things: Iterable[Thing]) -> None:
-        """Later ones of a name replace earlier ones."""
+        """Add things; one with a name that is known replaces the earlier one."""
         for thing in things:
             if isinstance(thing, Problem):
                 self.problems[thing.name] = thing
@@ -62,13 +62,13 @@ class Declared:
                 self.algorithms = [*(one for one in self.algorithms if words(one) != words(thing)), thing]
 
     def has(self, thing: Thing) -> bool:
-        """Whether this very thing is what its words mean."""
+        """Whether this very object is registered under its names."""
         if isinstance(thing, Family):
             return all(self.families.get(kind) is thing for kind in thing.kinds)
         return any(one is thing for one in self.all())
 
     def all(self) -> list[Thing]:
-        """Everything that is declared."""
+        """Everything declared, as a list."""
         named = (self.problems, self.families, self.measures, self.overlays)
         return [*(thing for table in named for thing in table.values()), *self.algorithms]
 
@@ -79,11 +79,34 @@ _changes: list[None] = []
 
 
 def register(*things: Thing) -> None:
-    """Make own problems, families, measures or algorithms known to sweeps of this process and of its local workers.
+    """Make your own problems, families, measures, overlays or algorithms known to sweeps.
 
-    things: objects that are a Problem, a Family, a Measure or an Overlay, or classes derived from Algorithm. One of a
-    name that an earlier call gave replaces it; the names of binland itself cannot be replaced.
-    Raises InvalidInputError on anything else and on names that are taken.
+    They are known in this process and its local workers. Registering another object under a name that you have
+    registered before replaces it; names of binland itself cannot be replaced.
+
+    Parameters
+    ----------
+    *things : Problem, Family, Measure, Overlay or type
+        Objects of these classes, or subclasses of `Algorithm`.
+
+    Raises
+    ------
+    InvalidInputError
+        If something is none of these, or its name is taken.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True, kw_only=True)
+    ... class AllOnes(bl.Algorithm):
+    ...     '''Weights that are all +1.'''
+    ...
+    ...     families = ("perceptron",)
+    ...
+    ...     def fit(self, machine, data, seed, start=None):
+    ...         return bl.Solution(machine, [1] * machine.n_inputs)
+    >>> bl.register(AllOnes)  # doctest: +SKIP
     """
     for thing in things:
         if not is_thing(thing):
@@ -95,7 +118,7 @@ def register(*things: Thing) -> None:
 
 
 def declare(things: Iterable[Thing]) -> None:
-    """As `register`, of things that a plug-in brings."""
+    """Register the things that a plug-in defines; raises as `register`."""
     new = [thing for thing in things if not _own.has(thing)]
     for thing in new:
         check_sound(thing)
@@ -107,12 +130,12 @@ def declare(things: Iterable[Thing]) -> None:
 
 
 def version() -> int:
-    """Grows with every change of what is declared."""
+    """A number that grows each time something is registered."""
     return len(_changes)
 
 
 def things_of(module: ModuleType) -> list[Thing]:
-    """What a module declares; raises InvalidInputError if that is unsound, or two things have one name."""
+    """What a module declares; raises InvalidInputError if a declaration is faulty or two have one name."""
     found = {id(value): value for value in [*vars(module).values()] if is_thing(value)}
     things = [thing for thing in found.values() if home(thing) == module.__name__]
     for thing in things:
@@ -140,7 +163,7 @@ def _of_both(one: str, two: str) -> str:
 
 
 def words(thing: Thing) -> list[str]:
-    """What a thing is called, as nothing else may be."""
+    """The name of a thing in messages and look-ups, one for each kind it has; no two things may share one."""
     if isinstance(thing, Problem):
         return [f"data.kind = {thing.name!r}"]
     if isinstance(thing, Family):
@@ -153,14 +176,14 @@ def words(thing: Thing) -> list[str]:
 
 
 def strangers() -> set[str]:
-    """Modules of everything in this process that is declared outside binland."""
+    """Names of the modules, outside binland and deepbridge, that declare something in this process."""
     declared = [_own, _installed_if_loaded()]
     things = [thing for one in declared for thing in one.all()]
     return {home(thing) for thing in things if home(thing).split(".")[0] not in ("binland", "deepbridge")}
 
 
 def by_hand() -> list[Thing]:
-    """What `register` has added, in its order."""
+    """What `register` has added, in order."""
     return [thing for things in _by_hand for thing in things]
 
 
@@ -175,7 +198,7 @@ def find_family(kind: str) -> Family[Any]:
 
 
 def measures(wanted: Iterable[str] = ()) -> dict[str, Measure[Any]]:
-    """All measures by name, binland's own first; those of installed packages if some that are wanted are among them."""
+    """All measures by name, built-in first; installed packages are imported only if a wanted one is missing."""
     found = _built_in().measures | _own.measures
     if not {*wanted} <= {*found}:
         found = _installed().measures | found
@@ -183,25 +206,25 @@ def measures(wanted: Iterable[str] = ()) -> dict[str, Measure[Any]]:
 
 
 def overlays() -> list[Overlay]:
-    """All overlays: binland's own, of installed packages, and those that were registered."""
+    """All overlays: built-in, of installed packages, and registered."""
     return [*(_built_in().overlays | _installed().overlays | _own.overlays).values()]
 
 
 def algorithms(family: Family[Any]) -> dict[str, type[Algorithm]]:
-    """The algorithms that a family's models can be trained with, by their words."""
+    """The algorithms that can train a family's models, by name."""
     known = [*_installed_if_loaded().algorithms, *_own.algorithms, *_built_in().algorithms]
     fitting = {one.__name__: one for one in known if {*one.families} & {*family.kinds}}
     return fitting | dict(family.algorithms)
 
 
 def known(what: str) -> list[str]:
-    """All words for "problems", "families" or "measures"."""
+    """All names of "problems", "families" or "measures"."""
     found = (name for declared in (_built_in(), _own, _installed()) for name in getattr(declared, what))
     return list(dict.fromkeys(found))
 
 
 def in_words(names: Iterable[str]) -> str:
-    """'a', 'b' or 'c'"""
+    """The names as a text: 'a', 'b' or 'c'."""
     *names, last = map(repr, names)
     return f"{', '.join(names)} or {last}" if names else last
 
@@ -215,21 +238,21 @@ def _lookup(key: str, name: Any, tables: Iterable[dict[str, Any]]) -> Any:
 
 
 def _all() -> Iterator[Declared]:
-    """Where to look for a name; the packages of others are imported only if it is not binland's own."""
+    """Where to look for a name, in order; installed packages are imported only if it is not found before."""
     yield _built_in()
     yield _own
     yield _installed()
 
 
 def failures() -> str:
-    """Why installed packages that could have what is looked for cannot be used."""
+    """Text saying which installed packages could not be used, and why; empty if all could."""
     return "".join(f"; {line}" for line in dict.fromkeys(_broken))
 
 
 @cache
 def _built_in() -> Declared:
     declared = Declared()
-    with deferred():  # a library whose import is interrupted fails with an error of its own
+    with deferred():  # an interrupted import would fail with an unrelated error
         for package in map(import_module, BUILT_IN):
             for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
                 declared.add(things_of(import_module(module.name)))
@@ -241,7 +264,7 @@ _loaded: list[Declared] = []
 
 
 def _installed() -> Declared:
-    """What the entry points of installed packages declare; those that cannot be used are noted in `_broken`."""
+    """What entry points of installed packages declare; those that cannot be used are noted in `_broken`."""
     if not _loaded:
         found: dict[str, list[Thing]] = {}
         for entry in _entries():
@@ -254,7 +277,7 @@ def _installed() -> Declared:
 
 
 def _unambiguous(found: dict[str, list[Thing]]) -> Iterator[Thing]:
-    """What only one package declares; what two declare is noted, and neither is taken."""
+    """Things that only one package declares; names declared by two are noted in `_broken` and left out."""
     owners: dict[str, dict[int, str]] = {}
     for place, things in found.items():
         for word, thing in _named(things):
@@ -318,7 +341,7 @@ def _is_own(entry: metadata.EntryPoint) -> bool:
 def _entries() -> list[metadata.EntryPoint]:
     try:
         return sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
-    except Exception as error:  # one malformed file of any package spoils them all
+    except Exception as error:  # a single malformed file of any package makes this fail
         raise InvalidInputError(
             f"the entry points of the installed packages cannot be read ({one_line(reason(error))}); the"
             " entry_points.txt of one is malformed: mend it or uninstall the package"
@@ -326,7 +349,7 @@ def _entries() -> list[metadata.EntryPoint]:
 
 
 def home(thing: Thing) -> str:
-    """The module in which a thing is made."""
+    """The name of the module that defines a thing."""
     return thing.__module__ if inspect.isclass(thing) else type(thing).__module__
 
 
@@ -342,7 +365,7 @@ def _is_of(thing: Thing, contract: type) -> bool:
 
 
 def _check_trains_others(thing: Thing) -> None:
-    """Raise InvalidInputError if an algorithm takes the name of one that a family of an installed package brings."""
+    """Raise InvalidInputError if an algorithm has the name of one that an installed package's family brings."""
     if not inspect.isclass(thing) or {*thing.families} <= {*_built_in().families}:
         return
     families = _installed().families

@@ -1,4 +1,4 @@
-"""Running a sweep: tasks that are ready go to workers, one writer keeps what comes back."""
+"""`run_sweep`: ready tasks go to workers, and one writer stores what they return."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -39,22 +39,57 @@ def run_sweep(
     part: tuple[int, int] | None = None,
     progress: bool = True,
 ) -> Sweep:
-    """Run a sweep into a result file, or carry on where it stopped; the numbers do not depend on who computes them.
+    """Run a sweep into a file, or continue one that was interrupted.
 
-    config: path of a TOML file, or its tables as a dict, or a checked SweepSpec. out: HDF5 file; made if missing,
-    continued if it holds this very sweep, and refused otherwise. workers: processes, one thread each; 1 runs in this
-    process (more need the usual `if __name__ == "__main__":` guard in a script). profile: apply the table of that name,
-    "smoke" or "cpu"; smoke=True is the former. progress: show a bar on a terminal or in a notebook, elsewhere a line a
-    minute. report: called after every task, instead of these. scheduler: address of a running Dask scheduler, whose
-    workers then do the work instead. extend: add the tasks of a grid that is larger than the file's, and measures that
-    it has not: nothing is trained for these. retry_failed: run failed tasks again. part: (k, n) runs the k-th of n
-    parts of the grid only, k from 1; a part is a set of grid points and disorder samples, so that n files hold the
-    whole sweep.
-    Returns the file as a `Sweep`: print it to see what it holds; .results() reads its numbers.
-    A task that fails is recorded with its traceback and the sweep goes on; what is recorded as done is never repeated.
-    Raises InvalidInputError on a bad configuration, DataError if data files are missing, StoreError on a file that is
-    foreign, of another configuration, in use or not writable, ClusterError if the workers are lost. On
-    KeyboardInterrupt what is done is in the file; call again to go on.
+    Results do not depend on the number of workers or on interruptions. A task that fails is recorded with its traceback
+    and the sweep goes on; a task recorded as done is never run again. After Ctrl-C everything done so far is in the
+    file: call again to go on.
+
+    Parameters
+    ----------
+    config : str, pathlib.Path, dict or SweepSpec
+        A TOML file, its tables as a dict, or a checked configuration.
+    out : str or pathlib.Path
+        HDF5 file of results. It is made if missing, continued if it holds this very sweep, and refused otherwise.
+    workers : int, default 1
+        Number of processes, one thread each. With 1 the tasks run in this process; more need the usual
+        ``if __name__ == "__main__":`` in a script.
+    smoke : bool, default False
+        The same as ``profile="smoke"``.
+    report : callable, optional
+        Called with a `Progress` after every task, instead of the progress bar.
+    profile : str, optional
+        Apply the table [profile.NAME] of the configuration, such as "smoke" or "cpu", which makes the sweep smaller.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as "tcp://host:8786"; its workers do the work.
+    extend : bool, default False
+        Allow a configuration with a larger grid or more measures than the file has; only what is missing is computed.
+    retry_failed : bool, default False
+        Run failed tasks again.
+    part : tuple of int, optional
+        (k, n) runs the k-th of n parts of the sweep, k from 1. A part is a set of grid points and disorder samples;
+        `binland merge` joins n files of parts.
+
+    Returns
+    -------
+    Store
+        The file; print it for a summary. `load_results` reads its numbers.
+
+    Raises
+    ------
+    InvalidInputError
+        If the configuration or an argument is wrong.
+    DataError
+        If data files are missing.
+    StoreError
+        If the file is of another kind or configuration, in use, or cannot be written.
+    ClusterError
+        If the workers are lost.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> store = bl.run_sweep("experiments/fig6_committee.toml", "smoke.h5", smoke=True)  # doctest: +SKIP
     """
     switches = {"smoke": smoke, "extend": extend, "retry_failed": retry_failed, "progress": progress}
     for name, value in switches.items():
@@ -102,7 +137,7 @@ def _log(spec: SweepSpec, task: Task, outcome: Outcome) -> None:
 
 
 def _spec(config: str | Path | Mapping[str, Any] | SweepSpec, profile: str | None) -> SweepSpec:
-    """The sweep that a configuration of any kind is."""
+    """The checked configuration, from a file, a dict or a SweepSpec."""
     if isinstance(config, Mapping):
         return spec_of(config, "config", profile)
     if not isinstance(config, SweepSpec):
@@ -113,7 +148,7 @@ def _spec(config: str | Path | Mapping[str, Any] | SweepSpec, profile: str | Non
 
 
 def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -> Outcomes:
-    """Hand out what is ready, keep what comes back."""
+    """Hand out tasks that are ready, record their outcomes, and yield them."""
 
     def take() -> Job:
         task = graph.pop()
@@ -130,7 +165,7 @@ def _work(spec: SweepSpec, writer: Writer, graph: Graph, outcomes_of: Workers) -
 
 
 def check_ready(spec: SweepSpec) -> None:
-    """Raise now what every task would raise."""
+    """Raise at once what every task would raise: missing libraries or data."""
     setups = [spec.at(point) for point in spec.points]
     spec.family.check_ready(setups[0].model, spec.compute)  # libraries, before data are looked for
     for data in {setup.data.model_dump_json(): setup.data for setup in setups}.values():
@@ -138,7 +173,7 @@ def check_ready(spec: SweepSpec) -> None:
 
 
 def chosen_profile(smoke: bool, profile: str | None) -> str | None:
-    """The profile that two ways to name it ask for."""
+    """The profile asked for by `smoke` or by `profile`."""
     if not isinstance(profile, str | None) or (smoke and profile not in (None, "smoke")):
         also = "smoke and " if smoke else ""
         raise InvalidInputError(f"{also}profile={shown(profile)}: give one name of a table of the file")
@@ -146,7 +181,7 @@ def chosen_profile(smoke: bool, profile: str | None) -> str | None:
 
 
 def wanted_tasks(spec: SweepSpec, part: tuple[int, int] | None) -> list[Task]:
-    """What a run is to do; warns if that is nothing."""
+    """The tasks of a run; warns if there are none."""
     wanted = of_part(layout_of(spec).tasks(), part)
     if part is not None and not wanted:
         samples = len(spec.points) * spec.disorder_samples
@@ -156,7 +191,7 @@ def wanted_tasks(spec: SweepSpec, part: tuple[int, int] | None) -> list[Task]:
 
 
 def of_part(tasks: list[Task], part: tuple[int, int] | None) -> list[Task]:
-    """The tasks of every n-th point of the grid and disorder sample."""
+    """The tasks of part (k, n): every n-th pair of disorder sample and grid point, from the k-th on."""
     if part is None:
         return tasks
     k, n = _checked(part)
@@ -166,9 +201,9 @@ def of_part(tasks: list[Task], part: tuple[int, int] | None) -> list[Task]:
 
 
 def of_runs(tasks: list[Task], runs: object) -> tuple[list[Task], str]:
-    """What the runs of a file were about, and in words; all tasks and no words if one was about the whole grid.
+    """The tasks that the runs of a file were about, and in words which parts these are.
 
-    runs: as `Snapshot.runs` gives them; of a run of a part "part" is [k, n].
+    runs: as `Snapshot.runs` gives them. If one run was about the whole grid: all tasks, and an empty text.
     """
     parts = [run.get("part") if isinstance(run, dict) else None for run in runs] if isinstance(runs, list) else []
     try:

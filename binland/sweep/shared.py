@@ -1,4 +1,4 @@
-"""What a user has registered in this process (a notebook, a script), sent along to the workers by value."""
+"""What a user has registered in this process, sent to the workers by value."""
 
 import hashlib
 
@@ -12,9 +12,9 @@ _known: set[str] = set()  # what this process has unpacked
 
 
 def pack() -> bytes:
-    """All that `register` has added; empty if that is nothing. Raises InvalidInputError if it cannot be sent.
+    """All that `register` has added, as bytes; empty if nothing. Raises InvalidInputError if it cannot be pickled.
 
-    What a file beside a configuration registers is left out: workers import that file themselves.
+    What a plug-in file registers is left out: workers import that file themselves.
     """
     things = [thing for thing in registry.by_hand() if not registry.home(thing).startswith(PREFIX)]
     try:

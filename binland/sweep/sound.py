@@ -1,4 +1,4 @@
-"""What every declaration must have, checked when it is declared: one line says what a plug-in lacks."""
+"""Checks of declarations when they are made: one line says what is missing."""
 
 import inspect
 import re
@@ -25,14 +25,14 @@ Thing = Problem[Any] | Family[Any] | Measure[Any] | Overlay | type[Algorithm]
 
 
 def is_thing(value: object) -> bool:
-    """Whether something can be declared. It is not asked itself: a stand-in for another object may answer anything."""
+    """Whether something can be declared. The object itself is not asked, since a proxy may answer anything."""
     if issubclass(type(value), type):
         return issubclass(value, Algorithm) and not inspect.isabstract(value)  # type: ignore[arg-type]
     return issubclass(type(value), Problem | Family | Measure | Overlay)
 
 
 def check_sound(thing: Thing) -> None:
-    """Raise InvalidInputError if a declaration lacks something that every one needs."""
+    """Raise InvalidInputError if a declaration lacks something required."""
     what = thing.__name__ if inspect.isclass(thing) else type(thing).__name__
     try:
         _check(thing)

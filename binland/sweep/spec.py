@@ -1,5 +1,4 @@
-"""What a sweep is: problem, family, algorithms, measures and a grid, as checked values; see `config` for how to get
-one."""
+"""A sweep as checked values: problem, family, algorithms, measures and a grid. `config` makes one."""
 
 import itertools
 import json
@@ -29,7 +28,10 @@ FOLLOW = re.compile(
 
 
 class Axis(NamedTuple):
-    """A swept setting. key: such as "data.n_patterns"; name: of the dimension in files; symbol, meaning: in figures."""
+    """A swept setting.
+
+    key: such as "data.n_patterns". name: of the dimension in files. symbol, meaning: for figures.
+    """
 
     key: str
     name: str
@@ -39,12 +41,12 @@ class Axis(NamedTuple):
 
 
 def points_of(axes: Iterable[Axis]) -> list[Point]:
-    """Every point of some axes, the last one fastest."""
+    """All points of some axes, the last one running fastest."""
     return list(itertools.product(*(range(len(axis.values)) for axis in axes)))
 
 
 class Setup(NamedTuple):
-    """Everything at one point of the grid: the settings of problem and family, what is learned, algorithms by label."""
+    """Everything at one point of the grid: settings of problem and family, inputs, algorithms by label."""
 
     data: Any
     model: Any
@@ -58,7 +60,7 @@ class Setup(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SweepSpec:
-    """A whole sweep. tables: [data], [model] and [algorithms] as given, swept settings apart."""
+    """A whole sweep. tables: [data], [model] and [algorithms] as given, without swept settings."""
 
     title: str
     seed: int
@@ -78,12 +80,12 @@ class SweepSpec:
 
     @cached_property
     def points(self) -> list[Point]:
-        """Every point of the grid, in the order of the file."""
+        """All points of the grid, in the order of the file."""
         return points_of(self.axes)
 
     @property
     def labels(self) -> list[str]:
-        """Of the algorithms, in the order of the file."""
+        """Labels of the algorithms, in the order of the file."""
         return list(self.kinds)
 
     def at(self, point: Point) -> Setup:
@@ -114,7 +116,7 @@ class SweepSpec:
         return Setup(data, model, inputs, made, described, self.problem.key(data), own, self.family.key(model))
 
     def _tables(self, point: Point) -> dict[str, dict[str, Any]]:
-        """[data], [model] and [algorithms] with the swept values of a point, and with what follows them."""
+        """[data], [model] and [algorithms] with the values of a point and the settings that follow them."""
         tables = {
             "data": dict(self.tables["data"]),
             "model": dict(self.tables["model"]),
@@ -135,7 +137,7 @@ class SweepSpec:
         return factor * table[name]
 
     def _whole(self, key: str) -> bool:
-        """Whether a setting is a whole number."""
+        """Whether a setting is an integer."""
         section, name = key.split(".", 1)
         if section == "algorithms":
             label, name = name.rsplit(".", 1)
@@ -145,11 +147,11 @@ class SweepSpec:
         return "float" not in str(declared.model_fields[name].annotation)
 
     def values(self, point: Point) -> dict[str, float]:
-        """Names and values of the axes at a point."""
+        """Values of the axes at a point, by name."""
         return {axis.name: axis.values[place] for axis, place in zip(self.axes, point, strict=True)}
 
     def resolved(self) -> dict[str, Any]:
-        """Every setting, defaults included, as plain data; labels in the order of the file."""
+        """All settings as plain data, defaults included; labels in the order of the file."""
         first = self.at(self.points[0])
         swept = {axis.key for axis in self.axes} | {*self.follow}
         dumps = {
@@ -179,11 +181,11 @@ class SweepSpec:
         }
 
     def text(self) -> str:
-        """Every setting as JSON, from which `config.from_text` makes the sweep again."""
+        """All settings as JSON, from which `config.from_text` makes the sweep again."""
         return json.dumps(self.resolved(), default=plain_number)
 
     def identity(self) -> dict[str, Any]:
-        """What the sweep is: every setting that may change a number or what is stored; titles and figures are none."""
+        """All settings that may change a number or what is stored; titles and figures do not."""
         first, settings = self.at(self.points[0]), self.resolved()
         for name, silent in (("data", first.data.silent), ("model", first.model.silent)):
             settings[name] = {key: value for key, value in settings[name].items() if key not in silent}
@@ -195,7 +197,7 @@ class SweepSpec:
 
 
 def validated(section: type[Section], table: Mapping[str, Any], name: str) -> Any:
-    """A table as its section; raises InvalidInputError with one line that names the key."""
+    """A table as an instance of its section; raises InvalidInputError with one line that names the key."""
     try:
         return section.model_validate(dict(table))
     except ValidationError as error:
@@ -203,7 +205,7 @@ def validated(section: type[Section], table: Mapping[str, Any], name: str) -> An
 
 
 def checked_inputs(inputs: Any, name: str) -> Inputs:
-    """What a problem says of its inputs; raises InvalidInputError if a model could not take it."""
+    """The inputs that a problem declares; raises InvalidInputError if no model could take them."""
     if not isinstance(inputs, Inputs) or not isinstance(inputs.shape, tuple) or not inputs.shape:
         raise InvalidInputError(
             f"data.kind = {name!r}: its inputs are {shown(inputs)}, not Inputs((N,)); mend the plug-in"
@@ -234,17 +236,17 @@ def build(kind: type[Algorithm], label: str, table: Mapping[str, Any]) -> Algori
 
 
 def _plain(algorithm: Algorithm) -> dict[str, Any]:
-    """Kind and every setting."""
+    """Kind and all settings of an algorithm."""
     return {"kind": type(algorithm).__name__, **vars(algorithm)}
 
 
 def _recipe(algorithm: Algorithm) -> dict[str, int]:
-    """Its number, if it is not the first."""
+    """The recipe number of an algorithm, if it is not 1."""
     return {} if algorithm.recipe == 1 else {"recipe": algorithm.recipe}
 
 
 def places(tables: Mapping[str, Any], key: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """The tables that a key such as "data.n_patterns", "algorithms.LABEL.epochs" or "algorithms.*.epochs" means."""
+    """The tables that a key such as "data.n_patterns", "algorithms.LABEL.epochs" or "algorithms.*.epochs" refers to."""
     section, name = key.split(".", 1)
     if section != "algorithms":
         yield tables[section], name

@@ -1,4 +1,4 @@
-"""What a sweep is to store, checked before anything runs: a plug-in that declares what no file can hold is one line."""
+"""Checks, before anything runs, that a file can hold what a sweep stores; plug-ins may declare anything."""
 
 import math
 import re
@@ -19,7 +19,7 @@ OF_TASKS = ("seconds", "state", "failure", "id")
 
 
 def check_stored(spec: SweepSpec) -> None:
-    """Raise InvalidInputError unless variables, dimensions and repeats of family and measures are what they may be."""
+    """Raise InvalidInputError unless variables, dimensions and repeats of family and measures are valid."""
     own = _asked("the family", spec.family.variables)
     _check_family(spec, own)
     owners: dict[str, str] = dict.fromkeys([*own, "history"], "the family")
@@ -37,7 +37,7 @@ def check_stored(spec: SweepSpec) -> None:
 
 
 def _asked(who: str, ask: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    """What a plug-in says; raises InvalidInputError instead of whatever it raises."""
+    """What a plug-in's function returns; whatever it raises becomes InvalidInputError."""
     try:
         return dict(ask(*arguments))
     except InvalidInputError:
@@ -127,7 +127,7 @@ def _check_repeats(who: str, measure: Measure[Any], settings: Any) -> None:
 
 
 def check_names(layout: "Layout") -> None:
-    """Raise InvalidInputError if two things that a file holds have one name."""
+    """Raise InvalidInputError if two things in a file have the same name."""
     owners: dict[str, str] = {}
     _own(owners, "the grid", [axis.name for axis in layout.axes] + ["disorder", "algorithm"])
     for name in dict.fromkeys(kind.dim for kind in layout.kinds.values()):

@@ -1,4 +1,4 @@
-"""Tasks of a sweep as data: what they are, on what they depend, what they are called."""
+"""Tasks of a sweep as data: what they are, what they depend on, what they are called."""
 
 import math
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A point of the grid (the place of each axis' value), number of the disorder sample, label of the algorithm."""
+    """A grid point (index of each axis' value), number of a disorder sample, and label of an algorithm."""
 
     point: Point
     disorder: int
@@ -25,10 +25,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Training a solution, or measuring something of some solutions.
+    """A training, or a measurement of some solutions.
 
     kind: "solution" or the name of a measure. solutions: their numbers. repeat: number of the repetition. to: label of
-    the algorithm of all solutions but the first, if it is another one than the cell's.
+    the algorithm of all solutions except the first, if it differs from the cell's.
     """
 
     kind: str
@@ -55,14 +55,14 @@ class Task:
 
 
 class Job(NamedTuple):
-    """A task, and the arrays of each solution that it `needs`; None if the training is done just before it."""
+    """A task with the arrays of each solution that it needs; None if the training comes right before it."""
 
     task: Task
     solutions: tuple[Arrays, ...] | None = ()
 
 
 class Outcome(NamedTuple):
-    """What came of a task: arrays of its variables without grid dimensions, wall seconds; or a traceback."""
+    """Result of a task: arrays of its variables without grid dimensions, and seconds; or a traceback."""
 
     arrays: Arrays
     seconds: float
@@ -73,12 +73,12 @@ Group = tuple[str, Point, str]  # kind, point, algorithm: tasks that take about 
 
 
 def measure_of(task: Task) -> str:
-    """Name of the measure of a task that measures."""
+    """Name of the measure of a task."""
     return task.kind.removeprefix(ACROSS)
 
 
 def in_words(axes: Any, task: Task) -> str:
-    """A task in words; axes: those of the sweep or of its file."""
+    """A task as a text; axes: those of the sweep or of its file."""
     cell = task.cell
     values = (f"{axis.name} = {axis.values[place]}" for axis, place in zip(axes, cell.point, strict=True))
     algorithm = f"{cell.algorithm} to {task.to}" if task.to else cell.algorithm
@@ -86,12 +86,12 @@ def in_words(axes: Any, task: Task) -> str:
 
 
 def group(task: Task) -> Group:
-    """What a task's time depends on."""
+    """Kind, point and algorithm of a task, which determine its time."""
     return task.kind, task.cell.point, task.cell.algorithm
 
 
 def groups(of: int, solutions: int) -> list[tuple[int, ...]]:
-    """The groups of solutions that a measure of so many looks at: each, directed pairs, the first ones."""
+    """Groups of solutions for a measure of `of` solutions: each one, all directed pairs, or the first ones."""
     if of < 3:
         return list(permutations(range(solutions), of))
     return [tuple(range(of))] if solutions >= of else []
@@ -104,7 +104,7 @@ def across(labels: list[str], solutions: int) -> list[tuple[str, str, tuple[int,
 
 
 def between_algorithms(measure: Measure[Any], settings: Any) -> bool:
-    """Whether a measure looks at pairs of two algorithms, too."""
+    """Whether a measure also looks at pairs of two algorithms."""
     return measure.of == 2 and getattr(settings, "pairs", "within") == "all"
 
 
@@ -126,6 +126,6 @@ def to_plain(task: Task) -> list[Any]:
 
 
 def from_plain(plain: list[Any]) -> Task:
-    """Undo `to_plain`."""
+    """The inverse of `to_plain`."""
     kind, point, disorder, algorithm, solutions, repeat, to = plain
     return Task(kind, Cell(tuple(point), disorder, algorithm), tuple(solutions), repeat, to)

@@ -1,4 +1,4 @@
-"""Names that the engine gives: of kinds of tasks, and of a dimension."""
+"""Names given by the engine: of kinds of tasks, and of a dimension."""
 
 TRAINING = "solution"  # the kind of the tasks that train
 ACROSS = "across_"  # begins the names of tasks and variables of pairs of two algorithms

@@ -1,8 +1,8 @@
 """Who does the work: this process, worker processes on this machine, or the workers of a Dask scheduler.
 
-A task is handed out with all that it needs, and its result is taken back and kept before the tasks that wait for it are
-handed out. So a worker that dies takes nothing along but what it was doing, nothing that is recorded is ever computed
-again, and this process holds the results in flight only, however large the sweep.
+A task is handed out with everything it needs, and its result is stored before the tasks that wait for it are handed
+out. So a worker that dies loses only what it was doing, nothing recorded is computed again, and this process holds only
+the results in transit, however large the sweep.
 """
 
 import time
@@ -28,7 +28,7 @@ from binland.version import version
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-BATCH_SECONDS = 0.25  # work in one message: shorter tasks go together, or messages would cost more than they
+BATCH_SECONDS = 0.25  # seconds of work in one message; shorter tasks are sent together, since messages cost time
 IN_LINE = 2  # batches handed out for every thread: one that runs, one that is next
 COUNT_EVERY = 2.0  # seconds after which the workers are counted again
 LOST = "the Dask scheduler is lost; what is done is safe, run the same command to go on"
@@ -39,7 +39,7 @@ Workers = Callable[[SweepSpec, Graph, Take], Outcomes]
 
 
 def in_this_process(spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
-    """One task after the other."""
+    """Run the tasks one after the other in this process."""
     text = spec.text()
     with spec.family.one_thread():
         while graph:
@@ -48,23 +48,23 @@ def in_this_process(spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
 
 
 class Cluster:
-    """Workers on `count` processes of this machine, or all those of the scheduler with the given address.
+    """Workers: `count` processes on this machine, or all those of the scheduler at an address.
 
-    A batch whose worker died goes to another one; a task that has killed several workers has failed. Workers may come
-    and go; without any, the sweep waits. Raises ClusterError if no scheduler answers or it is lost, if workers do not
-    start and if they run other code.
+    A batch whose worker died goes to another one; a task that has killed several workers counts as failed. Workers may
+    come and go; without any, the sweep waits. Raises ClusterError if no scheduler answers or it is lost, if workers do
+    not start, or if they run other code.
     """
 
     def __init__(self, count: int, scheduler: str | None):
         self.count, self.scheduler = count, scheduler
 
     def __call__(self, spec: SweepSpec, graph: Graph, take: Take) -> Outcomes:
-        """Outcomes of all tasks that are or get ready."""
+        """Outcomes of all tasks that are ready or become so."""
         with self._client(spec) as client:
             yield from _Batches(client, spec, graph, take).run()
 
     def _client(self, spec: SweepSpec) -> AbstractContextManager["Client"]:
-        with deferred():  # a library whose import is interrupted fails with an error of its own
+        with deferred():  # an interrupted import would fail with an unrelated error
             from binland.sweep.connect import client_of, local_client
 
         if self.scheduler is not None:
@@ -87,7 +87,7 @@ class _Batches:
         self._in_flight: dict[Future[Any], list[Job]] = {}
         self._seconds: dict[Group, float] = {}  # of the latest task of a group
         self._threads, self._counted = 0, 0.0
-        self._suspects: list[list[Job]] = []  # lost with several workers, perhaps by the fault of a neighbour
+        self._suspects: list[list[Job]] = []  # tasks lost with several workers; a task beside them may be the cause
 
     def run(self) -> Outcomes:
         alone = False
@@ -122,11 +122,11 @@ class _Batches:
         return jobs
 
     def _expected(self, task: Task) -> float:
-        """Seconds of a task, from the latest of its group."""
+        """Expected seconds of a task, those of the latest of its group."""
         return self._seconds.get(group(task), BATCH_SECONDS)
 
     def _after(self, task: Task) -> list[Job]:
-        """What is measured of this solution alone, if all is so short that it may be lost with the training."""
+        """Measurements of this solution alone, if all are so short that they may be lost together with the training."""
         followers = self._graph.followers(task)
         if not followers or sum(map(self._expected, (task, *followers))) >= BATCH_SECONDS:
             return []
@@ -139,9 +139,9 @@ class _Batches:
         self._finished.add(future)
 
     def _after_trouble(self, future: "Future[Any]", jobs: list[Job], results: object, alone: bool) -> Outcomes:
-        """The batch did not come back: its workers died, or it could not be run at all.
+        """Deal with a batch that did not come back: its workers died, or it could not be run.
 
-        Dask blames every task that waited on a worker that died. So each is tried again later, with no other beside it.
+        Dask blames every task that was waiting on a worker that died. So each is tried again later, alone.
         """
         from distributed import KilledWorker
 
@@ -162,7 +162,7 @@ class _Batches:
             raise ClusterError(LOST)
 
     def _count_threads(self) -> int:
-        """Threads of the workers that are there now; waits for the first."""
+        """Number of threads of the workers that are there now; waits for the first."""
         asked = False
         while not self._threads or time.monotonic() - self._counted > COUNT_EVERY:
             try:
@@ -181,7 +181,7 @@ class _Batches:
 
 
 def _apart(jobs: list[Job]) -> list[list[Job]]:
-    """Each job by itself, a training with what comes right after it."""
+    """Each job by itself, a training together with the measurements right after it."""
     groups: list[list[Job]] = []
     for job in jobs:
         if job.solutions is None:
@@ -192,8 +192,7 @@ def _apart(jobs: list[Job]) -> list[list[Job]]:
 
 
 def run_batch(stamp: str, text: str, declared: bytes, jobs: list[Job]) -> list[Outcome | None]:
-    """What a worker does; `stamp` names the code that the results are to come from, `declared` what the user has
-    registered."""
+    """Run a batch on a worker. stamp: of the code that results must come from. declared: the user's, packed."""
     try:
         shared.unpack(declared)
         spec = from_text(text)
@@ -211,7 +210,7 @@ def run_batch(stamp: str, text: str, declared: bytes, jobs: list[Job]) -> list[O
 
 @cache
 def _one_thread(family: Family[Any]) -> ExitStack:
-    """A worker takes one core, for good: the stack that would undo it is kept and never closed."""
+    """Use one core, for good: the context that would undo it is kept and never closed."""
     stack = ExitStack()
     stack.enter_context(family.one_thread())
     return stack

@@ -1,7 +1,7 @@
-"""Replica theory: what typical solutions of a learning problem are like for N to infinity.
+"""Replica theory of binary perceptrons: properties of typical solutions for N to infinity.
 
-All results are replica-symmetric. Solvers do not raise where a problem has no solution: `.converged` is then False, and
-`.advice` says why.
+All results are replica-symmetric. Where a problem has no solution nothing is raised: ``.converged`` is False and
+``.advice`` says why.
 """
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,8 @@
 """Saddle points with one order parameter, as a curve over its conjugate.
 
-For weights -1 and +1 the conjugate q_hat gives the overlap q, and both give the one constraint density alpha at which
-they are a saddle point. So nothing is iterated: all saddle points at an alpha are the places where the curve
-alpha(q_hat) has that height, where it turns back is a spinodal, and where its entropy vanishes a capacity.
+For weights -1 and +1 the conjugate q_hat fixes the overlap q, and both fix the constraint density alpha at which they
+are a saddle point. So nothing is iterated: the saddle points at an alpha are where the curve alpha(q_hat) has that
+value, a spinodal is where it turns back, and the capacity is where its entropy vanishes.
 """
 
 import math
@@ -30,7 +30,7 @@ class Point(NamedTuple):
 
 
 class Curve(ABC):
-    """The saddle points of a problem. largest: of ln q_hat; beyond it they are of no interest or not computed well."""
+    """The saddle points of a problem; `largest` is the last ln q_hat that is looked at."""
 
     largest: float
     without_patterns = math.log(2)  # entropy
@@ -41,12 +41,12 @@ class Curve(ABC):
 
     @cached_property
     def grid(self) -> Array:
-        """Of ln q_hat: where one looks first."""
+        """Values of ln q_hat at which the curve is computed first."""
         return np.arange(SMALLEST, self.largest + STEP, STEP)
 
     @cached_property
     def points(self) -> list[Point]:
-        """On the grid, and where the curve turns back."""
+        """Saddle points on the grid and at the turning point, by increasing q_hat."""
         return sorted([*self._coarse, self.turn], key=lambda point: point.conjugate)
 
     @cached_property
@@ -57,7 +57,7 @@ class Curve(ABC):
         return self.point(float(np.exp(x)))
 
     def saddle_points(self, alpha: float) -> list[Point]:
-        """All of them at a constraint density; the first has the smallest overlap, and most solutions."""
+        """All saddle points at a constraint density; the first has the smallest overlap and the largest entropy."""
         first = self.points[0]
         if alpha < first.alpha:  # so few patterns that everything is linear in their number
             share = alpha / first.alpha
@@ -66,7 +66,7 @@ class Curve(ABC):
         return [point._replace(alpha=alpha) for point in self._zeros(lambda point: point.alpha / alpha - 1)]
 
     def without_entropy(self) -> list[Point]:
-        """Where the entropy vanishes; at the first the last solutions disappear as alpha grows."""
+        """Saddle points with zero entropy; the first is the capacity."""
         return self._zeros(lambda point: point.entropy)
 
     @cached_property

@@ -1,8 +1,8 @@
 """Solutions around a typical solution: the Franz-Parisi entropy of the binary perceptron with random labels.
 
-Huang, Wong and Kabashima 2013; Huang and Kabashima 2014. A solution v is drawn uniformly; how many others w have the
-overlap p = v . w / N with it? Order parameters: q of two such w, r of w with another typical solution; q_0 of typical
-solutions is known from `random_labels`.
+Huang, Wong and Kabashima 2013; Huang and Kabashima 2014. A solution v is drawn uniformly; how many solutions w have the
+overlap p = v . w / N with it? Order parameters: q of two such w, r of w with another typical solution, and q_0 of
+typical solutions, known from `random_labels`.
 """
 
 import math
@@ -18,21 +18,33 @@ from binland.theory.storage import MARGIN, random_labels
 
 LARGEST, NEAREST = 10.0, 1e-3
 STRONGEST = 30.0  # field along the reference
-NARROW = 0.3  # features of what is integrated twice; where they are narrower, errors grow
+NARROW = 0.3  # width that twofold integrals resolve; errors grow where features are narrower
 NARROWEST = 0.06  # where they are some 1e-5
-UNLIKELY = 7.0  # z of a reference's field, beyond which lies 1e-12 of the law
-MISSING = 5e-4  # of the law, to be 1 in all; entropies are then good to some 1e-5
+UNLIKELY = 7.0  # |z| of a reference's field; 1e-12 of the distribution lies beyond
+MISSING = 5e-4  # largest deviation of the total probability from 1; entropies are then good to about 1e-5
 LOWEST = -1.0  # entropy; below it there is no sensible saddle point
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalEntropy:
-    """Solutions at a given distance of a typical one, in the replica-symmetric approximation.
+    """Number of solutions at a distance from a typical solution, in the replica-symmetric approximation.
 
-    alpha, kappa, distance: P / N, margin and Hamming distance as a fraction. entropy: ln(number of solutions) / N at
-    this distance; negative where there are typically none. bound: of all weight vectors at this distance. overlap: q of
-    two of these solutions. converged: whether the equations were solved, with integrals exact to about 1e-5; if not,
-    entropy and overlap are nan. advice: what else to know, in words.
+    Attributes
+    ----------
+    alpha : float
+        Constraint density P / N.
+    kappa : float
+        Margin.
+    distance : float
+        Hamming distance as a fraction of the weights.
+    entropy : float
+        ln(number of solutions at this distance) / N; negative where typically there are none.
+    overlap : float
+        q of two of these solutions.
+    converged : bool
+        Whether the equations were solved, with integrals exact to about 1e-5. If not, entropy and overlap are nan.
+    advice : str
+        What else to know, in words; empty if nothing.
     """
 
     alpha: float
@@ -45,18 +57,45 @@ class LocalEntropy:
 
     @property
     def bound(self) -> float:
-        """-d ln d - (1 - d) ln(1 - d)"""
+        """Entropy per weight of all weight vectors at this distance: -d ln d - (1 - d) ln(1 - d)."""
         d = self.distance
         return float(-d * math.log(d) - (1 - d) * math.log1p(-d))
 
 
 def local_entropy(alpha: float, distance: float, kappa: float = 0.0) -> LocalEntropy:
-    """How many solutions of the binary perceptron with random labels lie at a distance of a typical solution.
+    """How many solutions of the binary perceptron with random labels lie at a distance from a typical solution.
 
-    alpha: P / N, above 0 and at most the capacity. distance: Hamming distance as a fraction, from 0.001 to 0.5. kappa:
-    margin of all of them, from -4 to 4. Near enough to a typical solution the entropy is negative at every alpha:
-    typical solutions are isolated (Huang and Kabashima 2014). Raises InvalidInputError on numbers out of range.
+    Close to a typical solution the entropy is negative at every alpha: typical solutions are isolated.
 
+    Parameters
+    ----------
+    alpha : float
+        P / N, from 1e-6 to 10; beyond the capacity ``.converged`` is False.
+    distance : float
+        Hamming distance as a fraction of the weights, 0.001 to 0.5.
+    kappa : float, default 0.0
+        Margin of all these solutions, -4 to 4.
+
+    Returns
+    -------
+    LocalEntropy
+        ``.entropy``, ``.bound`` and ``.overlap``.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    See Also
+    --------
+    binland.local_entropy : the same around a solution at hand, by belief propagation.
+
+    References
+    ----------
+    Huang and Kabashima, Phys. Rev. E 90, 052813 (2014).
+
+    Examples
+    --------
     >>> import binland as bl
     >>> bl.theory.local_entropy(0.5, 0.002).entropy < 0
     True
@@ -81,7 +120,7 @@ def local_entropy(alpha: float, distance: float, kappa: float = 0.0) -> LocalEnt
 
 
 def _extended(z: Array, mean: float) -> Array:
-    """As many more equal steps as it takes to reach a mean as far as 0."""
+    """z continued in equal steps, far enough to cover a mean."""
     step = z[1] - z[0]
     return np.concatenate([z, z[-1] + step * np.arange(1, math.ceil(max(mean, 0.0) / step) + 1)])
 
@@ -97,15 +136,16 @@ class Equations:
     p: float
 
     def start(self) -> Array:
-        """q and r as if w were as far from the others as v is, but for what v and w share."""
+        """q and r to begin with, as if w were as far from the other solutions as v is."""
         near = self.p**2
         return np.array([near + (1 - near) * self.q_0, self.q_0 * self.p + 1e-6])
 
     def patterns(self, q: float, r: float) -> tuple[Array, Array, Array]:
-        """(n, n) weights of z and x; a hazard of v's field, (n, 1); and (kappa - omega) / sqrt(1 - q), omega w's field.
+        """Integration over a pattern: weights (n, n), hazard of v's field (n, 1), and (kappa - omega) / sqrt(1 - q).
 
-        omega has the variance q; the field of v is sqrt(q_0) z + sqrt(1 - q_0) u, u > a; their covariances with omega
-        are r and p - r. With x the part of omega that does not depend on z, u given x is again Gaussian.
+        The weights are those of z and x. omega, w's field, has the variance q; the field of v is sqrt(q_0) z + sqrt(1 -
+        q_0) u, u > a; their covariances with omega are r and p - r. x is the part of omega that does not depend on z; u
+        given x is again Gaussian.
         """
         z, weights = nodes(NARROW)
         a = (self.kappa - math.sqrt(self.q_0) * z) / math.sqrt(1 - self.q_0)
@@ -121,9 +161,9 @@ class Equations:
         return joint, hazard(a)[:, None] / math.sqrt(1 - self.q_0), field
 
     def spins(self, q_hat: float, r_hat: float) -> tuple[Array, Array, Array]:
-        """(n, n) weights of two Gaussian variables, the magnetisation of v (n, 1), and the field on w but for the pull.
+        """Integration over a site: weights (n, n), magnetisation of v (n, 1), field on w (n, n) without the pull.
 
-        By the symmetry of v and its field, v = 1 with a weight that favours positive ones.
+        By symmetry v = 1 is assumed, with a weight that favours positive fields of v.
         """
         z, weights = nodes(NARROW)
         slope = math.sqrt(self.q_0_hat)
@@ -133,23 +173,23 @@ class Equations:
         return np.outer(chance, weights), np.tanh(slope * z)[:, None], field
 
     def conjugates(self, q: float, r: float) -> tuple[float, float]:
-        """q_hat and r_hat"""
+        """The conjugate order parameters q_hat and r_hat."""
         joint, reference, field = self.patterns(q, r)
         slope = hazard(field) / math.sqrt(1 - q)
         return self.alpha * float(np.sum(joint * slope**2)), self.alpha * float(np.sum(joint * slope * reference))
 
     def pull(self, q_hat: float, r_hat: float) -> float:
-        """The field along v that gives the overlap p."""
+        """The field along v for which the overlap is p."""
         joint, _, field = self.spins(q_hat, r_hat)
 
         def missing(pull: float) -> float:
             return float(np.sum(joint * np.tanh(field + pull))) - self.p
 
-        most = STRONGEST * (1 + math.sqrt(q_hat))  # where no weight differs any more
+        most = STRONGEST * (1 + math.sqrt(q_hat))  # large enough that no weight differs
         return float(toms748(missing, r_hat - most, r_hat + most, xtol=1e-13))
 
     def update(self, state: Array) -> Array:
-        """New q and r."""
+        """The next q and r of the iteration; nan where it is not defined."""
         q, r = state
         if not 0 < q < 1 - 1e-9:
             return np.full(2, np.nan)
@@ -161,17 +201,17 @@ class Equations:
         return np.array([np.sum(joint * tanh**2), np.sum(joint * magnetisation * tanh)])
 
     def resolved(self, q: float, r: float) -> bool:
-        """Whether steps are small enough for (kappa - omega) / sqrt(1 - q), and for the law of z and x."""
+        """Whether the integration steps are fine enough for the integrands and the law of z and x is normalised."""
         widest = max(r / math.sqrt(self.q_0), math.sqrt(max(q - r**2 / self.q_0, 0.0)))
         return math.sqrt(1 - q) >= NARROWEST * widest and abs(float(self.patterns(q, r)[0].sum()) - 1) < MISSING
 
     def entropy(self, q: float, r: float, q_hat: float, r_hat: float, pull: float) -> float:
-        """Stationary in all of them."""
+        """The entropy, stationary in all its arguments."""
         joint, _, field = self.spins(q_hat, r_hat)
         sites = float(np.sum(joint * log_two_cosh(field + pull))) - q_hat * (1 - q) / 2 + r_hat * r - pull * self.p
         return sites + self.alpha * self.energy(q, r)
 
     def energy(self, q: float, r: float) -> float:
-        """E of ln H((kappa - omega) / sqrt(1 - q)), of each pattern."""
+        """Mean over a pattern of ln H((kappa - omega) / sqrt(1 - q))."""
         joint, _, field = self.patterns(q, r)
         return float(np.sum(joint * log_tail(field)))

@@ -1,4 +1,4 @@
-"""Gaussian integrals: what free entropies are made of.
+"""Gaussian integrals that free entropies are made of.
 
 G(x) = exp(-x^2 / 2) / sqrt(2 pi), H(x) = int_x^inf G = erfc(x / sqrt 2) / 2.
 """
@@ -12,14 +12,14 @@ from scipy.special import erfcx, log_ndtr, ndtr
 
 Array = NDArray[np.float64]
 EDGE = 8.5  # where integrals end: beyond it lies 1e-17 of a Gaussian
-STEP, WIDEST, FINEST = 0.3, 0.6, 2e-5  # of an integral: in units of the width of what is integrated; at most; at least
+STEP, WIDEST, FINEST = 0.3, 0.6, 2e-5  # steps of integrals: in widths of the integrand; largest; smallest
 
 
 def nodes(width: float = 1.0) -> tuple[Array, Array]:
-    """Points z (n,) and weights (n,), read-only: E_z f(z) = sum weights f(z) for an analytic f with such a width.
+    """Points z and weights, (n,) each: E_z f(z) = sum weights f(z) for an analytic f of a given width.
 
-    Equal steps are exponentially exact: the poles of tanh(z / width) lie 1.57 widths off the real axis, those of the
-    hazard 2.8 or more; errors are 1e-13.
+    Equal steps are exponentially accurate: the poles of tanh(z / width) lie 1.57 widths off the real axis, those of the
+    hazard at least 2.8; errors are about 1e-13.
     """
     return _nodes(max(FINEST, min(WIDEST, STEP * width)))
 
@@ -35,17 +35,17 @@ def _nodes(step: float) -> tuple[Array, Array]:
 
 
 def tail(x: ArrayLike) -> Array:
-    """H(x)"""
+    """H(x), the probability of a standard normal above x."""
     return np.asarray(ndtr(-np.asarray(x, float)))
 
 
 def log_tail(x: ArrayLike) -> Array:
-    """ln H(x), also where H(x) is below the smallest number."""
+    """ln H(x), accurate also where H(x) underflows."""
     return np.asarray(log_ndtr(-np.asarray(x, float)))
 
 
 def hazard(x: ArrayLike) -> Array:
-    """G(x) / H(x) = -d ln H(x) / dx: the mean of a Gaussian that is known to be above x."""
+    """G(x) / H(x) = -d ln H(x) / dx: the mean of a standard normal given that it is above x."""
     return np.asarray(math.sqrt(2 / math.pi) / erfcx(np.asarray(x, float) / math.sqrt(2)))
 
 

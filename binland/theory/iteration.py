@@ -1,4 +1,4 @@
-"""Fixed points of several order parameters by iteration, which says when it has found none."""
+"""Fixed points of several order parameters by iteration; the result says whether one was found."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,12 +10,12 @@ from binland.theory.gaussian import Array
 
 TOLERANCE = 1e-11  # of the residual
 DAMPINGS = (0.0, 0.5)  # tried in turn
-STEPS, AIM = 1000, 40  # at most; between two attempts by Newton's method
-NEAR = 0.2  # relative: how far these may go
+STEPS, AIM = 1000, 40  # largest number of steps; steps between two attempts by Newton's method
+NEAR = 0.2  # largest relative change by such an attempt
 
 
 class Fixed(NamedTuple):
-    """The last point of an iteration. residual: how far one undamped step moves it, relative to its size."""
+    """Last point of an iteration; residual: how far one more undamped step would move it, relative to its size."""
 
     values: Array
     residual: float
@@ -27,9 +27,9 @@ class Fixed(NamedTuple):
 
 
 def fixed_point(update: Callable[[Array], Array], start: Array) -> Fixed:
-    """Iterate x <- d x + (1 - d) update(x) from a start, with stronger damping d where a weaker one does not settle.
+    """Iterate x <- d x + (1 - d) update(x) from a start, with a larger damping d if a smaller one does not converge.
 
-    Now and then Newton's method takes a short cut to the fixed point that the iteration is near to.
+    Every AIM steps Newton's method is tried; its result counts only if it is near.
     """
     best = Fixed(start, np.inf)
     for damping in DAMPINGS:
@@ -55,7 +55,7 @@ def _iterate(update: Callable[[Array], Array], start: Array, damping: float) -> 
 
 
 def _step(update: Callable[[Array], Array], values: Array) -> tuple[Array, float]:
-    """update(values), and how far that is; infinitely far where it is not defined."""
+    """update(x) and its distance from x; infinite where the update is not defined."""
     with np.errstate(all="ignore"):
         new = update(values)
     if not np.isfinite(new).all():
@@ -64,11 +64,11 @@ def _step(update: Callable[[Array], Array], values: Array) -> tuple[Array, float
 
 
 def _short_cut(update: Callable[[Array], Array], values: Array) -> Fixed:
-    """Newton's method, if it stays near."""
+    """Newton's method from here; rejected unless its result is near."""
     try:
         with np.errstate(all="ignore"):
             found = root(lambda x: update(x) - x, values, tol=1e-14, options={"maxfev": 60}).x
-    except (ValueError, FloatingPointError):  # outside of where it is defined
+    except (ValueError, FloatingPointError):  # it left the domain of the equations
         return Fixed(values, np.inf)
     if not np.all(np.abs(found - values) <= NEAR * np.abs(values)):
         return Fixed(values, np.inf)

@@ -1,9 +1,9 @@
 """A binary perceptron that learns data of the Hidden Manifold Model.
 
-The model is that of Goldt et al. 2020 and Gerace et al. 2020, with the non-linearity sign, weights -1 and +1 and no
-error allowed. s = F^T w / sqrt(N) is the projection of the weights to the latent space, p_d = s.s / D, p = s.s' / D of
-two solutions, r = s.w_T / D with the teacher. By Gaussian equivalence the pre-activations w.x / sqrt(N) of a solution
-have the variance Q_d = kappa_1^2 p_d + kappa_2^2, their covariance with those of another one is
+The model of Goldt et al. 2020 and Gerace et al. 2020 with the non-linearity sign, weights -1 and +1, and no error
+allowed. s = F^T w / sqrt(N) projects the weights to the latent space. Order parameters are p_d = s.s / D, p = s.s' / D
+of two solutions, r = s.w_T / D with the teacher, and q = w.w' / N. By Gaussian equivalence the pre-activations
+w.x / sqrt(N) of a solution have the variance Q_d = kappa_1^2 p_d + kappa_2^2, those of two solutions the covariance
 Q = kappa_1^2 p + kappa_2^2 q, and with the teacher's field M = kappa_1 r. kappa_1 = sqrt(2 / pi) is the linear part of
 sign(u) for a Gaussian u, and kappa_2^2 = 1 - kappa_1^2 the rest.
 """
@@ -23,8 +23,8 @@ from binland.theory.typical import Typical, unsolved
 KAPPA_1 = math.sqrt(2 / math.pi)
 KAPPA_2 = math.sqrt(1 - 2 / math.pi)  # kappa_* of the literature
 START = np.array([0.01, 1.0, 0.01, 0.05])  # q, p_d, p, r
-ALMOST_ONE = 1e-3  # of 1 - q, below which there is one weight vector, and integrals are no longer exact
-FEWEST = 1e-12  # alpha, below which there are no patterns
+ALMOST_ONE = 1e-3  # for smaller 1 - q the weight vector is nearly unique and integrals are no longer exact
+FEWEST = 1e-12  # smaller alpha count as no patterns
 LARGEST, SMALLEST_T, LARGEST_T = 50.0, 1e-3, 1e3  # of alpha and alpha_T
 
 
@@ -116,15 +116,37 @@ def entropy(state: Array, alpha: float, alpha_t: float) -> float:
 def hidden_manifold(alpha: float, alpha_T: float) -> Typical:
     """Typical solutions of the binary perceptron on the Hidden Manifold Model, for N, P and D to infinity.
 
-    alpha: P / N, from 0 to 50. alpha_T: P / D, from 0.001 to 1000; the overparameterisation N / D is alpha_T / alpha.
-    Returns entropy, overlap q, generalization_error and, in `parameters`, p_d, p and r of the projections to the latent
-    space (of two solutions and the teacher) and the variances of the pre-activations. There is no teacher_overlap: the
-    teacher is a vector of the latent space. Beyond `hidden_manifold_capacity(alpha_T)` the entropy is negative; where q
-    reaches 1 nothing converges. Algorithms find other solutions than typical ones: flatter, and with smaller errors.
-    Raises InvalidInputError on numbers out of range.
+    Algorithms find other solutions than typical ones: flatter, with smaller test errors.
 
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 50.
+    alpha_T : float
+        P / D, 0.001 to 1000; 3 in the paper. The overparameterisation N / D is alpha_T / alpha.
+
+    Returns
+    -------
+    Typical
+        ``.entropy``, ``.overlap`` q and ``.generalization_error``. ``.parameters`` holds p_d, p and r of the
+        projections to the latent space (see the module) and the variance, covariance and teacher_covariance of the
+        pre-activations. ``.teacher_overlap`` is nan, since the teacher lives in the latent space. Beyond
+        `hidden_manifold_capacity` the entropy is negative; where q reaches 1, ``.converged`` is False.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    References
+    ----------
+    Model: Goldt et al., Phys. Rev. X 10, 041044 (2020); Gerace et al., ICML 2020. The equations were derived for this
+    package.
+
+    Examples
+    --------
     >>> import binland as bl
-    >>> round(bl.theory.hidden_manifold(0.5, 3).generalization_error, 4)
+    >>> round(bl.theory.hidden_manifold(alpha=0.5, alpha_T=3).generalization_error, 4)
     0.3022
     """
     density = number_between("alpha", alpha, 0, LARGEST)
@@ -147,10 +169,28 @@ def hidden_manifold(alpha: float, alpha_T: float) -> Typical:
 
 
 def hidden_manifold_capacity(alpha_T: float) -> float:
-    """The largest P / N at which a binary perceptron can learn Hidden Manifold data with P = alpha_T D patterns.
+    """The largest P / N at which a binary perceptron can learn Hidden Manifold data.
 
-    alpha_T: from 0.001 to 1000. Where the replica-symmetric entropy of `hidden_manifold` vanishes.
-    Raises InvalidInputError on an alpha_T out of range.
+    Parameters
+    ----------
+    alpha_T : float
+        P / D, 0.001 to 1000.
+
+    Returns
+    -------
+    float
+        The alpha = P / N where the replica-symmetric entropy of `hidden_manifold` vanishes.
+
+    Raises
+    ------
+    InvalidInputError
+        If alpha_T is out of range.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.theory.hidden_manifold_capacity(3.0) > bl.theory.capacity()
+    True
     """
     return _capacity(number_between("alpha_T", alpha_T, SMALLEST_T, LARGEST_T))
 

@@ -1,8 +1,8 @@
 """Coupled replicas of the binary perceptron with random labels: dense regions of solutions.
 
-y solutions w^a attract each other, with the weight exp(gamma / (2 y) sum_i (sum_a w_i^a)^2) (Baldassi et al. 2015 and
-2016, who also let a centre do it). Overlaps: P of two of them, Q of two from independent sets of y. Not gamma is given
-but P, which fixes gamma: so nothing runs away where dense regions are metastable.
+y solutions w^a attract each other with the weight exp(gamma / (2 y) sum_i (sum_a w_i^a)^2) (Baldassi et al. 2015 and
+2016, who also use a centre). Overlaps: P between two of them, Q between two from independent sets of y. P is given
+and fixes gamma, so that the equations stay well-behaved where dense regions are metastable.
 """
 
 import math
@@ -22,19 +22,38 @@ MOST_REPLICAS, LARGEST = 50, 10.0  # of alpha
 NEAREST = 1e-3  # distance
 STRONGEST = 200.0  # coupling of spins, times y
 ROUNDING = 1e-9
-SEARCHED = 8  # values of Q, before one is searched for in between
+SEARCHED = 8  # values of Q on which a sign change is looked for
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoupledReplicas:
-    """Typical sets of y solutions at a given distance, in the replica-symmetric approximation.
+    """Typical sets of y solutions at a distance from each other, in the replica-symmetric approximation.
 
-    alpha, kappa, n_replicas, distance: P / N, margin, y and the Hamming distance of two of them, as a fraction.
-    entropy: ln(number of such sets) / (N y), per weight and replica. external_entropy: ln(number of regions that they
-    lie in) / N, S(y) - y (S(y + 1) - S(y)) for S = y entropy; where it is negative, there are no such regions and y is
-    too large. coupling: gamma that brings them to this distance. free_entropy: E ln(weight of all sets) / N at this
-    coupling. overlap: P = 1 - 2 distance. outer_overlap: Q of independent sets. converged: whether the
-    equations were solved; if not, these numbers are nan. advice: what else to know, in words.
+    Attributes
+    ----------
+    alpha : float
+        Constraint density P / N.
+    kappa : float
+        Margin.
+    n_replicas : int
+        Number y of solutions in a set.
+    distance : float
+        Hamming distance of two of them, as a fraction of the weights.
+    entropy : float
+        S(y) = ln(number of such sets) / (N y), per weight and replica.
+    external_entropy : float
+        ln(number of regions that such sets lie in) / N, with S = y entropy: S(y) - y (S(y + 1) - S(y)). Negative if y
+        is too large, for then there are no such regions.
+    coupling : float
+        The gamma that brings the replicas to this distance.
+    free_entropy : float
+        E ln(total weight of all sets) / N at this coupling.
+    outer_overlap : float
+        Overlap Q of solutions from independent sets.
+    converged : bool
+        Whether the equations were solved. If not, the results are nan.
+    advice : str
+        What else to know, in words; empty if nothing.
     """
 
     alpha: float
@@ -51,20 +70,46 @@ class CoupledReplicas:
 
     @property
     def overlap(self) -> float:
-        """P = w . w' / N"""
+        """Overlap P = w . w' / N of two solutions of a set, 1 - 2 distance."""
         return 1 - 2 * self.distance
 
 
 def coupled_replicas(alpha: float, n_replicas: int, distance: float, kappa: float = 0.0) -> CoupledReplicas:
-    """How many sets of y solutions of the binary perceptron with random labels are at a given distance of each other.
+    """How many sets of y solutions of the binary perceptron with random labels lie at a distance from each other.
 
-    alpha: P / N, above 0 and at most 10. n_replicas: y, from 2 to 50; time grows with it. distance: Hamming distance of
-    two of them as a fraction, from 0.001 to 0.5. kappa: margin, from -4 to 4. The larger y, the denser the regions that
-    count: for many replicas the entropy stays positive at small distances, where isolated typical solutions have none
-    (Baldassi et al. 2015). Raises InvalidInputError on numbers out of range.
+    The larger y, the denser the regions that count. With many replicas the entropy stays positive at small distances,
+    where there is nothing around isolated typical solutions.
 
+    Parameters
+    ----------
+    alpha : float
+        P / N, 1e-6 to 10.
+    n_replicas : int
+        y, 2 to 50; the time grows with it.
+    distance : float
+        Hamming distance of two of the solutions, as a fraction of the weights, 0.001 to 0.5. It has to be below that of
+        independent solutions, else ``.converged`` is False.
+    kappa : float, default 0.0
+        Margin, -4 to 4.
+
+    Returns
+    -------
+    CoupledReplicas
+        ``.entropy``, ``.external_entropy``, ``.coupling`` and overlaps.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    References
+    ----------
+    Baldassi et al., Phys. Rev. Lett. 115, 128101 (2015) and PNAS 113, E7655 (2016).
+
+    Examples
+    --------
     >>> import binland as bl
-    >>> near = bl.theory.coupled_replicas(0.4, 3, distance=0.1)
+    >>> near = bl.theory.coupled_replicas(0.4, n_replicas=3, distance=0.1)
     >>> round(near.entropy, 4), near.converged
     (0.2651, True)
     """
@@ -126,7 +171,7 @@ class Equations:
     def energetic(self, outer: float) -> tuple[float, float, float]:
         """E_t of ln K_0, (K_1 / K_0)^2 and K_2 / K_0, with K_j = int Dtau g(a)^j H(a)^y over the fields of a pattern.
 
-        a = (kappa - sqrt(Q) t - sqrt(P - Q) tau) / sqrt(1 - P), g = G / H. t is common to all sets, tau to all replicas
+        a = (kappa - sqrt(Q) t - sqrt(P - Q) tau) / sqrt(1 - P), g = G / H. t is shared by all sets, tau by the replicas
         of one.
         """
         slope = math.sqrt(max(self.inner - outer, 0.0) / (1 - self.inner))
@@ -134,7 +179,7 @@ class Equations:
         t, weights = nodes(math.sqrt((1 - outer) / outer))
         z, _ = nodes(1 / math.sqrt(stiff))
         alone = (self.kappa - math.sqrt(outer) * t) / math.sqrt(1 - self.inner)
-        tau = (self.y * slope * np.maximum(alone, 0) / stiff)[:, None] + z  # around where replicas go to satisfy it
+        tau = (self.y * slope * np.maximum(alone, 0) / stiff)[:, None] + z  # centred where replicas satisfy the pattern
         a = alone[:, None] - slope * tau
         logs = self.y * log_tail(a) - tau**2 / 2 + math.log((z[1] - z[0]) / math.sqrt(2 * math.pi))
         g = hazard(a)
@@ -144,7 +189,7 @@ class Equations:
         return float(weights @ norm), float(weights @ first**2), float(weights @ second)
 
     def conjugates(self, outer: float) -> tuple[float, float]:
-        """P_hat and Q_hat."""
+        """The conjugate order parameters P_hat and Q_hat."""
         _, first, second = self.energetic(outer)
         return self.alpha * second / (1 - self.inner), self.alpha * first / (1 - self.inner)
 
@@ -163,18 +208,18 @@ class Equations:
         return float(weights @ norm), float(weights @ (law @ sums**2)), float(weights @ (law @ sums) ** 2)
 
     def pull(self, outer_hat: float) -> float:
-        """Such that the replicas have the overlap P: E <S^2> = y + y (y - 1) P."""
+        """The pull for which the replicas have the overlap P: E <S^2> = y + y (y - 1) P."""
         wanted = self.y + self.y * (self.y - 1) * self.inner
         most = STRONGEST / self.y
         return float(toms748(lambda c: self.spins(c, outer_hat)[1] - wanted, -most, most, xtol=1e-13))
 
     def gap(self, outer: float) -> float:
-        """New Q minus Q."""
+        """The next Q minus Q; zero at a saddle point."""
         _, outer_hat = self.conjugates(outer)
         return self.spins(self.pull(outer_hat), outer_hat)[2] / self.y**2 - outer
 
     def free_entropy(self, outer: float) -> tuple[float, float]:
-        """gamma, and the free entropy at it."""
+        """The coupling gamma and the free entropy at it."""
         y, (inner_hat, outer_hat) = self.y, self.conjugates(outer)
         pull = self.pull(outer_hat)
         pairs = -y * (y - 1) / 2 * inner_hat * self.inner + y**2 / 2 * outer_hat * outer - y * inner_hat / 2

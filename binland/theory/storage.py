@@ -36,18 +36,45 @@ class RandomLabels(Curve):
 
 @lru_cache(maxsize=64)
 def storage_curve(kappa: float) -> RandomLabels:
-    """Kept, since many alpha are asked for."""
+    """The curve of saddle points at a margin, cached."""
     return RandomLabels(kappa)
 
 
 def random_labels(alpha: float, kappa: float = 0.0) -> Typical:
-    """Typical solutions of the binary perceptron with P = alpha N random patterns (Krauth and Mezard 1989).
+    """Typical solutions of the binary perceptron with random labels.
 
-    alpha: P / N >= 0. kappa: margin, from -4 to 4: y w . x / sqrt(N) > kappa for every pattern. Exact up to
-    `capacity(kappa)`; from there on the entropy is negative: typically there is no solution. Its saddle points
-    are followed a good deal further (to 1.258 at kappa = 0), beyond which nothing is said to converge.
-    Raises InvalidInputError on numbers out of range.
+    Exact up to `capacity(kappa)`. Beyond it the entropy is negative: typically there is no solution. The saddle point
+    is followed up to alpha = 1.258 at kappa = 0; further on ``.converged`` is False.
 
+    Parameters
+    ----------
+    alpha : float
+        Constraint density P / N, 0 to 10^6.
+    kappa : float, default 0.0
+        Margin, -4 to 4: y w . x / sqrt(N) > kappa for every pattern.
+
+    Returns
+    -------
+    Typical
+        ``.entropy``, ``.overlap`` and ``.parameters["overlap_conjugate"]``.
+
+    Raises
+    ------
+    InvalidInputError
+        If a number is out of range.
+
+    Notes
+    -----
+    The free entropy is phi = -q_hat (1 - q) / 2 + E ln 2 cosh(sqrt(q_hat) z) + alpha E ln H(a), stationary in q and
+    q_hat, with a = (kappa - sqrt(q) z) / sqrt(1 - q), z standard normal and H(x) the probability of a standard normal
+    above x.
+
+    References
+    ----------
+    Krauth and Mezard, J. Phys. France 50, 3057 (1989).
+
+    Examples
+    --------
     >>> import binland as bl
     >>> round(bl.theory.random_labels(0.5).overlap, 6)
     0.322385
@@ -64,9 +91,31 @@ def random_labels(alpha: float, kappa: float = 0.0) -> Typical:
 
 
 def capacity(kappa: float = 0.0) -> float:
-    """The largest P / N at which the binary perceptron can learn random labels (Krauth and Mezard 1989).
+    """The largest P / N at which the binary perceptron can learn random labels.
 
-    kappa: margin, from -4 to 4. Where the replica-symmetric entropy vanishes; 0.8330786 without a margin.
-    Raises InvalidInputError on a margin out of range.
+    Parameters
+    ----------
+    kappa : float, default 0.0
+        Margin, -4 to 4.
+
+    Returns
+    -------
+    float
+        The alpha where the replica-symmetric entropy vanishes; 0.8330786 without a margin.
+
+    Raises
+    ------
+    InvalidInputError
+        If the margin is out of range.
+
+    References
+    ----------
+    Krauth and Mezard, J. Phys. France 50, 3057 (1989).
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> round(bl.theory.capacity(), 7)
+    0.8330786
     """
     return storage_curve(number_between("kappa", kappa, -MARGIN, MARGIN)).without_entropy()[0].alpha

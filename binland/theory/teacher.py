@@ -1,7 +1,4 @@
-"""A binary perceptron that learns from another one with i.i.d. inputs.
-
-Gyorgyi 1990; Sompolinsky, Tishby and Seung 1990.
-"""
+"""Teacher-student binary perceptron with i.i.d. inputs (Gyorgyi 1990; Sompolinsky, Tishby and Seung 1990)."""
 
 import math
 from dataclasses import replace
@@ -50,22 +47,41 @@ def _stretched(factor: float) -> tuple[Array, Array]:
 
 @cache
 def teacher_curve() -> TeacherStudent:
-    """Computed once."""
+    """The curve of saddle points, computed once."""
     return TeacherStudent()
 
 
 def teacher_student(alpha: float, branch: Branch = "equilibrium") -> Typical:
-    """Typical students that make no error on P = alpha N patterns of a binary teacher with i.i.d. inputs.
+    """Typical students that make no error on P = alpha N patterns of a binary teacher.
 
-    alpha: P / N >= 0. branch: "equilibrium", the state with most solutions, which is students with R < 1 up to
-    `teacher_transition()` and the teacher alone beyond it; "metastable", students with R < 1 as long as the equations
-    have them, up to `teacher_spinodal()`. Since the teacher is a typical solution, overlap q and teacher_overlap R are
-    equal.
-    Raises InvalidInputError on another alpha or branch.
+    Parameters
+    ----------
+    alpha : float
+        P / N, 0 to 10^6.
+    branch : {"equilibrium", "metastable"}, default "equilibrium"
+        "equilibrium": the state with most solutions, students with R < 1 up to `teacher_transition()` and the teacher
+        alone beyond. "metastable": students with R < 1 as long as they exist, up to `teacher_spinodal()`.
 
+    Returns
+    -------
+    Typical
+        ``.generalization_error`` = arccos(R) / pi, ``.entropy`` and ``.overlap``, which is equal to
+        ``.teacher_overlap`` R, because the teacher is itself a typical solution.
+
+    Raises
+    ------
+    InvalidInputError
+        If alpha is out of range or the branch is unknown.
+
+    References
+    ----------
+    Gyorgyi, Phys. Rev. A 41, 7097 (1990). Sompolinsky, Tishby and Seung, Phys. Rev. Lett. 65, 1683 (1990).
+
+    Examples
+    --------
     >>> import binland as bl
-    >>> bl.theory.teacher_student(2.0).generalization_error
-    0.0
+    >>> round(bl.theory.teacher_student(1.0).generalization_error, 4)
+    0.3105
     """
     density = number_between("alpha", alpha, 0, DENSITY)
     metastable = one_of("branch", branch, ("equilibrium", "metastable")) == "metastable"
@@ -83,10 +99,34 @@ def _student(point: Point, advice: str = "") -> Typical:
 
 
 def teacher_transition() -> float:
-    """P / N = 1.245, from where on the teacher is the only solution: a first-order transition."""
+    """The P / N from which on the teacher is the only solution, at a first-order transition.
+
+    Returns
+    -------
+    float
+        1.245
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> round(bl.theory.teacher_transition(), 3)
+    1.245
+    """
     return teacher_curve().without_entropy()[0].alpha
 
 
 def teacher_spinodal() -> float:
-    """P / N = 1.493, where the last metastable students with R < 1 disappear."""
+    """The P / N at which the last metastable students with R < 1 disappear.
+
+    Returns
+    -------
+    float
+        1.493
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> round(bl.theory.teacher_spinodal(), 3)
+    1.493
+    """
     return teacher_curve().turn.alpha

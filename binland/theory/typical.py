@@ -1,4 +1,4 @@
-"""What replica theory says of typical solutions."""
+"""Result type of replica theory: `Typical`."""
 
 import math
 from collections.abc import Mapping
@@ -9,13 +9,26 @@ from binland.theory.curve import Point
 
 @dataclass(frozen=True, kw_only=True)
 class Typical:
-    """Typical solutions of a learning problem for N to infinity, in the replica-symmetric approximation.
+    """Properties of typical solutions for N to infinity, in the replica-symmetric approximation.
 
-    alpha: constraint density P / N. entropy: ln(number of solutions) / N, negative where there are typically none.
-    overlap: q = w . w' / N of two solutions. teacher_overlap: R = w . w_T / N with the teacher, nan where there is none
-    in the space of the weights. generalization_error: of a solution on new patterns, in [0, 1], nan where there is
-    nothing to learn. parameters: the other order parameters, by name (as `overlap_conjugate`).
-    converged: whether the equations were solved; if not, all numbers are nan. advice: what else to know, in words.
+    Attributes
+    ----------
+    alpha : float
+        Constraint density P / N.
+    entropy : float
+        ln(number of solutions) / N; negative where typically there is no solution.
+    overlap : float
+        q = w . w' / N of two typical solutions.
+    teacher_overlap : float
+        R = w . w_T / N with the teacher; nan if there is no teacher among the weights.
+    generalization_error : float
+        Error of a typical solution on new patterns, in [0, 1]; nan if there is nothing to learn.
+    parameters : mapping of str to float
+        Other order parameters by name, for example "overlap_conjugate".
+    converged : bool
+        Whether the equations were solved. If not, the numbers above except alpha are nan.
+    advice : str
+        What else to know, in words; empty if nothing.
     """
 
     alpha: float
@@ -29,12 +42,12 @@ class Typical:
 
 
 def unsolved(alpha: float, advice: str) -> Typical:
-    """Where no solution of the equations was found."""
+    """The result where the equations have no solution."""
     return Typical(alpha=alpha, entropy=math.nan, overlap=math.nan, converged=False, advice=advice)
 
 
 def of_point(point: Point, advice: str = "") -> Typical:
-    """A saddle point with one order parameter."""
+    """The result at a saddle point with one order parameter."""
     parameters = {"overlap_conjugate": point.conjugate}
     return Typical(
         alpha=point.alpha, entropy=point.entropy, overlap=point.overlap, parameters=parameters, advice=advice

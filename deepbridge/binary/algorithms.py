@@ -1,7 +1,8 @@
-"""The three training algorithms of binland with what deep networks need besides; defaults: Fig. 19 (appendix B).
+"""SGD, RSGD and ADV for deep binary networks, as settings; the defaults are those of the paper's Fig. 19 (appendix B).
 
-binland's own SGD, RSGD and ADV are taken too: plain SGD at a constant rate, with their own defaults. Their output_scale
-counts in other units for the committee machine: there the logit is a sum, here the sum over sqrt(H).
+binland's own SGD, RSGD and ADV are accepted as well, as plain SGD at a constant rate with their own defaults. One
+setting has another meaning for the committee machine: in binland the logit is output_scale times the sum of the votes,
+here output_scale times the sum over sqrt(H).
 """
 
 from collections.abc import Sequence
@@ -24,12 +25,51 @@ Steps = tuple[tuple[int, float], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class SGD(shallow.SGD):
-    """BinaryNet with plain SGD or Adam, from latents of Xavier's uniform distribution.
+    """SGD or Adam for deep binary networks (BinaryNet): settings for `deepbridge.fit`.
 
-    optimizer: "sgd", without momentum, or "adam" with its usual constants. learning_rate_steps: pairs (epoch, factor);
-    from that epoch on, counted from 0, the rate is multiplied by the factor. history_every: epochs between two looks at
-    the train error. output_scale: logit in units of w . x / sqrt(N) of the output layer. The rest as in binland.SGD.
-    Raises InvalidInputError on values out of range.
+    Parameters
+    ----------
+    learning_rate : float, default 10.0
+        Step size, times the mean gradient of a mini-batch; above 0.
+    epochs : int, default 1000
+        Passes over the data, 0 or more.
+    batch_size : int, default 100
+        Patterns in a mini-batch, at least 1; the last one of an epoch may have fewer.
+    ste_window : float, default 1.0
+        The gradient passes sign(Delta), Delta = w . x / sqrt(fan-in), where ``|Delta| <= ste_window``; above 0,
+        math.inf passes everything.
+    clip : float, default 1.0
+        Latents are kept in [-clip, clip]; above 0.
+    init_width : float, default 1.0
+        Latents of a layer start uniform in [-b, b] with b = init_width sqrt(6 / (fan-in + fan-out)), Xavier's width for
+        1.
+    output_scale : float, default 1.0
+        Logits are output_scale w . x / sqrt(fan-in) of the output layer; above 0.
+    stop_at_zero_error : bool, default False
+        Whether a run stops at the first recorded epoch without a train error.
+    optimizer : {"sgd", "adam"}, default "sgd"
+        SGD without momentum, or Adam with its usual constants.
+    learning_rate_steps : sequence of (int, float), default ()
+        Pairs (epoch, factor) with increasing epochs, counted from 0: from that epoch on the rate is multiplied by the
+        factor.
+    history_every : int, default 1
+        Epochs from one record of the train error to the next; the last epoch is always recorded.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix B.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> algorithm = db.SGD(optimizer="adam", learning_rate=0.001, learning_rate_steps=[(50, 0.5)])
+    >>> algorithm.rate(0), algorithm.rate(50)
+    (0.001, 0.0005)
     """
 
     families = ("mlp", "convnet")
@@ -47,7 +87,18 @@ class SGD(shallow.SGD):
         check_deep(self)
 
     def rate(self, epoch: int) -> float:
-        """Learning rate at an epoch."""
+        """Learning rate at an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Epoch, counted from 0.
+
+        Returns
+        -------
+        float
+            learning_rate times the factors of all steps so far.
+        """
         rate = self.learning_rate
         for start, factor in self.learning_rate_steps:
             if epoch >= start:
@@ -55,7 +106,24 @@ class SGD(shallow.SGD):
         return rate
 
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
-        """As `deepbridge.fit`, which says what the arguments are; machine: a network."""
+        """Train a network; `deepbridge.fit` is the usual way to call it.
+
+        Parameters
+        ----------
+        machine : BinaryMLP or BinaryConvNet
+            The network.
+        data : Dataset or Patterns
+            Train data.
+        seed : int, SeedSequence or Generator
+            Fixes everything that is drawn.
+        start : tuple of arrays, optional
+            Latents of each layer to begin with.
+
+        Returns
+        -------
+        Solution
+            The trained weights.
+        """
         from deepbridge.binary.training import train_many  # torch takes seconds, settings none
 
         as_deep(self)
@@ -64,19 +132,55 @@ class SGD(shallow.SGD):
 
 @dataclass(frozen=True, kw_only=True)
 class RSGD(shallow.RSGD, SGD):
-    """Replicated SGD; see `SGD` and binland.RSGD.
+    """Replicated SGD for deep binary networks: coupled replicas whose centre is the solution; it finds flat solutions.
 
-    With Adam, "in_gradient" adds gamma (w_a - mean_b w_b) to the gradient that Adam sees; the other forms pull after
-    it, by learning_rate gamma, as with SGD.
+    With Adam, coupling_form="in_gradient" adds gamma (w_a - mean_b w_b) to the gradient that Adam sees. In all other
+    cases replicas are pulled to their mean by learning_rate gamma, as in `binland.RSGD`.
+
+    Parameters
+    ----------
+    learning_rate, epochs, batch_size, ste_window, clip, init_width, output_scale, stop_at_zero_error
+        As in `SGD`, with the same defaults.
+    optimizer, learning_rate_steps, history_every
+        As in `SGD`.
+    replicas : int, default 5
+        Number of replicas y, at least 1.
+    coupling : float, default 0.002
+        gamma at the first epoch, 0 or more.
+    coupling_growth : float, default 1.002
+        Factor of gamma from one epoch to the next, above 0.
+    coupling_form : {"after_batch", "in_gradient", "after_epoch"}, default "after_batch"
+        When the pull is applied.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range, or learning_rate gamma exceeds 1 in an epoch (except with Adam and "in_gradient").
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix B.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> round(db.RSGD(epochs=100, learning_rate=2.0, coupling_growth=1.02).strongest_pull(), 3)
+    0.028
     """
 
-    # Said again, since a dataclass takes the last base's defaults first: binland.RSGD's would win.
+    # Repeated, because otherwise the defaults of binland.RSGD would be inherited.
     learning_rate: float = 10.0
     epochs: int = 1000
     init_width: float = 1.0
 
     def strongest_pull(self) -> float:
-        """Largest learning_rate gamma(t); 0 where the pull is a part of Adam's gradient and cannot overshoot."""
+        """The largest learning_rate gamma(t) of the run.
+
+        Returns
+        -------
+        float
+            0 with Adam and "in_gradient", where the pull is part of Adam's gradient and cannot overshoot.
+        """
         if self.optimizer == "adam" and self.coupling_form == "in_gradient":
             return 0.0
         last = max(self.epochs - 1, 0)
@@ -87,9 +191,35 @@ class RSGD(shallow.RSGD, SGD):
 
 @dataclass(frozen=True, kw_only=True)
 class ADV(shallow.ADV, SGD):
-    """SGD from an adversarial start; see `SGD` and binland.ADV.
+    """SGD from an adversarial start: random labels are learned first, then the true ones; it finds sharp solutions.
 
-    pretrain_optimizer: of the first phase, on random labels, at a constant rate.
+    Parameters
+    ----------
+    learning_rate, epochs, batch_size, ste_window, clip, init_width, output_scale, stop_at_zero_error
+        As in `SGD`, with the same defaults, for the second phase.
+    optimizer, learning_rate_steps, history_every
+        As in `SGD`, for the second phase.
+    pretrain_epochs : int, default 1000
+        Epochs of the first phase, on the same inputs with uniform random labels; 0 or more.
+    pretrain_learning_rate : float, default 10.0
+        Step size of the first phase, constant, above 0.
+    pretrain_optimizer : {"sgd", "adam"}, default "sgd"
+        Optimiser of the first phase.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix B.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.ADV(epochs=200, pretrain_epochs=200).n_steps
+    400
     """
 
     learning_rate: float = 10.0
@@ -111,10 +241,10 @@ KINDS: dict[type[shallow.Algorithm], type[SGD]] = {shallow.SGD: SGD, shallow.RSG
 
 
 def as_deep(algorithm: shallow.Algorithm) -> shallow.Algorithm:
-    """The algorithm itself, or this package's with the same settings for one of binland's three.
+    """The algorithm itself; one of binland's three is replaced by this package's with the same settings.
 
-    Raises InvalidInputError on what is no algorithm, and on a subclass of the three that does not define `fit`: what it
-    adds would not be trained.
+    Raises InvalidInputError if it is not an algorithm, or is a subclass of the three without a `fit` of its own,
+    because whatever it adds would be ignored.
     """
     kind = type(algorithm)
     if kind in KINDS:

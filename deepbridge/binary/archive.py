@@ -1,4 +1,4 @@
-"""`load_solution`: a single solution of a network from its file, with the algorithm that made it."""
+"""Read a binary network from the file that `Solution.save` wrote."""
 
 from pathlib import Path
 
@@ -9,10 +9,25 @@ from deepbridge.binary.solutions import Solution
 
 
 def load_solution(path: str | Path, behind: int = 1) -> Solution:
-    """The solution that `Solution.save` wrote, to the last bit; of a sweep's file: `binland.load_solution`.
+    """Read a solution from the file that `Solution.save` wrote, bit for bit; see `deepbridge.load_solution`.
 
-    An algorithm that is not defined here gives a warning, and .algorithm is None: nothing in a file is executed, no
-    module is imported for it. Import the package that defines it before. behind: calls from the user's to this one.
-    Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file.
+    behind : int, default 1
+        Number of calls between the user's and this one, so that a warning points at the user's line.
+
+    Returns
+    -------
+    Solution
+        The solution.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing, of another kind or damaged.
+    InvalidInputError
+        If it does not fit into memory.
     """
     return loaded(path, read, Solution, behind)

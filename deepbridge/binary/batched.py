@@ -1,7 +1,7 @@
-"""Exact errors of many networks at once on a device of torch: all points of a walk, or as many as its memory holds.
+"""Exact errors of many networks at once on a torch device: all points of a walk, or as many as fit into its memory.
 
-Products of +-1 are exact wherever sums are wide: in float32, in int8 with 32-bit sums, and in bfloat16 with float32
-sums, whose rounding to bfloat16 at the end keeps every sign. The first layer's inputs need more bits: float32 while
+Products of +-1 are exact wherever sums are wide enough: in float32, in int8 with 32-bit sums, and in bfloat16 with
+float32 sums, whose final rounding to bfloat16 keeps every sign. Inputs of the first layer need more bits: float32 while
 their sums stay below 2^24, else float64. Convolutions are matrix products of patches, since faster algorithms round.
 """
 
@@ -22,7 +22,7 @@ from deepbridge.common.data import Dataset
 from deepbridge.common.devices import Device, as_device, full_precision
 
 ARITHMETICS = ("float32", "bfloat16", "int8")
-PATTERNS = 8192  # at most this many at once, so that several points fit beside each other
+PATTERNS = 8192  # largest number at once, so that several points fit beside each other
 CPU_BYTES = 2**28
 SHARE = 0.4  # of the free memory of a GPU
 
@@ -64,12 +64,12 @@ def error_counts(
 
 
 def _rows(thresholds: NDArray[np.int32], points: slice) -> NDArray[np.int32]:
-    """Those of the points, or the only one."""
+    """Thresholds of some points, or the only row."""
     return thresholds[points] if len(thresholds) > 1 else thresholds
 
 
 def _advance(weights: Signs, walk: Walk, points: slice) -> Signs:
-    """(K, n_weights) at the points; `weights` are those of the point before, and become those of the last."""
+    """Weights (K, n_weights) at the points. `weights` are those of the point before and become those of the last."""
     out = np.empty((points.stop - points.start, len(weights)), np.int8)
     for row, t in zip(out, range(points.start, points.stop), strict=True):
         weights[walk.flips[walk.ends[t - 1] if t > 0 else 0 : walk.ends[t]]] *= -1
@@ -78,7 +78,7 @@ def _advance(weights: Signs, walk: Walk, points: slice) -> Signs:
 
 
 def _layers(network: Network, stack: Tensor) -> list[Tensor]:
-    """(K, H, fan-in) int8 of each layer, from (K, n_weights)."""
+    """Weights of each layer, (K, H, fan-in) int8, from (K, n_weights)."""
     sizes = [layer.n_units * layer.fan_in for layer in network.free_layers]
     parts = [
         part.reshape(len(stack), layer.n_units, -1)
@@ -90,7 +90,7 @@ def _layers(network: Network, stack: Tensor) -> list[Tensor]:
 
 
 def _classes(network: Network, x: Tensor, layers: list[Tensor], thresholds: list[Tensor], arithmetic: str) -> Tensor:
-    """(K, P) predicted classes of inputs (P, ...), the first layer in the type of x."""
+    """Predicted classes (K, P) of inputs x (P, ...), whose type the first layer computes in."""
     last = len(layers) - 1
     for k, (layer, weights) in enumerate(zip(network.layers, layers, strict=True)):
         rows = _patches(layer, x if k > 0 else x[None])  # (K or 1, P * positions, fan-in)
@@ -118,7 +118,7 @@ def _signs(positive: Tensor) -> Tensor:
 
 
 def _patches(layer: Layer, x: Tensor) -> Tensor:
-    """Inputs of a layer, x (K or 1, P, ...), as rows (K or 1, P * positions, fan-in)."""
+    """Inputs x (K or 1, P, ...) of a layer as rows (K or 1, P * positions, fan-in)."""
     if not isinstance(layer, Conv):
         return x.flatten(2)
     windows = x.unfold(3, layer.size, 1).unfold(4, layer.size, 1)  # (K, P, C, R, S, size, size)
@@ -149,7 +149,7 @@ def _int8_product(x: Tensor, weights: Tensor) -> Tensor:
 @cache
 @full_precision()
 def fastest(device: torch.device) -> str:
-    """The arithmetic whose product of 2048 x 2048 signs takes least time on a device, of those that are exact there."""
+    """The fastest arithmetic for products of signs (2048 x 2048 are timed) of those that are exact on a device."""
     drawn = torch.Generator().manual_seed(0)
     x, w = (_signs(torch.randint(2, (1, 2048, 2047), generator=drawn) > 0) for _ in range(2))
     truth = torch.tensor(x[0, :64].numpy().astype(np.int64) @ w[0].numpy().astype(np.int64).T)
@@ -170,5 +170,5 @@ def fastest(device: torch.device) -> str:
 
 
 def _bytes_per_pattern(network: Network) -> int:
-    """Of one network: patches and fields of its largest layer, with the copies that products make."""
+    """Bytes per pattern and network: patches and fields of the largest layer, with the copies that products make."""
     return max(math.prod(layer.field_shape) * (6 * layer.fan_in + 12 * layer.n_units) for layer in network.layers)

@@ -1,4 +1,4 @@
-"""How alike the hidden units of two networks respond to the same inputs."""
+"""Correlations between the hidden units of two networks on the same inputs."""
 
 import math
 
@@ -24,7 +24,7 @@ def correlations(first: Solution, second: Solution, data: Dataset) -> list[NDArr
 
 
 def _pearson(x: Words, y: Words, count: int) -> NDArray[np.float64]:
-    """(H, H) of rows of so many bits: of integers up to the one division."""
+    """Correlations (H, H) of rows of `count` bits, in integers up to the final division."""
     always = pack(np.ones((1, count)))
     x_sums, y_sums = _products(x, always, count), _products(always, y, count)
     covariance = count * _products(x, y, count) - x_sums * y_sums
@@ -33,7 +33,7 @@ def _pearson(x: Words, y: Words, count: int) -> NDArray[np.float64]:
 
 
 def _products(x: Words, y: Words, count: int) -> NDArray[np.int64]:
-    """(H, H) sums over so many places of the products of the signs."""
+    """Sums (H, H) of the products of signs over `count` places."""
     out = np.empty((len(x), len(y)), np.int64)
     preactivations_into(x, y, count, out)
     return out

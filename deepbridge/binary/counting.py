@@ -1,6 +1,6 @@
 """Exact errors of a network whose weights change from point to point, on the CPU.
 
-Blocks of patterns pass through all points one after the other: the first layer follows the flips by integer addition,
+Blocks of patterns pass through all points one after the other. The first layer follows the flips by integer addition,
 or is summed anew from tables where many weights flip; the layers behind it are evaluated anew with packed bits.
 """
 
@@ -29,17 +29,17 @@ DENSE_BLOCK, CONV_BLOCK = 512, 64  # patterns: their inputs and first-layer fiel
 
 STEP = 8 * WIDTH  # patterns that `sum_by_tables` takes at once
 GROUPS = 32  # tables at once: they stay in the second cache
-FEW = 16  # units, from which on tables are worth their making
+FEW = 16  # number of units from which on tables are worth computing
 MANY = 8  # a sum by tables takes that many times less than to add every weight's term
 
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """Networks visited one after the other.
+    """Networks visited one after the other, given by flips.
 
     start: (n_weights,) int8. flips: (d,) int64, flat indices of weights that change sign, in order. ends: (T,) int64,
-    flips that are done at each point, not decreasing; a weight flips at most once between two points. ties: per hidden
-    layer (H,), or (T, H) where they change from point to point, int8.
+    number of flips done at each point, not decreasing; a weight flips at most once between two points. ties: for each
+    hidden layer (H,), or (T, H) where they change from point to point, int8.
     """
 
     start: Signs
@@ -48,24 +48,24 @@ class Walk:
     ties: tuple[Signs, ...]
 
     def thresholds(self, layer: int) -> NDArray[np.int32]:
-        """(T or 1, H) int32: sign(Delta) = +1 where Delta >= threshold; 1 where the tie is -1, else 0."""
+        """Thresholds (T or 1, H) int32, 1 where the tie is -1, else 0: sign(Delta) = +1 where Delta >= threshold."""
         return (np.atleast_2d(self.ties[layer]) < 0).astype(np.int32)
 
     @classmethod
     def standing(cls, weights: Signs, ties: tuple[Signs, ...]) -> "Walk":
-        """A single point."""
+        """A walk of a single point."""
         return cls(weights, np.empty(0, np.int64), np.zeros(1, np.int64), ties)
 
     @classmethod
     def through(cls, weights: Iterable[Signs], ties: tuple[Signs, ...]) -> "Walk":
-        """Given networks (n_weights,), one after the other."""
+        """A walk through given networks (n_weights,)."""
         first, *flips = _differences(weights)
         ends = np.cumsum([0, *(len(changed) for changed in flips)])
         return cls(first.astype(np.int8), np.concatenate([np.empty(0, np.int64), *flips]), ends, ties)
 
 
 def _differences(weights: Iterable[Signs]) -> Iterator[NDArray[Any]]:
-    """The first network, then the weights that change to each of the others; only two are held at a time."""
+    """The first network, then for each next one the weights that change; only two networks are in memory at a time."""
     before = None
     for now in weights:
         yield now if before is None else np.flatnonzero(before != now)
@@ -73,15 +73,15 @@ def _differences(weights: Iterable[Signs]) -> Iterator[NDArray[Any]]:
 
 
 def no_ties(network: Network) -> tuple[Signs, ...]:
-    """sign(0) = +1 for every hidden unit."""
+    """Ties that are all +1, for every hidden layer."""
     return tuple(np.ones(layer.n_units, np.int8) for layer in network.hidden_layers)
 
 
 class Columns:
-    """Inputs of data block by block, those of all patterns of a block side by side, as a network reads them.
+    """Inputs of the data in blocks of patterns, input by input, as the kernels read them.
 
-    keep: hold them for many walks; else they are laid out for each, in memory that a thread uses again, since fresh
-    pages would cost more than the copy.
+    keep: keep the blocks for many walks; else they are laid out for each walk, in memory that a thread reuses, because
+    fresh pages cost more than the copy.
     """
 
     def __init__(self, network: Network, data: Dataset, keep: bool = False):
@@ -94,7 +94,7 @@ class Columns:
         self._kept = {block.start: self._lay_out(block, self._empty()) for block in self.blocks} if keep else {}
 
     def __call__(self, block: slice) -> NDArray[np.int16]:
-        """(N + 1, B) int16, 0 beyond the last input and pattern; good until the thread's next block."""
+        """A block, (N + 1, B) int16, padded with 0; valid until the thread asks for the next one."""
         if self._kept:
             return self._kept[block.start]
         if not hasattr(self._room, "x"):
@@ -121,7 +121,7 @@ Kept = dict[int, NDArray[np.int32]]  # fields of the first layer, block by block
 def _error_counts(
     network: Network, data: Dataset, columns: Columns, walk: Walk, kept: Kept | None
 ) -> NDArray[np.int64]:
-    """As `error_counts`; kept: fields where the walk starts, or none, which become those where it ends."""
+    """As `error_counts`. kept: fields at the start of the walk, or None; they become those at its end."""
 
     def count(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> NDArray[np.int64]:
         classes = data.classes[block]
@@ -135,9 +135,9 @@ def _error_counts(
 
 
 class ErrorCounter:
-    """Errors of networks that change a little from one time to the next, as those in training do.
+    """Counts errors of networks that change little from one call to the next, as in training.
 
-    Inputs stay laid out, and the fields of the first layer are kept and follow the weights that have flipped since.
+    Inputs stay laid out, and the fields of the first layer are kept and updated by the weights that have flipped.
     """
 
     def __init__(self, network: Network, data: Dataset):
@@ -147,12 +147,12 @@ class ErrorCounter:
 
     @staticmethod
     def bytes_kept(network: Network, data: Dataset, networks: int) -> int:
-        """Memory of the fields of so many networks."""
+        """Bytes of the kept fields of so many networks."""
         first = network.layers[0]
         return 4 * networks * first.n_units * math.prod(first.field_shape) * data.n_patterns
 
     def error_count(self, name: Hashable, weights: Signs) -> int:
-        """Errors of the network of this name with weights (n_weights,), which are kept."""
+        """Errors of the network with this name and weights (n_weights,)."""
         before, kept = self._seen.get(name, (weights, {}))
         flips = np.flatnonzero(before != weights)
         walk = Walk(before, flips, np.array([len(flips)]), self._ties)
@@ -162,7 +162,7 @@ class ErrorCounter:
 
 
 def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np.int64]:
-    """(T, P) int64 predicted classes at every point of a walk; class 1 is label +1 of a binary task."""
+    """Predicted classes (T, P) int64 at every point of a walk; class 1 is label +1 of a binary task."""
 
     def predict(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> NDArray[np.int64]:
         return np.array([predicted[: block.stop - block.start].copy() for predicted in plan.visit(x)])
@@ -171,9 +171,9 @@ def predicted_classes(network: Network, data: Dataset, walk: Walk) -> NDArray[np
 
 
 def hidden_bits(network: Network, data: Dataset, walk: Walk) -> list[Words]:
-    """Per hidden layer (H, W): the signs that each unit hands on where a walk starts, packed.
+    """Outputs of every hidden unit at the start of a walk, for each hidden layer packed bits (H, W).
 
-    Of all patterns, and of a filter at all positions behind its max-pool: n_patterns times positions bits.
+    For all patterns and, for a filter, all positions behind its max-pool: n_patterns times positions bits.
     """
 
     def record(plan: "_Plan", block: slice, x: NDArray[np.int16]) -> list[Words]:
@@ -185,7 +185,7 @@ def hidden_bits(network: Network, data: Dataset, walk: Walk) -> list[Words]:
 
 
 def _by_unit(units: int, bits: Words, n_patterns: int) -> Words:
-    """(H, W) from the bits of a layer pattern by pattern, (S, G, WIDTH)."""
+    """Packed bits (H, W) from the bits of a layer pattern by pattern, (S, G, WIDTH)."""
     positions = bits.shape[1] // n_words(units)
     by_pattern = bits.swapaxes(1, 2).astype("<u8", order="C").reshape(-1, n_words(units))
     octets = by_pattern[: n_patterns * positions].view(np.uint8)
@@ -200,9 +200,10 @@ def _by_block(
     do: Callable[["_Plan", slice, NDArray[np.int16]], Result],
     known: bool = False,
 ) -> Iterator[Result]:
-    """Results of the blocks of patterns, in order, on as many threads as torch may use.
+    """Results of the blocks of patterns, in order, computed on as many threads as torch may use.
 
-    One by one: those of a long walk would not all fit into memory. known: whether fields where it starts are.
+    They are yielded one by one, since all of a long walk would not fit into memory. known: whether fields at the start
+    are known.
     """
     plan = _Plan(network, walk, columns.size, known)
     threads = _threads()
@@ -214,17 +215,17 @@ def _by_block(
 
 
 def _threads() -> int:
-    """As many as torch may use: one in the workers of a sweep."""
+    """Number of threads that torch may use: one in the workers of a sweep."""
     import torch
 
     return torch.get_num_threads()
 
 
 class _Piece(NamedTuple):
-    """The part of a walk that happens in one layer.
+    """The part of a walk in one layer.
 
-    weights: at the start. flips, signs: places and new signs in the order of the walk, of which bounds[t] to
-    bounds[t + 1] lead to point t.
+    weights: at the start. flips, signs: places and new signs in the order of the walk; bounds[t] to bounds[t + 1] lead
+    to point t.
     """
 
     weights: Signs
@@ -234,7 +235,7 @@ class _Piece(NamedTuple):
 
 
 def _pieces(network: Network, walk: Walk) -> list[_Piece]:
-    """A walk layer by layer; an output layer that is fixed has no flips."""
+    """A walk layer by layer; a fixed output layer has no flips."""
     sizes = [math.prod(shape) for shape in network.weight_shapes]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     count, points = len(sizes), len(walk.ends)
@@ -252,17 +253,17 @@ def _pieces(network: Network, walk: Walk) -> list[_Piece]:
 
 
 def _weights_at(piece: _Piece, points: NDArray[np.int64]) -> Iterator[tuple[int, Signs]]:
-    """The weights at some points of a walk, in memory that is used again."""
+    """The weights at some points of a walk, in memory that is reused."""
     weights, done = piece.weights.reshape(-1).copy(), 0
     for t in points:
         end = piece.bounds[t + 1]
-        weights[piece.flips[done:end]] = piece.signs[done:end]  # of the flips of one weight the last counts
+        weights[piece.flips[done:end]] = piece.signs[done:end]  # if a weight flips several times, the last flip counts
         done = end
         yield int(t), weights
 
 
 class _First:
-    """The first layer: fields (H, R, C, B) int32, where a fully connected layer has one row and one column."""
+    """The first layer, with fields (H, R, C, B) int32; a fully connected layer has one row and one column."""
 
     def __init__(self, layer: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None, block: int, known: bool):
         self._layer, self._thresholds, self._block, self._known = layer, thresholds, block, known
@@ -280,7 +281,7 @@ class _First:
         self._bounds = np.concatenate([[0], np.cumsum(np.where(anew, 0, lengths))])
 
     def _terms(self, weights: NDArray[np.int64]) -> Terms:
-        """Unit of flat indices of weights, and where in a block (N, B) the input begins that it multiplies."""
+        """For weights given by flat index: their unit, and where the input they multiply begins in a block (N, B)."""
         layer = self._layer
         if isinstance(layer, Dense):
             units, inputs = np.divmod(weights, layer.n_inputs)
@@ -289,26 +290,26 @@ class _First:
         return units, ((channels * layer.height + rows) * layer.width + columns) * self._block
 
     def _codes(self, weights: Signs) -> NDArray[np.uint8]:
-        """(H, G) signs of each four weights as bits; the last ones may be of inputs that are 0."""
+        """Signs of each four weights as bits of a code, (H, G); the last code may include inputs that are 0."""
         units, n = self._layer.n_units, self._layer.fan_in
         fours = np.zeros((units, -(-n // 4), 4), np.bool_)
         fours.reshape(units, -1)[:, :n] = weights.reshape(units, -1) > 0
         return np.packbits(fours, axis=2, bitorder="little")[..., 0]
 
     def fields(self) -> NDArray[np.int32]:
-        """Room for the fields of a block, used again by each thread."""
+        """Buffer for the fields of a block, reused by each thread."""
         if not hasattr(self._room, "fields"):
             self._room.fields = self.empty()
         return self._room.fields  # type: ignore[no-any-return]
 
     def empty(self) -> NDArray[np.int32]:
-        """Room of its own."""
+        """A buffer for fields, not shared."""
         rows = self._layer.n_units, *self._layer.field_shape
         words = aligned((*rows[:2], rows[2] * self._block // 2), np.uint64)
         return words.view(np.int32).reshape(*rows, self._block)
 
     def move(self, x: NDArray[np.int16], fields: NDArray[np.int32], t: int) -> None:
-        """Fields of point t, from those of the point before."""
+        """Update the fields from the point before to point t."""
         x = x.reshape(-1)
         if t in self._anew:
             tables = aligned((GROUPS, 16, 4 * WIDTH), np.uint64)
@@ -323,7 +324,7 @@ class _First:
 
     @cached_property
     def _places(self) -> NDArray[np.int64]:
-        """(4 G,) where the inputs of a fully connected layer begin, those that fill up the last four too."""
+        """Where the inputs of a fully connected layer begin, (4 G,), padded to whole groups of four."""
         n = self._layer.fan_in
         return np.minimum(np.arange(-(-n // 4) * 4), n) * self._block
 
@@ -341,7 +342,7 @@ class _First:
 
 
 class _Bits:
-    """A layer behind the first, whose inputs are bits: packed weights (H, G), the channels of a position together."""
+    """A layer behind the first, which reads bits: packed weights (H, G), the channels of a position together."""
 
     def __init__(self, layer: Layer, before: Layer, piece: _Piece, thresholds: NDArray[np.int32] | None):
         self._layer, self._piece, self._thresholds = layer, piece, thresholds
@@ -371,7 +372,7 @@ class _Bits:
 
     @cached_property
     def _limits(self) -> Words:
-        """(T or 1, H): Delta = n - 2 distance reaches the threshold where the distance is below."""
+        """Limits (T or 1, H): Delta = n - 2 distance reaches the threshold where the distance is below them."""
         assert self._thresholds is not None
         return np.asarray((self._layer.fan_in - self._thresholds) // 2 + 1, np.uint64)
 
@@ -380,7 +381,7 @@ class _Bits:
 
 
 class _Plan:
-    """A walk cut up by layers and points, once for all blocks."""
+    """A walk split by layers and points, once for all blocks."""
 
     def __init__(self, network: Network, walk: Walk, block: int, known: bool = False):
         self._n_points, self.block = len(walk.ends), block
@@ -390,11 +391,11 @@ class _Plan:
         self._others = [_Bits(layers[k], layers[k - 1], pieces[k], thresholds[k]) for k in range(1, len(layers))]
 
     def empty_fields(self) -> NDArray[np.int32]:
-        """Room for the fields of a block, to be kept."""
+        """A buffer for the fields of a block, to be kept."""
         return self._first.empty()
 
     def visit(self, x: NDArray[np.int16], fields: NDArray[np.int32] | None = None) -> Iterator[NDArray[np.int64]]:
-        """(B,) predicted classes of a block (N, B) at every point, in memory that is used again."""
+        """Predicted classes (B,) of a block (N, B) at every point, in memory that is reused."""
         predicted = np.empty(self.block, np.int64)
         fields = self._first.fields() if fields is None else fields
         words = [layer.begin() for layer in self._others]
@@ -410,7 +411,7 @@ class _Plan:
             yield predicted
 
     def hidden(self, x: NDArray[np.int16]) -> Iterator[Words]:
-        """(S, G, WIDTH) what each hidden layer hands on of a block (N, B), at the start of the walk."""
+        """Outputs (S, G, WIDTH) of each hidden layer for a block (N, B), at the start of the walk."""
         fields = self._first.fields()
         self._first.move(x, fields, 0)
         return self._hidden(fields, [layer.begin() for layer in self._others], 0)
@@ -425,7 +426,7 @@ class _Plan:
 
 
 def _activations(layer: Layer, stacks: int) -> Words:
-    """Room for what a layer hands on, (S, G, WIDTH): the words of each position."""
+    """Buffer for the outputs of a layer, (S, G, WIDTH), the words of each position together."""
     return aligned((stacks, math.prod(layer.pooled_shape) * n_words(layer.n_units), WIDTH), np.uint64)
 
 

@@ -1,8 +1,8 @@
 """One mini-batch of BinaryNet for many networks of one kind at once (paper, section 3.2 and appendix B).
 
 Latents are (R, *weight_shape): run by run, the replicas of a run together. Every network has its own mini-batch. The
-fully connected part is differentiated by hand into memory that is used again and again: fresh pages would cost more
-than the arithmetic. The convolutions are left to autograd.
+fully connected part is differentiated by hand into buffers that are reused, because fresh pages would cost more than
+the arithmetic. Convolutions are left to autograd.
 """
 
 import math
@@ -19,7 +19,7 @@ from deepbridge.binary.straight_through import signs_into, straight_through
 from deepbridge.common.checkpoints import checked, part
 from deepbridge.common.data import Dataset
 
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names for what Adam knows of a layer
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # torch's names of Adam's state of a layer
 
 
 class Descent:
@@ -43,7 +43,7 @@ class Descent:
         self._rate = self._pull = 0.0
 
     def begin_epoch(self, epoch: int, pretrained: int) -> None:
-        """Set rate, optimiser and coupling of an epoch; the first `pretrained` ones are on random labels."""
+        """Set rate, optimiser and coupling of an epoch; the first `pretrained` epochs are on random labels."""
         algorithm, phase = self._algorithm, epoch - pretrained
         if phase < 0:
             assert isinstance(algorithm, ADV)
@@ -84,7 +84,7 @@ class Descent:
                 layer = self.latents[count + k]
                 layer.baddbmm_(backs[k + 1].transpose(1, 2), buffers.inputs[k], alpha=-self._rate)
         else:
-            # Fused Adam reads memory as it lies: gradients must lie as the latents do.
+            # Fused Adam ignores strides: gradients need the memory layout of the latents.
             gradients = [*(gradient.contiguous() for gradient in into), *self._chain.gradients(backs, buffers)]
             if self._form == "in_gradient" and self._pull > 0:
                 for layer, gradient, mean in zip(self.latents, gradients, self._means, strict=True):
@@ -99,7 +99,7 @@ class Descent:
 
     @torch.no_grad()
     def end_epoch(self) -> None:
-        """Pull once an epoch, if that is the form of the coupling."""
+        """Pull the replicas if the coupling is applied once an epoch."""
         if self._form == "after_epoch":
             self._couple(self._rate * self._pull)
 
@@ -115,9 +115,9 @@ class Descent:
         return (by_run - torch.mean(by_run, dim=1, keepdim=True, out=mean)).view_as(layer)
 
     def _features(self, batch: Tensor, weights: list[Tensor]) -> Tensor:
-        """What the convolutions hand on, (R, B, n): networks are groups of channels of one convolution.
+        """Outputs of the convolutions, (R, B, n); networks are groups of channels of one convolution.
 
-        Channels lie innermost in memory, which makes convolutions and max-pools on a CPU up to twice as fast.
+        Channels are innermost in memory, which makes convolutions and max-pools on a CPU up to twice as fast.
         """
         networks, size = batch.shape
         x = self._inputs.permute(0, 2, 3, 1)[batch.T].permute(0, 2, 3, 1, 4).flatten(3).permute(0, 3, 1, 2)
@@ -129,12 +129,12 @@ class Descent:
         return x.reshape(size, networks, -1).transpose(0, 1)
 
     def state(self) -> dict[str, Any]:
-        """Latents, and per layer number of steps and moments of Adam."""
+        """Latents and, for each layer, Adam's step count and moments."""
         adam = self._adam and [[self._adam.state[layer][name] for name in MOMENTS] for layer in self.latents]
         return {"latents": self.latents, "adam": adam}
 
     def restore(self, state: dict[str, Any], epoch: int, pretrained: int) -> None:
-        """Undo `state`; epoch: the next one. Raises KeyError, TypeError or ValueError on anything else."""
+        """The inverse of `state`; epoch: the next one. Raises KeyError, TypeError or ValueError on anything else."""
         for layer, kept in zip(self.latents, part(state, "latents", list), strict=True):
             layer.copy_(checked("latents", kept, layer))
         self.begin_epoch(max(epoch - 1, 0), pretrained)
@@ -144,13 +144,13 @@ class Descent:
         for layer, (steps, first, second) in zip(self.latents, part(state, "adam", list), strict=True):
             count = checked("steps of Adam", steps, torch.zeros((), device=layer.device), low=1)
             moments = checked("moments", first, layer), checked("moments", second, layer, low=0)
-            # Fused Adam reads memory as it lies: moments must lie as the latents do.
+            # Fused Adam ignores strides: moments need the memory layout of the latents.
             copies = (torch.empty_like(layer).copy_(moment) for moment in moments)
             self._adam.state[layer] = dict(zip(MOMENTS, (count.clone(), *copies), strict=True))
 
 
 class _Buffers(NamedTuple):
-    """Of one size of mini-batch: per layer inputs (R, B, N), pre-activations, windows and their gradients (R, B, H)."""
+    """Buffers for one size of mini-batch: per layer inputs (R, B, N); pre-activations, windows, gradients (R, B, H)."""
 
     inputs: list[Tensor]
     deltas: list[Tensor]
@@ -164,7 +164,7 @@ class _Chain:
     def __init__(
         self, network: Network, algorithm: Algorithm, latents: list[Tensor], factors: list[float], data: Dataset | None
     ):
-        """data: whose inputs the first layer reads, or None where convolutions make them."""
+        """data: its inputs are read by the first layer; None if convolutions come before."""
         self._layers = [layer for layer in network.layers if isinstance(layer, Dense)]
         self._algorithm, self._binary, self._like = algorithm, network.n_outputs == 1, latents[0]
         self._factors = factors
@@ -178,7 +178,7 @@ class _Chain:
             self._weights.append(self._like.new_ones(len(self._like), *network.layers[-1].weight_shape))
 
     def set_weights(self) -> None:
-        """Signs of the latents, as floats where a gradient passes through or a product needs them."""
+        """Compute the signs of the latents, as floats where a gradient or a product needs them."""
         for k, (layer, weights) in enumerate(zip(self._latents, self._weights, strict=False)):
             narrow = self._narrow[k]
             if narrow is not None:
@@ -187,7 +187,7 @@ class _Chain:
                 signs_into(layer, weights)
 
     def buffers(self, batch: int) -> _Buffers:
-        """Memory for mini-batches of a size."""
+        """Buffers for a size of mini-batch."""
         if batch not in self._buffers:
             rows = len(self._like), batch
             inputs = [self._like.new_empty(*rows, layer.n_inputs) for layer in self._layers]
@@ -197,10 +197,10 @@ class _Chain:
         return self._buffers[batch]
 
     def backwards(self, classes: Tensor, batch: Tensor, buffers: _Buffers) -> list[Tensor]:
-        """Gradients of the summed mean losses with respect to every w . x (R, B, H), and to inputs[0] if it is learnt.
+        """Gradients of the summed mean losses in every w . x (R, B, H), and in inputs[0] if convolutions need it.
 
-        The first layer reads buffers.inputs[0], rows batch (R, B) of the data if these come first; the inputs of the
-        others are left there for the gradients.
+        The first layer reads buffers.inputs[0], which are rows batch (R, B) of the data if there are no convolutions;
+        inputs of the other layers are left there for `gradients`.
         """
         layers, window, factors = self._weights, self._algorithm.ste_window, self._factors
         inputs, deltas, inside, backs = buffers
@@ -228,7 +228,7 @@ class _Chain:
         return self._gradients
 
     def _loss_gradient(self, logits: Tensor, classes: Tensor, out: Tensor) -> Tensor:
-        """Of the mean cross-entropy with respect to the logits (R, B, outputs)."""
+        """Gradient of the mean cross-entropy with respect to the logits (R, B, outputs)."""
         if self._binary:
             torch.sigmoid(logits, out=out).sub_(classes.unsqueeze(2))
         else:

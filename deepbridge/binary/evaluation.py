@@ -1,4 +1,4 @@
-"""Errors along walks on any device."""
+"""Error counts along walks, on any device."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 """Deep binary networks as a family of sweeps, `[model] kind = "mlp"` or `"convnet"`.
 
-torch is imported when something is computed: checking a configuration and reading results do without it.
+torch is imported only when something is computed: checking a configuration and reading results do not need it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from deepbridge.binary.planes import Plane
     from deepbridge.binary.solutions import Solution
 
-WALKS = 1  # how random walks are drawn; another way gets another number, and with it other tasks
-GUIDES = 2  # how gains are computed and flips postponed
+WALKS = 1  # number of the way random walks are drawn; a new number gives tasks new names
+GUIDES = 2  # number of the way gains are computed and flips postponed
 LARGEST_NETWORK = 10**9  # weights, of all replicas
 
 
 class DeepModel(ModelSection):
-    """Fully connected layers of `width` units, after convolutions if it is a convnet."""
+    """Settings of [model]: fully connected layers of `width` units, after convolutions if it is a convnet."""
 
     kind: Literal["mlp", "convnet"]
     width: Positive = Field(title="H", description="units of a fully connected hidden layer")
@@ -52,7 +52,7 @@ class DeepModel(ModelSection):
 
 
 class DeepCompute(OnDevice):
-    """And in which type; errors are the same everywhere, training is not."""
+    """Settings of [compute]: device and type. Errors are the same everywhere, training is not."""
 
     dtype: Literal["float32", "float64"] = "float32"
 
@@ -68,7 +68,7 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
     in_disorder = ("width",)
 
     def takes(self, settings: DeepModel, inputs: Inputs) -> None:
-        """Whatever its layers fit: (N,), or (channels, height, width)."""
+        """Inputs have to fit the layers: (N,), or (channels, height, width)."""
         if len(inputs.shape) not in (1, 3):
             raise ValueError(
                 f"model.kind = {settings.kind!r} takes inputs of shape (N,) or (channels, height, width), not"
@@ -81,20 +81,20 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         return network(settings, inputs)
 
     def fit(self, model: Network, data: Dataset, algorithm: Algorithm, seed: Seed, compute: DeepCompute) -> "Solution":
-        """`db.fit`; an own algorithm computes where it likes."""
+        """Train by `db.fit`; an algorithm with its own `fit` chooses its own device."""
         where = compute.model_dump() if is_built_in(algorithm) else {}
         return db.fit(model, data, algorithm, seed, **where, progress=False)
 
     def n_weights(self, settings: DeepModel, inputs: Inputs) -> int:
-        """Of all layers."""
+        """Number of weights of all layers."""
         return network(settings, inputs).n_weights
 
     def weights(self, solution: "Solution") -> NDArray[np.int8]:
-        """Layer by layer, row-major."""
+        """All weights, layer by layer, row-major."""
         return solution.flat
 
     def latent_weights(self, solution: "Solution") -> NDArray[np.float32] | None:
-        """Layer by layer, row-major."""
+        """All latents, layer by layer, row-major."""
         if solution.latents is None:
             return None
         return np.concatenate([layer.reshape(-1) for layer in solution.latents])
@@ -106,20 +106,20 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         return db.Solution(model, model.split(weights), layers, (), self.history(arrays), None, algorithm)
 
     def stream_key(self, purpose: str, measure: Any, compute: DeepCompute) -> dict[str, Any]:
-        """How walks are drawn; for training, where it is done and in which type."""
+        """How walks are drawn; for training also device and type."""
         if purpose in ("fit", "midpoint"):
             return compute.model_dump()
         ordered = purpose in ("guided", "lowest")
         return {"draws": WALKS, "guided": self.guided_defaults()} if ordered else {"draws": WALKS}
 
     def limits(self, settings: DeepModel, inputs: Inputs, algorithms: Sequence[Algorithm]) -> list[Limit]:
-        """Weights that fit into memory."""
+        """Number of weights, of all replicas."""
         replicas = max(getattr(algorithm, "replicas", 1) for algorithm in algorithms)
         weights = replicas * self.n_weights(settings, inputs)
         return [(weights, "weights", "grid.width, model and replicas", LARGEST_NETWORK)]
 
     def summary(self, settings: DeepModel) -> str:
-        """Layers."""
+        """The layers, in words."""
         filters = f"filters {'-'.join(map(str, settings.filters))}, " if settings.kind == "convnet" else ""
         return f"{filters}{settings.n_hidden_layers} hidden layers"
 
@@ -137,11 +137,11 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
     # Verbs
 
     def align(self, solution: "Solution", to: "Solution") -> "Solution":
-        """Solution of `db.align`"""
+        """The aligned solution of `db.align`."""
         return db.align(solution, to).solution
 
     def distance(self, a: "Solution", b: "Solution") -> float:
-        """`db.hamming`"""
+        """Hamming distance, `db.hamming`."""
         return db.hamming(a, b)
 
     def local_energy(
@@ -153,7 +153,7 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         seed: Seed,
         compute: DeepCompute,
     ) -> NDArray[np.float64]:
-        """Samples of `db.local_energy`"""
+        """Samples of `db.local_energy`."""
         return db.local_energy(solution, train, fractions, realizations, seed, device=compute.device).samples
 
     def shortest_paths(
@@ -166,11 +166,11 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         points: Any,
         compute: DeepCompute,
     ) -> Barrier:
-        """`db.barrier`"""
+        """Barriers on random shortest paths, `db.barrier`."""
         return db.barrier(start, end, train, orders, seed, points, device=compute.device)
 
     def guided_defaults(self) -> dict[str, Any]:
-        """`db.Guided()`, and the number of its code; another one gets another number, and with it other tasks"""
+        """Default settings of guided orders and the number of their code; a new number gives tasks new names."""
         return {"code": GUIDES, **{key: value for key, value in vars(db.Guided()).items() if key != "guide"}}
 
     def guided_path(
@@ -183,7 +183,7 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         points: int,
         compute: DeepCompute,
     ) -> Path:
-        """`db.shortest_path` in a guided order."""
+        """A guided path of `db.shortest_path`."""
         order = db.Guided(**options, guide=guide)
         return db.shortest_path(start, end, train, points=points, order=order, device=compute.device)
 
@@ -196,14 +196,14 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         seed: Seed,
         compute: DeepCompute,
     ) -> Path:
-        """`db.shortest_path` in an annealed order, from a guided one, with the errors after every flip."""
+        """An annealed path of `db.shortest_path` that starts from a guided one, with the errors after every flip."""
         order = Annealed(**options)
         return db.shortest_path(start, end, train, seed, "all", order=order, device=compute.device)
 
     def trained_from(
         self, solution: "Solution", train: Dataset, algorithm: Algorithm, seed: Seed, compute: DeepCompute
     ) -> "Solution":
-        """`db.fit` from the latents of a solution, of its weights at the size of the initialisation if it has none"""
+        """A training that starts at a solution: at its latents or, without any, at its weights at the initial size."""
         from deepbridge.binary.paths import latents_to_begin
 
         latents = latents_to_begin(solution, algorithm)
@@ -219,11 +219,11 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         seed: Seed,
         compute: DeepCompute,
     ) -> "Solution":
-        """`db.optimized_midpoint`"""
+        """The midpoint of `db.optimized_path`."""
         return db.optimized_midpoint(start, end, train, algorithm, seed, device=compute.device, progress=False)
 
     def plane(self, solutions: Sequence["Solution"], train: Dataset, points: int, compute: DeepCompute) -> "Plane":
-        """`db.plane`"""
+        """Errors in a plane, `db.plane`."""
         a, b, c = solutions
         return db.plane(a, b, c, train, points, device=compute.device)
 
@@ -232,7 +232,7 @@ DEEP = Deep()
 
 
 def network(settings: DeepModel, inputs: Inputs) -> Network:
-    """The network of some settings for some inputs."""
+    """The network with these settings for such inputs."""
     hidden, outputs = (settings.width,) * settings.n_hidden_layers, 1 if inputs.n_classes == 2 else inputs.n_classes
     if settings.kind == "mlp":
         return BinaryMLP(int(np.prod(inputs.shape)), hidden, outputs)

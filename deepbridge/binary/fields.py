@@ -1,4 +1,4 @@
-"""A network on a shortest path: what follows its flips, one at a time."""
+"""A network on a shortest path, updated flip by flip."""
 
 import math
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ from deepbridge.common.data import Dataset
 
 
 class Fields:
-    """Fields, signs and errors of a solution on data; flips move it towards another one.
+    """Fields, signs and errors of a solution on data, updated as weights flip.
 
-    error_count: where it stands. Ties are those of the solution. Raises InvalidInputError beyond this machine's
-    memory.
+    error_count: errors of the current weights. Ties are those of the solution. Raises InvalidInputError beyond this
+    machine's memory.
     """
 
     def __init__(self, solution: Solution, data: Dataset):
@@ -86,7 +86,7 @@ class Fields:
         return chosen[:made]
 
     def follow(self, places: Places) -> NDArray[np.int64]:
-        """(d,) errors after each of these flips."""
+        """Flip the places one by one; returns the errors after each, (d,)."""
         counts = np.empty(len(places), np.int64)
         follow(self._state, places, self.error_count, counts)
         if len(counts):
@@ -95,7 +95,7 @@ class Fields:
 
 
 def _shape(network: Network) -> NDArray[np.int64]:
-    """(5, L) `State.shape`"""
+    """`State.shape` of a network, (5, L)."""
     windows = [math.prod(layer.pooled_shape) for layer in network.layers]
     rows = [
         (layer.fan_in, layer.n_units, g * layer.pool**2, g, layer.pool**2)
@@ -105,7 +105,7 @@ def _shape(network: Network) -> NDArray[np.int64]:
 
 
 def _sums(x: NDArray[Any], columns: Signs, table: NDArray[np.int64], exact: Any, number: Any) -> NDArray[Any]:
-    """(P, Q, F) fields of inputs (P, N), weights (fan-in, F) and their wiring (fan-in, Q), in floats that hold them."""
+    """Fields (P, Q, F) of inputs (P, N), weights (fan-in, F) and wiring (fan-in, Q), in floats that are exact."""
     weights = columns.astype(exact)
     out = np.empty((len(x), table.shape[1], columns.shape[1]), number)
     for q, reads in enumerate(table.T):
@@ -116,7 +116,7 @@ def _sums(x: NDArray[Any], columns: Signs, table: NDArray[np.int64], exact: Any,
 def _feeds(
     tables: Sequence[NDArray[np.int64]], n_signs: NDArray[np.int64], pooled: NDArray[np.int64]
 ) -> tuple[list[NDArray[np.int64]], NDArray[np.int32]]:
-    """Starts of each layer but the first, and all feeds, as `State` has them; none for layers of one position."""
+    """`State.starts` and `State.feeds` of every layer but the first; none for layers of one position."""
     starts, feeds, end = list[NDArray[np.int64]](), [np.empty((0, 3), np.int32)], 0
     for k, table in enumerate(tables[1:], 1):
         if table.shape[1] == 1:
@@ -131,5 +131,5 @@ def _feeds(
 
 
 def _joined(arrays: Sequence[NDArray[Any]], dtype: Any) -> NDArray[Any]:
-    """Arrays one behind the other."""
+    """Arrays joined into one."""
     return np.concatenate([np.empty(0, dtype), *(array.reshape(-1) for array in arrays)]).astype(dtype)

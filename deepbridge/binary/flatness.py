@@ -1,4 +1,4 @@
-"""Local energy of deep networks: how much the error rises when a fraction of the signs is flipped (appendix B)."""
+"""Local energy of binary networks: how much the error rises when a fraction of the weights is flipped (appendix B)."""
 
 from collections.abc import Sequence
 
@@ -26,12 +26,35 @@ def local_energy(
     *,
     device: Device = "cpu",
 ) -> LocalEnergy:
-    """Local energy of a solution at the given fractions of flipped weights, each in [0, 1].
+    """How much the train error of a binary network rises when a fraction of its weights is flipped.
 
-    Exactly round(eps n) of the n weights of all layers are flipped, chosen uniformly (half-way cases round to even). As
-    in binland, a realisation is one random walk through all fractions: samples at one fraction are independent, those
-    of one realisation share their first flips. Errors are exact on every device.
-    Raises InvalidInputError on fractions outside [0, 1] and data that do not fit.
+    Exactly round(eps n) of the n weights of all layers are flipped, uniformly chosen (halves are rounded to even).
+
+    Parameters
+    ----------
+    solution : Solution
+        The solution.
+    data : Dataset or Patterns
+        Data on which errors are counted, usually the train data.
+    fractions : sequence of float
+        The fractions eps, each in [0, 1].
+    realizations : int, default 10
+        Number of random draws for each fraction, 1 to 10^6.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the draws.
+    device : str or torch.device, default "cpu"
+        Where errors are counted; they are exact everywhere.
+
+    Returns
+    -------
+    LocalEnergy
+        ``.mean`` and ``.std`` over the draws at each fraction. As in binland a realization is one random walk through
+        all fractions: values at one fraction are independent, values of one realization at two fractions are not.
+
+    Raises
+    ------
+    InvalidInputError
+        If a fraction is outside [0, 1] or the data do not fit.
     """
     check_solution(solution)
     dataset = check_fit(solution.network, data)

@@ -1,9 +1,9 @@
 """Kernels that follow single flips of a network: its errors after each, exact.
 
 A flip changes the field of one unit on every pattern, at every position of a filter, but its sign in few places; behind
-them only what these signs reach is computed again. A fully connected layer is a filter of one position. The fields of
-the first layer lie unit by unit, those of the others pattern by pattern, the last being the outputs; hidden signs lie
-pattern by pattern. All layers behind the first are one behind the other in one array.
+these only what the changed signs reach is computed again. A fully connected layer is a filter with one position. Fields
+of the first layer are stored unit by unit, those of the others pattern by pattern, the last ones being the outputs;
+hidden signs are stored pattern by pattern. Layers behind the first are joined in one array.
 """
 
 from typing import NamedTuple
@@ -60,11 +60,11 @@ class State(NamedTuple):
 
 @kernel
 def judge(patterns, outputs, at, forward, step, count, classes, wrong):
-    """Look at the outputs of some patterns again, outputs[at + forward p], outputs[at + forward p + step], ...
+    """Update the class of some patterns from outputs[at + forward p], outputs[at + forward p + step], ...
 
-    Returns the change of the number of errors. The class is the largest output, the first of equals; of one output 1
-    where it is not negative, else 0. Outputs are compared as count times the output minus its place, all different: a
-    largest one without branches.
+    Returns the change of the number of errors. The class is the largest output, the first of equals; of one output it
+    is 1 where it is not negative, else 0. Outputs are compared as count times the output minus its index, which are all
+    different: a maximum without branches.
     """
     change = 0
     for p in patterns:
@@ -181,8 +181,9 @@ def spread(
 
 @kernel
 def cross_first(row, upper, x, step, limit, patterns):
-    """A weight of the first layer changes by a step: row (P,), upper (P,) move on at one position, where it meets x
-    (P,). Written: patterns on which the sign of the field changes. Returns how many.
+    """Change a weight of the first layer by a step, at one position, where it meets inputs x (P,).
+
+    row (P,), upper (P,) are updated. Written: the patterns on which the sign of the field changes. Returns how many.
     """
     crossing = 0
     for p in range(row.shape[0]):
@@ -197,7 +198,7 @@ def cross_first(row, upper, x, step, limit, patterns):
 
 @kernel
 def cross(fields, field, forward, signs, sign, behind, step, limit, patterns):
-    """As `cross_first`, of a layer behind: fields[field + forward p] meet signs[sign + behind p]."""
+    """As `cross_first`, for a later layer: fields[field + forward p] meet signs[sign + behind p]."""
     crossing = 0
     for p in range(np.uint64(patterns.shape[0])):
         old = fields[field + p * forward]
@@ -209,10 +210,9 @@ def cross(fields, field, forward, signs, sign, behind, step, limit, patterns):
 
 @kernel
 def flip(state, place):
-    """A weight, by its flat index, changes its sign; returns the change of the number of errors. Cost Q P, and
-    `spread`.
+    """Flip a weight, given by its flat index; returns the change of the number of errors. Cost Q P, and `spread`.
 
-    A sign is the OR of its window's: it changes with one of them if no other is +1.
+    A sign behind a max-pool is the OR over its window: it changes with one of them if no other is +1.
     """
     shape, at, columns, fields, signs = state.shape, state.at, state.columns, state.fields, state.signs
     first, upper, patterns, reached = state.first, state.upper, state.patterns, state.reached
@@ -278,7 +278,7 @@ def flip(state, place):
 
 @kernel
 def follow(state, places, errors, counts):
-    """counts (d,) int64 <- errors after each of the flips (d,), `errors` before."""
+    """counts (d,) int64 <- number of errors after each of the flips (d,), `errors` before."""
     for t in range(places.shape[0]):
         errors += flip(state, places[t])
         counts[t] = errors

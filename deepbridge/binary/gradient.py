@@ -1,9 +1,9 @@
-"""The gains that guide shortest paths, for several networks at once on a device of torch.
+"""The gains that guide shortest paths, for several networks at once on a torch device.
 
-A smooth count of the errors is differentiated through the signs, with a Gaussian window in the place of the derivative
-of each. Signals are rounded to integers layer by layer, windows are tables of the integer fields, and what is summed
-are integers that floats hold exactly; so gains are the same on every device, and for networks together as for one
-alone.
+A smooth count of the errors is differentiated through the signs, with a Gaussian window in place of the derivative of
+each sign. Signals are rounded to integers layer by layer, windows are tables over the integer fields, and only integers
+that floats hold exactly are summed. So gains are the same on every device, and for several networks together as for
+each alone.
 """
 
 import math
@@ -35,10 +35,10 @@ PATCHES = 2**24  # floats that are gathered at once, or those of one position
 
 
 class Gradient:
-    """Gains of all flips of R solutions of one network, which flips move on.
+    """Gains of all flips of R solutions of one network, updated as weights flip.
 
-    Fields are (R, Q, F, P), of F units at Q positions on P patterns, signs (R, G F, P) of G windows. Fully connected
-    layers have one position. Raises InvalidInputError on a device that is not there, or beyond this machine's memory.
+    Fields are (R, Q, F, P) for F units at Q positions on P patterns, signs (R, G F, P) for G windows. Fully connected
+    layers have one position. Raises InvalidInputError if the device is not there, or beyond this machine's memory.
     """
 
     def __init__(self, network: Network, data: Dataset, starts: Sequence[Solution], settings: Guided, device: Device):
@@ -106,7 +106,7 @@ class Gradient:
 
     @full_precision()
     def gains(self) -> NDArray[np.float32]:
-        """(R, n_weights) float32 integers: how much the count falls with a flip, in a unit of its layer's own."""
+        """Gains (R, n_weights), float32 integers: decrease of the smooth count with a flip, in a unit of each layer."""
         fields, inputs = [self._first, *self._fields], [self._coarse[None], *(x.flatten(1, 2) for x in self._signs)]
         for k, shift in enumerate(self._shifts):
             torch.add(self._maxima(fields[k], k), shift, out=self._signs[k]).sign_()
@@ -126,12 +126,12 @@ class Gradient:
         return torch.cat(gains[::-1], dim=1).cpu().numpy()
 
     def _patches(self, k: int, x: Tensor, some: slice) -> Tensor:
-        """(R or 1, n, fan-in, P): what some positions of layer k read of its inputs (R or 1, N, P)."""
+        """What some positions of layer k read of its inputs (R or 1, N, P): (R or 1, n, fan-in, P)."""
         reads = self._reads[k]
         return x[:, None] if reads is None else x.index_select(1, reads[some].flatten()).unflatten(1, reads[some].shape)
 
     def _slope(self, k: int, signals: Tensor, x: Tensor, exact: torch.dtype) -> Tensor:
-        """(R, F, fan-in) float32: signals of layer k times what they meet, summed over positions and patterns."""
+        """Signals of layer k times what they meet, summed over positions and patterns: (R, F, fan-in) float32."""
         products = (
             _product(signals[:, some], self._patches(k, x, some).transpose(2, 3), exact).sum(1, dtype=torch.float64)
             for some in self._chunks[k]
@@ -139,7 +139,7 @@ class Gradient:
         return reduce(torch.add, products).float()
 
     def _reached(self, k: int, signals: Tensor, x: Tensor, exact: torch.dtype) -> Tensor:
-        """(R, N, P) float32: signals of layer k that reach its inputs x (R, N, P)."""
+        """Signals of layer k that reach its inputs x (R, N, P): (R, N, P) float32."""
         reads, back = self._reads[k], self._weights[k].transpose(1, 2)[:, None]
         if reads is None:
             return _product(back, signals, exact)[:, 0].float()
@@ -149,13 +149,13 @@ class Gradient:
         return reached.float()
 
     def _maxima(self, fields: Tensor, k: int) -> Tensor:
-        """(R, G, F, P): the largest field of each window of hidden layer k."""
+        """The largest field of each window of hidden layer k: (R, G, F, P)."""
         if k not in self._highest:
             return fields
         return torch.amax(fields.unflatten(1, (self._windows[k], -1)), dim=2, out=self._highest[k])
 
     def _at_positions(self, signals: Tensor, fields: Tensor, k: int) -> Tensor:
-        """(R, Q, F, P): signals (R, G F, P) at the first position of each window where the field is the largest."""
+        """Signals (R, G F, P) at the first position of each window where the field is largest: (R, Q, F, P)."""
         if k not in self._highest:
             return signals.view(fields.shape)
         highest, left = self._highest[k], signals.view(self._highest[k].shape)
@@ -168,7 +168,7 @@ class Gradient:
         return out
 
     def _signals(self, outputs: Tensor) -> Tensor:
-        """(R, outputs, P) integers up to UNIT: how much a larger output would lower the smooth count."""
+        """How much a larger output would lower the smooth count: (R, outputs, P) integers up to UNIT."""
         if outputs.shape[1] == 1:
             labels = 2 * self._classes - 1
             votes = outputs[:, 0].long() * labels + len(self._log_sigma) // 2
@@ -186,7 +186,7 @@ class Gradient:
         return torch.floor(UNIT * (residuals / most) + 0.5).float()
 
     def _factors(self, reached: Tensor, fields: Tensor, k: int) -> Tensor:
-        """Signals (R, G F, P) of hidden layer k: those that reached its signs times windows of its fields, rounded."""
+        """Signals (R, G F, P) of hidden layer k: those that reached its signs, times windows of its fields, rounded."""
         table, fields = self._closeness[k], self._highest.get(k, fields)
         near, places = (memory[: fields.numel()] for memory in self._scratch)
         places.copy_(fields.view(-1)).abs_().clamp_(max=len(table) - 1)
@@ -198,7 +198,7 @@ class Gradient:
         return product.div_(torch.maximum(-least, most).clamp_(min=1.0).div_(FINEST)[:, None, None]).round_()
 
     def flip(self, run: int, places: Places) -> None:
-        """These weights of a network change their signs."""
+        """Flip weights of one network."""
         first = 0
         for k, layer in enumerate(self._layers):
             size = layer.n_units * layer.fan_in
@@ -213,7 +213,7 @@ class Gradient:
                 self._move(run, at // layer.fan_in, at % layer.fan_in, 2 * weights[at, None].to(self._inputs.dtype))
 
     def _move(self, run: int, units: Tensor, sources: Tensor, steps: Tensor) -> None:
-        """Weights (d,) of the first layer, of these units and sources, change by steps (d, 1)."""
+        """Change weights (d,) of the first layer, given by unit and source, by steps (d, 1)."""
         fields, reads = self._first[run], self._reads[0]
         for some in _slices(len(fields), PATCHES // (len(units) * fields.shape[2])):
             read = sources[None] if reads is None else reads[some][:, sources]
@@ -223,7 +223,7 @@ class Gradient:
 
 
 def _exact(signals: Tensor, dim: int, bound: float, largest: float) -> torch.dtype:
-    """Floats that hold all sums along a dimension of signals, at most `bound`, times integers, at most `largest`."""
+    """A float type exact for all sums along a dimension of signals (at most `bound`) times integers (`largest`)."""
     if bound * largest * signals.shape[dim] < 2**24:
         return torch.float32
     sums = float(torch.linalg.vector_norm(signals, ord=1, dim=dim).max())
@@ -231,7 +231,7 @@ def _exact(signals: Tensor, dim: int, bound: float, largest: float) -> torch.dty
 
 
 def _product(left: Tensor, right: Tensor, exact: torch.dtype) -> Tensor:
-    """left (R, n or 1, A, B) times right (R or 1, n, B, C): (R, n, A, C)."""
+    """Product (R, n, A, C) of left (R, n or 1, A, B) and right (R or 1, n, B, C)."""
     left, right = left.to(exact), right.to(exact)
     if len(right) == len(left):
         return torch.matmul(left, right)
@@ -240,18 +240,18 @@ def _product(left: Tensor, right: Tensor, exact: torch.dtype) -> Tensor:
 
 
 def _whole(table: NDArray[np.int64]) -> bool:
-    """Whether a wiring reads all inputs once, in order."""
+    """Whether a wiring reads every input once, in order."""
     return table.shape[1] == 1 and bool(np.all(table[:, 0] == np.arange(len(table))))
 
 
 def _slices(count: int, size: int) -> list[slice]:
-    """0 ... count - 1 in pieces of at most `size`, at least 1."""
+    """Slices of at most `size` (at least 1) that cover range(count)."""
     size = max(1, size)
     return [slice(first, min(first + size, count)) for first in range(0, count, size)]
 
 
 def _table(what: str, reach: float, largest: int) -> NDArray[np.int64]:
-    """0, 1, ... up to what can occur, or matters."""
+    """0, 1, ... up to the largest value that occurs or matters."""
     count = min(math.ceil(min(reach, 2**40)), largest) + 1
     checked_memory(f"a table of {count} {what}", 32 * count)
     return np.arange(count)

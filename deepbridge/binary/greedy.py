@@ -12,7 +12,7 @@ from deepbridge.common.matching import Match, Moves, assigned, stay
 
 
 def greedy_moves(network: Network, weights: Layers, target: Layers) -> Moves:
-    """Greedy with equal units told apart or not, or no move, whichever ends nearest."""
+    """The nearest of: greedy with equal units told apart, greedy without, and no move."""
     ends = [_greedy(network, weights, target, apart=True), _Greedy(staying(network), weights)]
     if ends[0].exchanged:  # good for most pairs and not for all
         ends.insert(1, _greedy(network, weights, target, apart=False))
@@ -20,7 +20,7 @@ def greedy_moves(network: Network, weights: Layers, target: Layers) -> Moves:
 
 
 class _Greedy(NamedTuple):
-    """Where the units go, the weights they lead to, and whether equal units were exchanged."""
+    """Result of a greedy matching: where units go, the moved weights, and whether equal units were exchanged."""
 
     moves: Moves
     weights: Layers
@@ -28,7 +28,7 @@ class _Greedy(NamedTuple):
 
 
 def _greedy(network: Network, weights: Layers, target: Layers, apart: bool) -> _Greedy:
-    """Layer by layer from the input; apart: outgoing weights decide among equal units."""
+    """Match layer by layer from the input; apart: outgoing weights decide among equal units."""
     moves, exchanged = [], False
     for k, reversible in enumerate(reversible_layers(network)):
         match = assigned(overlaps_of(target[k], weights[k]), reversible)
@@ -43,9 +43,9 @@ def _greedy(network: Network, weights: Layers, target: Layers, apart: bool) -> _
 
 
 def _told_apart(network: Network, weights: Layers, target: Layers, k: int, rows: Signs) -> Match:
-    """Permutation and signs of hidden layer k that exchange units with equal rows, as their outgoing weights ask.
+    """Permutation and signs of hidden layer k that exchange units with equal rows according to their outgoing weights.
 
-    rows: incoming weights, of the units or of the target; the overlaps with the target's incoming weights stay.
+    rows: incoming weights, of the units or of the target; overlaps with the target's incoming weights stay the same.
     """
     kinds, leads = _kinds(rows, network.symmetry(k).sign_reversal)
     shared = np.bincount(kinds)[kinds] > 1
@@ -65,14 +65,14 @@ def _told_apart(network: Network, weights: Layers, target: Layers, k: int, rows:
 
 
 def _kinds(rows: Signs, may_reverse: bool) -> tuple[NDArray[np.intp], Signs]:
-    """(H,) number of each different row, and (H,) sign of each one against others of its number."""
+    """Number of the distinct row of each unit, (H,), and its sign relative to others with that number, (H,)."""
     flat = rows.reshape(len(rows), -1)
     leads = flat[:, 0] if may_reverse else np.ones(len(rows), np.int8)
     return np.unique(flat * leads[:, None], axis=0, return_inverse=True)[1].reshape(-1), leads
 
 
 def _told_by(network: Network, layers: Layers, k: int, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(H, ...) of the outgoing weights of each unit what does not depend on how the units of the next layer stand.
+    """What the outgoing weights of each unit tell, (H, ...), whatever the order of the units in the next layer.
 
     In front of a hidden layer: their products with those of the known units.
     """

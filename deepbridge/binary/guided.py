@@ -18,10 +18,10 @@ Pair = tuple[Solution, Solution]
 
 
 def guided_orders(pairs: Sequence[Pair], data: Dataset, settings: Guided, device: Device) -> list[Places]:
-    """For each pair (d,) flat indices of the weights that differ, in their guided order.
+    """Flat indices (d,) of the weights that differ, in guided order, for each pair of solutions of one network.
 
-    All are pairs of one network; together they take less time than one after the other. Raises InvalidInputError on a
-    device that is not there and beyond this machine's memory.
+    Pairs take less time together than one by one. Raises InvalidInputError if the device is not there or memory does
+    not suffice.
     """
     network = pairs[0][0].network
     paths = [_stages(pair, data, settings) for pair in pairs]
@@ -48,7 +48,7 @@ def _stages(pair: Pair, data: Dataset, settings: Guided) -> Stages:
 
 
 def _ask(path: Stages, start: Solution, data: Dataset, settings: Guided) -> None:
-    """Follow the gains of another's guide."""
+    """Follow the gains of the user's guide."""
     guide, weights = settings.guide, start.flat.copy()
     assert guide is not None
     while path.left.size:
@@ -58,12 +58,12 @@ def _ask(path: Stages, start: Solution, data: Dataset, settings: Guided) -> None
 
 
 def layer_of_weights(network: Network) -> NDArray[np.int64]:
-    """(n_weights,) the layer of every weight."""
+    """Number of the layer of every weight, (n_weights,)."""
     return np.repeat(np.arange(len(network.weight_shapes)), [np.prod(shape) for shape in network.weight_shapes])
 
 
 def balanced(gains: NDArray[np.float32], layers: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Gains (d,) of weights in layers (d,), divided by the standard deviation in their layer where it is not 0."""
+    """Gains (d,) divided by their standard deviation in their layer, if that is not 0; layers (d,): of each weight."""
     out = gains.astype(np.float64)
     for layer in np.unique(layers):
         here = layers == layer

@@ -1,7 +1,7 @@
-"""Forward sums of +-1 weights by 8-bit integer products: the bits of float32 ones, in less time on some CPUs.
+"""Forward sums of +-1 weights by 8-bit integer products: the same bits as in float32, faster on some CPUs.
 
-Inputs of 16 bits are two halves of 8, x = 256 high + low. Sums are exact as integers and, below 2^24, as floats too:
-either way gives the same numbers, and speed alone decides.
+Inputs of 16 bits are split into two halves of 8, x = 256 high + low. Sums are exact as integers and, below 2^24, as
+floats, so the choice only changes the speed.
 """
 
 import time
@@ -22,7 +22,7 @@ _LARGEST = 2**15 - 129  # in size, of inputs whose halves fit into 8 bits
 class NarrowLayer:
     """Weights (R, H, N) of one fully connected layer of R networks as bytes; N > 1.
 
-    halves: of the data that the layer reads, as `halves_of` gives them, or None where it reads -1 and +1.
+    halves: of the data that the layer reads (`halves_of`), or None if it reads -1 and +1.
     """
 
     def __init__(self, latents: Tensor, halves: Tensor | None = None):
@@ -31,12 +31,12 @@ class NarrowLayer:
         self._weights = torch.from_numpy(self._positive.view(np.int8))
 
     def set_weights(self) -> None:
-        """Signs of the latents, sign(0) = +1."""
+        """Compute the signs of the latents, sign(0) = +1."""
         np.greater_equal(self._latents, 0, out=self._positive)
         self._weights.mul_(2).sub_(1)
 
     def sums(self, x: Tensor, batch: Tensor, out: Tensor) -> None:
-        """w . x of inputs x (R, B, N), which are rows batch (R, B) of the data if the layer reads these, into out."""
+        """out <- w . x of inputs x (R, B, N), which are rows batch (R, B) of the data if the layer reads these."""
         if self._halves is None:
             for signs, weights, sums in zip(x.to(torch.int8), self._weights, out, strict=True):
                 sums.copy_(torch._int_mm(signs, weights.T))
@@ -48,7 +48,7 @@ class NarrowLayer:
 
 
 def narrowed(latents: Tensor, data: Dataset | None = None) -> NarrowLayer | None:
-    """The layer (R, H, N) as bytes, or None where floats serve better; data: what it reads, if not -1 and +1."""
+    """The layer (R, H, N) as bytes, or None if floats are better; data: what it reads, if not -1 and +1."""
     if not worth(latents):
         return None
     halves = None if data is None else halves_of(data)
@@ -56,7 +56,7 @@ def narrowed(latents: Tensor, data: Dataset | None = None) -> NarrowLayer | None
 
 
 def halves_of(data: Dataset) -> Tensor | None:
-    """Low and high halves (P, 2, N) int8 of the inputs, or None where these or sums of them are too large."""
+    """Low and high halves (P, 2, N) int8 of the inputs, or None if these or their sums are too large."""
     inputs = data.inputs.reshape(data.n_patterns, -1)
     if data.largest_sum >= 2**24 or inputs.max() > _LARGEST or inputs.min() < -_LARGEST:
         return None
@@ -65,7 +65,7 @@ def halves_of(data: Dataset) -> Tensor | None:
 
 
 def worth(latents: Tensor) -> bool:
-    """Whether the sums of a layer (R, H, N) are to be taken this way."""
+    """Whether the sums of a layer (R, H, N) should be computed in this way."""
     one_input = latents.shape[2] == 1  # where torch._int_mm is wrong
     return latents.device.type == "cpu" and latents[0].numel() >= WORTH and not one_input and pays()
 
@@ -87,7 +87,7 @@ def pays() -> bool:
 
 
 def _seconds(call: Callable[[], object]) -> float:
-    """The least of several turns."""
+    """The shortest of several timings."""
     turns = []
     for _ in range(7):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""One network out of several: a majority of their weights, after their symmetries are removed."""
+"""`merge` of binary networks: a majority vote of their weights after alignment."""
 
 import math
 from collections.abc import Sequence
@@ -26,16 +26,37 @@ def merge(
     *,
     seed: Seed = 0,
 ) -> Solution:
-    """The network whose latents are the mean of those of the solutions, and whose weights are the signs of the mean.
+    """One binary network from several: the signs of their mean latents, after alignment.
 
-    The solutions, at least two of one network, are aligned to the first one; then each in turn, in random order, to the
-    mean of the others, as long as this makes the mean of all larger, at most 20 times (MergeMany of Ainsworth et al.
-    2022, Git Re-Basin; its rounds end when nothing changes, which +-1 weights hardly reach). All solutions count alike:
-    latents are scaled to a root mean square of 1 each. If one has none, weights stand for the latents of all, and the
-    mean is a vote. Ties are a vote, too; sign(0) = +1.
+    Solutions are aligned to the first one; then each in turn, in random order, to the mean of the others, as long as
+    the mean of all grows, at most 20 rounds. All count alike: latents are scaled to root mean square 1. If a solution
+    has no latents, the weights of all are used instead, and the mean is a vote. Ties are voted on, too; sign(0) = +1.
 
-    align: method of `align`, which says what data and seed are; None: the solutions are merged as they are. Raises
-    InvalidInputError on fewer than two solutions, if their networks differ, and as `align` does.
+    Parameters
+    ----------
+    solutions : list or tuple of Solution
+        At least two, of the same network.
+    align : {"coordinate", "greedy", "activations"} or None, default "coordinate"
+        Method of `align`; None if they are aligned already.
+    data : Dataset or Patterns, optional
+        Needed by align="activations".
+    seed : int, SeedSequence or Generator, default 0
+        Fixes orders and random starts.
+
+    Returns
+    -------
+    Solution
+        The merged network, with latents.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer than two solutions, their networks differ, or as `align`.
+
+    References
+    ----------
+    MergeMany of Ainsworth et al., Git Re-Basin, ICLR 2023, whose rounds end when nothing changes; signs rarely get
+    there.
     """
     moved, rng = _checked(solutions), generator(seed, "merge")
     if align is None:
@@ -58,7 +79,7 @@ def merge(
 
 
 def _checked(solutions: Sequence[Solution]) -> list[Solution]:
-    """At least two solutions of one network, as a list."""
+    """The solutions as a list; raises InvalidInputError unless there are at least two, of one network."""
     if not isinstance(solutions, (list, tuple)) or len(solutions) < 2:
         raise InvalidInputError(f"solutions={shown(solutions)} are not a list of at least two solutions")
     for one in solutions:
@@ -67,7 +88,7 @@ def _checked(solutions: Sequence[Solution]) -> list[Solution]:
 
 
 def _centre(solutions: list[Solution]) -> Solution:
-    """The network of the mean, with a vote of the ties."""
+    """The network of the mean latents, with voted ties."""
     means = _mean(solutions)
     weights = [as_signs(mean) for mean in means]
     latents = [turned(np.abs(mean).astype(np.float32), signs) for mean, signs in zip(means, weights, strict=True)]
@@ -80,7 +101,7 @@ def _mean(solutions: list[Solution]) -> Layers:
 
 
 def _latents(solutions: list[Solution]) -> list[Layers]:
-    """Of each solution, or the weights of each where one has none."""
+    """Scaled latents of each solution; the weights of all if one has no latents."""
     latents = [one.latents for one in solutions if one.latents is not None]
     if len(latents) < len(solutions):
         return [one.weights for one in solutions]
@@ -88,7 +109,7 @@ def _latents(solutions: list[Solution]) -> list[Layers]:
 
 
 def _scaled(latents: Layers) -> Layers:
-    """At a size of 1."""
+    """Latents scaled to root mean square 1."""
     size = _size(latents) or 1.0
     return tuple(layer.astype(np.float64) / size for layer in latents)
 

@@ -1,4 +1,4 @@
-"""Units of hidden layers that change places or are reversed, each with its incoming and outgoing weights."""
+"""Permutations and reversals of hidden units, each with its incoming and outgoing weights."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ Layers = tuple[NDArray[Any], ...]
 def transformed(solution: Solution, permutation: list[NDArray[np.int64]], signs: list[Signs]) -> Solution:
     """The solution with unit permutation[l][h], times signs[l][h], at place h of every hidden layer l.
 
-    Raises InvalidInputError where a unit is reversed that cannot be.
+    Raises InvalidInputError if a unit is reversed that cannot be.
     """
     network, weights, latents, replicas = solution.network, solution.weights, solution.latents, solution.replicas
     ties = []
@@ -40,9 +40,9 @@ def all_moved(network: Network, weights: Layers, moves: Moves) -> Layers:
 def moved(
     network: Network, layers: Layers, k: int, permutation: NDArray[np.intp], signs: Signs, axis: int = 0
 ) -> Layers:
-    """Weights with the units of hidden layer k permuted, then multiplied by signs, incoming and outgoing ones.
+    """Weights with the units of hidden layer k permuted and then multiplied by signs, incoming and outgoing.
 
-    axis: of the units in the arrays, which may have others in front.
+    axis: of the units in the arrays, which may have other axes in front.
     """
     out = list(layers)
     incoming = np.take(layers[k], permutation, axis=axis)
@@ -56,12 +56,12 @@ def moved(
 
 
 def staying(network: Network) -> Moves:
-    """Every unit of every hidden layer at its place."""
+    """The identity: every unit of every hidden layer stays."""
     return [stay(layer.n_units) for layer in network.hidden_layers]
 
 
 def reversible_layers(network: Network) -> list[bool]:
-    """Of each hidden layer, whether its units may be reversed."""
+    """For each hidden layer, whether its units may be reversed."""
     return [network.symmetry(k).sign_reversal for k in range(len(network.hidden_layers))]
 
 
@@ -71,12 +71,12 @@ def distance(weights: Layers, target: Layers) -> int:
 
 
 def overlaps_of(target: Signs, weights: Signs) -> NDArray[np.float64]:
-    """(H, H) of the weights of unit i of the target with those of unit j, exact up to 2^24 of them."""
+    """Overlaps (H, H) of the weights of unit i of the target with those of unit j; exact up to 2^24 weights."""
     a, b = (layer.reshape(len(layer), -1).astype(np.float32) for layer in (target, weights))
     return (a @ b.T).astype(np.float64)
 
 
 def outgoing(network: Network, layers: Layers, k: int) -> Signs:
-    """(H, ...) outgoing weights of each unit of hidden layer k."""
+    """Outgoing weights of each unit of hidden layer k, (H, ...)."""
     units, outputs = network.layers[k].n_units, layers[k + 1]
     return np.moveaxis(outputs.reshape(len(outputs), units, -1), 1, 0).reshape(units, -1)

@@ -1,4 +1,4 @@
-"""Deep binary networks: their layers and the exact symmetries of these."""
+"""Deep binary networks: layers, architectures and their exact symmetries."""
 
 import math
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ from deepbridge.common.data import Dataset, as_dataset, sizes
 
 @dataclass(frozen=True)
 class Dense:
-    """Fully connected layer: Delta_h = w_h . x / sqrt(N). n_inputs: N. n_units: number of units H."""
+    """Fully connected layer with N inputs and H units: Delta_h = w_h . x / sqrt(N)."""
 
     n_inputs: int
     n_units: int
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        """(H, N)"""
+        """Shape of the weights, (H, N)."""
         return self.n_units, self.n_inputs
 
     @property
     def fan_in(self) -> int:
-        """Inputs of one unit."""
+        """Number of inputs of a unit."""
         return self.n_inputs
 
     @property
     def fan_out(self) -> int:
-        """Units that one input reaches: of the Xavier initialisation."""
+        """Number of units that an input reaches, for the Xavier initialisation."""
         return self.n_units
 
     field_shape = pooled_shape = (1, 1)  # a convolution of one position
@@ -45,10 +45,10 @@ class Dense:
 
 @dataclass(frozen=True)
 class Conv:
-    """Convolution without padding, then max-pool over `pool` x `pool`, then sign.
+    """Convolution without padding, then max-pool over pool x pool, then sign.
 
-    channels, height, width: of its input. filters: F. size: of a filter, K x K. Rows and columns that fill no whole
-    pool are left out. A maximum is not odd, max(-z) != -max(z): filters may be permuted but not reversed.
+    channels, height, width: of the input. filters: F. size: K, of K x K filters. Rows and columns that do not fill a
+    whole pool are dropped. Filters may be permuted but not reversed, since max(-z) is not -max(z).
     """
 
     channels: int
@@ -67,7 +67,7 @@ class Conv:
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
-        """(F, C, K, K)"""
+        """Shape of the weights, (F, C, K, K)."""
         return self.filters, self.channels, self.size, self.size
 
     @property
@@ -77,12 +77,12 @@ class Conv:
 
     @property
     def fan_in(self) -> int:
-        """Inputs of one filter, C K^2."""
+        """Number of inputs of a filter, C K^2."""
         return self.channels * self.size**2
 
     @property
     def fan_out(self) -> int:
-        """F K^2: of the Xavier initialisation."""
+        """F K^2, for the Xavier initialisation."""
         return self.filters * self.size**2
 
     @property
@@ -103,7 +103,7 @@ Layer = Dense | Conv
 
 
 class _Network:
-    """What the networks share: a chain of layers, of which the last gives one logit for each output."""
+    """Base of the networks: a chain of layers, of which the last gives the logits."""
 
     layers: tuple[Layer, ...]
     input_shape: tuple[int, ...]
@@ -112,7 +112,7 @@ class _Network:
 
     @property
     def free_layers(self) -> tuple[Layer, ...]:
-        """Layers with weights of their own: all but an output layer fixed at +1."""
+        """Layers with weights of their own: all but an output layer that is fixed at +1."""
         return self.layers[:-1] if self.fixed_output else self.layers
 
     @property
@@ -127,21 +127,42 @@ class _Network:
 
     @property
     def n_weights(self) -> int:
-        """Number of binary weights of the free layers."""
+        """Number of binary weights of all free layers."""
         return sum(math.prod(shape) for shape in self.weight_shapes)
 
     def symmetry(self, layer: int) -> Symmetry:
-        """Exact symmetries of the units of a hidden layer: each with its incoming and outgoing weights.
+        """Exact symmetries of the units of a hidden layer, each with its incoming and outgoing weights.
 
-        sign(0) = +1 does not change sign, so a reversed unit carries its tie along (`Solution.ties`). Into an output
-        layer that is fixed at +1 no reversed unit fits.
+        A unit that is reversed takes its tie along (`Solution.ties`), because sign(0) = +1 does not change sign. Into
+        an output layer fixed at +1 no reversed unit fits.
+
+        Parameters
+        ----------
+        layer : int
+            Number of the hidden layer, from 0.
+
+        Returns
+        -------
+        Symmetry
+            ``.permutation`` and ``.sign_reversal``.
         """
         own = self.layers[layer].symmetry
         last = self.fixed_output and layer == len(self.layers) - 2
         return Symmetry(own.permutation, own.sign_reversal and not last)
 
     def split(self, flat: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-        """Layers of a flat array (n_weights,), views of it."""
+        """Cut a flat array into the arrays of the layers.
+
+        Parameters
+        ----------
+        flat : numpy.ndarray of shape (n_weights,)
+            All weights, layer by layer.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            One view per free layer, of its weight shape.
+        """
         ends = np.cumsum([math.prod(shape) for shape in self.weight_shapes])[:-1]
         parts = np.split(flat, ends)
         return tuple(part.reshape(shape) for part, shape in zip(parts, self.weight_shapes, strict=True))
@@ -149,13 +170,37 @@ class _Network:
 
 @dataclass(frozen=True)
 class BinaryMLP(_Network):
-    """Multi-layer perceptron, all weights and hidden activations -1 or +1 (paper, section 5.2, appendix B).
+    """Multi-layer perceptron with binary weights and binary hidden activations, without biases.
 
-    x_(l+1) = sign(w_l x_l / sqrt(N_l)), no biases; the label is the sign of one output, or the largest of several (the
-    first of equals). n_inputs: N of the flattened input. hidden: widths of the hidden layers; () is the perceptron.
-    n_outputs: 1 for two classes, else their number. fixed_output: output weights are fixed at +1, not trained and not
-    counted; one hidden layer and one output make the committee machine. Raises InvalidInputError on sizes below 1, and
-    on two outputs.
+    x_(l+1) = sign(w_l x_l / sqrt(N_l)), sign(0) = +1. For two classes the label is the sign of the only output, else
+    the place of the largest output, the first of equals.
+
+    Parameters
+    ----------
+    n_inputs : int
+        Number of inputs N; images are flattened.
+    hidden : sequence of int
+        Widths of the hidden layers; () is the perceptron.
+    n_outputs : int, default 1
+        1 for two classes, else the number of classes.
+    fixed_output : bool, default False
+        Fix the output weights at +1 instead of training them; needs n_outputs=1. With one hidden layer this is the
+        committee machine.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1, n_outputs is 2, or fixed_output is given without a hidden layer or with several outputs.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 5.2 and appendix B.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.BinaryMLP(784, (101, 101)).n_weights
+    89486
     """
 
     n_inputs: int
@@ -181,19 +226,51 @@ class BinaryMLP(_Network):
 
     @property
     def input_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        """(N,)"""
+        """Shape of an input, (N,)."""
         return (self.n_inputs,)
 
 
 @dataclass(frozen=True)
 class BinaryConvNet(_Network):
-    """Convolutional network, all weights and hidden activations -1 or +1 (paper, section 5.2, appendix B).
+    """Convolutional network with binary weights and binary hidden activations, without biases.
 
-    input_shape: (C, height, width). filters: of the convolutional layers, each filter_size x filter_size without
-    padding, followed by pool x pool max-pool and sign. hidden: widths of the fully connected layers between them and
-    the output layer. The paper's "5 layers" are read as two convolutions and, as it says, three layers of 2001, with
-    the output layer behind them. n_outputs: as in `BinaryMLP`. Raises InvalidInputError on sizes below 1 and on images
-    that are too small.
+    Convolutions without padding, each followed by a max-pool and sign, then fully connected layers and the output
+    layer.
+
+    Parameters
+    ----------
+    input_shape : tuple of int, default (3, 32, 32)
+        (channels, height, width) of the images.
+    filters : sequence of int, default (20, 50)
+        Numbers of filters of the convolutional layers, at least one layer.
+    hidden : sequence of int, default (2001, 2001, 2001)
+        Widths of the fully connected layers between the convolutions and the output layer.
+    n_outputs : int, default 10
+        1 for two classes, else the number of classes.
+    filter_size : int, default 5
+        K of K x K filters.
+    pool : int, default 2
+        Side of the max-pool.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1, n_outputs is 2, or the images are too small.
+
+    Notes
+    -----
+    The paper's "5 layers" are read as two convolutions and three fully connected layers, with the output layer behind
+    them.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 5.2 and appendix B.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.BinaryConvNet((1, 28, 28), filters=(4,), hidden=(11,)).weight_shapes
+    ((4, 1, 5, 5), (11, 576), (10, 11))
     """
 
     input_shape: tuple[int, int, int] = (3, 32, 32)  # type: ignore[assignment]
@@ -238,7 +315,7 @@ def check_network(network: Network) -> None:
 
 
 def check_fit(network: Network, data: Dataset | Patterns) -> Dataset:
-    """The data, if the network can read them; raises InvalidInputError if not."""
+    """The data as a Dataset; raises InvalidInputError if the network cannot read them."""
     check_network(network)
     dataset = as_dataset(data)
     shape = dataset.input_shape

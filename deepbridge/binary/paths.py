@@ -1,7 +1,6 @@
-"""Hamming distance, shortest paths, barriers and paths with one bend of deep networks (paper, appendix B).
+"""Hamming distance, shortest paths, barriers and paths with one bend of deep binary networks (paper, appendix B).
 
-Results are binland's `Path`, `Barrier` and `BentPath`. Errors are counted at evenly spaced flips, or after every one as
-in binland.
+Results are binland's `Path`, `Barrier` and `BentPath`. Errors are counted at evenly spaced points or after every flip.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +39,34 @@ TIE = 20  # bytes of a unit's tie at one point while errors are counted
 
 
 def hamming(a: Solution, b: Solution) -> float:
-    """Fraction of differing weights, in [0, 1] (section 3.1.3); raises InvalidInputError if the networks differ."""
+    """Hamming distance of two binary networks as a fraction of the weights.
+
+    Parameters
+    ----------
+    a, b : Solution
+        Solutions of the same network, as they are: `align` first to remove symmetries.
+
+    Returns
+    -------
+    float
+        Fraction of the weights that differ, in [0, 1].
+
+    Raises
+    ------
+    InvalidInputError
+        If the networks differ.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.1.3.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> a, b = (db.Solution(db.BinaryMLP(4, ()), [[w]]) for w in ([1, 1, 1, 1], [1, 1, 1, -1]))
+    >>> db.hamming(a, b)
+    0.25
+    """
     check_same(a, b)
     return int(np.count_nonzero(a.flat != b.flat)) / a.network.n_weights
 
@@ -55,14 +81,52 @@ def shortest_path(
     order: Order = "random",
     device: Device = "cpu",
 ) -> Path:
-    """A shortest path: the differing weights flipped one at a time, each once (paper, appendix B).
+    """Walk from one binary network to another, flipping each weight that differs once, and count the errors on the way.
 
-    points: number of evenly spaced errors along the path, ends included; "all": after every flip, as in binland. Ties
-    that differ are those of the end from the second half on. Errors are exact on every device.
-    order: "random", uniformly (the paper's); "guided", "annealed" and "exact" as in `binland.shortest_path`, with the
-    settings `Guided(...)` of deepbridge and `binland.Annealed(...)`. These three look at the errors after every flip,
-    with the ties of the start: give points="all" to see all that they have seen. Raises InvalidInputError if networks,
-    data or order do not fit, on more than 10^6 points, and beyond this machine's memory.
+    Parameters
+    ----------
+    start, end : Solution
+        Solutions of the same network, as they are: `align` first to remove symmetries.
+    data : Dataset or Patterns
+        Data on which errors are counted, usually the train data.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the order where it is random or annealed.
+    points : int or "all", default 51
+        Number of evenly spaced points at which errors are counted, both ends included, 2 to 10^6; "all": after every
+        flip.
+    order : {"random", "guided", "annealed", "exact"}, Guided or Annealed, default "random"
+        Order of the flips, as in `binland.shortest_path`, with the settings `deepbridge.Guided` and `binland.Annealed`.
+        The last three look at the errors after every flip; points="all" shows all of them.
+    device : str or torch.device, default "cpu"
+        Where errors are counted; they are exact everywhere.
+
+    Returns
+    -------
+    Path
+        ``.errors`` at the points, ``.barrier``, and ``.solution(t)`` on the way.
+
+    Raises
+    ------
+    InvalidInputError
+        If networks, data or order do not fit, there are more than 10^6 points, or the work does not fit into memory.
+
+    Notes
+    -----
+    Ties that differ are those of the start in the first half of the path and those of the end in the second; guided,
+    annealed and exact orders are chosen with the ties of the start.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, appendix B.
+
+    Examples
+    --------
+    >>> import binland as bl, deepbridge as db
+    >>> train = bl.Patterns.random(40, 21, seed=0)
+    >>> a, b = db.fit_many(db.BinaryMLP(21, (11,)), train, db.SGD(epochs=5), seeds=[0, 1])
+    >>> path = db.shortest_path(a, b, train, points="all")
+    >>> path.n_points == path.length + 1
+    True
     """
     chosen = as_order(order, Guided)
     (path,) = _paths([(start, end)], data, points, chosen, [generator(seed, "shortest_path")], device)
@@ -78,9 +142,36 @@ def shortest_paths(
     order: Order = "guided",
     device: Device = "cpu",
 ) -> list[Path]:
-    """A shortest path for each pair of solutions of one network, guided together: in less time, and the same as alone.
+    """A shortest path for each pair of solutions; guided ones are computed together, which takes less time.
 
-    Otherwise as `shortest_path`; every pair has a stream of its own. Raises InvalidInputError as it does, and on none.
+    Parameters
+    ----------
+    pairs : sequence of (Solution, Solution)
+        Pairs (start, end) of solutions of one network, at least one.
+    data, points, device
+        As in `shortest_path`.
+    seed : int, SeedSequence or Generator, default 0
+        Every pair gets a random stream of its own.
+    order : {"random", "guided", "annealed", "exact"}, Guided or Annealed, default "guided"
+        As in `shortest_path`.
+
+    Returns
+    -------
+    list of Path
+        One for each pair; guided ones are the same as from `shortest_path`.
+
+    Raises
+    ------
+    InvalidInputError
+        As `shortest_path`, and if there are no pairs.
+
+    Examples
+    --------
+    >>> import binland as bl, deepbridge as db
+    >>> train = bl.Patterns.random(40, 21, seed=0)
+    >>> a, b, c = db.fit_many(db.BinaryMLP(21, (11,)), train, db.SGD(epochs=5), seeds=[0, 1, 2])
+    >>> len(db.shortest_paths([(a, b), (b, c)], train, order=db.Guided(stages=10)))
+    2
     """
     chosen = as_order(order, Guided)
     some = isinstance(pairs, (list, tuple)) and len(pairs) > 0
@@ -101,12 +192,32 @@ def barrier(
     order: Order = "random",
     device: Device = "cpu",
 ) -> Barrier:
-    """Barriers of independent shortest paths; order and points as in `shortest_path`.
+    """Barriers on several shortest paths between two binary networks: on each the highest train error at its points.
 
-    orders: how many; by default 5 (appendix B, per directed pair), or 1 of an order that no seed changes, guided or
-    exact. A barrier is the highest error at the points, which `n_points` of the result counts: "all" of them miss
-    nothing and take longer. Give the two directions of a pair different seeds: with one seed they flip the weights in
-    the same orders. Raises InvalidInputError as `shortest_path` does, and on several of one order.
+    Parameters
+    ----------
+    start, end : Solution
+        Solutions of the same network, as they are: `align` first to remove symmetries.
+    data : Dataset or Patterns
+        Data on which errors are counted, usually the train data.
+    orders : int, optional
+        Number of paths, at most 10^6. By default 5, as in the paper, or 1 if all paths would be the same ("guided" and
+        "exact").
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the orders. Give the two directions of a pair different seeds: with the same seed the weights are flipped
+        in the same orders.
+    points, order, device
+        As in `shortest_path`. points="all" misses no error and takes longer.
+
+    Returns
+    -------
+    Barrier
+        ``.mean`` over the paths, ``.std`` and the mean ``.profile``.
+
+    Raises
+    ------
+    InvalidInputError
+        As `shortest_path`, and if several paths are asked for where all are the same.
     """
     chosen = as_order(order, Guided)
     count = n_orders(orders, chosen, MOST)
@@ -124,11 +235,35 @@ def optimized_path(
     *,
     device: Device = "cpu",
 ) -> BentPath:
-    """Path with one bend: the midpoint of the two solutions starts a new training run (paper, appendix B).
+    """Path with one bend: a training starts halfway between two binary networks, and random shortest paths lead there.
 
-    algorithm: of that run, `SGD()` by default. The path is the two random shortest paths start -> optimised midpoint ->
-    end. Align first where symmetries are to be removed. Repeat with other seeds for the paper's 3 midpoints and 5
-    orders. Raises InvalidInputError as `shortest_path` does, but on too many points if all weights of a leg flipped.
+    The legs are start -> midpoint and midpoint -> end. In the paper each pair has 3 midpoints and 5 orders of flips:
+    repeat with other seeds.
+
+    Parameters
+    ----------
+    start, end : Solution
+        Solutions of the same network, as they are: `align` first to remove symmetries.
+    data : Dataset or Patterns
+        Train data.
+    algorithm : Algorithm, optional
+        How the midpoint is trained; `SGD()` by default.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the midpoint, its training and the orders.
+    points : int or "all", default 51
+        As in `shortest_path`.
+    device : str or torch.device, default "cpu"
+        Where SGD, RSGD and ADV train and errors are counted.
+
+    Returns
+    -------
+    BentPath
+        ``.midpoint``, the two legs, ``.errors`` and ``.barrier``.
+
+    Raises
+    ------
+    InvalidInputError
+        As `shortest_path`; with points="all" the number of points is judged by all weights of the network.
     """
     check_same(start, end)
     dataset = check_fit(start.network, data)
@@ -152,23 +287,38 @@ def optimized_midpoint(
     device: Device = "cpu",
     progress: bool = True,
 ) -> Solution:
-    """The bend of `optimized_path`: the solution of a training run that begins half-way between two others.
+    """The midpoint of `optimized_path`: what a training finds that starts halfway between two solutions.
 
-    algorithm: of that run, `SGD()` by default. Raises InvalidInputError if networks or data do not fit.
+    Parameters
+    ----------
+    start, end, data, algorithm, seed, device
+        As in `optimized_path`.
+    progress : bool, default True
+        Whether to show a bar on a terminal.
+
+    Returns
+    -------
+    Solution
+        The trained midpoint.
+
+    Raises
+    ------
+    InvalidInputError
+        If networks or data do not fit.
     """
     check_same(start, end)
     run = SGD() if algorithm is None else as_deep(algorithm)
     middle_rng, fit_rng = generator(seed, "optimized_midpoint").spawn(2)
     latents = midpoint_latents(start, end, run, middle_rng)
-    where: Device = device if is_built_in(run) else "cpu"  # any other algorithm computes where it likes
+    where: Device = device if is_built_in(run) else "cpu"  # any other algorithm chooses its own device
     return fit(start.network, data, run, fit_rng, latents, device=where, progress=progress)
 
 
 def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed: Seed) -> Latents:
-    """Latents of the bend: `start` with a random half of the differing signs taken from `end` (half rounded down).
+    """Latents where the training of a midpoint starts: `start` with a random half of the differing signs from `end`.
 
-    Their size is one for every layer: the mean |latent| of the two ends there; of ends given without latents, half the
-    width of the algorithm's random initialisation, which is its mean size. Raises InvalidInputError if it has none.
+    In each layer they have one size, the mean |latent| of the ends there or, if these have no latents, half the width
+    of the algorithm's random initialisation. Raises InvalidInputError if the algorithm does not say that width.
     """
     network = start.network
     signs = midpoint_signs(start.flat, end.flat, seed)
@@ -181,7 +331,7 @@ def midpoint_latents(start: Solution, end: Solution, algorithm: Algorithm, seed:
 
 
 def latents_to_begin(solution: Solution, algorithm: Algorithm) -> Latents:
-    """Latents at which a training can begin: the solution's, or its weights at the mean size of the initialisation."""
+    """Latents from which training can go on from a solution: its own, or its weights at the mean initial size."""
     if solution.latents is not None:
         return solution.latents
     sizes = [init_bound(algorithm, layer.fan_in, layer.fan_out) / 2 for layer in solution.network.free_layers]
@@ -217,7 +367,7 @@ def _orders(
     streams: Sequence[np.random.Generator],
     device: Device,
 ) -> Iterable[Places]:
-    """Of each pair (d,) the weights that differ, in order."""
+    """For each pair the flat indices of the weights that differ, (d,), in order."""
     if isinstance(order, shallow.Guided):
         return guided_orders(pairs, data, order, device)
     differing = (np.flatnonzero(start.flat != end.flat) for start, end in pairs)
@@ -249,7 +399,7 @@ def _path(
 
 
 def _steps(start: Solution, end: Solution, points: Points, orders: int = 1) -> NDArray[np.int64]:
-    """(T,) flips after which errors are counted; raises InvalidInputError if memory does not hold so many of them."""
+    """Numbers of flips after which errors are counted, (T,); raises InvalidInputError beyond this machine's memory."""
     length = int(np.count_nonzero(start.flat != end.flat))
     count = _n_points(points, length)
     units = sum(len(a) for a, b in zip(start.ties, end.ties, strict=True) if not np.array_equal(a, b))
@@ -259,7 +409,7 @@ def _steps(start: Solution, end: Solution, points: Points, orders: int = 1) -> N
 
 
 def _n_points(points: Points, length: int) -> int:
-    """Points of a path of at most so many flips; raises InvalidInputError if they are none, or too many."""
+    """Number of points of a path with so many flips; raises InvalidInputError if it is below 2 or above MOST."""
     if is_integer(points):
         return limited("points", points, MOST, minimum=2)
     if not isinstance(points, str) or points != "all":
@@ -271,7 +421,7 @@ def _n_points(points: Points, length: int) -> int:
 
 
 def _ties_along(start: Solution, end: Solution, points: int) -> tuple[Signs, ...]:
-    """Per layer (H,), or (T, H): those of the nearer end, +1 in the middle between two that differ."""
+    """Ties per layer along a path, (H,) or (T, H): those of the nearer end, +1 halfway where the ends differ."""
     twice, last = 2 * np.arange(points)[:, None], points - 1
     found = []
     for k in range(len(start.ties)):

@@ -1,4 +1,4 @@
-"""The error in the plane through three solutions (paper, section 4.2, appendix B, Figs. 8 and 20 to 23)."""
+"""Errors in the plane through three binary networks (paper, section 4.2, appendix B, Figs. 8 and 20 to 23)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,34 @@ def plane(
     *,
     device: Device = "cpu",
 ) -> Plane:
-    """Errors of the binarised networks in the plane through three solutions.
+    """Errors on a grid in the plane through the latents of three binary networks.
 
-    The origin is the first solution, the x axis points to the second, and the third has y > 0 (Gram-Schmidt on the
-    latents). At every point the weights are the signs of the latents there, and ties those of the interpolated ties.
-    margin: how far the grid goes beyond the solutions, as a fraction of their extent. The grid has the corners' own
-    errors in `corner_errors`, not in general among its points.
-    Raises InvalidInputError if networks or data do not fit, a solution has no latents, or they lie on one line.
+    At every grid point the weights are the signs of the latents there, and ties the signs of the interpolated ties.
+
+    Parameters
+    ----------
+    first, second, third : Solution
+        Solutions of the same network, with latents. The first is the origin, the second lies on the x axis, the third
+        has y > 0 (Gram-Schmidt on the latents).
+    data : Dataset or Patterns
+        Data on which errors are counted.
+    points : int, default 31
+        Grid points along each axis, 2 to 10 000.
+    margin : float, default 0.2
+        How far the grid extends beyond the solutions, as a fraction of their extent, 0 or more.
+    device : str or torch.device, default "cpu"
+        Where errors are counted; they are exact everywhere.
+
+    Returns
+    -------
+    Plane
+        ``.errors`` on the grid, coordinates, and ``.corner_errors`` of the solutions, which in general are not grid
+        points.
+
+    Raises
+    ------
+    InvalidInputError
+        If networks or data do not fit, a solution has no latents, or the three lie on one line.
     """
     solutions = (first, second, third)
     for other in solutions[1:]:
@@ -58,7 +79,7 @@ def plane(
 def _ties(
     solutions: tuple[Solution, ...], corners: NDArray[np.float64], places: NDArray[np.float64]
 ) -> tuple[Signs, ...]:
-    """Per layer (T, H) at places (T, 2): signs of the ties that the solutions have, interpolated."""
+    """Ties per layer, (T, H), at places (T, 2): the signs of the interpolated ties."""
     shares = barycentric(corners, places)
     layers = zip(*(solution.ties for solution in solutions), strict=True)
     return tuple(as_signs(np.round(shares @ np.stack(layer), 9)) for layer in layers)

@@ -1,4 +1,4 @@
-"""One solution of a network as a safetensors file, as binland keeps those of machines, an array for every layer."""
+"""A solution of a binary network as a safetensors file, with an array for every layer."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,22 +27,23 @@ OF_RUNS = {"history": "F64"} | {f"replicas.{name}": kind for name, kind in OF_RE
 def write(path: Path, solution: Mapping[str, Any]) -> None:
     """Write the fields of a Solution to a new file.
 
-    Raises InvalidInputError if the settings of its algorithm are not plain, StoreError if the file cannot be written or
-    its name is taken.
+    Raises InvalidInputError if the algorithm's settings are not plain numbers, texts, truth values or tuples of them,
+    StoreError if the name is taken or the file cannot be written.
     """
     store(path, FORMAT, described(solution["network"], NETWORKS), solution["algorithm"], dict(_arrays(solution)))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The fields of a Solution as `write` was given them, but for the algorithm: kind, package and settings, or None.
+    """The fields of a Solution, with a description of its algorithm (class, module and settings, or None) in its place.
 
-    Raises StoreError on a file that is missing, foreign or damaged, InvalidInputError beyond this machine's memory.
+    Raises StoreError on a file that is missing, of another kind or damaged, InvalidInputError if it does not fit into
+    memory.
     """
     return restore(path, FORMAT, _type_of, _solution)
 
 
 def _arrays(solution: Mapping[str, Any]) -> Iterator[tuple[str, NDArray[Any]]]:
-    """All arrays that are there, by name."""
+    """Name and values of every array that the solution has."""
     kept = {name: solution[name] for name in ("weights", "latents", "ties", "history")}
     if solution["replicas"] is not None:
         kept |= {f"replicas.{name}": getattr(solution["replicas"], name) for name in OF_REPLICAS}

@@ -1,4 +1,4 @@
-"""Solutions: +-1 weights of a deep binary network, their errors and predictions."""
+"""Solutions: binary weights of a deep network, with their errors and predictions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -28,13 +28,40 @@ Latents = tuple[NDArray[np.float32], ...]
 
 @dataclass(frozen=True, eq=False)
 class Solution(TrainingSummary):
-    """Binary weights of a network, and where they come from.
+    """Binary weights of a deep network, and how they were made.
 
-    weights: per free layer int8 of its weight_shape, all -1 or +1. latents: per free layer float32, whose signs are the
-    weights (sign(0) = +1), if known. ties: per hidden layer (H,) int8, what sign(0) is for each unit; +1 throughout by
-    default. Only `align`, which reverses units, makes others. history: (epochs,) train errors after each epoch that was
-    looked at, else NaN. replicas: of RSGD. algorithm: that found it. Raises InvalidInputError on other shapes or
-    values.
+    `fit` returns it; your own weights become one by ``Solution(network, weights)``. Arrays of weights, ties and latents
+    are copied and read-only.
+
+    Parameters
+    ----------
+    network : BinaryMLP or BinaryConvNet
+        The architecture.
+    weights : sequence of array_like
+        One array per free layer, of its weight shape, all -1 or +1; kept as int8.
+    latents : sequence of array_like, optional
+        One float32 array per free layer, whose signs are the weights (sign(0) = +1).
+    ties : sequence of array_like, optional
+        For each hidden layer (H,) the value of sign(0) of each unit; +1 by default. Only `align`, which reverses units,
+        makes others.
+    history : numpy.ndarray of shape (epochs,), optional
+        Train error after each recorded epoch, NaN after the others.
+    replicas : Replicas, optional
+        The replicas behind a centre (RSGD).
+    algorithm : Algorithm, optional
+        The settings that made it.
+
+    Raises
+    ------
+    InvalidInputError
+        If weights are not signs of the network's shapes, or another argument does not fit them.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> solution = db.Solution(db.BinaryMLP(3, ()), [[[1, -1, -1]]])
+    >>> solution.predict([[1, 1, -1], [-1, 1, 1]]).tolist()
+    [1, -1]
     """
 
     network: Network
@@ -66,7 +93,7 @@ class Solution(TrainingSummary):
         self._check_origin()
 
     def _check_origin(self) -> None:
-        """Raise InvalidInputError unless history, replicas and algorithm are such, or None."""
+        """Raise InvalidInputError unless history, replicas and algorithm are of the right kind, or None."""
         if self.history is not None and as_array("history", self.history).ndim != 1:
             raise InvalidInputError(f"history={shown(self.history)} is not an array (epochs,)")
         if self.algorithm is not None and not isinstance(self.algorithm, Algorithm):
@@ -85,9 +112,22 @@ class Solution(TrainingSummary):
 
     @classmethod
     def from_shallow(cls, solution: ShallowSolution) -> "Solution":
-        """A binland solution as the deep network that it is; committee machines with all output weights +1 only.
+        """A binland solution as a deep network with the same function.
 
-        Raises InvalidInputError on anything else.
+        Parameters
+        ----------
+        solution : binland.Solution
+            Weights of a perceptron, or of a committee machine whose output weights are all +1.
+
+        Returns
+        -------
+        Solution
+            The same weights, latents, history and replicas.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is anything else.
         """
         if not isinstance(solution, ShallowSolution):
             raise InvalidInputError(f"{named(solution)} given where a binland Solution is needed")
@@ -109,23 +149,71 @@ class Solution(TrainingSummary):
 
     @cached_property
     def flat(self) -> Signs:
-        """All weights (n_weights,), layer by layer, row-major."""
+        """All weights in one array, (n_weights,) int8: layer by layer, row-major, read-only."""
         flat = np.concatenate([layer.reshape(-1) for layer in self.weights])
         flat.flags.writeable = False
         return flat
 
     def error_count(self, data: Dataset | Patterns) -> int:
-        """Number of patterns with a wrong label, exact. Raises InvalidInputError if the data do not fit."""
+        """Number of patterns with a wrong prediction, exact.
+
+        Parameters
+        ----------
+        data : Dataset or Patterns
+            Data that the network can read.
+
+        Returns
+        -------
+        int
+            Number of errors, 0 to P.
+
+        Raises
+        ------
+        InvalidInputError
+            If the data do not fit.
+        """
         dataset = check_fit(self.network, data)
         return int(error_counts(self.network, dataset, Walk.standing(self.flat, self.ties))[0])
 
     def error(self, data: Dataset | Patterns) -> float:
-        """Fraction of the patterns with a wrong label, in [0, 1]. Raises InvalidInputError if the data do not fit."""
+        """Fraction of patterns with a wrong prediction.
+
+        Parameters
+        ----------
+        data : Dataset or Patterns
+            Data that the network can read.
+
+        Returns
+        -------
+        float
+            Error in [0, 1].
+
+        Raises
+        ------
+        InvalidInputError
+            If the data do not fit.
+        """
         dataset = as_dataset(data)
         return self.error_count(dataset) / dataset.n_patterns
 
     def predict(self, inputs: ArrayLike) -> NDArray[np.int64]:
-        """Predicted labels (P,) int64 of inputs (P, ...) as those of a `Dataset`: 16-bit integers."""
+        """Labels that the network gives to inputs.
+
+        Parameters
+        ----------
+        inputs : array_like of shape (P, N) or (P, C, height, width)
+            Inputs as in a `Dataset`: 16-bit integers.
+
+        Returns
+        -------
+        numpy.ndarray of shape (P,), int64
+            Predicted labels: -1 or +1 for two classes, else 0 to n_outputs - 1.
+
+        Raises
+        ------
+        InvalidInputError
+            If the inputs do not fit.
+        """
         binary = self.network.n_outputs == 1
         images = as_array("inputs", inputs)
         if images.ndim < 2:
@@ -136,9 +224,22 @@ class Solution(TrainingSummary):
         return 2 * classes - 1 if binary else classes
 
     def toward(self, end: "Solution", flipped: NDArray[np.int64], t: float) -> "Solution":
-        """The solution after some flips of a path to `end`; `Path.solution` says what its latents are.
+        """The weights after some flips of a path to another solution; `Path.solution` is the usual way to ask for them.
 
-        Ties that differ are those of the nearer end, +1 in the middle.
+        Parameters
+        ----------
+        end : Solution
+            The other end of the path.
+        flipped : numpy.ndarray of shape (k,), int64
+            Flat indices of the weights to flip, each once.
+        t : float
+            Place on the path, 0 to 1, by which latents are interpolated.
+
+        Returns
+        -------
+        Solution
+            The weights there, with latents if both ends have some. Ties that differ are those of the nearer end, +1
+            halfway.
         """
         flat = self.flat.copy()
         flat[flipped] *= -1
@@ -152,11 +253,22 @@ class Solution(TrainingSummary):
         return Solution(self.network, weights, tuple(blended(*layer, t) for layer in layers), ties)
 
     def save(self, path: str | Path) -> None:
-        """Write everything to a new safetensors file, from which `load_solution` gives it back to the last bit.
+        """Write everything to a new file, from which `load_solution` restores it bit for bit.
 
-        Weights, latents, ties, history, replicas, network and algorithm; nothing is replaced, and the file is there
-        whole or not at all. Raises StoreError if the name is taken or cannot be written, InvalidInputError if the
-        algorithm has settings that are not plain.
+        The file is a safetensors file with weights, latents, ties, history, replicas, network and algorithm. It appears
+        complete or not at all, and an existing file is never replaced.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Name of the new file.
+
+        Raises
+        ------
+        StoreError
+            If the name is taken or cannot be written.
+        InvalidInputError
+            If the algorithm has settings other than numbers, texts, truth values and tuples of them.
         """
         write(checked_path("path", path), {field.name: getattr(self, field.name) for field in fields(self)})
 

@@ -1,4 +1,4 @@
-"""Removing the exact symmetries of a deep network before two solutions are compared (paper, section 3.1.2)."""
+"""`align`: remove the exact symmetries of a deep network before two solutions are compared (paper, section 3.1.2)."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -37,10 +37,16 @@ MOST = 10**4  # restarts
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Alignment(Summary):
-    """A solution moved by a symmetry of its network.
+    """A binary network moved by a symmetry (`align`); it computes the same function.
 
-    solution: the same function. permutation: per hidden layer (H,) int64, its unit h is unit permutation[h] of the
-    original. signs: per hidden layer (H,) int8, -1 where the unit was reversed.
+    Attributes
+    ----------
+    solution : Solution
+        The moved solution.
+    permutation : tuple of numpy.ndarray of shape (H,), int64
+        For each hidden layer: unit h of the moved solution is unit permutation[h] of the original.
+    signs : tuple of numpy.ndarray of shape (H,), int8
+        For each hidden layer: -1 where the unit was reversed, else +1.
     """
 
     solution: Solution
@@ -59,32 +65,60 @@ def align(
     seed: Seed = 0,
     restarts: int = 8,
 ) -> Alignment:
-    """Move `solution` towards the reference `to` by exact symmetries only: every prediction stays the same.
+    """Move a binary network towards a reference by exact symmetries: every prediction stays the same.
 
-    Which unit takes which place is found with linear_sum_assignment; each is then reversed if it fits better so. A
-    reversed unit takes its tie with it, so that sign(0) does not spoil the symmetry. Filters in front of a max-pool,
-    and units of a layer into fixed output weights, are permuted only. Latents and replicas move along.
+    Hidden units are permuted and, where that is exact, reversed; a reversed unit takes its tie along. Filters in front
+    of a max-pool, and units in front of fixed output weights, are only permuted. Latents and replicas move along.
 
-    "greedy": layer by layer from the input, by the overlaps of the incoming weights (their absolute values where units
-    may be reversed); the outgoing weights go along (Alg. 2). Units whose incoming weights are equal, or opposite where
-    they may be reversed, as in narrow layers, would fit in either order; among them the outgoing weights decide: their
-    overlaps in front of the output layer, and in front of a hidden layer, whose units are still in any order, the
-    products that they have with those of the other units. Not always the nearest. Where it ends nearer without that
-    decision, it does without, and where it ends farther than it began, the solution stays.
+    Parameters
+    ----------
+    solution : Solution
+        The solution to move.
+    to : Solution
+        The reference, of the same network.
+    method : {"greedy", "coordinate", "activations"}, default "greedy"
+        How units are matched; see Notes.
+    data : Dataset or Patterns, optional
+        Needed by "activations", else not used.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the random starts and orders of "coordinate".
+    restarts : int, default 8
+        Number of random starts of "coordinate", 0 to 10^4. The first ones of a larger number are those of a smaller.
 
-    "coordinate": layer by layer in random order, over and over until none gains, by the overlaps of both the incoming
-    and the outgoing weights while all other layers stay (Ainsworth et al. 2022, Git Re-Basin, section 3.2). It takes
-    the nearest end of several descents, the first of equals: from no move, from "greedy", and from `restarts` random
-    symmetries. Never farther than any of these; with one hidden layer, the nearest of all.
+    Returns
+    -------
+    Alignment
+        ``.solution``, ``.permutation`` and ``.signs``.
 
-    "activations": by the correlations of the units' outputs on `data`, of a filter at all positions behind its max-pool
-    (their absolute values where units may be reversed; Li et al. 2015; Git Re-Basin, section 3.1). Layers do not depend
-    on each other, since a unit puts out the same wherever others stand. Weights are not looked at: units with the same
-    outputs are not told apart, those with constant outputs take any place, and the distance may grow.
+    Raises
+    ------
+    InvalidInputError
+        If the networks differ, the method is unknown, data are missing or do not fit, or there are more than 10^4
+        restarts.
 
-    data: of "activations", else not looked at. seed, restarts: of "coordinate"; more restarts begin with the same ones.
-    Raises InvalidInputError if the networks differ, on another method, without data that fit where they are needed, and
-    on more than 10^4 restarts.
+    Notes
+    -----
+    Units are assigned to places by `scipy.optimize.linear_sum_assignment`, then each is reversed if it fits better so.
+
+    "greedy" goes layer by layer from the input, by the overlaps of incoming weights (absolute values where units may be
+    reversed); outgoing weights go along. Units whose incoming weights are equal, or opposite where they may be
+    reversed, are told apart by their outgoing weights: by overlaps in front of the output layer, and elsewhere by the
+    products with the outgoing weights of the other units. It is not always the nearest. If it comes nearer without that
+    decision, the decision is left out; if it ends farther than it began, the solution stays.
+
+    "coordinate" goes through the layers in random order, again and again until none improves, by the overlaps of
+    incoming and outgoing weights. It starts at the identity, at "greedy" and at `restarts` random symmetries, and takes
+    the nearest result, the first of equals. It is never farther than its starts; with one hidden layer it is the
+    nearest of all.
+
+    "activations" uses the correlations of the units' outputs on `data`, for filters at all positions behind the
+    max-pool (absolute values where units may be reversed). Weights are not looked at: units with equal outputs are not
+    told apart, units with constant outputs take any place, and the distance may grow.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.1.2, Alg. 2. Ainsworth et al., Git Re-Basin, ICLR
+    2023. Li et al., Convergent Learning, 2015.
     """
     check_same(solution, to)
     one_of("method", method, METHODS)
@@ -107,7 +141,7 @@ def _by_activations(solution: Solution, to: Solution, data: Dataset | Patterns |
 
 
 def _by_coordinates(network: Network, weights: Layers, target: Layers, rngs: list[np.random.Generator]) -> Moves:
-    """rngs: of each descent, the first two of which have a start of their own."""
+    """The nearest result of several descents, one for each rng; the first two start at identity and greedy."""
     starts = [staying(network), greedy_moves(network, weights, target), *(_drawn(network, rng) for rng in rngs[2:])]
     similarity, reversible = _overlaps_of_neighbours(network, weights, target), reversible_layers(network)
     ends = [coordinate_descent(start, similarity, reversible, rng) for start, rng in zip(starts, rngs, strict=True)]
@@ -115,7 +149,7 @@ def _by_coordinates(network: Network, weights: Layers, target: Layers, rngs: lis
 
 
 def _overlaps_of_neighbours(network: Network, weights: Layers, target: Layers) -> Similarity:
-    """Overlaps of the incoming and outgoing weights of a layer with the target's, the layers beside it moved."""
+    """Overlaps of a layer's incoming and outgoing weights with the target's, the neighbouring layers moved."""
 
     def similarity(moves: Moves, k: int) -> NDArray[np.float64]:
         layers = weights

@@ -1,4 +1,4 @@
-"""`fit` and `fit_many`: from data and an algorithm to solutions; all runs and replicas are one batched computation."""
+"""`fit` and `fit_many` for binary networks: all runs and replicas are computed in one batch."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -32,7 +32,7 @@ from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hash
 
 LARGEST_NETWORK = 10**9  # weights of all runs and replicas
 LONGEST_HISTORY = 10**8  # epochs of all runs and replicas
-MOST_KEPT = 2**28  # bytes of the first layer's fields that are kept from look to look
+MOST_KEPT = 2**28  # bytes of the first layer's fields that may be kept between records
 
 
 def fit(
@@ -49,9 +49,24 @@ def fit(
     progress: bool = True,
     callback: Callback | None = None,
 ) -> Solution:
-    """Train a network with BinaryNet (paper, section 3.2 and appendix B) or any other `Algorithm`, by its own `fit`.
+    """Train a binary network with BinaryNet, or with any other `Algorithm` by its own ``fit``.
 
-    See `fit_many` for the arguments.
+    Parameters
+    ----------
+    network, data, algorithm, start, device, dtype, checkpoint, checkpoint_seconds, progress
+        As in `fit_many`.
+    seed : int, SeedSequence or Generator
+        Fixes everything that is drawn.
+
+    Returns
+    -------
+    Solution
+        The trained weights.
+
+    Raises
+    ------
+    InvalidInputError, StoreError
+        As `fit_many`.
     """
     return fit_many(
         network, data, algorithm, [seed], start,
@@ -74,26 +89,58 @@ def fit_many(
     progress: bool = True,
     callback: Callback | None = None,
 ) -> list[Solution]:
-    """Independent runs, one per seed, trained in one batch: what a GPU needs to be busy with small networks.
+    """Train several independent binary networks in one batch, one for each seed; faster on a GPU than one by one.
 
-    Binary cross-entropy for two classes, categorical for more, mean over the mini-batch; pre-activations are
-    w . x / sqrt(fan-in) in every layer. start: latents to begin with, clipped, for every run and replica, instead of
-    random ones. device: "cpu", "cuda", "cuda:1", ..., or a torch.device; dtype: "float32" or "float64", of everything
-    but the weights' signs. checkpoint: file that is written every so many seconds and from which the same call goes on;
-    it stays at the end, when the same call gives the result at once. progress: show a bar on a terminal or in a
-    notebook. callback: a function that is called after every epoch with a `binland.TrainingState`, which knows phase,
-    epoch, errors of the runs and .solution(run); where it returns True, all runs end there, and a checkpoint keeps them
-    as they are, so that the same call goes on. It changes no number.
-    Numbers are the same for the same seeds, device (a CPU, or a GPU of the same model, whichever it is of several),
-    dtype, number of threads of a CPU and torch: with any other one a checkpoint is refused. Runs in one batch differ
-    from single ones by rounding only. A run that has not reached zero error is returned all the same.
-    Any other `Algorithm` trains by its own fit(network, dataset, seed, start), once for every seed; device, dtype and
-    checkpoint are how SGD, RSGD and ADV are computed, and not to be given with it, nor a callback, unless its fit has
-    an argument of this name.
-    Raises InvalidInputError if the data or the start do not fit the network, on unknown devices and types, on a
-    checkpoint of another run, if an algorithm gives no solution of the network, and beyond 10^9 weights, 10^8 epochs or
-    10 000 networks, of all runs and replicas together, StoreError on a damaged checkpoint and where none can be
-    written; if that happens later, it warns and goes on.
+    The loss is the cross-entropy, binary for two classes and categorical for more, averaged over a mini-batch.
+    Pre-activations are w . x / sqrt(fan-in) in every layer.
+
+    Parameters
+    ----------
+    network : BinaryMLP or BinaryConvNet
+        The architecture.
+    data : Dataset or Patterns
+        Train data.
+    algorithm : Algorithm
+        `SGD`, `RSGD` or `ADV`. Any other trains by its own ``fit(network, data, seed, start)``, once for every seed,
+        and takes neither device nor dtype nor checkpoint.
+    seeds : sequence of int, SeedSequence or Generator
+        One for each run.
+    start : sequence of array_like, optional
+        Latents of each layer to begin with, for every run and replica, instead of random ones; they are clipped.
+    device : str or torch.device, default "cpu"
+        "cpu", "cuda", "cuda:1", ...
+    dtype : {"float32", "float64"}, default "float32"
+        Type of everything but the signs of the weights.
+    checkpoint : str or pathlib.Path, optional
+        File from which the same call goes on after an interruption. It stays at the end; then the call returns at once.
+    checkpoint_seconds : float, default 300.0
+        How often the checkpoint is written, in seconds.
+    progress : bool, default True
+        Whether to show a bar on a terminal.
+
+    Returns
+    -------
+    list of Solution
+        One for each seed; a run that has not reached zero error is returned all the same.
+
+    Raises
+    ------
+    InvalidInputError
+        If data or start do not fit the network, device or type is unknown, the checkpoint is of another run, an
+        algorithm returns no solution of the network, or there are more than 10^9 weights, 10^8 epochs or 10 000
+        networks in all.
+    StoreError
+        If a checkpoint is damaged or cannot be written at the start; later there is only a warning.
+
+    Notes
+    -----
+    Results are the same for equal seeds, device (a CPU, or any GPU of the same model), dtype, number of CPU threads and
+    version of torch; a checkpoint made with others is refused. Runs in one batch differ from single ones by rounding
+    only.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix B.
     """
     dataset = check_fit(network, data)
     deep = as_deep(algorithm)
@@ -109,13 +156,13 @@ def fit_many(
     _check_default(deep, "checkpoint", checkpoint, checkpoint is None)
     listed = checked_seeds(seeds, MOST_RUNS)
     for seed in listed:
-        generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
+        generator(seed, "fit")  # refuses an invalid seed even if the algorithm would not
     begun = None if start is None else checked_layers("start", start, network.weight_shapes, np.float32)
     return [_made_by(deep, network, deep.fit(network, dataset, seed, begun, **options)) for seed in listed]
 
 
 def _check_default(algorithm: shallow.Algorithm, name: str, value: object, default: bool) -> None:
-    """Raise InvalidInputError unless an argument has its default: an algorithm's own `fit` would not know of it."""
+    """Raise InvalidInputError unless an argument has its default: an algorithm's own `fit` does not take it."""
     if not default:
         kind = type(algorithm).__name__
         raise InvalidInputError(
@@ -125,7 +172,7 @@ def _check_default(algorithm: shallow.Algorithm, name: str, value: object, defau
 
 
 def _made_by(algorithm: shallow.Algorithm, network: Network, found: object) -> Solution:
-    """What an algorithm gave, signed by it; raises InvalidInputError unless it is a solution of the network."""
+    """The solution that an algorithm returned, marked with the algorithm; InvalidInputError if it is not a solution."""
     if not isinstance(found, Solution) or found.network != network:
         raise InvalidInputError(
             f"{type(algorithm).__name__}.fit gave {shown(found)}, not a solution of {shown(network)}; return"
@@ -148,7 +195,7 @@ def train_many(
     progress: bool = True,
     callback: Callback | None = None,
 ) -> list[Solution]:
-    """`fit_many` for SGD, RSGD and ADV of this package, and for what a subclass with a `fit` of its own leaves them."""
+    """`fit_many` for SGD, RSGD and ADV of this package, and for subclasses that call their `fit`."""
     dataset = check_fit(network, data)
     kind = checked_dtype(dtype)
     n_replicas = algorithm.replicas if isinstance(algorithm, RSGD) else 1
@@ -168,7 +215,7 @@ def train_many(
 
 
 class _Runs:
-    """All runs and replicas at once; the first axis R = runs x replicas of every array goes through them."""
+    """All runs and replicas at once; the first axis of every array is R = runs x replicas."""
 
     def __init__(
         self,
@@ -197,16 +244,16 @@ class _Runs:
 
     @property
     def finished(self) -> bool:
-        """All epochs are over, or all runs without errors and told to stop there."""
+        """Whether all epochs are over, or all runs have stopped at zero error."""
         return self._epoch == self.epochs or len(self._stopped) == self._runs
 
     @property
     def done(self) -> int:
-        """Epochs that are over."""
+        """Number of epochs done."""
         return self._epoch
 
     def epoch(self) -> None:
-        """One epoch of all runs, and a look at their errors."""
+        """One epoch of all runs, and a record of their errors if it is due."""
         epoch, algorithm = self._epoch - self._pretrained, self.algorithm
         labels = self._noise if epoch < 0 else self._labels
         self._descent.begin_epoch(self._epoch, self._pretrained)
@@ -230,7 +277,7 @@ class _Runs:
         return TrainingState(phase, epoch, n_epochs, errors[:, 0], replicas, self.solution)
 
     def _look(self, epoch: int) -> None:
-        """Errors of every run that goes on: centre, then replicas."""
+        """Record the errors of every run that has not stopped: centre, then replicas."""
         for run in set(range(self._runs)) - set(self._stopped):
             latents = self._latents_of(run)
             weights = _flat(latents)
@@ -243,13 +290,13 @@ class _Runs:
 
     @cached_property
     def _counter(self) -> ErrorCounter | None:
-        """What follows the networks from look to look, on a CPU that has the memory."""
+        """Counts errors from what has changed since the last record; None on a GPU or where memory does not suffice."""
         networks = self._runs * (1 + self._replicas if self._replicas > 1 else 1)
         small = ErrorCounter.bytes_kept(self.network, self.data, networks) <= MOST_KEPT
         return ErrorCounter(self.network, self.data) if small and self.device.type == "cpu" else None
 
     def _errors_since(self, run: int, weights: Signs) -> NDArray[np.int64]:
-        """Errors of the networks (T, n_weights) of a run, by what has changed since the last look."""
+        """Errors of the networks (T, n_weights) of a run, from what has changed since the last record."""
         assert self._counter is not None
         return np.array([self._counter.error_count((run, k), one) for k, one in enumerate(weights)])
 
@@ -279,7 +326,7 @@ class _Runs:
         return Solution(self.network, signs, centre, (), history[:, 0], found, self.algorithm)
 
     def state(self) -> dict[str, Any]:
-        """All that changes, but for the streams, which have drawn one order in each epoch."""
+        """Everything that changes, for a checkpoint. Random streams are left out: they draw one order in each epoch."""
         return {
             "epoch": self._epoch,
             "history": torch.tensor(self._history, device=self.device),
@@ -288,7 +335,7 @@ class _Runs:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint's state; raises KeyError, TypeError or ValueError if it is none of these runs."""
+        """Continue from a checkpoint; raises KeyError, TypeError or ValueError if it does not fit these runs."""
         epoch, stopped = part(state, "epoch", int), part(state, "stopped", dict)
         if not 0 <= epoch <= self.epochs:
             raise ValueError(f"epoch {shown(epoch)} of {self.epochs}")
@@ -310,7 +357,7 @@ class _Runs:
 
 
 def _most_runs(network: Network, algorithm: Algorithm, replicas: int) -> int:
-    """How many runs fit into memory at once; raises InvalidInputError if none does."""
+    """Number of runs that fit into memory; raises InvalidInputError if none does."""
     most = min(LARGEST_NETWORK // network.n_weights, LONGEST_HISTORY // max(1, algorithm.epochs), MOST_RUNS) // replicas
     if most < 1:
         raise InvalidInputError(
@@ -323,7 +370,7 @@ def _most_runs(network: Network, algorithm: Algorithm, replicas: int) -> int:
 def _stacked(
     network: Network, algorithm: Algorithm, streams: list[np.random.Generator], start: Latents | None
 ) -> list[NDArray[Any]]:
-    """First latents (R, *weight_shape) of each layer: drawn, or the start for everybody; clipped."""
+    """Initial latents (R, *weight_shape) of each layer: drawn, or the start for every run; clipped."""
     if start is None:
         drawn = [[_drawn(layer, algorithm, rng) for layer in network.free_layers] for rng in streams]
         layers = [np.stack(layer) for layer in zip(*drawn, strict=True)]
@@ -333,7 +380,7 @@ def _stacked(
 
 
 def _drawn(layer: Layer, algorithm: Algorithm, rng: np.random.Generator) -> NDArray[np.float64]:
-    """First latents of one network, as Xavier's uniform distribution draws them."""
+    """Initial latents of one network, from Xavier's uniform distribution."""
     bound = algorithm.init_bound(layer.fan_in, layer.fan_out)
     return rng.uniform(-bound, bound, layer.weight_shape)
 
@@ -344,7 +391,7 @@ def _flat(layers: Iterable[Tensor]) -> Signs:
 
 
 def _identity(network: Network, data: Dataset, algorithm: Algorithm, start: Latents | None) -> dict[str, str]:
-    """What else decides the numbers of a training."""
+    """What else determines the results of a training."""
     return {
         "data": repr((data.scale, data.n_classes)) + hashed([data.inputs, data.labels]),
         "start": hashed(start or ()),

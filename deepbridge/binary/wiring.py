@@ -7,11 +7,11 @@ from deepbridge.binary.networks import Conv, Network
 
 
 def wiring(network: Network) -> tuple[NDArray[np.int64], ...]:
-    """Per layer (fan-in, Q): the input that each weight of a unit meets at each of Q positions.
+    """Which input each weight of a unit reads at each of Q positions, for every layer (fan-in, Q).
 
-    Positions go window by window of the max-pool, row by row in a window; those that fill no whole window are left
-    out. Inputs of the first layer are counted as they come, (channels, height, width); those of the others as (height,
-    width, channels). A fully connected layer is a filter as large as its input: one position.
+    Positions are ordered window by window of the max-pool, row by row in a window; those that fill no whole window are
+    left out. Inputs of the first layer are numbered as (channels, height, width), those of the others as (height,
+    width, channels). A fully connected layer is a filter as large as its input, with one position.
     """
     first = network.layers[0]
     before = (first.channels, first.height, first.width) if isinstance(first, Conv) else (first.fan_in, 1, 1)

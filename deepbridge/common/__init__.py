@@ -1,1 +1,1 @@
-"""What networks of every kind share: data, files, devices, checkpoints, geometry; neither Numba nor kernels."""
+"""What networks of every kind share: data, files, devices, checkpoints, matching; without Numba."""

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: written now and then, in one step, and read by the same call."""
+"""Checkpoints of a training: written from time to time, in one step, and read by the same call."""
 
 import hashlib
 import io
@@ -20,13 +20,13 @@ from binland.errors import InvalidInputError, StoreError, one_line, shown
 
 MAGIC = b"deepbridge checkpoint 1\n"
 _HEAD = len(MAGIC) + 32  # then the SHA-256 of the rest
-_SHORT = ("device", "dtype", "threads")  # of an identity: what a message can show
+_SHORT = ("device", "dtype", "threads")  # longest part of an identity in a message
 Kind = TypeVar("Kind")
 _ADVICE = "remove it to begin anew, or give another file"
 
 
 class Checkpoint:
-    """The file of one training, or none. identity: what the training is; a file of another one is refused."""
+    """The checkpoint file of one training, or none; files with another identity are refused."""
 
     def __init__(self, path: str | Path | None, seconds: float, identity: dict[str, str]):
         name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
@@ -38,10 +38,10 @@ class Checkpoint:
         self._written = time.monotonic()
 
     def restore(self, into: Callable[[dict[str, Any]], None], device: torch.device) -> None:
-        """Hand over what was kept last, if anything, its tensors on a device.
+        """Give the last state, if there is one, to `into`, with its tensors on a device.
 
-        into: checks it first; its KeyError, TypeError or ValueError says that it is not what was kept.
-        Raises StoreError on a damaged file, and now where none could be written, InvalidInputError on a foreign one.
+        into: checks the state first; its KeyError, TypeError or ValueError means that the file is damaged. Raises
+        StoreError on a damaged file and if no file could be written, InvalidInputError on a file of another training.
         """
         octets = self._octets()
         if octets is None:
@@ -55,7 +55,7 @@ class Checkpoint:
             raise self._refused(f"does not hold what a checkpoint of this training does ({error}); {_ADVICE}") from None
 
     def _octets(self) -> bytes | None:
-        """What is in the file, if there is one; raises StoreError where none can be read or written."""
+        """Content of the file, None if there is none; raises StoreError if it cannot be read or written."""
         if self._path is None:
             return None
         try:
@@ -63,13 +63,13 @@ class Checkpoint:
             self._part.touch()
             self._part.unlink()
             if self._path.exists() and not self._path.is_file():
-                raise ValueError("is not a file")  # a pipe would be waited for
+                raise ValueError("is not a file")  # reading a pipe would block
             return self._path.read_bytes() if self._path.exists() else None
         except (OSError, ValueError) as error:
             raise self._refused(f"{why(error)}; give another file for the checkpoint") from None
 
     def _state(self, octets: bytes, device: torch.device) -> dict[str, Any]:
-        """What a training kept; raises InvalidInputError if it was another one."""
+        """The state in the file; raises InvalidInputError if it is of another training."""
         try:
             kept = torch.load(io.BytesIO(octets), map_location=device, weights_only=True)
             identity, state = dict(json.loads(kept["identity"])), dict(kept["state"])
@@ -86,7 +86,7 @@ class Checkpoint:
         return StoreError(one_line(f"{self._name}: {reason}"))
 
     def keep(self, state: Callable[[], dict[str, Any]], now: bool = False) -> None:
-        """Write the state, if the last time is long ago or it is to be now; where that fails, warn and go on."""
+        """Write the state if it is due (or `now`); if that fails, warn and go on."""
         if self._path is None or not (now or time.monotonic() - self._written >= self._seconds):
             return
         buffer = io.BytesIO()
@@ -107,34 +107,34 @@ class Checkpoint:
 
     @property
     def _name(self) -> str:
-        """What messages call the file."""
+        """The name of the file in messages."""
         return one_line(str(self._path), 300)
 
     @property
     def _part(self) -> Path:
-        """The new file while it is written."""
+        """The new file while it is being written."""
         assert self._path is not None
         return self._path.with_name(f"{self._path.name}.part")
 
 
 def _change(key: str, old: dict[str, Any], new: dict[str, str]) -> str:
-    """How a message says that a part of the identity is another one; empty if it is the same."""
+    """Text about a part of the identity that has changed; empty if it is the same."""
     if old.get(key) == new.get(key):
         return ""
     return f"{key}: {shown(old.get(key))} there, {shown(new.get(key))} here" if key in _SHORT else shown(key)[1:-1]
 
 
 def part(content: dict[str, Any], name: str, kind: type[Kind]) -> Kind:
-    """What is kept under a name, if it is of a type; else raises KeyError or ValueError."""
+    """The entry with this name, if it has this type; else raises KeyError or ValueError."""
     if type(content[name]) is not kind:
         raise ValueError(f"{name} is a {type(content[name]).__name__}")
     return content[name]
 
 
 def checked(name: str, found: Any, like: Tensor, low: float = -math.inf, unknown: bool = False) -> Tensor:
-    """A tensor from a file, if it has the shape and type of another one and finite entries; else raises ValueError.
+    """A tensor from a file, if it has the shape and type of `like` and finite entries; else raises ValueError.
 
-    low: the least that an entry may be. unknown: NaN is allowed.
+    low: smallest allowed entry. unknown: whether NaN is allowed.
     """
     if type(found) is not Tensor or found.layout != torch.strided:
         raise ValueError(f"{name} is no array")

@@ -1,7 +1,7 @@
-"""Labelled real inputs on an integer grid, and the image sets of the paper's sections 4 and 5.2.
+"""Labelled real inputs on an integer grid, and the image data of the paper's sections 4 and 5.2.
 
-A pre-activation of the first layer is a sum of inputs with signs. On a grid it is an integer, whatever the order of
-the terms, so that errors are exact and every way to evaluate a network gives the same predictions.
+A pre-activation of the first layer is a sum of inputs with signs. On a grid it is an integer, whatever the order of the
+terms, so errors are exact and every way to evaluate a network gives the same predictions.
 """
 
 import sys
@@ -33,12 +33,40 @@ _LARGEST_SUM = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Inputs on a grid and their labels.
+    """Labelled inputs on an integer grid, the data of binary networks.
 
-    inputs: (P, N) or (P, C, height, width) int16; the networks see inputs * scale. labels: (P,) int64, -1 or +1 if
-    n_classes is 2, else 0 to n_classes - 1. largest_sum: the largest size of a sum of one pattern's inputs with any
-    signs. Both arrays are read-only copies. Raises InvalidInputError on other shapes or values, on lengths that do not
-    match, and where a sum over all inputs of a pattern would not fit into 32 bits.
+    `load` returns two of them for well-known images; `from_real` makes one from arrays of real numbers.
+
+    Parameters
+    ----------
+    inputs : array_like of shape (P, N) or (P, C, height, width)
+        16-bit integers; the network sees inputs * scale.
+    labels : array_like of shape (P,)
+        -1 or +1 for two classes, else 0 to n_classes - 1.
+    n_classes : int
+        Number of classes, at least 2.
+    scale : float, default 1.0
+        Step of the grid, above 0.
+
+    Attributes
+    ----------
+    inputs : numpy.ndarray, int16
+        The inputs, read-only.
+    labels : numpy.ndarray of shape (P,), int64
+        The labels, read-only.
+    largest_sum : int
+        Largest sum of the absolute inputs of one pattern.
+
+    Raises
+    ------
+    InvalidInputError
+        If shapes or values are not as above, or a sum over the inputs of a pattern would not fit into 32 bits.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.Dataset([[3, -1], [0, 2]], [1, -1], n_classes=2)
+    Dataset(n_patterns=2, input_shape=(2,), n_classes=2)
     """
 
     inputs: NDArray[np.int16]
@@ -69,11 +97,28 @@ class Dataset:
 
     @classmethod
     def from_real(cls, inputs: ArrayLike, labels: ArrayLike, n_classes: int) -> "Dataset":
-        """Real inputs of about unit variance, rounded to multiples of 1/2048.
+        """Put real inputs of about unit variance on a grid of step 1/2048.
 
-        Raises InvalidInputError on inputs of size 16 or more, and as `Dataset` does.
+        Parameters
+        ----------
+        inputs : array_like of shape (P, N) or (P, C, height, width)
+            Finite numbers below 16 in size.
+        labels : array_like of shape (P,)
+            -1 or +1 for two classes, else 0 to n_classes - 1.
+        n_classes : int
+            Number of classes, at least 2.
+
+        Returns
+        -------
+        Dataset
+            The rounded inputs with their labels.
+
+        Raises
+        ------
+        InvalidInputError
+            If inputs are too large, and as `Dataset`.
         """
-        with np.errstate(over="ignore"):  # infinite is too large, which is said below
+        with np.errstate(over="ignore"):  # infinite values are refused below as too large
             steps = np.rint(as_array("inputs", inputs).astype(np.float64) * GRID)
         if not np.all(np.abs(steps) <= np.iinfo(np.int16).max):
             raise InvalidInputError("inputs are not finite and below 16 in size; give them zero mean and unit variance")
@@ -81,7 +126,23 @@ class Dataset:
 
     @classmethod
     def from_patterns(cls, patterns: "Patterns") -> "Dataset":
-        """Patterns of -1 and +1 as they are. Raises InvalidInputError on anything else."""
+        """binland's +-1 patterns as a data set of two classes.
+
+        Parameters
+        ----------
+        patterns : binland.Patterns
+            The patterns.
+
+        Returns
+        -------
+        Dataset
+            The same inputs and labels.
+
+        Raises
+        ------
+        InvalidInputError
+            If it is anything else.
+        """
         if not _are_patterns(patterns):
             raise InvalidInputError(f"{named(patterns)} given where binland's Patterns are needed")
         return cls(patterns.inputs.astype(np.int16), patterns.labels.astype(np.int64), 2)
@@ -93,18 +154,34 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """(N,) or (C, height, width)."""
+        """Shape of one input, (N,) or (C, height, width)."""
         return self.inputs.shape[1:]
 
     @cached_property
     def classes(self) -> NDArray[np.int64]:
-        """(P,) int64 from 0: the labels, where -1 is class 0 and +1 class 1."""
+        """Labels counted from 0, (P,) int64: of two classes -1 is class 0 and +1 is class 1."""
         found = (self.labels + 1) // 2 if self.n_classes == 2 else self.labels
         found.flags.writeable = False
         return found
 
     def with_random_labels(self, seed: Seed) -> "Dataset":
-        """The same inputs with independent uniform labels. Raises InvalidInputError on a bad seed."""
+        """Keep the inputs and replace the labels by independent uniform ones.
+
+        Parameters
+        ----------
+        seed : int, SeedSequence or Generator
+            Fixes the labels.
+
+        Returns
+        -------
+        Dataset
+            The same inputs with random labels.
+
+        Raises
+        ------
+        InvalidInputError
+            If the seed is not one.
+        """
         drawn = random_classes(self, generator(seed, "random_labels"))
         return Dataset(self.inputs, 2 * drawn - 1 if self.n_classes == 2 else drawn, self.n_classes, self.scale)
 
@@ -113,16 +190,16 @@ class Dataset:
 
 
 def random_classes(data: Dataset, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(P,) int64 independent uniform classes, drawn as binland draws labels."""
+    """Independent uniform classes (P,) int64, drawn as binland draws labels."""
     if data.n_classes == 2:
         return (random_signs(rng, data.n_patterns).astype(np.int64) + 1) // 2
     return rng.integers(data.n_classes, size=data.n_patterns)
 
 
 def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
-    """An array of numbers, also of a tensor with a gradient, on a GPU or of bfloat16.
+    """Values as an array of numbers; tensors may have a gradient, be on a GPU or of type bfloat16.
 
-    Raises InvalidInputError if it is none.
+    Raises InvalidInputError if they are not a rectangular array of numbers.
     """
     torch: Any = sys.modules.get("torch")  # without it there are no tensors
     try:
@@ -139,7 +216,7 @@ def as_array(name: str, values: ArrayLike) -> NDArray[Any]:
 
 
 def limited(name: str, value: object, largest: int, minimum: int = 1) -> int:
-    """`value` as an int from `minimum` to what memory and patience allow; raises InvalidInputError otherwise."""
+    """`value` as an int from `minimum` to `largest`; raises InvalidInputError otherwise."""
     count = positive_int(name, value, minimum)
     if count > largest:
         raise InvalidInputError(f"{name}={count} is more than {largest}; take less")
@@ -155,14 +232,14 @@ def sizes(name: str, values: Sequence[int] | NDArray[np.int64]) -> tuple[int, ..
 
 
 def named(value: object) -> str:
-    """The type of a value as a message names it, with the package that it is from."""
+    """Name of the type of a value for messages, with the package that it is from."""
     kind = type(value)
     package = kind.__module__.split(".")[0]
     return shown(kind.__name__ if package == "builtins" else f"{package}.{kind.__name__}")[1:-1]
 
 
 def _check_labels(labels: NDArray[Any], n_classes: int) -> None:
-    """Raise InvalidInputError unless all are -1 or +1, of two classes, or whole numbers from 0 to n_classes - 1."""
+    """Raise InvalidInputError unless labels are -1 and +1 (two classes) or whole numbers from 0 to n_classes - 1."""
     if n_classes == 2:
         right, allowed = (labels == -1) | (labels == 1), "-1 and 1"
     else:
@@ -174,7 +251,7 @@ def _check_labels(labels: NDArray[Any], n_classes: int) -> None:
 
 
 def _largest_sum(inputs: NDArray[Any]) -> int:
-    """Of the sizes of a pattern's inputs; a few patterns at a time, since there may be billions of inputs."""
+    """Largest sum of the absolute inputs of a pattern, computed in parts to save memory."""
     parts = np.array_split(inputs.reshape(len(inputs), -1), -(-inputs.size // 2**24))
     return max(int(np.abs(part.astype(np.int64)).sum(axis=1).max()) for part in parts)
 
@@ -189,7 +266,7 @@ def as_dataset(data: "Dataset | Patterns") -> Dataset:
 
 
 def _are_patterns(data: object) -> TypeGuard["Patterns"]:
-    """Whether they are binland's; where nobody has imported its kernels, which takes Numba, there are none."""
+    """Whether data are binland's Patterns; if `binland.data` was never imported they cannot be."""
     return isinstance(data, getattr(sys.modules.get("binland.data"), "Patterns", ()))
 
 
@@ -203,15 +280,49 @@ def load(
     folder: str | Path | None = None,
     batches: tuple[int, ...] = (1, 2, 3, 4, 5),
 ) -> tuple[Dataset, Dataset]:
-    """Train and test images of "mnist", "fashion-mnist", "cifar10" (original files) or scikit-learn's "digits" (8 x 8).
+    """Train and test images: MNIST, Fashion-MNIST, CIFAR-10 or scikit-learn's digits.
 
-    per_class, test_per_class: number of images of each class, drawn with the seed; all by default. task: "parity"
-    makes the digits a binary task, +1 for even ones (paper, appendix B). folder: holds mnist/, fashion-mnist/,
-    cifar10/cifar-10-batches-py/; by default BINLAND_DATA, else files are fetched. batches: of CIFAR-10, 10 000 train
-    images each. Inputs (P, C, height, width) have zero mean and unit variance over the train images that are used,
-    channel by channel; test images are transformed alike. No augmentation.
-    Raises InvalidInputError on unknown names and counts that the files do not have, DataError on missing or damaged
-    files, and where scikit-learn is missing.
+    Inputs are shifted and scaled to zero mean and unit variance of each channel over the train images used, and rounded
+    to a grid of step 1/2048; test images are treated alike. There is no augmentation.
+
+    Parameters
+    ----------
+    name : {"mnist", "fashion-mnist", "cifar10", "digits"}
+        "digits" are 8 x 8 images, 1297 for training and 500 for testing.
+    per_class, test_per_class : int, optional
+        Number of train and of test images of each class, drawn at random; by default all.
+    task : {"classes", "parity"}, default "classes"
+        "parity" (mnist and digits only): two classes, +1 for even digits and -1 for odd ones.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes which images are drawn.
+    folder : str or pathlib.Path, optional
+        Folder with mnist/, fashion-mnist/ and cifar10/cifar-10-batches-py/ in their original files. By default the
+        environment variable BINLAND_DATA names it; if that is not set, files are downloaded once and checked.
+    batches : tuple of int, default (1, 2, 3, 4, 5)
+        Which of CIFAR-10's train batches to use, 10 000 images each.
+
+    Returns
+    -------
+    tuple of Dataset
+        (train, test), inputs of shape (P, channels, height, width).
+
+    Raises
+    ------
+    InvalidInputError
+        If the name or task is unknown, or the files have fewer images of a class.
+    DataError
+        If files are missing or damaged, or scikit-learn is missing for "digits".
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 4 and appendix B (parity).
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> train, test = db.load("digits")
+    >>> train
+    Dataset(n_patterns=1297, input_shape=(1, 8, 8), n_classes=10)
     """
     if not isinstance(name, str) or name not in SHAPES:
         raise InvalidInputError(f"name={shown(name)} is not one of {', '.join(SHAPES)}")
@@ -234,7 +345,7 @@ def load(
 
 
 def _steps(images: NDArray[np.uint8]) -> NDArray[np.int16]:
-    """(C, 256) int16: where on the grid each gray level comes to lie, so that a channel has mean 0 and variance 1."""
+    """Grid values of the 256 gray levels of each channel, (C, 256) int16, such that it has mean 0 and variance 1."""
     levels, tables = np.arange(256), []
     for c in range(images.shape[1]):
         counts = np.bincount(images[:, c].reshape(-1), minlength=256)
@@ -260,7 +371,7 @@ def _raw(name: str, folder: str | Path | None, batches: tuple[int, ...]) -> tupl
 
 
 def _subset(raw: Raw, per_class: int | None, argument: str, rng: np.random.Generator) -> Raw:
-    """The same number of images of every class, in the order of the file."""
+    """So many images of every class, in the order of the file."""
     if per_class is None:
         return raw
     count = positive_int(argument, per_class)

@@ -1,4 +1,4 @@
-"""Where and how exactly torch computes."""
+"""Devices of torch, and settings under which it computes exactly and reproducibly."""
 
 import threading
 from collections.abc import Iterator
@@ -12,16 +12,15 @@ from binland.errors import InvalidInputError, one_line, shown
 Device = str | torch.device
 _SEEDING = threading.RLock()
 
-# What torch 2.9 and later ask how to take float32 products: the general before the special, which goes before it.
+# Settings of float32 products in torch 2.9 and later, general ones first; specific ones take precedence.
 _LEVELS = [("generic", "all"), ("cuda", "all"), ("mkldnn", "all")]
 _LEVELS += [(backend, op) for backend in ("cuda", "mkldnn") for op in ("matmul", "conv", "rnn")]
 
 
 def as_device(name: Device) -> torch.device:
-    """The device of a name such as "cpu", "cuda" or "cuda:1", or of a torch.device; one form for each device.
+    """The torch.device of a name such as "cpu", "cuda" or "cuda:1", in one form for each device.
 
-    "cpu:0" is "cpu", there is no other one; "cuda" is the current GPU, with its number.
-    Raises InvalidInputError if it is not there.
+    "cpu:0" becomes "cpu"; "cuda" becomes the current GPU with its number. Raises InvalidInputError if it is not there.
     """
     if not isinstance(name, (str, torch.device)):
         raise _unusable(name, "it is neither a name nor a torch.device")
@@ -39,27 +38,27 @@ def _unusable(name: object, reason: str) -> InvalidInputError:
 
 
 def model(device: torch.device) -> str:
-    """What decides the numbers of a device: that it is a CPU, or which model of GPU, not which of several."""
+    """What determines the numbers of a device: "cpu", or the model of GPU, but not which of several."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 @contextmanager
 def usual() -> Iterator[None]:
-    """Gradients are recorded inside and new tensors are on the CPU, whatever the caller has told torch."""
+    """Context in which gradients are recorded and new tensors are on the CPU, whatever the caller has set."""
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        if torch.empty(0).device.type != "cpu":  # else for nothing: it would take time in every call of torch
+        if torch.empty(0).device.type != "cpu":  # skipped otherwise, since it slows every call of torch
             stack.enter_context(torch.device("cpu"))
         yield
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Torch's own generators, of the CPU and of a GPU, start from a seed inside; afterwards they are as before.
+    """Context in which torch's generators, of the CPU and a GPU, start from a seed; their state is restored after.
 
-    One thread at a time, since all share them. `torch.manual_seed` would seed all GPUs, whatever was remembered of
-    them, and formats a traceback on each call.
+    One thread at a time, since all threads share them. `torch.manual_seed` would seed all GPUs, whose state is not
+    restored, and is slow.
     """
     gpu = device is not None and device.type == "cuda"
     with _SEEDING, torch.random.fork_rng(devices=[device] if gpu else []):
@@ -70,7 +69,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
 
 class _Shared:
-    """Settings of torch are those of all threads: the first that comes in changes them, the last one out restores."""
+    """Settings of torch, which threads share: the first that enters changes them, the last that leaves restores."""
 
     lock = threading.Lock()
     inside = 0
@@ -79,9 +78,10 @@ class _Shared:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """No shortcuts inside: torch may else round factors to 10 bits, sum in bfloat16, or add up in a varying order.
+    """Context in which torch computes at full precision and in a fixed order.
 
-    Whatever was set, by whichever of torch's interfaces, reads afterwards as before.
+    Otherwise it may round factors to 10 bits, sum in bfloat16, or add in a varying order. Settings are restored at the
+    end, whichever of torch's interfaces they were made with.
     """
     with _Shared.lock:
         if _Shared.inside == 0:
@@ -98,7 +98,7 @@ def full_precision() -> Iterator[None]:
 
 
 def _change(stack: ExitStack) -> None:
-    """Set what has to be set; the stack undoes it."""
+    """Change the settings; the stack undoes it."""
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     reduction = "allow_bf16_reduced_precision_reduction"
     split = getattr(matmul, f"{reduction}_split_k", None)  # since torch 2.10 a second part of the same setting
@@ -122,11 +122,11 @@ def _set(stack: ExitStack, owner: Any, name: str, value: object, before: object)
 
 
 def _set_levels(stack: ExitStack) -> None:
-    """IEEE arithmetic for every operation, by the interface on which the older one is built.
+    """Set IEEE arithmetic for every operation, by torch's newer interface, on which the older one is built.
 
-    A level that was not set reads as the one above it: once that one is IEEE, any other value is the level's own. Those
-    that follow are not touched, because "not set" cannot be set again (but for products of matrices, which the older
-    name sets too). The levels have public names as well, but the one of mkldnn sets that of everything.
+    A level that is not set has the value of the level above: once that is IEEE, any other value is the level's own.
+    Levels that inherit are not touched, because "not set" cannot be restored (except for matrix products, which the
+    older interface sets too). The levels have public names as well, but that of mkldnn sets all of them.
     """
     read, write = torch._C._get_fp32_precision_getter, torch._C._set_fp32_precision_setter
     for backend, op in _LEVELS:
@@ -141,7 +141,7 @@ def _set_levels(stack: ExitStack) -> None:
 
 @contextmanager
 def _unset(backend: str) -> Iterator[None]:
-    """What stands below shows its own value inside, if nothing stands above."""
+    """Context in which the level above is not set, so that the levels below show their own values."""
     before = torch._C._get_fp32_precision_getter(backend, "all")
     torch._C._set_fp32_precision_setter(backend, "all", "none")
     yield

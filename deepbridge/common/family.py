@@ -1,4 +1,4 @@
-"""What families of torch networks share in sweeps: their library, their threads, their stamp."""
+"""What families of torch networks share in sweeps: library, number of threads, stamp."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,19 +21,19 @@ M = TypeVar("M", bound=ModelSection)
 
 
 class OnDevice(Section):
-    """[compute]: where training and errors are computed."""
+    """Settings of [compute]: the device on which training and errors are computed."""
 
     device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
 
 
 class TorchFamily(Family[M]):
-    """A family whose networks run on torch, which is imported when something is computed."""
+    """Base of families whose networks run on torch, which is imported only when something is computed."""
 
     problem = "images"
     libraries = ("torch",)
 
     def data(self, patterns: Any, inputs: Inputs) -> Dataset:
-        """Images as they are, inputs of -1 and +1 as integers, other numbers on a grid."""
+        """A problem's patterns as a Dataset: images as they are, signs as integers, other numbers on a grid."""
         if isinstance(patterns, Dataset):
             return patterns
         if inputs.values == "signs":
@@ -41,7 +41,7 @@ class TorchFamily(Family[M]):
         return Dataset.from_real(patterns.inputs, patterns.labels, inputs.n_classes)
 
     def check_ready(self, settings: M, compute: Any) -> None:
-        """torch and the device are there."""
+        """Raise at once if torch or the device is missing."""
         try:
             with deferred():
                 import_module("torch")
@@ -51,7 +51,7 @@ class TorchFamily(Family[M]):
 
     @contextmanager
     def one_thread(self) -> Iterator[None]:
-        """torch, too, whose MKL no general limit reaches."""
+        """Context with one thread, for torch too, whose MKL general limits do not reach."""
         import torch
 
         before = torch.get_num_threads()

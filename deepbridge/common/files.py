@@ -1,4 +1,4 @@
-"""Original files of MNIST, Fashion-MNIST and CIFAR-10: found in a folder or fetched, read once, checked, parsed."""
+"""Original files of MNIST, Fashion-MNIST and CIFAR-10: found in a folder or downloaded, checked and parsed."""
 
 import codecs
 import gzip
@@ -54,7 +54,7 @@ _CIFAR_ARCHIVE = ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", "c5
 
 
 class _File(NamedTuple):
-    """A file: place in a data folder, MD5 checksum, where it comes from (and the checksum of the archive it is in)."""
+    """A file: place in a data folder, MD5 checksum, source (and the checksum of the archive it is in)."""
 
     place: Path
     checksum: str
@@ -87,7 +87,7 @@ def read_cifar10(folder: str | Path | None, batches: tuple[int, ...]) -> tuple[R
 
 
 def _located(wanted: list[_File], folder: str | Path | None) -> list[tuple[Path, _File]]:
-    """Where each file is; nothing is known yet of what is in it."""
+    """Path of each file; contents are not looked at."""
     given = os.environ.get(VARIABLE) if folder is None else _checked_folder(folder, wanted[0])
     here = [Path(given) / file.place for file in wanted] if given else []
     if not here or not all(path.is_file() for path in here):
@@ -96,7 +96,7 @@ def _located(wanted: list[_File], folder: str | Path | None) -> list[tuple[Path,
 
 
 def _checked_folder(folder: str | Path, first: _File) -> str:
-    """The name of a folder that is there; raises DataError if it is not."""
+    """Path of a folder that exists; raises DataError if it does not."""
     name = os.fspath(folder) if isinstance(folder, (str, os.PathLike)) else ""
     if not (name and isinstance(name, str) and Path(name).is_dir()):
         raise DataError(f"folder={shown(folder)} is not a folder; give the one that holds {first.place}")
@@ -104,7 +104,7 @@ def _checked_folder(folder: str | Path, first: _File) -> str:
 
 
 def _original(path: Path, file: _File) -> bytes:
-    """What is in a file, read once, so that what is parsed is what was checked; raises DataError on another one."""
+    """Content of a file, read once so that what is checked is parsed; raises DataError on a wrong checksum."""
     try:
         octets = path.read_bytes()
     except OSError as error:
@@ -117,7 +117,7 @@ def _original(path: Path, file: _File) -> bytes:
 
 
 def _fetched(wanted: list[_File], folder: str | None) -> list[Path]:
-    """Files from the net, kept in the user's cache, with a progress bar."""
+    """Files downloaded into the user's cache, with a progress bar."""
     with needed_by("fetching images", "deep"):
         import pooch
 
@@ -152,7 +152,7 @@ def _reason(error: Exception) -> str:
 
 
 def _parse_idx(path: Path, octets: bytes) -> NDArray[np.uint8]:
-    """An IDX file of bytes: magic number 0, 0, 8, number of dimensions; lengths, big-endian; entries."""
+    """Array of an IDX file: magic number 0, 0, 8, number of dimensions; lengths, big-endian; entries."""
     try:
         plain = gzip.decompress(octets)
         zero, kind, n_dims = struct.unpack(">HBB", plain[:4])
@@ -165,7 +165,7 @@ def _parse_idx(path: Path, octets: bytes) -> NDArray[np.uint8]:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Of dicts, lists, numbers, bytes and numpy arrays; a pickle that names anything else is refused, not run."""
+    """Unpickles dicts, lists, numbers, bytes and NumPy arrays; pickles that name anything else are refused."""
 
     _known = {  # noqa: RUF012
         ("numpy", "ndarray"): np.ndarray,
@@ -176,7 +176,7 @@ class _Unpickler(pickle.Unpickler):
     }
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a name in the pickle stands for."""
+        """The object that a name in the pickle refers to."""
         if (module, name) not in self._known:
             raise pickle.UnpicklingError(f"{module}.{name} does not belong into images")
         return self._known[module, name]

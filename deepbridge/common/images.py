@@ -13,8 +13,11 @@ from deepbridge.common.data import SHAPES, WITH_PARITY, Dataset, load
 
 
 class ImageSettings(Section):
-    """name: of the images. task: their classes, or the parity of digits. per_class, test_per_class: how many of each
-    class, all by default. batches: of CIFAR-10."""
+    """Settings of [data].
+
+    name: of the images. task: "classes", or "parity" of digits. per_class, test_per_class: numbers of images of each
+    class, all by default. batches: of CIFAR-10.
+    """
 
     name: Literal["mnist", "fashion-mnist", "cifar10", "digits"]
     task: Literal["classes", "parity"] = "classes"
@@ -34,34 +37,34 @@ class ImageSettings(Section):
 
 
 class Images(Problem[ImageSettings]):
-    """Classes or parity of images. A disorder sample is a draw of the images, the same for every network."""
+    """Classes or parity of images. A disorder sample is a random choice of images, the same for every network."""
 
     name = "images"
     Settings = ImageSettings
     libraries = ("scikit-learn",)
 
     def inputs(self, settings: ImageSettings) -> Inputs:
-        """Pixels on a grid."""
+        """Shape and kind of the images."""
         return Inputs(SHAPES[settings.name], 2 if settings.task == "parity" else 10, "reals")
 
     def train(self, settings: ImageSettings, seed: SeedFor) -> Dataset:
-        """Images of the disorder sample."""
+        """Train images of the disorder sample."""
         return _images(settings, seed)[0]
 
     def test(self, settings: ImageSettings, seed: SeedFor) -> Dataset:
-        """Its test images."""
+        """Test images of the disorder sample."""
         return _images(settings, seed)[1]
 
     def key(self, settings: ImageSettings) -> dict[str, Any]:
-        """All but how many test images."""
+        """All settings except the number of test images."""
         return settings.model_dump(exclude={"test_per_class"})
 
     def test_key(self, settings: ImageSettings) -> dict[str, Any]:
-        """How many test images."""
+        """Number of test images."""
         return {"test_per_class": settings.test_per_class}
 
     def check_samples(self, settings: ImageSettings, disorder_samples: int) -> None:
-        """Disorder samples are draws of the images."""
+        """Raise ValueError if several disorder samples are asked for but all images are used."""
         if disorder_samples > 1 and settings.per_class is None:
             raise ValueError(
                 f"grid.disorder_samples = {disorder_samples} are draws of the images, but all images are used; set"
@@ -69,11 +72,11 @@ class Images(Problem[ImageSettings]):
             )
 
     def check_ready(self, settings: ImageSettings) -> None:
-        """The images are there."""
+        """Raise DataError if the images are not there."""
         _images(settings, lambda _: np.random.SeedSequence(0))
 
     def summary(self, settings: ImageSettings) -> str:
-        """Name and number."""
+        """Name and number of the images, in words."""
         images = "all images" if settings.per_class is None else f"{settings.per_class} images per class"
         return f"{settings.name}{' parity' if settings.task == 'parity' else ''}, {images}"
 
@@ -84,7 +87,7 @@ def _images(settings: ImageSettings, seed: SeedFor) -> tuple[Dataset, Dataset]:
 
 @lru_cache(maxsize=2)
 def _drawn(settings: str, entropy: Any) -> tuple[Dataset, Dataset]:
-    """Kept, since train and test images share them."""
+    """The images, cached since train and test share the files."""
     data = ImageSettings.model_validate_json(settings)
     return load(
         data.name,

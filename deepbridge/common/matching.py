@@ -1,7 +1,7 @@
-"""Which unit takes which place: the assignment of one group of units, and coordinate descent over all groups.
+"""Matching of units: assignment within one group of units, and coordinate descent over all groups.
 
-A network has groups of units that may change places, such as the units of a hidden layer. The similarity of a group is
-a table (H, H) whose entry [i, j] says how well unit j of the network that moves fits place i of the one that stays.
+A group is a set of units that may change places, such as the units of a hidden layer. The similarity of a group is a
+table (H, H): entry [i, j] says how well unit j of the moving network fits place i of the other.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ from scipy.optimize import linear_sum_assignment
 from binland.bits import Signs
 
 SWEEPS = 100  # over all groups, at most (Git Re-Basin)
-GAIN = 1e-12  # of a similarity, relative to its size, that is more than rounding
+GAIN = 1e-12  # smallest relative gain of a similarity that is more than rounding
 
 
 class Match(NamedTuple):
-    """Where the units of one group go.
+    """A permutation of the units of one group.
 
-    permutation: (H,) int64, place h takes unit permutation[h]. signs: (H,) int8, -1 where it is reversed on the way.
+    permutation: (H,) int64, place h gets unit permutation[h]. signs: (H,) int8, -1 where the unit is reversed.
     """
 
     permutation: NDArray[np.int64]
@@ -32,17 +32,19 @@ class Match(NamedTuple):
 
 
 Moves = list[Match]  # of all groups
-Similarity = Callable[[Moves, int], NDArray[Any]]  # of group k, all others moved, itself not
+Similarity = Callable[[Moves, int], NDArray[Any]]  # similarity of group k with all others moved
 
 
 def stay(size: int) -> Match:
-    """Every unit at its place."""
+    """The identity for `size` units."""
     return Match(np.arange(size), np.ones(size, np.int8))
 
 
 def assigned(similarity: NDArray[Any], reversible: bool = False) -> Match:
-    """The places that maximise the sum of the similarities; of their sizes where units may be reversed, each then
-    reversed if that raises its own (paper, section 3.1.2)."""
+    """The match with the largest sum of similarities.
+
+    reversible: absolute values count, and a unit is reversed where its similarity is negative (paper, section 3.1.2).
+    """
     rows, columns = linear_sum_assignment(np.abs(similarity) if reversible else similarity, maximize=True)
     matched = similarity[rows, columns]
     return Match(columns.astype(np.int64), np.where(reversible & (matched < 0), -1, 1).astype(np.int8))
@@ -51,7 +53,7 @@ def assigned(similarity: NDArray[Any], reversible: bool = False) -> Match:
 def coordinate_descent(
     start: Moves, similarity: Similarity, reversible: Sequence[bool], rng: np.random.Generator
 ) -> Moves:
-    """One group after the other, in a new random order each time, until none gains (Git Re-Basin, Alg. 1)."""
+    """Match one group after the other, in a new random order each round, until none improves (Git Re-Basin, Alg. 1)."""
     moves = list(start)
     for _ in range(SWEEPS):
         gained = False

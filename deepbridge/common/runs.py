@@ -1,4 +1,4 @@
-"""What trainings of all deep networks share: checked seeds and types, the identity of a run, the loop with its bar."""
+"""What trainings of all deep networks share: checks of seeds and types, identity of a run, loop with progress bar."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ MOST_RUNS = 10_000
 
 
 class Runs(Protocol):
-    """A training of several runs, epoch by epoch."""
+    """A training of one or more runs, epoch by epoch."""
 
     epochs: int
 
@@ -38,11 +38,11 @@ class Runs(Protocol):
 
     @property
     def done(self) -> int:
-        """Epochs that are over."""
+        """Number of epochs done."""
         ...
 
     def epoch(self) -> None:
-        """One more."""
+        """Do one epoch."""
         ...
 
     def standing(self) -> TrainingState:
@@ -50,16 +50,16 @@ class Runs(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """All that changes, for a checkpoint."""
+        """Everything that changes, for a checkpoint."""
         ...
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there; raises KeyError, TypeError or ValueError if it is none of these runs."""
+        """Continue from a state; raises KeyError, TypeError or ValueError if it does not fit these runs."""
         ...
 
 
 def checked_dtype(dtype: object) -> torch.dtype:
-    """The type of a name; raises InvalidInputError if it is none."""
+    """The torch.dtype with this name; raises InvalidInputError if it is not "float32" or "float64"."""
     return DTYPES[one_of("dtype", dtype, tuple(DTYPES))]
 
 
@@ -68,7 +68,7 @@ def checked_seeds(seeds: Sequence[Seed], most: int) -> list[Seed]:
     text = isinstance(seeds, (str, bytes, bytearray))
     try:
         listed = [] if text else list(islice(seeds, most + 1))
-    except TypeError:  # also of arrays without axes, which call themselves iterable
+    except TypeError:  # also raised by arrays without axes, which claim to be iterable
         listed = []
     if 1 <= len(listed) <= most:
         return listed
@@ -76,7 +76,7 @@ def checked_seeds(seeds: Sequence[Seed], most: int) -> list[Seed]:
 
 
 def identity(streams: list[list[np.random.Generator]], place: torch.device, dtype: str, **more: str) -> dict[str, str]:
-    """What decides the numbers of a training, hashed where it is long; streams: before any draw."""
+    """What determines the results of a training, long parts hashed; streams: before anything is drawn."""
     states = json.dumps([[rng.bit_generator.state for rng in run] for run in streams], default=np.ndarray.tolist)
     settings = {"device": model(place), "dtype": dtype}
     if place.type == "cpu":
@@ -86,7 +86,7 @@ def identity(streams: list[list[np.random.Generator]], place: torch.device, dtyp
 
 
 def hashed(arrays: Iterable[NDArray[Any]]) -> str:
-    """One text for all of them."""
+    """One hash of several arrays."""
     return "".join(hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays)
 
 

@@ -1,4 +1,4 @@
-"""Which code and libraries numbers come from."""
+"""Hash of the code and libraries that numbers come from."""
 
 from functools import cache
 from pathlib import Path
@@ -9,5 +9,5 @@ from binland.version import version
 
 @cache
 def stamp() -> str:
-    """Hash of this package's code and the version of torch; what stands below is in binland's own stamp."""
+    """Hash of this package's code, and the version of torch; binland has its own stamp."""
     return f"{version('torch')} {hash_of(Path(__file__).resolve().parents[1])[:16]}"

@@ -1,7 +1,7 @@
-"""Continuous networks on the toroid: symmetries, geodesics, barriers and flatness of ReLU networks, on torch alone.
+"""Networks with real weights: symmetries, geodesics, barriers and flatness of ReLU networks, on torch without Numba.
 
-The training algorithms are here, since binary networks have others of the same names: `deepbridge.continuous.SGD`,
-`RSGD`, `ADV` and `EntropySGD`. All else is at the top: `deepbridge.fit`, `deepbridge.normalize`, ...
+The training algorithms are here, because binary networks have others of the same names: `deepbridge.continuous.SGD`,
+`RSGD`, `ADV` and `EntropySGD`. Everything else is in `deepbridge` itself: `deepbridge.fit`, `deepbridge.normalize`, ...
 """
 
 from typing import TYPE_CHECKING

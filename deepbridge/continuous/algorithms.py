@@ -15,19 +15,38 @@ if TYPE_CHECKING:
     from binland.rng import Seed
 
 KINDS = ("continuous-mlp", "lenet", "vgg16")  # of networks, as [model] kind names them
-LARGEST_EXPONENT = 600.0  # with which exp, times any setting, is finite
+LARGEST_EXPONENT = 600.0  # largest exponent for which exp times any setting is finite
 Schedule = Literal["cosine", "constant"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContinuousAlgorithm(Algorithm):
-    """What all have in common: mini-batches of cross-entropy, at a rate that follows a schedule.
+    """Base of the algorithms for continuous networks: mini-batches of cross-entropy with a scheduled learning rate.
 
-    learning_rate: at the first step. epochs: passes over the data. batch_size: the last batch of an epoch may be
-    shorter. momentum: 0 for none, nesterov: whether Nesterov's. weight_decay: times the weights, added to the gradient.
-    schedule: "cosine" goes to zero over the run, step by step; "constant". history_every: epochs between two looks at
-    the train error, which cost a pass over the data each; the history has NaN in between. Raises InvalidInputError on
-    values out of range.
+    Parameters
+    ----------
+    learning_rate : float, default 0.02
+        Step size at the beginning, above 0.
+    epochs : int, default 300
+        Passes over the data, 0 or more.
+    batch_size : int, default 128
+        Patterns in a mini-batch, at least 1; the last one of an epoch may have fewer.
+    momentum : float, default 0.9
+        In [0, 1).
+    nesterov : bool, default True
+        Whether momentum is Nesterov's.
+    weight_decay : float, default 0.0
+        Factor of the weights that is added to the gradient, 0 or more.
+    schedule : {"cosine", "constant"}, default "cosine"
+        "cosine" lowers the rate to zero over the run, step by step.
+    history_every : int, default 10
+        Epochs from one record of the train error to the next; the last epoch is always recorded. A record costs a pass
+        over the data.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
     """
 
     families: ClassVar[tuple[str, ...]] = KINDS
@@ -54,46 +73,113 @@ class ContinuousAlgorithm(Algorithm):
         self._check("schedule", one_of, allowed=("cosine", "constant"))
 
     def _check(self, name: str, check: Callable[..., Any], **bounds: Any) -> None:
-        """Keep a setting as what a check makes of it, so that equal ones read alike: 1 and 1.0, numbers of NumPy."""
+        """Replace a setting by what a check makes of it, so that equal settings read alike (1 and 1.0)."""
         object.__setattr__(self, name, check(name, getattr(self, name), **bounds))
 
     @property
     def n_records(self) -> int:
-        """One train error for each epoch."""
+        """Length of the history: one entry for each epoch."""
         return self.epochs
 
     @property
     def n_steps(self) -> int:
-        """Epochs."""
+        """Number of epochs."""
         return self.epochs
 
     def shortened(self, n: int) -> Any:
-        """A copy of at most n epochs in each phase."""
+        """A copy with at most n epochs.
+
+        Parameters
+        ----------
+        n : int
+            Largest number of epochs.
+
+        Returns
+        -------
+        ContinuousAlgorithm
+            The shortened settings, of the same class.
+        """
         from dataclasses import replace
 
         return replace(self, epochs=min(self.epochs, n))
 
     def rate(self, progress: float) -> float:
-        """Learning rate after a fraction of the run."""
+        """Learning rate after a fraction of the run.
+
+        Parameters
+        ----------
+        progress : float
+            Fraction of the run, 0 to 1.
+
+        Returns
+        -------
+        float
+            learning_rate times the factor of the schedule.
+        """
         return self.learning_rate * self.factor(progress)
 
     def factor(self, progress: float) -> float:
-        """What the schedule makes of a rate."""
+        """Factor of the schedule after a fraction of the run.
+
+        Parameters
+        ----------
+        progress : float
+            Fraction of the run, 0 to 1.
+
+        Returns
+        -------
+        float
+            (1 + cos(pi progress)) / 2 for "cosine", else 1.
+        """
         return (1 + math.cos(math.pi * progress)) / 2 if self.schedule == "cosine" else 1.0
 
     @property
     def n_replicas(self) -> int:
-        """Networks that are trained for one solution."""
+        """Number of networks that are trained for one solution."""
         return 1
 
     @abstractmethod
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> Any:
-        """As `deepbridge.fit`; machine: a network."""
+        """Train a network; `deepbridge.fit` is the usual way to call it.
+
+        Parameters
+        ----------
+        machine : Network
+            The network.
+        data : Dataset, Patterns or tuple
+            Train data.
+        seed : int, SeedSequence or Generator
+            Fixes everything that is drawn.
+        start : ContinuousSolution, optional
+            Where to begin.
+
+        Returns
+        -------
+        ContinuousSolution
+            The trained weights.
+        """
 
 
 class _BuiltIn(ContinuousAlgorithm):
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None, callback: "Callback | None" = None) -> Any:
-        """As `deepbridge.fit`, which says what the arguments are; machine: a network."""
+        """Train a network; `deepbridge.fit` is the usual way to call it.
+
+        Parameters
+        ----------
+        machine : Network
+            The network.
+        data : Dataset, Patterns or tuple
+            Train data.
+        seed : int, SeedSequence or Generator
+            Fixes everything that is drawn.
+        start : ContinuousSolution, optional
+            Where to begin.
+
+        Returns
+        -------
+        ContinuousSolution
+            The trained weights.
+        """
         from deepbridge.continuous.training import train_many  # torch takes seconds, settings none
 
         return train_many(machine, data, self, [seed], start, callback=callback)[0]
@@ -101,18 +187,83 @@ class _BuiltIn(ContinuousAlgorithm):
 
 @dataclass(frozen=True, kw_only=True)
 class SGD(_BuiltIn):
-    """Stochastic gradient descent with Nesterov momentum: the standard solutions. Settings: ContinuousAlgorithm's."""
+    """Stochastic gradient descent with Nesterov momentum for continuous networks: the paper's standard solutions.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.02
+        Step size at the beginning, above 0.
+    epochs : int, default 300
+        Passes over the data, 0 or more.
+    batch_size : int, default 128
+        Patterns in a mini-batch, at least 1; the last one of an epoch may have fewer.
+    momentum : float, default 0.9
+        In [0, 1).
+    nesterov : bool, default True
+        Whether momentum is Nesterov's.
+    weight_decay : float, default 0.0
+        Factor of the weights that is added to the gradient, 0 or more.
+    schedule : {"cosine", "constant"}, default "cosine"
+        "cosine" lowers the rate to zero over the run, step by step.
+    history_every : int, default 10
+        Epochs from one record of the train error to the next; the last epoch is always recorded.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix A.1.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.continuous.SGD(epochs=50).rate(0.0)
+    0.02
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class RSGD(_BuiltIn):
-    """Replicated SGD: replicas that are pulled to their mean, ever more strongly; it finds flat solutions.
+    """Replicated SGD for continuous networks: replicas that are pulled to their mean; it finds flat solutions.
 
-    Each replica descends L(w_a) + gamma |w_a - mean|^2 with mini-batches of its own, the mean held fixed (Pittorino et
-    al. 2021). The solution is the mean of the replicas, of their batch-norm statistics too. replicas: how many, y.
-    coupling: gamma at the start; None stands for the mean train loss over the mean squared distance of the replicas to
-    their mean, both before training. coupling_growth: gamma's last value over its first, reached by the same factor
-    each epoch. Where the rate times 2 gamma would be more than 1/2, it is 1/2: replicas never jump past their mean.
+    Each replica descends ``L(w_a) + gamma |w_a - mean|^2`` on mini-batches of its own, with the mean held fixed. The
+    solution is the mean of the replicas, batch-norm statistics included.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.05
+        Step size at the beginning, above 0.
+    epochs, batch_size, momentum, nesterov, weight_decay, schedule, history_every
+        As in `SGD`.
+    replicas : int, default 5
+        Number of replicas y, at least 1.
+    coupling : float, optional
+        gamma at the beginning, 0 or more. None, the default, means the mean train loss over the mean squared distance
+        of the replicas to their mean, before training; a run that begins at a given start needs a number.
+    coupling_growth : float, default 1e4
+        gamma at the end over gamma at the beginning, reached by the same factor in every epoch; above 0.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    Notes
+    -----
+    The learning rate times 2 gamma is limited to 1/2, so that replicas never jump past their mean.
+
+    References
+    ----------
+    Pittorino et al., Entropic gradient descent algorithms and wide flat minima, ICLR 2021.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.continuous.RSGD(epochs=50).n_replicas
+    5
     """
 
     learning_rate: float = 0.05
@@ -129,22 +280,64 @@ class RSGD(_BuiltIn):
 
     @property
     def n_replicas(self) -> int:
-        """y"""
+        """Number of replicas y."""
         return self.replicas
 
     def growth(self, epoch: int) -> float:
-        """gamma over its first value, in an epoch counted from 0."""
+        """gamma at an epoch over its first value.
+
+        Parameters
+        ----------
+        epoch : int
+            Epoch, counted from 0.
+
+        Returns
+        -------
+        float
+            coupling_growth^(epoch / epochs).
+        """
         return self.coupling_growth ** (epoch / max(1, self.epochs))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ADV(_BuiltIn):
-    """Plain SGD from an adversarial start, which finds sharp solutions (Liu et al. 2020; paper, appendix A.1).
+    """SGD from an adversarial start for continuous networks; it finds sharp solutions.
 
-    First the network learns uniform random labels on images in which a random share of the entries is zero, without
-    momentum, at a constant rate, until the error is at most pretrain_error or the epochs are over; then the true data.
-    zeroed: that share; zero is what the network sees, the mean gray of normalised images. Defaults of the first phase
-    are Liu's, but for the rate, which they lower twice.
+    First the network learns uniform random labels on images in which random entries are zeroed, without momentum and at
+    a constant rate; then it learns the true data by plain SGD.
+
+    Parameters
+    ----------
+    learning_rate, epochs, batch_size, weight_decay, schedule, history_every
+        As in `SGD`, for the second phase.
+    momentum : float, default 0.0
+        Of the second phase, in [0, 1).
+    nesterov : bool, default False
+        Whether that momentum is Nesterov's.
+    pretrain_epochs : int, default 300
+        Largest number of epochs of the first phase, 0 or more.
+    pretrain_learning_rate : float, default 0.1
+        Step size of the first phase, above 0.
+    pretrain_error : float, default 1e-4
+        The first phase ends at this error on the random labels, in [0, 1].
+    zeroed : float, default 0.1
+        Share of the entries of each image that are set to zero, in [0, 1]; zero is the mean gray of normalised images.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    References
+    ----------
+    Liu et al., Bad Global Minima Exist and SGD Can Reach Them, NeurIPS 2020, whose first phase it is, except that they
+    lower the rate twice. Pittorino et al., Deep Networks on Toroids, ICML 2022, appendix A.1.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.continuous.ADV(epochs=50, pretrain_epochs=50).n_steps
+    100
     """
 
     momentum: float = 0.0
@@ -163,11 +356,22 @@ class ADV(_BuiltIn):
 
     @property
     def n_steps(self) -> int:
-        """Epochs of both phases."""
+        """Number of epochs of both phases."""
         return self.epochs + self.pretrain_epochs
 
     def shortened(self, n: int) -> Any:
-        """A copy of at most n epochs in each phase."""
+        """A copy with at most n epochs in each phase.
+
+        Parameters
+        ----------
+        n : int
+            Largest number of epochs of each phase.
+
+        Returns
+        -------
+        ADV
+            The shortened settings.
+        """
         from dataclasses import replace
 
         return replace(self, epochs=min(self.epochs, n), pretrain_epochs=min(self.pretrain_epochs, n))
@@ -175,18 +379,54 @@ class ADV(_BuiltIn):
 
 @dataclass(frozen=True, kw_only=True)
 class EntropySGD(_BuiltIn):
-    """Entropy-SGD: steps towards the mean of a short Langevin run around the weights (Chaudhari et al. 2017).
+    """Entropy-SGD: each step goes towards the mean of a short Langevin run around the weights.
 
-    From the weights w, inner_steps mini-batches of Langevin dynamics lead w' away: each is a step of
-    inner_learning_rate down the loss, with momentum that begins at zero in each of these loops, down (coupling / 2)
-    |w' - w|^2, and along Gaussian noise. Then w takes one step, of learning_rate and with momentum of its own, down
-    |w - <w'>|^2 / 2, where <w'> is the running mean of w', and the next loop begins there. An epoch is a pass of the
-    inner mini-batches over the data; the loops do not care where it ends, but the last one may be shorter.
-    The schedule is that of learning_rate. averaging: what the running mean keeps at each inner step. noise: standard
-    deviation of the noise, added to the gradient, times sqrt(inner_learning_rate / 2). coupling: at the start; after
-    each loop it is multiplied by 1 + coupling_step, up to 1 / (2 inner_learning_rate). weight_decay: of both kinds of
-    steps. The solution is w, with the batch-norm statistics of w' (`with_statistics` gives it those of data).
-    Defaults: the authors' for MNIST.
+    From the weights w, inner_steps mini-batches of Langevin dynamics lead to weights w': each is a step down the loss,
+    with momentum that starts at zero, down ``(coupling / 2) |w' - w|^2``, and along Gaussian noise. Then w takes one
+    step, with momentum of its own, down ``|w - <w'>|^2 / 2``, where <w'> is the running mean of w'; the next loop
+    begins there. An epoch is one pass of the inner mini-batches over the data; loops may extend over the end of an
+    epoch.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.1
+        Step size of w at the beginning; the schedule applies to it.
+    epochs, batch_size, momentum, nesterov, schedule, history_every
+        As in `SGD`.
+    weight_decay : float, default 0.0
+        Factor of the weights that is added to the gradient, in both kinds of steps.
+    inner_learning_rate : float, default 0.1
+        Step size of w', above 0.
+    inner_steps : int, default 20
+        Mini-batches of a loop, at least 1.
+    averaging : float, default 0.75
+        Share of the running mean that is kept at each inner step, in [0, 1].
+    noise : float, default 1e-4
+        Standard deviation of the noise in the gradient, times sqrt(inner_learning_rate / 2); 0 or more.
+    coupling : float, default 1e-4
+        Coupling of w' to w in the first loop, 0 or more.
+    coupling_step : float, default 1e-3
+        After each loop the coupling is multiplied by 1 + coupling_step, up to 1 / (2 inner_learning_rate); 0 or more.
+
+    Raises
+    ------
+    InvalidInputError
+        If a setting is out of range.
+
+    Notes
+    -----
+    Defaults are the authors' for MNIST. The solution is w with the batch-norm statistics of w';
+    `ContinuousSolution.with_statistics` estimates them on data.
+
+    References
+    ----------
+    Chaudhari et al., Entropy-SGD, ICLR 2017.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.EntropySGD(epochs=20).pull(0)
+    0.0001
     """
 
     learning_rate: float = 0.1
@@ -206,5 +446,16 @@ class EntropySGD(_BuiltIn):
             self._check(name, positive, zero=True)
 
     def pull(self, loops: int) -> float:
-        """coupling after so many loops."""
+        """Coupling after a number of loops.
+
+        Parameters
+        ----------
+        loops : int
+            Number of loops done.
+
+        Returns
+        -------
+        float
+            coupling (1 + coupling_step)^loops, without the upper limit.
+        """
         return self.coupling * math.exp(min(loops * math.log1p(self.coupling_step), LARGEST_EXPONENT))

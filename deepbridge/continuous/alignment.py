@@ -1,4 +1,4 @@
-"""Removing the permutation symmetry: which unit of one network is which of another (paper, section 3.1.2)."""
+"""`align` for continuous networks: remove the permutation symmetry of hidden units (paper, section 3.1.2)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,18 +27,23 @@ from deepbridge.continuous.units import STATISTICS, Place, State, Units, owner, 
 
 Method = Literal["greedy", "coordinate", "activations"]
 METHODS = ("greedy", "coordinate", "activations")
-TIE = 1e-6  # of a cosine beside a correlation: decides between units that are constant on the data
-PATTERNS = 256  # whose activations are looked at together
-ROUNDS = 100  # of alignments to a common centre
-NEARER = 1e-9  # relative gain in distance that is no rounding
+TIE = 1e-6  # weight of the cosine beside the correlation; decides between units that are constant on the data
+PATTERNS = 256  # patterns whose activations are computed together
+ROUNDS = 100  # largest number of rounds of alignment to a common centre
+NEARER = 1e-9  # smallest relative gain in distance that is more than rounding
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContinuousAlignment(Summary):
-    """A solution whose hidden units have changed places; the same function.
+    """A continuous network whose hidden units have changed places (`align`); it computes the same function.
 
-    solution: the same in other places. permutation: per kind of units, in the order of network.units.names, (H,) int64:
-    its unit h is unit permutation[h] of the original.
+    Attributes
+    ----------
+    solution : ContinuousSolution
+        The moved solution.
+    permutation : tuple of numpy.ndarray of shape (H,), int64
+        For each kind of units, in the order of ``network.units.names``: unit h of the moved solution is unit
+        permutation[h] of the original.
     """
 
     solution: ContinuousSolution
@@ -57,17 +62,50 @@ def align(
     restarts: int = 8,
     device: Device = "cpu",
 ) -> ContinuousAlignment:
-    """Permute the hidden units of a solution so that they are like those of `to`; its function stays.
+    """Permute the hidden units of a continuous network so that they match those of a reference; its function stays.
 
-    method: "greedy", layer by layer from the input, by the cosine similarity of incoming weights (paper, Alg. 2; of
-    several layers into the same units by those whose own inputs are placed already). "coordinate", the permutations
-    that make the squared distance of all parameters small, one kind of units after the other in random order until none
-    gains (Ainsworth et al. 2022, Alg. 1); starts are the identity, the greedy solution and, up to `restarts` in all,
-    random ones; the nearest wins. "activations", by the correlation of what units send to the next layer on `data` (Li
-    et al. 2015); units that are constant there, by weights. None of them is guaranteed to find the best. Weights count
-    as they are: `normalize` both first for the paper's geometry.
-    Outputs are compared before and after. Raises InvalidInputError if the networks differ, or without data for
-    activations.
+    Weights count as they are: `normalize` both networks before for the paper's geometry. Outputs on random inputs are
+    compared before and after.
+
+    Parameters
+    ----------
+    solution : ContinuousSolution
+        The solution to move.
+    to : ContinuousSolution
+        The reference, of the same network.
+    method : {"greedy", "coordinate", "activations"}, default "greedy"
+        How units are matched; see Notes. None of the methods is guaranteed to find the best permutation.
+    data : Dataset, Patterns or tuple, optional
+        Needed by "activations".
+    seed : int, SeedSequence or Generator, default 0
+        Fixes random starts and orders of "coordinate".
+    restarts : int, default 8
+        Number of starts of "coordinate", at least 1: the identity, the greedy result, then random ones.
+    device : str or torch.device, default "cpu"
+        Where activations are computed.
+
+    Returns
+    -------
+    ContinuousAlignment
+        ``.solution`` and ``.permutation``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the networks differ, the method is unknown, data are missing or do not fit, or outputs change.
+
+    Notes
+    -----
+    "greedy": layer by layer from the input, by the cosine similarity of incoming weights (where several layers write
+    into the same units, of those whose own inputs are already matched). "coordinate": permutations that make the
+    squared distance of all parameters small, one kind of units after the other in random order until none improves; of
+    all starts the nearest result counts. "activations": by the correlation of what units send to the next layer on
+    `data`; units that are constant there are matched by weights.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.1.2, Alg. 2. Ainsworth et al., Git Re-Basin, ICLR
+    2023, Alg. 1. Li et al., Convergent Learning, 2015.
     """
     check_same(solution, to)
     one_of("method", method, METHODS)
@@ -101,7 +139,7 @@ def _moved(units: Units, state: State, moves: Moves) -> State:
 def _greedy(
     units: Units, state: State, target: State, tables: Mapping[str, NDArray[np.float64]] | None = None
 ) -> Moves:
-    """From the input on, by cosine similarities; tables: of other similarities, in which cosines only decide ties."""
+    """Match from the input on by cosine similarities, or by other similarities (tables), where cosines decide ties."""
     moves: Moves = []
     known: set[str | None] = {None}
     for name in units.names:
@@ -114,7 +152,7 @@ def _greedy(
 
 
 def _cosines(a: Tensor, b: Tensor, size: int) -> NDArray[np.float64]:
-    """(H, H) of the rows; 0 for rows of zeros."""
+    """Cosine similarities of the rows, (H, H); 0 for rows of zeros."""
     x, y = (nn.functional.normalize(tensor.reshape(size, -1).double(), dim=1, eps=1e-300) for tensor in (a, b))
     return (x @ y.T).numpy()
 
@@ -131,7 +169,7 @@ def _by_descent(units: Units, state: State, target: State, rng: np.random.Genera
 
 
 def _similarity(units: Units, state: State, target: State, moves: Moves, k: int) -> NDArray[np.float64]:
-    """Products of all parameters of units k with those of the target, the others at their places."""
+    """Products of all parameters of units k with those of the target, with the other units at their places."""
     name, size = units.names[k], units.sizes[units.names[k]]
     places = dict(zip(units.names, moves, strict=True))
     total = torch.zeros(size, size, dtype=torch.float64)
@@ -149,7 +187,7 @@ def _similarity(units: Units, state: State, target: State, moves: Moves, k: int)
 
 
 def _rows(tensor: Tensor, axis: int, size: int) -> Tensor:
-    """(size, rest) float64"""
+    """The units along an axis as rows, (size, rest) float64."""
     first = tensor.movedim(axis, 0)
     return first.reshape(size, -1, *first.shape[1:]).reshape(size, -1).double()
 
@@ -178,7 +216,7 @@ def _by_activations(solution: ContinuousSolution, to: ContinuousSolution, data: 
 
 
 class Activations:
-    """What units send to the first layer that reads them, caught in a module of its own."""
+    """What units send to the first layer that reads them, recorded in a copy of the network's module."""
 
     def __init__(self, network: Network):
         units = network.units
@@ -188,7 +226,7 @@ class Activations:
             layer.register_forward_pre_hook(partial(_catch, self._caught, name, units.sizes[name]))
 
     def __call__(self, state: State, inputs: Tensor) -> dict[str, Tensor]:
-        """By kind of units, (samples, H); positions are samples."""
+        """Activations by kind of units, (samples, H); positions of an image are samples."""
         functional_call(self._module, state, (inputs,))
         return dict(self._caught)
 
@@ -198,23 +236,23 @@ def _catch(caught: dict[str, Tensor], name: str, size: int, layer: nn.Module, in
 
 
 def samples(layer: nn.Module, sent: Tensor, size: int) -> Tensor:
-    """(samples, size) float64 of what a layer reads or gives; everything but the units are samples.
+    """Inputs or outputs of a layer as (samples, size) float64; every axis except that of the units runs over samples.
 
-    Units are on the last axis for Linear, on the second for others; each may have a block of entries.
+    Units are on the last axis of Linear layers and on the second of others; each may own a block of entries.
     """
     rows = sent if isinstance(layer, nn.Linear) else sent.movedim(1, -1)
     return rows.reshape(-1, size, rows.shape[-1] // size).transpose(1, 2).reshape(-1, size).double()
 
 
 class Sums:
-    """First and second moments of the activations of two networks, of each kind of units."""
+    """First and second moments of the activations of two networks, by kind of units."""
 
     def __init__(self, network: Network):
         self._count = dict.fromkeys(network.units.names, 0)
         self._totals: dict[str, list[Tensor]] = {}
 
     def add(self, x: dict[str, Tensor], y: dict[str, Tensor]) -> None:
-        """More samples."""
+        """Add samples of both networks."""
         for name, a in x.items():
             b = y[name]
             new = [a.sum(0), b.sum(0), a.square().sum(0), b.square().sum(0), a.T @ b]
@@ -223,7 +261,7 @@ class Sums:
             self._count[name] += len(a)
 
     def correlation(self, name: str) -> NDArray[np.float64]:
-        """(H, H) Pearson correlations; 0 where a unit is constant."""
+        """Pearson correlations of the units, (H, H); 0 where a unit is constant."""
         x, y, xx, yy, xy = (total / self._count[name] for total in self._totals[name])
         product = torch.outer(deviation(x, xx), deviation(y, yy))
         covariance = xy - torch.outer(x, y)
@@ -231,7 +269,7 @@ class Sums:
 
 
 def deviation(mean: Tensor, square: Tensor) -> Tensor:
-    """Standard deviation from first and second moment; 0 where it may be rounding."""
+    """Standard deviation from first and second moment; 0 where it is within rounding."""
     variance = square - mean.square()
     return torch.where(variance > 1e-13 * square, variance, torch.zeros_like(square)).sqrt()
 
@@ -249,12 +287,42 @@ def align_many(
     restarts: int = 8,
     device: Device = "cpu",
 ) -> list[ContinuousAlignment]:
-    """Align several solutions to one reference, or to their common centre.
+    """Align several continuous networks to one reference, or to their common centre.
 
-    to: the reference; None stands for the mean of the parameters of all other aligned solutions, for each in turn,
-    until none comes nearer any more (MergeMany, Ainsworth et al. 2022, Alg. 3), at most 100 rounds. Otherwise as
-    `align`.
-    Raises InvalidInputError as `align`, and on fewer than two solutions without a reference.
+    Parameters
+    ----------
+    solutions : list or tuple of ContinuousSolution
+        Solutions of one network; without a reference at least two.
+    to : ContinuousSolution, optional
+        The reference. None, the default: each solution in turn is aligned to the mean of the others until none comes
+        nearer, at most 100 rounds.
+    method, data, restarts, device
+        As in `align`.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes random starts and orders.
+
+    Returns
+    -------
+    list of ContinuousAlignment
+        One for each solution.
+
+    Raises
+    ------
+    InvalidInputError
+        As `align`, and if there are too few solutions.
+
+    References
+    ----------
+    MergeMany of Ainsworth et al., Git Re-Basin, ICLR 2023, Alg. 3.
+
+    Examples
+    --------
+    >>> import deepbridge as db, numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> data = rng.normal(size=(60, 10)), rng.integers(3, size=60)
+    >>> three = db.fit_many(db.MLP(10, (8,), 3), data, db.continuous.SGD(epochs=2), seeds=[0, 1, 2])
+    >>> len(db.align_many(three))
+    3
     """
     chosen = checked_solutions(solutions, 1 if to is not None else 2)
     options: dict[str, Any] = {"method": method, "data": data, "restarts": restarts, "device": device}
@@ -274,7 +342,7 @@ def align_many(
 
 
 def mean_of(solutions: Sequence[ContinuousSolution]) -> ContinuousSolution:
-    """The mean of all tensors; counters are those of the first."""
+    """The network of the mean of all tensors; integer counters are those of the first."""
     first = solutions[0]
     means = {
         name: torch.stack([one.state[name].double() for one in solutions]).mean(0).to(tensor.dtype)
@@ -286,7 +354,7 @@ def mean_of(solutions: Sequence[ContinuousSolution]) -> ContinuousSolution:
 
 
 def checked_solutions(solutions: Sequence[ContinuousSolution], least: int) -> list[ContinuousSolution]:
-    """A list of solutions of one network; raises InvalidInputError on fewer than `least`."""
+    """The solutions as a list; raises InvalidInputError unless there are at least `least`, of one network."""
     chosen = list(solutions) if isinstance(solutions, (list, tuple)) else []
     if len(chosen) < least:
         raise InvalidInputError(f"solutions={shown(solutions)} is not a list of at least {least}")

@@ -1,6 +1,6 @@
-"""The symmetry of a chain of layers, read off a module: each layer takes what the one before it gives.
+"""The symmetry of a chain of layers, found by tracing a module: each layer reads the output of the one before.
 
-The module is traced with torch.fx, so that activations and reshapes in its `forward` count like modules.
+Tracing by torch.fx also finds activations and reshapes in `forward`.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def chain_symmetry(module: nn.Module, example: Tensor) -> Symmetry:
     try:
         traced = fx.symbolic_trace(module)
         ShapeProp(traced).propagate(example)
-    except Exception as error:  # a stranger's forward may fail in any way
+    except Exception as error:  # a user's forward may fail in any way
         raise InvalidInputError(f"{type(module).__name__} cannot be traced ({reason(error)}); {ADVICE}") from None
     walk = _Walk(dict(traced.named_modules()))
     for node in traced.graph.nodes:
@@ -47,7 +47,7 @@ def chain_symmetry(module: nn.Module, example: Tensor) -> Symmetry:
 
 
 class _Walk:
-    """Along the chain: what has come out so far, and whose units it is made of."""
+    """State while following the chain: shape of the current output, and which units it consists of."""
 
     def __init__(self, modules: dict[str, nn.Module]):
         self._modules = modules
@@ -59,7 +59,7 @@ class _Walk:
         self._seen: set[str] = set()
 
     def step(self, node: fx.Node) -> None:
-        """One node of the trace."""
+        """Follow one node of the trace."""
         if node.op == "placeholder":
             if self._node is not None:
                 raise InvalidInputError(f"forward takes more than one input; {ADVICE}")
@@ -124,7 +124,7 @@ class _Walk:
         return any(isinstance(module, kind) and self._rank() == d + 2 for kind, d in POOLS)
 
     def _check_flat(self, node: fx.Node, name: str) -> None:
-        """Units first, then their positions: what Flatten() does."""
+        """Check that a reshape does what Flatten() does: units first, then their positions."""
         before, after = _shape(self._node), _shape(node)
         if tuple(after) not in ((before[0], before[1:].numel()), tuple(before)):
             raise InvalidInputError(
@@ -135,7 +135,7 @@ class _Walk:
         return len(_shape(self._node))
 
     def symmetry(self) -> Symmetry:
-        """The units of the last layer are outputs, no hidden ones."""
+        """The symmetry that was found; units of the last layer are outputs, not hidden."""
         last = self._units
         axes = {name: tuple(None if unit == last else unit for unit in units) for name, units in self._axes.items()}
         norms = {norm: source for norm, source in self._norms.items() if self._axes_of(norm) != (last,)}
@@ -155,5 +155,5 @@ def _shape(node: fx.Node | None) -> torch.Size:
 
 
 def _name(node: fx.Node) -> str:
-    """What a message calls it."""
+    """Name of a node for messages."""
     return shown(getattr(node.target, "__name__", str(node.target)))[1:-1]

@@ -1,4 +1,4 @@
-"""The architecture of a user's own module, and what it must be: every claim about it is tried."""
+"""The architecture of a module of the user's own; every claim about it is tried."""
 
 import copy
 from collections.abc import Iterator
@@ -19,10 +19,10 @@ from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, Symmetry, Un
 class Custom(Network):
     """The architecture of a module of the user's own.
 
-    module: copied; only its structure counts, and parameters that do not require gradients: a training leaves these as
-    they are. example_input: one input or a batch of them, of the right shape.
-    symmetry: None for chains, whose own is found. Permuting and rescaling units at random must leave its outputs as
-    they are, which is tried. Raises InvalidInputError with the name of what is not understood or changes the outputs.
+    module: copied; only its structure counts, and the values of parameters that do not require gradients, which
+    training leaves as they are. example_input: a batch of inputs. symmetry: None for chains, whose symmetry is found.
+    Permuting and rescaling units at random must leave the outputs unchanged, which is tried. Raises InvalidInputError
+    with the name of what is not understood or changes the outputs.
     """
 
     def __init__(self, module: nn.Module, example_input: Tensor, symmetry: Symmetry | None = None):
@@ -45,7 +45,7 @@ class Custom(Network):
 
     @cached_property
     def symmetry(self) -> Symmetry:  # type: ignore[override]
-        """The one that was given, or that of a chain."""
+        """The symmetry given, or that of the chain."""
         return chain_symmetry(self.copied(), self.example) if self._given is None else self._given
 
     @property
@@ -62,13 +62,13 @@ class Custom(Network):
 
     @property
     def constants(self) -> State:
-        """Those that do not require gradients, as the module has them."""
+        """Parameters that do not require gradients, by name."""
         return self._constants
 
     def fresh(self) -> nn.Module:
-        """A copy in which every module with parameters has drawn them anew, but for those that are not trained.
+        """A copy with newly drawn weights, except those that are not trained.
 
-        Raises InvalidInputError if one cannot.
+        Raises InvalidInputError if a module with trained parameters has no ``reset_parameters``.
         """
         made = self.module()
         for name, module in made.named_modules():
@@ -93,7 +93,7 @@ class Custom(Network):
 
     @cached_property
     def _behaviour(self) -> Tensor:
-        """What random numbers make of random inputs: forwards may differ by what no name or shape tells."""
+        """Outputs of random weights on random inputs: modules with equal names and shapes may compute differently."""
         module, state, inputs = drawn(self)
         return torch.func.functional_call(module, state, (inputs,)).clone()  # not what it may write to again
 
@@ -114,8 +114,8 @@ class Custom(Network):
 def check_symmetry(network: Network, batch: Tensor) -> None:
     """Raise InvalidInputError unless outputs stay the same when units are permuted and rescaled at random, in float64.
 
-    It is tried with random weights, on a batch of inputs and on random ones; each kind of units and each rescaling by
-    itself, so that the message can name it.
+    Tried with random weights, on the given batch and on random inputs. Each kind of units and each rescaling is tried
+    by itself, so that the message can name it.
     """
     units = network.units
     module, state, inputs = drawn(network)
@@ -129,7 +129,7 @@ def _expected(module: nn.Module, state: State, inputs: Tensor) -> Tensor:
     name = type(module).__name__
     try:
         outputs = torch.func.functional_call(module, state, (inputs,))
-    except Exception as error:  # a stranger's forward may fail in any way
+    except Exception as error:  # a user's forward may fail in any way
         raise InvalidInputError(f"{name} does not take real inputs in float64 ({reason(error)})") from None
     if not torch.isfinite(outputs).all():
         raise InvalidInputError(f"{name} gives outputs that are not finite for real inputs of either sign")
@@ -150,7 +150,7 @@ def _check_alone(module: nn.Module, state: State, inputs: Tensor, expected: Tens
     for one, outputs in zip(inputs.split(1), expected.split(1), strict=True):
         try:
             same = torch.allclose(torch.func.functional_call(module, state, (one,)), outputs, EXACT, EXACT)
-        except Exception:  # a stranger's forward may fail in any way
+        except Exception:  # a user's forward may fail in any way
             same = False
         if not same:
             raise InvalidInputError(
@@ -212,7 +212,7 @@ def _outputs(module: nn.Module, batch: Tensor) -> Tensor:
     try:
         with torch.no_grad():
             outputs = module(given)
-    except Exception as error:  # a stranger's forward may fail in any way
+    except Exception as error:  # a user's forward may fail in any way
         raise InvalidInputError(f"{type(module).__name__} does not take example_input ({reason(error)})") from None
     if not isinstance(outputs, Tensor) or outputs.ndim != 2 or len(outputs) != len(batch):
         raise InvalidInputError(f"{type(module).__name__} gives {shown(outputs)}, not outputs (P, classes)")

@@ -1,4 +1,4 @@
-"""Steps of gradient descent for many networks at once: the first axis R of every tensor goes through them."""
+"""Steps of gradient descent for many networks at once; the first axis of every tensor runs over R networks."""
 
 import copy
 import math
@@ -14,8 +14,8 @@ from deepbridge.continuous.algorithms import RSGD, ContinuousAlgorithm, EntropyS
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.units import State
 
-FUSED = torch.__version__ >= "2.4"  # which torch compares number by number
-PULL = 0.5  # largest rate times 2 gamma: nothing jumps past what it is pulled to
+FUSED = torch.__version__ >= "2.4"  # compared by torch entry by entry
+PULL = 0.5  # largest rate times 2 gamma, so that no step overshoots
 
 
 class Descent:
@@ -40,14 +40,14 @@ class Descent:
         return functional_call(self._module, (parameters, buffers), (inputs,))
 
     def _outputs(self, parameters: State, buffers: State, inputs: Tensor) -> Tensor:
-        """(R, B, n_outputs)"""
+        """Outputs, (R, B, n_outputs)."""
         if not self._singly:
             return self._batched(parameters, buffers, inputs)
         each = zip(_apart(parameters, len(inputs)), _apart(buffers, len(inputs)), inputs, strict=True)
         return torch.stack([self._one(p, b, batch) for p, b, batch in each])
 
     def gradients(self, inputs: Tensor, classes: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Gradients of each network's mean loss on its batch (R, B, ...), and (R,) wrong labels in it."""
+        """Gradients of each network's mean loss on its batch (R, B, ...), and number of wrong labels in it, (R,)."""
         outputs = self._outputs(self.parameters, self.buffers, inputs)
         if outputs.shape[-1] == 1:
             logits = outputs[..., 0]
@@ -64,9 +64,10 @@ class Descent:
 
     @torch.no_grad()
     def try_batch(self, inputs: Tensor) -> None:
-        """Let the first network take a batch (B, ...) as in training; what it raises is raised.
+        """Run the first network on a batch (B, ...) as in training; its exceptions are raised.
 
-        If it cannot do that together with others, as where it looks at a number, all will be computed one by one.
+        If networks cannot be computed together (for example because one branches on a number), they are computed one by
+        one.
         """
         parameters, buffers = ({n: t[:1].clone() for n, t in x.items()} for x in (self.parameters, self.buffers))
         try:
@@ -86,13 +87,13 @@ class Descent:
         decay: float = 0.0,
         coupling: Tensor | None = None,
     ) -> None:
-        """One step of all; coupling: (runs,) gamma of each, the pull to the mean of its replicas. Uses up gradients."""
+        """One step of all networks; uses up the gradients. coupling: (runs,) gamma, the pull to the replicas' mean."""
         if coupling is not None:
             self._pull(gradients, 2 * coupling)
         descend(self._tensors, gradients, self.momenta, rate, momentum, decay, self.nesterov)
 
     def _pull(self, gradients: list[Tensor], strength: Tensor) -> None:
-        """Add strength (w_a - mean) for each replica; strength: (runs,)."""
+        """Add strength (w_a - mean) to the gradients of each replica; strength: (runs,)."""
         for gradient, tensor in zip(gradients, self._tensors, strict=True):
             factor = strength.reshape(-1, *[1] * tensor.ndim).to(tensor.dtype)
             runs = tensor.unflatten(0, (-1, self._replicas))
@@ -100,12 +101,12 @@ class Descent:
 
     @torch.no_grad()
     def squared_distances(self, of: slice = slice(None)) -> Tensor:
-        """(runs,) mean over the replicas of their squared distance to their mean, of all parameters; float64."""
+        """Mean over replicas of the squared distance to their mean, over all parameters, (runs,) float64."""
         every = [tensor.unflatten(0, (-1, self._replicas))[of].flatten(2).double() for tensor in self._tensors]
         return sum((runs - runs.mean(1, keepdim=True)).square().sum(2).mean(1) for runs in every)  # type: ignore[return-value]
 
     def centre(self, run: int) -> State:
-        """Mean of a run's replicas; counters are those of the first."""
+        """Mean of a run's replicas; integer counters are those of the first."""
         rows = slice(run * self._replicas, (run + 1) * self._replicas)
         return {name: _mean(tensor.detach()[rows]) for name, tensor in {**self.parameters, **self.buffers}.items()}
 
@@ -117,7 +118,7 @@ def _apart(state: State, networks: int) -> list[State]:
 
 
 def _mean(rows: Tensor) -> Tensor:
-    """The first of rows that are all the same, as of what is not trained: a mean of them would be rounded."""
+    """Mean of rows; if all are the same, as for what is not trained, the first one, without rounding."""
     return rows.mean(0) if rows.is_floating_point() and (rows != rows[0]).any() else rows[0].clone()
 
 
@@ -130,9 +131,9 @@ def descend(
     decay: float,
     nesterov: bool,
 ) -> None:
-    """A step of SGD, as torch.optim.SGD counts it; tensors and momenta change, gradients are used up; all contiguous.
+    """A step of SGD, as torch.optim.SGD computes it; tensors and momenta change, gradients are used up; all contiguous.
 
-    In one pass over the memory, where torch can do that on CPUs too; its optimiser would take seconds to import.
+    In one pass over memory, where torch can do that on CPUs; its own optimiser would take seconds to import.
     """
     if FUSED:
         torch._fused_sgd_(
@@ -151,66 +152,67 @@ def descend(
 
 
 class Rule:
-    """How an algorithm turns gradients into steps; this one is SGD's."""
+    """How an algorithm turns gradients into steps; this base class is SGD."""
 
     def __init__(self, algorithm: Any, descent: Descent):
         self.algorithm, self.descent = algorithm, descent
 
     def step(self, gradients: list[Tensor], epoch: int, progress: float) -> None:
-        """One step, in an epoch, after a fraction of the run; the gradients are used up."""
+        """One step, in an epoch and after a fraction `progress` of the run; uses up the gradients."""
         a = self.algorithm
         self.descent.step(gradients, a.rate(progress), a.momentum, a.weight_decay)
 
     def finish(self) -> None:
-        """What is left to do when the run is over."""
+        """Called when the run is over."""
         return
 
     def centre(self, run: int) -> State:
-        """The weights that a run stands for."""
+        """Weights of the solution of a run."""
         return self.descent.centre(run)
 
     def state(self) -> dict[str, Any]:
-        """What it keeps besides, for a checkpoint."""
+        """What the rule itself has to remember, for a checkpoint."""
         return {}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Undo `state`; raises KeyError, TypeError or ValueError if it is that of another rule."""
+        """The inverse of `state`; raises KeyError, TypeError or ValueError on the state of another rule."""
         return
 
 
 class Coupled(Rule):
-    """RSGD. first: (runs,) gamma in epoch 0. losses: (runs,) mean train loss of the replicas at the start."""
+    """The rule of RSGD. first: (runs,) gamma in epoch 0. losses: (runs,) mean initial train loss of the replicas."""
 
     algorithm: RSGD
 
     def __init__(self, algorithm: RSGD, descent: Descent, losses: Tensor):
         super().__init__(algorithm, descent)
-        if algorithm.coupling is not None or algorithm.replicas == 1:  # one replica is not pulled anywhere
+        if algorithm.coupling is not None or algorithm.replicas == 1:  # a single replica is not pulled
             self.first = torch.full_like(losses, algorithm.coupling or 0.0)
         else:
             apart = descent.squared_distances()
             self.first = torch.where(apart > 0, losses / apart, 0.0)  # 0 of modules that begin with constants
 
     def step(self, gradients: list[Tensor], epoch: int, progress: float) -> None:
-        """With the pull of this epoch, at most PULL."""
+        """A step with the pull of this epoch, at most PULL."""
         a = self.algorithm
         rate = a.rate(progress)
         coupling = (self.first * a.growth(epoch)).clamp(max=PULL / (2 * rate) if rate else math.inf)
         self.descent.step(gradients, rate, a.momentum, a.weight_decay, coupling)
 
     def state(self) -> dict[str, Any]:
-        """gamma"""
+        """gamma in epoch 0."""
         return {"first": self.first}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """gamma"""
+        """Restore gamma."""
         self.first = checked("coupling", state["first"], self.first, low=0)
 
 
 class Langevin(Rule):
-    """Entropy-SGD. The descent's tensors are the inner weights w'; outer: w. mean: running one of w'.
+    """The rule of Entropy-SGD. The descent's tensors are the inner weights w'; outer: w; mean: the running mean of w'.
 
-    The momenta of the inner steps begin at zero in each loop, those of the outer steps go on; pull and noise have none.
+    Momenta of the inner steps start at zero in each loop, those of the outer steps go on; pull and noise have no
+    momentum.
     """
 
     algorithm: EntropySGD
@@ -226,7 +228,7 @@ class Langevin(Rule):
 
     @torch.no_grad()
     def step(self, gradients: list[Tensor], epoch: int, progress: float) -> None:
-        """An inner step, and an outer one behind the last of them."""
+        """An inner step and, after the last one of a loop, an outer step."""
         a, inner = self.algorithm, list(self.descent.parameters.values())
         if self.inner_steps == 0:
             self.rate = a.rate(progress)
@@ -239,7 +241,7 @@ class Langevin(Rule):
             self._move()
 
     def _aside(self, inner: list[Tensor]) -> list[Tensor]:
-        """Pull to the outer weights, and noise: what the momenta do not see."""
+        """Pull to the outer weights, and noise, which do not enter the momenta."""
         a = self.algorithm
         found = [tensor - outer for tensor, outer in zip(inner, self.outer, strict=True)]
         torch._foreach_mul_(found, min(a.pull(self.outer_steps), PULL / a.inner_learning_rate))
@@ -249,12 +251,12 @@ class Langevin(Rule):
         return found
 
     def _noise(self, tensor: Tensor) -> Tensor:
-        """Drawn on the CPU, a stream for each network, so that neither the batch nor the device matters."""
+        """Noise, drawn on the CPU from one stream per network, so that it depends on neither batch nor device."""
         rows = [torch.randn(tensor.shape[1:], generator=rng, dtype=tensor.dtype) for rng in self._rng]
         return torch.stack(rows).to(tensor.device)
 
     def _move(self) -> None:
-        """An outer step, and all at its end."""
+        """An outer step; the next loop starts at its end."""
         a = self.algorithm
         away = [outer - mean for outer, mean in zip(self.outer, self.mean, strict=True)]
         descend(self.outer, away, self.momenta, self.rate, a.momentum, a.weight_decay, a.nesterov)
@@ -266,7 +268,7 @@ class Langevin(Rule):
 
     @torch.no_grad()
     def finish(self) -> None:
-        """The last loop may be shorter."""
+        """End the last loop, which may be shorter."""
         if self.inner_steps:
             self._move()
 
@@ -276,12 +278,12 @@ class Langevin(Rule):
         return {**self.descent.centre(run), **weights}
 
     def state(self) -> dict[str, Any]:
-        """Weights, and where the loops stand."""
+        """Outer weights, running mean, momenta, and position in the loop."""
         loops = {"inner_steps": self.inner_steps, "outer_steps": self.outer_steps, "rate": self.rate}
         return {"outer": self.outer, "mean": self.mean, "momenta": self.momenta, **loops}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Weights, and where the loops stand."""
+        """The inverse of `state`; raises ValueError if it does not fit."""
         inner, outer, rate = (
             part(state, "inner_steps", int),
             part(state, "outer_steps", int),

@@ -24,16 +24,16 @@ from deepbridge.continuous.probe import Given, is_plain, replaced
 from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, owner, tensors
 
 CHUNK = 2**17  # entries of a layer's output for all patterns that are computed together: what a cache holds
-FEWEST = 256  # patterns in any case: of fewer the calls take longer than what they compute
+FEWEST = 256  # smallest number of patterns at once; with fewer, calls cost more than the computation
 FRESH = (*LAYERS, *BATCH_NORMS, Given)  # modules whose outputs are new tensors
 PAGE = 2**26  # bytes of the first layer's outputs that are kept
 
 
 class Row:
-    """Networks of one architecture in a row, made when they are needed.
+    """Networks of one architecture, made when they are needed.
 
-    Anything with a length whose `state(i)` gives the tensors of network i; `entrance(i)` gives None, or (corners, H)
-    numbers: rows of the first layer's weights are their sums over the weights in `corners`.
+    It has a length, and `state(i)` gives the tensors of network i. `entrance(i)` gives None, or numbers (corners, H):
+    the rows of the first layer's weights are sums, with these coefficients, of those of the networks in `corners`.
     """
 
     corners: Sequence[State] = ()
@@ -46,12 +46,12 @@ class Row:
         raise NotImplementedError
 
     def entrance(self, i: int) -> Tensor | None:
-        """What network i is made of at the first layer."""
+        """Coefficients of the corners in the first layer of network i, or None."""
         return None
 
 
 class States(Row):
-    """Networks that have nothing in common."""
+    """A row of unrelated networks."""
 
     def __init__(self, states: Sequence[State]):
         self._states = states
@@ -66,14 +66,14 @@ class States(Row):
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """errors: (T,) int64 patterns whose largest output is another class's. losses: (T,) mean cross-entropy in nats."""
+    """errors: (T,) int64 numbers of wrong labels. losses: (T,) mean cross-entropy in nats."""
 
     errors: NDArray[np.int64]
     losses: NDArray[np.float64]
 
 
 def scores(network: Network, row: Row, examples: Examples, device: torch.device) -> Scores:
-    """Errors and losses of every network of a row; in evaluation mode, with the statistics that are in the states."""
+    """Errors and losses of every network of a row, in evaluation mode with the batch-norm statistics of its state."""
     runner = _Runner(network, device)
     errors = torch.zeros(len(row), dtype=torch.int64, device="cpu")
     losses = torch.zeros(len(row), dtype=torch.float64, device="cpu")
@@ -88,7 +88,7 @@ def scores(network: Network, row: Row, examples: Examples, device: torch.device)
 
 
 def judged(outputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    """Number of wrong labels, and sum of the cross-entropies; the first of equal outputs is the label."""
+    """Number of wrong labels, and sum of the cross-entropies; of equal outputs the first is the label."""
     if outputs.shape[-1] == 1:
         logits = outputs[..., 0]
         wrong = (logits >= 0) != (classes == 1)
@@ -100,7 +100,7 @@ def judged(outputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def outputs_of(network: Network, state: State, inputs: Tensor) -> Tensor:
-    """(P, n_outputs) of one network, in evaluation mode."""
+    """Outputs (P, n_outputs) of a network, in evaluation mode."""
     with torch.no_grad(), full_precision():
         runner = _Runner(network, inputs.device)
         run = runner.ready(state)
@@ -108,7 +108,7 @@ def outputs_of(network: Network, state: State, inputs: Tensor) -> Tensor:
 
 
 def on_device(state: State, device: torch.device) -> State:
-    """Tensors where they are needed."""
+    """The tensors on a device."""
     return {name: tensor.to(device) for name, tensor in state.items()}
 
 
@@ -117,7 +117,7 @@ Run = Callable[[Tensor, Sequence[Tensor]], Tensor]  # outputs for a part
 
 
 def _one_by_one(run: Run, parts: Sequence[Part], count: int) -> Tensor:
-    """(count, n_outputs) of all parts; copied, since a forward may write to the same memory each time."""
+    """Outputs (count, n_outputs) for all parts, copied since a forward may write to the same memory each time."""
     outputs, done = torch.empty(0), 0
     for part in parts:
         here = run(*part)
@@ -129,7 +129,7 @@ def _one_by_one(run: Run, parts: Sequence[Part], count: int) -> Tensor:
 
 
 class _Runner:
-    """An architecture ready to run, and how many patterns it takes at once."""
+    """An architecture ready to run, and the number of patterns that it takes at once."""
 
     def __init__(self, network: Network, device: torch.device):
         module = network.copied().to(device)
@@ -143,9 +143,9 @@ class _Runner:
             self._behind = Loaded(replaced(module, self._entrance, self._given))
 
     def ready(self, state: State, shares: Tensor | None = None) -> Run:
-        """A network; its first layer, if shares are given, gives the corners' sums weighted by (corners, H) of them.
+        """A function that runs a network. shares (corners, H): its first layer is the corners' sum with these weights.
 
-        It is ready until the next one is.
+        It is valid until the next one is made.
         """
         if shares is None:
             return self._run_whole(state)
@@ -174,7 +174,7 @@ class _Runner:
         return run
 
     def pages(self, row: Row, examples: Examples) -> "Iterator[_Page]":
-        """The data in parts for which the first layer's outputs of all corners can be kept."""
+        """The data in parts for which the first layer's outputs of all corners fit into memory."""
         chunks = examples.inputs.split(self.chunk)
         if not (self._entrance and row.corners):
             yield _Page([(inputs, ()) for inputs in chunks], examples.classes, False)
@@ -201,7 +201,7 @@ class _Runner:
 
 
 class _Page(NamedTuple):
-    """Parts of the data, their classes, and whether it is known what the first layer gives."""
+    """Parts of the data with their classes, and whether the first layer's outputs are known."""
 
     parts: list[Part]
     classes: Tensor
@@ -209,10 +209,10 @@ class _Page(NamedTuple):
 
 
 class Loaded:
-    """A module of one's own that runs with one network's tensors after the other's.
+    """A module that runs with the tensors of one network after the other.
 
-    What `functional_call` does at every call is done once for all parts of the data, and the outputs of a layer are
-    overwritten by the ReLU behind it, where nobody else can see them.
+    What `functional_call` does at every call is done once for all parts of the data, and the output of a layer is
+    overwritten by the ReLU behind it where nothing else reads it.
     """
 
     def __init__(self, module: nn.Module):
@@ -226,7 +226,7 @@ class Loaded:
             relu.inplace = True
 
     def with_tensors(self, state: State) -> nn.Module:
-        """The module; a state's parameters are in it, and copies of its buffers, to which a forward may write."""
+        """The module with a state's parameters, and copies of its buffers, which a forward may change."""
         for name, tensor in state.items():
             members, key, is_buffer = self._places[name]
             members[key] = tensor.clone() if is_buffer else tensor
@@ -234,7 +234,7 @@ class Loaded:
 
 
 def hidden_relus(module: nn.Module) -> list[nn.ReLU]:
-    """Those that alone take what a layer of torch's gives: behind one in an `nn.Sequential` that is run as a whole."""
+    """ReLUs that alone read a torch layer's output: those behind one in an `nn.Sequential` that is run as a whole."""
     if not (isinstance(module, nn.Sequential) and is_plain(module, (nn.Sequential,))):
         return []  # its own forward may do anything with the parts
     every = [one for _, one in module.named_modules(remove_duplicate=False)]
@@ -250,9 +250,9 @@ def hidden_relus(module: nn.Module) -> list[nn.ReLU]:
 
 
 def restated(network: Network, state: State, examples: Examples, batch: int = 1000) -> State:
-    """The state with batch-norm statistics of the data: means over batches, each normalised by its own.
+    """The state with batch-norm statistics estimated on data: means over batches, each normalised by its own.
 
-    As Izmailov et al. 2018 do for averages of weights and Garipov et al. 2018 on curves; on the device of the data.
+    As Izmailov et al. 2018 do for averaged weights and Garipov et al. 2018 on curves; on the device of the data.
     """
     if not network.has_batch_norm:
         return state

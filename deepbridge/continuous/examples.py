@@ -1,4 +1,4 @@
-"""Labelled inputs as continuous networks take them: a Dataset, or any pair of arrays (inputs, labels)."""
+"""Labelled inputs for continuous networks: from a Dataset, Patterns, or any pair of arrays (inputs, labels)."""
 
 import math
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ Data = Union[Dataset, "Patterns", Sequence[Any]]
 
 
 class Examples(NamedTuple):
-    """inputs: (P, *input_shape) of real numbers. classes: (P,) int64 from 0; of two, -1 is class 0 and +1 class 1."""
+    """Inputs (P, *input_shape) of real numbers and classes (P,) int64 from 0; of two classes -1 is 0 and +1 is 1."""
 
     inputs: Tensor
     classes: Tensor
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Examples":
-        """On a device, in a type."""
+        """The same on a device, inputs in a type."""
         return Examples(self.inputs.to(device, dtype), self.classes.to(device))
 
     def __len__(self) -> int:
@@ -34,10 +34,10 @@ class Examples(NamedTuple):
 
 
 def as_examples(network: Network, data: Data) -> Examples:
-    """The data, if the network can read them; inputs that are flat, or wanted flat, are reshaped.
+    """Data in the form a network reads; flat inputs, or inputs for a flat network, are reshaped.
 
-    data: a Dataset, Patterns, or a pair (inputs, labels) of arrays or tensors: real inputs as they are, labels 0, 1,
-    ..., or of two classes -1 and +1 too. Raises InvalidInputError on anything else.
+    data: a Dataset, Patterns, or a pair (inputs, labels) of arrays or tensors: real inputs, and labels 0, 1, ... or, of
+    two classes, also -1 and +1. Raises InvalidInputError on anything else.
     """
     inputs, labels = _pair(data)
     return Examples(_shaped(network, inputs), _classes(network, labels))
@@ -73,7 +73,7 @@ def _real(inputs: NDArray[Any]) -> Tensor:
     if inputs.ndim < 2 or len(inputs) == 0:
         raise InvalidInputError(f"inputs of shape {inputs.shape} are not (P, ...)")
     large = inputs.dtype.kind == "f" and inputs.dtype.itemsize > 4
-    with np.errstate(over="ignore"):  # infinite is too large, which is said below
+    with np.errstate(over="ignore"):  # infinite values are refused below as too large
         found = torch.from_numpy(inputs.astype(np.float64 if large else np.float32))
     if found.numel() and not found.abs().max() <= torch.finfo(torch.float32).max:
         raise InvalidInputError("inputs are not all finite numbers below 3.4e38; remove or replace what is not")
@@ -96,9 +96,9 @@ def _classes(network: Network, labels: Tensor) -> Tensor:
 
 
 class Confused:
-    """What ADV learns first, in each run: uniform random classes, of inputs in which a random share is zero.
+    """What ADV learns first: for each run uniform random classes, of inputs with a random share of zeros.
 
-    n_classes: from 0. zeros: that share. rngs: of each run.
+    n_classes: number of classes. zeros: the share. rngs: one for each run.
     """
 
     def __init__(self, examples: Examples, n_classes: int, zeros: float, rngs: list[np.random.Generator]):
@@ -122,7 +122,7 @@ class Confused:
 
 
 def _bits(rng: np.random.Generator, shape: tuple[int, int], zeros: float) -> NDArray[np.uint8]:
-    """A random matrix of zeros and ones, eight of a row to a byte; drawn some rows at a time, to save memory."""
+    """A random matrix of bits, 0 with probability `zeros`, packed eight to a byte along rows; drawn in parts."""
     rows = max(1, 2**20 // shape[1])
     counts = [min(rows, shape[0] - first) for first in range(0, shape[0], rows)]
     drawn = (rng.random((count, shape[1]), dtype=np.float32) >= zeros for count in counts)

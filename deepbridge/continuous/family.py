@@ -1,6 +1,6 @@
 """Continuous networks as a family of sweeps, `[model] kind = "continuous-mlp"`, `"lenet"` or `"vgg16"`.
 
-torch is imported when something is computed: checking a configuration and reading results do without it.
+torch is imported only when something is computed: checking a configuration and reading results do not need it.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from deepbridge.continuous.solutions import ContinuousSolution
 
 LARGEST_NETWORK = 10**9  # weights, of all replicas
-PATH = 1  # how errors on lines are counted; another way gets another number, and with it other tasks
+PATH = 1  # number of the way errors on lines are counted; a new number gives tasks new names
 
 
 class ContinuousModel(ModelSection):
-    """The paper's three networks.
+    """Settings of [model], for the paper's three networks.
 
     continuous-mlp: n_hidden_layers of width units. lenet: filters, then one fully connected layer of width units.
     vgg16: width filters in the first block.
@@ -65,7 +65,7 @@ class Continuous(TorchFamily[ContinuousModel]):
     rebuilt_from = ("tensors",)
 
     def takes(self, settings: ContinuousModel, inputs: Inputs) -> None:
-        """Whatever its layers fit: (N,), or (channels, height, width)."""
+        """Inputs have to fit the layers: (N,), or (channels, height, width)."""
         if settings.kind != "continuous-mlp" and len(inputs.shape) != 3:
             raise ValueError(f"model.kind = {settings.kind!r} takes images, not inputs of shape {inputs.shape}")
         count_weights(settings, inputs)
@@ -79,17 +79,17 @@ class Continuous(TorchFamily[ContinuousModel]):
     def fit(
         self, model: "Network", data: Dataset, algorithm: Algorithm, seed: Seed, compute: OnDevice
     ) -> "ContinuousSolution":
-        """`db.fit`; an own algorithm computes where it likes."""
+        """Train by `db.fit`; an algorithm with its own `fit` chooses its own device."""
         from deepbridge.continuous.training import fit
 
         return fit(model, data, algorithm, seed, device=compute.device, progress=False)
 
     def n_weights(self, settings: ContinuousModel, inputs: Inputs) -> int:
-        """Parameters, counted without making the network."""
+        """Number of parameters, counted without making the network."""
         return count_weights(settings, inputs)
 
     def variables(self) -> dict[str, Variable]:
-        """Parameters, statistics of batch-norms, spread of replicas."""
+        """Stored: parameters, statistics of batch-norms, spread of the replicas."""
         spread = "root mean square distance of the replicas of RSGD from their mean"
         order = "parameters, then buffers of batch-norms, in the order of the module, each row-major"
         return {
@@ -98,12 +98,12 @@ class Continuous(TorchFamily[ContinuousModel]):
         }
 
     def lengths(self, settings: ContinuousModel, inputs: Inputs, algorithm: Algorithm) -> dict[str, Coordinate]:
-        """Parameters and buffers."""
+        """Numbers of parameters and of entries of buffers."""
         count = self.n_weights(settings, inputs) + count_statistics(settings)
         return {"entry": Coordinate(count, labelled=False)}
 
     def encode(self, solution: "ContinuousSolution") -> dict[str, NDArray[Any]]:
-        """Flat; counters as numbers."""
+        """Parameters and buffers as flat arrays; counters become numbers."""
         tensors = [solution.state[name].numpy().reshape(-1) for name in _ordered(solution.network)]
         arrays: dict[str, NDArray[Any]] = {"tensors": np.concatenate(tensors).astype(np.float32)}
         if solution.spread is not None:
@@ -111,7 +111,7 @@ class Continuous(TorchFamily[ContinuousModel]):
         return arrays
 
     def decode(self, model: "Network", arrays: Arrays, algorithm: Algorithm | None = None) -> "ContinuousSolution":
-        """Undo `encode`."""
+        """The inverse of `encode`."""
         import torch
 
         from deepbridge.continuous.solutions import ContinuousSolution
@@ -128,17 +128,17 @@ class Continuous(TorchFamily[ContinuousModel]):
         return ContinuousSolution(model, state, kept, None if spread is None else float(spread), algorithm)
 
     def stream_key(self, purpose: str, measure: Any, compute: OnDevice) -> dict[str, Any]:
-        """For training, where it is done."""
+        """For training, the device."""
         return compute.model_dump() if purpose in ("fit", "midpoint") else {"path": PATH}
 
     def limits(self, settings: ContinuousModel, inputs: Inputs, algorithms: Sequence[Algorithm]) -> list[Limit]:
-        """Weights that fit into memory."""
+        """Number of weights, of all replicas."""
         replicas = max(getattr(algorithm, "replicas", 1) for algorithm in algorithms)
         weights = replicas * self.n_weights(settings, inputs)
         return [(weights, "weights", "grid.width, model and replicas", LARGEST_NETWORK)]
 
     def summary(self, settings: ContinuousModel) -> str:
-        """Layers."""
+        """The layers, in words."""
         if settings.kind == "continuous-mlp":
             return f"{settings.n_hidden_layers} hidden layers of {settings.width}"
         if settings.kind == "lenet":
@@ -148,7 +148,7 @@ class Continuous(TorchFamily[ContinuousModel]):
     # Verbs
 
     def normalized(self, solution: "ContinuousSolution") -> "ContinuousSolution":
-        """`db.normalize`"""
+        """The normalised network, `db.normalize`."""
         from deepbridge.continuous.normalisation import normalize
 
         return normalize(solution)
@@ -163,14 +163,14 @@ class Continuous(TorchFamily[ContinuousModel]):
         seed: Seed,
         compute: OnDevice,
     ) -> "ContinuousSolution":
-        """Solution of `db.align`"""
+        """The aligned solution of `db.align`."""
         from deepbridge.continuous.alignment import align
 
         options: dict[str, Any] = {"seed": seed, "restarts": restarts, "device": compute.device}
         return align(solution, to, method, train, **options).solution  # type: ignore[arg-type]
 
     def distance(self, a: "ContinuousSolution", b: "ContinuousSolution") -> float:
-        """`db.distance`"""
+        """Geodesic distance, `db.distance`."""
         from deepbridge.continuous.geodesics import distance
 
         return distance(a, b)
@@ -184,7 +184,7 @@ class Continuous(TorchFamily[ContinuousModel]):
         seed: Seed,
         compute: OnDevice,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Samples of errors and of losses of `db.local_energy`"""
+        """Samples of errors and of losses of `db.local_energy`."""
         from deepbridge.continuous.flatness import local_energy
 
         found = local_energy(solution, train, sigmas, realizations, seed, device=compute.device)
@@ -193,7 +193,7 @@ class Continuous(TorchFamily[ContinuousModel]):
     def line(
         self, start: "ContinuousSolution", end: "ContinuousSolution", train: Dataset, compute: OnDevice, **options: Any
     ) -> Any:
-        """`db.path`; options: kind, points, beyond, test, reestimate"""
+        """A path of `db.path`; options: kind, points, beyond, test, reestimate."""
         from deepbridge.continuous.paths import path
 
         return path(start, end, train, device=compute.device, **options)
@@ -201,7 +201,7 @@ class Continuous(TorchFamily[ContinuousModel]):
     def interpolated(
         self, start: "ContinuousSolution", end: "ContinuousSolution", points: int, kind: Any
     ) -> list["ContinuousSolution"]:
-        """Evenly spaced ones of `db.interpolate`, ends included"""
+        """Evenly spaced networks of `db.interpolate`, ends included."""
         from deepbridge.continuous.geodesics import line_between
 
         line = line_between(start, end, np.linspace(0, 1, points).tolist(), kind)
@@ -217,7 +217,7 @@ class Continuous(TorchFamily[ContinuousModel]):
         compute: OnDevice,
         **options: Any,
     ) -> Any:
-        """`db.optimized_path`; options: kind, points, reestimate"""
+        """A path of `db.optimized_path`; options: kind, points, reestimate."""
         from deepbridge.continuous.paths import optimized_path
 
         return optimized_path(start, end, train, algorithm, seed, device=compute.device, **options)
@@ -225,7 +225,7 @@ class Continuous(TorchFamily[ContinuousModel]):
     def section(
         self, three: Sequence["ContinuousSolution"], train: Dataset, points: int, compute: OnDevice, **options: Any
     ) -> Any:
-        """`db.plane`; options: margin, test, reestimate"""
+        """A plane of `db.plane`; options: margin, test, reestimate."""
         from deepbridge.continuous.planes import plane
 
         first, second, third = three
@@ -236,7 +236,7 @@ CONTINUOUS = Continuous()
 
 
 def network(settings: ContinuousModel, inputs: Inputs) -> "Network":
-    """The network of some settings for some inputs."""
+    """The network with these settings for such inputs."""
     outputs = 1 if inputs.n_classes == 2 else inputs.n_classes
     layers = (settings.n_hidden_layers, tuple(settings.filters))
     return _network(settings.kind, settings.width, layers, inputs.shape, outputs)
@@ -244,7 +244,7 @@ def network(settings: ContinuousModel, inputs: Inputs) -> "Network":
 
 @lru_cache(maxsize=16)
 def _network(kind: str, width: int, layers: tuple[int, tuple[int, ...]], shape: Any, outputs: int) -> "Network":
-    """Kept, with the symmetry that it finds."""
+    """The network, cached with its symmetry."""
     from deepbridge.continuous.networks import MLP, VGG16, LeNet
 
     depth, filters = layers
@@ -257,7 +257,7 @@ VGG_BLOCKS = (1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 8, 8, 8)  # filters of the convoluti
 
 
 def count_weights(settings: ContinuousModel, inputs: Inputs) -> int:
-    """Parameters of a network, as its layers have them."""
+    """Number of parameters of a network."""
     outputs = 1 if inputs.n_classes == 2 else inputs.n_classes
     if settings.kind == "continuous-mlp":
         return _dense(int(np.prod(inputs.shape)), *(settings.width,) * settings.n_hidden_layers, outputs)
@@ -283,11 +283,11 @@ def _convolutions(side: int, channels: int, filters: Sequence[int]) -> int:
 
 
 def count_statistics(settings: ContinuousModel) -> int:
-    """Running means and variances of batch-norms, and a counter for each of them."""
+    """Number of running means and variances of batch-norms, and of their counters."""
     filters = [multiple * settings.width for multiple in VGG_BLOCKS] if settings.kind == "vgg16" else []
     return sum(2 * count + 1 for count in filters)
 
 
 def _ordered(network: "Network") -> list[str]:
-    """Names of parameters, then of what is not trained."""
+    """Names of the parameters, then of everything that is not trained."""
     return [*network.parameters, *(name for name in network.shapes if name not in network.parameters)]

@@ -1,4 +1,4 @@
-"""Local energy of continuous networks: how much the error rises when every weight gets noise (paper, section 4.1)."""
+"""Local energy of continuous networks: how much the error rises when weights get noise (paper, section 4.1)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +22,18 @@ from deepbridge.continuous.units import State
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContinuousLocalEnergy(Summary):
-    """delta E(w, sigma) = E[error of w + sigma z * w] - error of w, z a standard normal number for each parameter.
+    """How much error and loss of a continuous network rise when its weights get multiplicative noise.
 
-    sigmas: (S,) as asked for. samples: (S, R) differences of errors, a column for each realisation, whose noise is the
-    same for all sigmas but for its size. loss_samples: (S, R) the same of the loss, in nats.
+    delta E(w, sigma) = E[error of w (1 + sigma z)] - error of w, with a standard normal z for each parameter.
+
+    Attributes
+    ----------
+    sigmas : numpy.ndarray of shape (S,)
+        Amplitudes of the noise.
+    samples : numpy.ndarray of shape (S, R)
+        Rise of the error in each of R realizations, which have the same z at all amplitudes.
+    loss_samples : numpy.ndarray of shape (S, R)
+        The same for the loss, in nats.
     """
 
     sigmas: NDArray[np.float64]
@@ -36,22 +44,22 @@ class ContinuousLocalEnergy(Summary):
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """(S,) mean over the realisations."""
+        """Mean rise of the error at each amplitude, (S,)."""
         return self.samples.mean(axis=1)
 
     @property
     def std(self) -> NDArray[np.float64]:
-        """(S,) standard deviation over the realisations (ddof = 1), the shades of Fig. 1; nan where there is one."""
+        """Standard deviation over the realizations, (S,), ddof = 1, the shades of the paper's Fig. 1; nan for R = 1."""
         return std_of_rows(self.samples)
 
     @property
     def loss_mean(self) -> NDArray[np.float64]:
-        """(S,) mean rise of the loss, in nats."""
+        """Mean rise of the loss at each amplitude, (S,), in nats."""
         return self.loss_samples.mean(axis=1)
 
     @property
     def loss_std(self) -> NDArray[np.float64]:
-        """(S,) standard deviation of the rise of the loss over the realisations (ddof = 1)."""
+        """Standard deviation of the rise of the loss over the realizations, (S,), ddof = 1."""
         return std_of_rows(self.loss_samples)
 
 
@@ -64,11 +72,41 @@ def local_energy(
     *,
     device: Device = "cpu",
 ) -> ContinuousLocalEnergy:
-    """Local energy of a solution for multiplicative Gaussian noise on all parameters, biases and batch-norms' included.
+    """How much the train error of a continuous network rises when every parameter gets multiplicative Gaussian noise.
 
-    sigmas: amplitudes. realizations: draws of the noise (100 in the paper). Statistics of batch-norms stay. Noise is
-    the same on every device. It does not change when units are rescaled: each weight's noise is in proportion to it.
-    Raises InvalidInputError on amplitudes that are not from 0 to 1e12, and on data that do not fit.
+    delta E(w, sigma) = E[error of w (1 + sigma z)] - error of w, with a standard normal z for each parameter, biases
+    and batch-norm parameters included. It does not change when units are rescaled, because noise is in proportion to
+    the weight.
+
+    Parameters
+    ----------
+    solution : ContinuousSolution
+        The solution.
+    data : Dataset, Patterns or tuple
+        Data on which errors are counted, usually the train data.
+    sigmas : sequence of float
+        Amplitudes of the noise, 0 or more, at least one.
+    realizations : int, default 10
+        Number of draws of the noise, 1 to 10^6; 100 in the paper.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the noise, which is the same on every device.
+    device : str or torch.device, default "cpu"
+        Where errors are counted.
+
+    Returns
+    -------
+    ContinuousLocalEnergy
+        ``.mean`` and ``.std`` of the error, ``.loss_mean`` and ``.loss_std``. Statistics of batch-norms stay as they
+        are.
+
+    Raises
+    ------
+    InvalidInputError
+        If an amplitude is negative or above 10^12, or the data do not fit.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 4.1.
     """
     check_solution(solution)
     given = np.asarray(sigmas, dtype=object).reshape(-1).tolist()

@@ -1,4 +1,4 @@
-"""The toroid: a sphere for every hidden unit and one for the last layer; distances and lines on it (section 3.1.3)."""
+"""The toroid: one sphere for each hidden unit and one for the last layer; distances and lines (section 3.1.3)."""
 
 import math
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ NEAR = 1e-7  # angles below which a geodesic is a straight line, and above pi mi
 
 
 class Sphere(NamedTuple):
-    """Tensors whose rows, put side by side, lie on spheres: one for each of `units` units."""
+    """Tensors whose rows, joined, lie on spheres, one for each of `units` units."""
 
     tensors: tuple[str, ...]
     units: int
 
 
 def spheres(network: Network) -> list[Sphere]:
-    """Of the hidden units, and of the last layer, whose weights are one vector."""
+    """Spheres of the hidden units, and of the last layer, whose weights are one vector."""
     units = network.units
     made = []
     for one in units.rescalings:
@@ -40,15 +40,15 @@ def spheres(network: Network) -> list[Sphere]:
 
 
 def vectors(sphere: Sphere, state: State) -> Tensor:
-    """(units, n) in the type of the tensors."""
+    """The rows of a sphere's tensors, joined: (units, n)."""
     rows = [state[name].reshape(sphere.units, -1) for name in sphere.tensors]
     return rows[0] if len(rows) == 1 else torch.cat(rows, 1)
 
 
 class Arc:
-    """Great circles between vectors (count, n) of the same norms; a straight line where one is zero, or n is 1.
+    """Great circles between vectors (count, n) of equal norms; a straight line where one is zero, or n is 1.
 
-    angles: (count,) in [0, pi]. radii: (count,). straight: (count,) where there is no angle, or one of zero.
+    angles: (count,) in [0, pi]. radii: (count,). straight: (count,), True where a straight line is taken.
     """
 
     def __init__(self, a: Tensor, b: Tensor):
@@ -65,12 +65,12 @@ class Arc:
 
     @property
     def lengths(self) -> Tensor:
-        """(count,) radius times angle; of straight lines their length."""
+        """Lengths, (count,): radius times angle, or the length of the straight line."""
         straight = (self._a.double() - self._b.double()).norm(dim=1)
         return torch.where(self.straight, straight, self.radii * self.angles)
 
     def shares(self, t: float) -> Tensor:
-        """(2, count) what the point at t takes of each end; of opposite ends it is no sum of them."""
+        """Coefficients (2, count) of the two ends in the point at t; not valid for opposite ends."""
         sines = torch.where(self.straight | self.opposite, torch.ones_like(self.angles), self.angles.sin())
         first, second = ((1 - t) * self.angles).sin() / sines, (t * self.angles).sin() / sines
         return torch.stack(
@@ -79,7 +79,7 @@ class Arc:
         )  # fmt: skip
 
     def at(self, t: float) -> Tensor:
-        """(count, n) the point at t, at constant speed from 0 to 1 and beyond."""
+        """The points at t, (count, n), at constant speed; t may be outside [0, 1]."""
         if t in (0.0, 1.0):
             return self._b if t else self._a
         first, second = self.shares(t)[:, :, None].to(self._a.dtype)
@@ -89,9 +89,9 @@ class Arc:
         return point
 
     def _around(self, t: float) -> Tensor:
-        """Between opposite vectors every half circle is as short: the one through the axis that they are farthest from.
+        """Points between opposite vectors, where all half circles are as short: through the axis farthest from both.
 
-        The same in both directions.
+        The choice is the same in both directions.
         """
         a, b = self._a[self.opposite], self._b[self.opposite]
         radius = a.norm(dim=1, keepdim=True)
@@ -102,7 +102,7 @@ class Arc:
 
 
 class Line(Row):
-    """Networks between two (and beyond), at parameters t; the ends as they are.
+    """Networks on the line through two others at parameters t; the ends are exactly the two.
 
     kind: "linear", or "geodesic", for which both have to be normalised.
     """
@@ -118,7 +118,7 @@ class Line(Row):
         return len(self.ts)
 
     def state(self, i: int) -> State:
-        """Tensors at t_i: on spheres along arcs, others along straight lines; counters are those of the first."""
+        """Tensors at t_i: along arcs on spheres, else along straight lines; integer counters are those of the first."""
         return self.at(self.ts[i])
 
     def at(self, t: float) -> State:
@@ -137,7 +137,7 @@ class Line(Row):
         return b if t == 1 else torch.lerp(a, b, t)
 
     def entrance(self, i: int) -> Tensor | None:
-        """(2, H) what the first layer's rows are made of."""
+        """Coefficients (2, H) of the ends in the first layer's rows; None if they are not a sum of the ends."""
         first = self._entrance
         t = self.ts[i]
         if first not in self._on_spheres:
@@ -153,19 +153,19 @@ class Line(Row):
 
     @property
     def unit_lengths(self) -> dict[str, NDArray[np.float64]]:
-        """By weight, lengths of the arcs of its units."""
+        """Lengths of the arcs of the units, by name of the weight."""
         return {sphere.tensors[0]: arc.lengths.numpy() for sphere, arc in zip(self._spheres, self._arcs, strict=True)}
 
     @property
     def length(self) -> float:
-        """From 0 to 1: Euclidean, or geodesic."""
+        """Length from 0 to 1, Euclidean or geodesic."""
         if self.kind == "linear":
             return euclidean(self.a, self.b)
         return math.sqrt(sum(float((lengths**2).sum()) for lengths in self.unit_lengths.values()))
 
 
 def write(sphere: Sphere, state: State, rows: Tensor) -> None:
-    """Undo `vectors`: rows in place of the tensors that are in a state, in their shapes and type."""
+    """The inverse of `vectors`: write rows into the tensors of a state."""
     begin = 0
     for name in sphere.tensors:
         before = state[name]
@@ -175,10 +175,29 @@ def write(sphere: Sphere, state: State, rows: Tensor) -> None:
 
 
 def distance(a: ContinuousSolution, b: ContinuousSolution, batch_norm: Rule = "all") -> float:
-    """Geodesic distance between two networks, normalised but not aligned (paper, section 3.1.3).
+    """Geodesic distance between two continuous networks, normalised but not aligned.
 
-    The square root of the sum over hidden units, and over the last layer as one, of squared radius times angle. Biases
-    and batch-norm parameters do not count. batch_norm: how to normalise. Raises InvalidInputError if networks differ.
+    Parameters
+    ----------
+    a, b : ContinuousSolution
+        Solutions of the same network; `align` first to remove permutations.
+    batch_norm : {"all", "paper"}, default "all"
+        How they are normalised, as in `normalize`.
+
+    Returns
+    -------
+    float
+        sqrt(sum over hidden units, and over the last layer as one, of (radius * angle)^2). Biases and batch-norm
+        parameters do not count.
+
+    Raises
+    ------
+    InvalidInputError
+        If the networks differ.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.1.3.
     """
     return line_between(a, b, (), "geodesic", batch_norm).length
 
@@ -186,12 +205,64 @@ def distance(a: ContinuousSolution, b: ContinuousSolution, batch_norm: Rule = "a
 def unit_distances(
     a: ContinuousSolution, b: ContinuousSolution, batch_norm: Rule = "all"
 ) -> dict[str, NDArray[np.float64]]:
-    """By the name of the weight, (H,) geodesic distances of its units, and (1,) of the last layer; see `distance`."""
+    """Geodesic distances of single hidden units between two continuous networks.
+
+    Parameters
+    ----------
+    a, b : ContinuousSolution
+        Solutions of the same network; `align` first to remove permutations.
+    batch_norm : {"all", "paper"}, default "all"
+        How they are normalised, as in `normalize`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        By name of the weight: (H,) distances of its units, (1,) for the last layer. The root of the sum of all squares
+        is `distance`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the networks differ.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> network = db.MLP(10, (8,), 3)
+    >>> a, b = (db.ContinuousSolution(network, network.initial(seed)) for seed in (0, 1))
+    >>> {name: lengths.shape for name, lengths in db.unit_distances(a, b).items()}
+    {'1.weight': (8,), '3.weight': (1,)}
+    """
     return line_between(a, b, (), "geodesic", batch_norm).unit_lengths
 
 
 def euclidean(a: ContinuousSolution, b: ContinuousSolution) -> float:
-    """Norm of the difference of all parameters, as they are; raises InvalidInputError if the networks differ."""
+    """Euclidean distance of all parameters of two continuous networks, as they are.
+
+    Parameters
+    ----------
+    a, b : ContinuousSolution
+        Solutions of the same network.
+
+    Returns
+    -------
+    float
+        Norm of the difference.
+
+    Raises
+    ------
+    InvalidInputError
+        If the networks differ.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> from deepbridge.continuous.geodesics import euclidean
+    >>> network = db.MLP(10, (8,), 3)
+    >>> a, b = (db.ContinuousSolution(network, network.initial(seed)) for seed in (0, 1))
+    >>> euclidean(a, b) == euclidean(b, a) > 0
+    True
+    """
     check_same(a, b)
     return float(np.linalg.norm(a.flat.astype(np.float64) - b.flat))
 
@@ -199,12 +270,42 @@ def euclidean(a: ContinuousSolution, b: ContinuousSolution) -> float:
 def interpolate(
     a: ContinuousSolution, b: ContinuousSolution, t: float, kind: Kind = "linear", batch_norm: Rule = "all"
 ) -> ContinuousSolution:
-    """The network at t between two: a at 0, b at 1, beyond them for other t.
+    """The network at a place on the line through two continuous networks.
 
-    kind: "linear" on all tensors as they are; "geodesic" along arcs on the spheres of the normalised networks, at
-    constant speed, and linear for what is on none: biases, gamma and beta, running statistics. Align first. Beyond the
-    ends running statistics are those of the end.
-    Raises InvalidInputError if the networks differ, or on a kind that is none.
+    Parameters
+    ----------
+    a, b : ContinuousSolution
+        Solutions of the same network; `align` first to remove permutations.
+    t : float
+        Place on the line: a at 0, b at 1, beyond them for other t.
+    kind : {"linear", "geodesic"}, default "linear"
+        "linear": on all tensors as they are. "geodesic": both networks are normalised, weights move along arcs of their
+        spheres at constant speed, and biases, batch-norm parameters and statistics along straight lines.
+    batch_norm : {"all", "paper"}, default "all"
+        How they are normalised for a geodesic, as in `normalize`.
+
+    Returns
+    -------
+    ContinuousSolution
+        The network at t. Beyond the ends its running statistics are those of the end.
+
+    Raises
+    ------
+    InvalidInputError
+        If the networks differ, t is not finite, or the kind is unknown.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.1.3.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> network = db.MLP(10, (8,), 3)
+    >>> a, b = (db.ContinuousSolution(network, network.initial(seed)) for seed in (0, 1))
+    >>> middle = db.interpolate(a, b, 0.5, "geodesic")
+    >>> abs(db.distance(a, middle) - db.distance(a, b) / 2) < 1e-4
+    True
     """
     line = line_between(a, b, (finite("t", t),), kind, batch_norm)
     return a.at(line.state(0))
@@ -213,7 +314,7 @@ def interpolate(
 def line_between(
     a: ContinuousSolution, b: ContinuousSolution, ts: Sequence[float], kind: Kind, batch_norm: Rule = "all"
 ) -> Line:
-    """The line through two networks, which are normalised for a geodesic."""
+    """The line through two networks, normalised for a geodesic."""
     check_same(a, b)
     one_of("kind", kind, ("linear", "geodesic"))
     if kind == "geodesic":

@@ -1,4 +1,4 @@
-"""Merging: one network from several, aligned and averaged (Ainsworth et al. 2022; corrected as Jordan et al. 2022)."""
+"""`merge` of continuous networks: alignment, mean, correction of activations (Ainsworth et al.; Jordan et al.)."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -35,15 +35,42 @@ def merge(
     seed: Seed = 0,
     device: Device = "cpu",
 ) -> ContinuousSolution:
-    """One network: the mean of several, aligned to their common centre.
+    """One continuous network from several: their mean after alignment to a common centre.
 
-    align: how, see `align_many`; None for networks that are aligned. kind: "linear", the mean of all tensors as they
-    are; "geodesic", of the normalised networks, each unit's mean brought back to its sphere, of two networks the middle
-    of the geodesic. data: for activations and for corrections. correct: by default, batch-norm statistics of the data,
-    if there are batch-norms and data; "statistics" the same, asked for; "repair", in networks without batch-norm, each
-    hidden unit's pre-activation gets the mean of the parents' means and standard deviations on the data, by its
-    weights and bias (REPAIR), from the input on.
-    Raises InvalidInputError if networks differ, on fewer than two, and without the data that are needed.
+    Parameters
+    ----------
+    solutions : list or tuple of ContinuousSolution
+        At least two, of the same network.
+    align : {"coordinate", "greedy", "activations"} or None, default "coordinate"
+        Method of `align_many`; None if they are aligned already.
+    kind : {"linear", "geodesic"}, default "linear"
+        "linear": the mean of all tensors as they are. "geodesic": of the normalised networks, every unit's mean scaled
+        back to its sphere; for two networks the middle of the geodesic.
+    data : Dataset, Patterns or tuple, optional
+        Needed by align="activations" and by corrections.
+    correct : {"statistics", "repair"}, optional
+        "statistics": batch-norm statistics are estimated on `data`; also the default if there are batch-norms and data.
+        "repair", for networks without batch-norm: pre-activations of each hidden unit get the mean of the parents'
+        means and standard deviations on `data`.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes random starts and orders of the alignment.
+    device : str or torch.device, default "cpu"
+        Where activations are computed.
+
+    Returns
+    -------
+    ContinuousSolution
+        The merged network.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer than two solutions, their networks differ, an option is unknown, data are missing, or
+        "repair" is asked of a network with batch-norm or layers without bias.
+
+    References
+    ----------
+    Ainsworth et al., Git Re-Basin, ICLR 2023. Jordan et al., REPAIR, ICLR 2023.
     """
     chosen = checked_solutions(solutions, 2)
     one_of("kind", kind, ("linear", "geodesic"))
@@ -69,7 +96,7 @@ def merge(
 
 
 def _on_spheres(merged: ContinuousSolution, like: ContinuousSolution) -> ContinuousSolution:
-    """Rows of each sphere at the norm that the parents' have; rows that cancel stay at zero."""
+    """Scale the rows of each sphere to the parents' norm; rows that cancel stay zero."""
     state = dict(merged.state)
     for sphere in spheres(merged.network):
         rows, wanted = (vectors(sphere, one).double() for one in (state, like.state))
@@ -82,10 +109,10 @@ def _on_spheres(merged: ContinuousSolution, like: ContinuousSolution) -> Continu
 def repaired(
     merged: ContinuousSolution, parents: Sequence[ContinuousSolution], examples: Examples, device: torch.device
 ) -> ContinuousSolution:
-    """The merged network with pre-activations that vary as the parents' do (REPAIR, Jordan et al. 2022).
+    """The merged network with the parents' mean and deviation of pre-activations (REPAIR, Jordan et al. 2022).
 
-    Layer by layer from the input, since a correction changes what the next layer gets. Raises InvalidInputError on
-    batch-norms, whose statistics do it, and on layers without bias.
+    Layer by layer from the input, since a correction changes what the next layer reads. Raises InvalidInputError on
+    batch-norms, for which statistics do the same, and on layers without bias.
     """
     network = merged.network
     layers = [owner(weight) for name in network.units.names for weight in network.units.writers[name]]
@@ -109,7 +136,7 @@ def repaired(
 def moments(
     network: Network, state: State, examples: Examples, layers: Sequence[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """(H,) float64 means and standard deviations of what layers give for the data; positions count like patterns."""
+    """Means and standard deviations (H,) float64 of the outputs of layers on data; positions count like patterns."""
     sums: dict[str, list[Tensor]] = {}
     module = network.copied().to(examples.inputs.device)
     for layer in layers:

@@ -1,4 +1,4 @@
-"""Architectures: what all have in common, and the three of the paper; all make modules of torch."""
+"""Architectures of continuous networks: what all share, and the three of the paper. They make torch modules."""
 
 import copy
 import math
@@ -21,14 +21,14 @@ from deepbridge.continuous.probe import entrance, widest
 from deepbridge.continuous.units import BATCH_NORMS, State, Symmetry, Units, owner, tensors
 
 CHECKED = 4  # inputs on which a module is tried
-SINGLE = torch.float32  # whatever torch's default is: draws of first weights depend on it
-EXACT = 1e-9  # of the outputs' size: what rounding in float64 may do when units are permuted and rescaled
+SINGLE = torch.float32  # independent of torch's default type, on which random initial weights would depend
+EXACT = 1e-9  # largest change relative to the outputs by rounding in float64 when units are permuted and rescaled
 
 
 class Network(ABC):
-    """An architecture: makes modules, and knows the symmetry of their hidden units.
+    """Base of the architectures: makes torch modules and knows the symmetry of their hidden units.
 
-    input_shape: of one input. n_outputs: 1 for two classes, whose label is the sign, else one for each class.
+    input_shape: of one input. n_outputs: 1 for two classes, whose label is the output's sign, else one for each class.
     """
 
     input_shape: tuple[int, ...]
@@ -36,21 +36,38 @@ class Network(ABC):
 
     @abstractmethod
     def module(self) -> nn.Module:
-        """A new module, with weights as torch draws them."""
+        """A new torch module.
+
+        Returns
+        -------
+        torch.nn.Module
+            With weights as torch draws them.
+        """
 
     @cached_property
     def symmetry(self) -> Symmetry:
-        """What may be done to its hidden units."""
+        """Which permutations and rescalings of the hidden units leave the function unchanged."""
         return chain_symmetry(self.template, self.example)
 
     @cached_property
     def template(self) -> nn.Module:
-        """One such module, in evaluation mode; to be copied before it runs, and its weights are never used."""
+        """A module in evaluation mode that is copied before it runs; its weights are never used."""
         with seeded(0), usual():
             return self.module().eval()
 
     def copied(self, dtype: torch.dtype = torch.float32) -> nn.Module:
-        """A copy of the template for one caller: while a module runs with other weights, they are inside it."""
+        """A copy of the template for one caller; modules hold the weights they run with, so they are not shared.
+
+        Parameters
+        ----------
+        dtype : torch.dtype, default torch.float32
+            Type of its tensors.
+
+        Returns
+        -------
+        torch.nn.Module
+            The copy.
+        """
         return copy.deepcopy(self.template).to(dtype)
 
     @cached_property
@@ -60,12 +77,12 @@ class Network(ABC):
 
     @property
     def example(self) -> Tensor:
-        """A batch of two inputs."""
+        """A batch of two inputs, all zero."""
         return torch.zeros(2, *self.input_shape, dtype=SINGLE, device="cpu")
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of all parameters and buffers, by name."""
+        """Shapes of all parameters and buffers, by name."""
         return {name: tuple(tensor.shape) for name, tensor in tensors(self.template)}
 
     @cached_property
@@ -75,7 +92,7 @@ class Network(ABC):
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """Names of the parameters that a training changes; raises InvalidInputError if there are none."""
+        """Names of the parameters that training changes; raises InvalidInputError if there are none."""
         found = tuple(name for name in self.parameters if name not in self.constants)
         if not found:
             raise InvalidInputError(
@@ -85,7 +102,7 @@ class Network(ABC):
 
     @cached_property
     def last_layer(self) -> str:
-        """The layer whose factor is a factor of the outputs; empty if there is none. Tried on random numbers."""
+        """Name of the layer whose scale is the scale of the outputs, found by trial; empty if there is none."""
         module, state, inputs = drawn(self)
         before = torch.func.functional_call(module, state, (inputs,)).clone()
         for weight in reversed(self.units.outputs):
@@ -97,22 +114,22 @@ class Network(ABC):
 
     @cached_property
     def has_batch_norm(self) -> bool:
-        """Whether there are running statistics."""
+        """Whether there are batch-norms with running statistics."""
         return any(isinstance(m, BATCH_NORMS) and m.track_running_stats for m in self.template.modules())
 
     @cached_property
     def entrance(self) -> str:
-        """The layer that takes the inputs as they are, only reshaped, and is used once; empty if there is none."""
+        """Name of the layer that reads the inputs, at most reshaped, and is used once; empty if there is none."""
         return entrance(self.copied(), self.example)
 
     @cached_property
     def widest(self) -> int:
-        """Entries of the largest output of a layer for one pattern."""
+        """Number of entries of the largest layer output for one pattern."""
         return widest(self.copied(), self.example)
 
     @property
     def constants(self) -> State:
-        """Parameters that a training leaves as they are, by name."""
+        """Parameters that training does not change, by name."""
         return {}
 
     @property
@@ -121,33 +138,73 @@ class Network(ABC):
         return sum(math.prod(self.shapes[name]) for name in self.parameters)
 
     def initial(self, seed: Seed, dtype: torch.dtype = torch.float32) -> State:
-        """First weights, as the layers' own `reset_parameters` draws them from a seed, and the constants."""
+        """Random weights to begin with.
+
+        Parameters
+        ----------
+        seed : int, SeedSequence or Generator
+            Fixes them.
+        dtype : torch.dtype, default torch.float32
+            Their type.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            Parameters and buffers by name, as the layers' own ``reset_parameters`` draws them.
+        """
         with seeded(int(generator(seed, "initial").integers(2**63))), usual():
             fresh = {name: tensor.detach() for name, tensor in tensors(self.fresh())}
         return cast({**fresh, **self.constants}, dtype)
 
     def fresh(self) -> nn.Module:
-        """A module with newly drawn weights."""
+        """A module with newly drawn weights.
+
+        Returns
+        -------
+        torch.nn.Module
+            The module.
+        """
         return self.module()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without what is found out anew where it is needed, so that other processes get little to read."""
+        """What is pickled: fields only, not what is computed from them on demand."""
         found = vars(type(self)).keys() | vars(Network).keys()
         known = {name for name in found if isinstance(getattr(type(self), name, None), cached_property)}
         return {name: value for name, value in self.__dict__.items() if name not in known}
 
 
 def cast(state: State, dtype: torch.dtype) -> State:
-    """Real numbers in a type, counters as they are."""
+    """Real tensors in another type; integer counters stay."""
     return {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 
 @dataclass(frozen=True)
 class MLP(Network):
-    """Multi-layer perceptron with ReLU and biases (paper, section 4; 2 x 512).
+    """Multi-layer perceptron with ReLU and biases; the defaults are the paper's for MNIST.
 
-    n_inputs: N of the flattened input. hidden: widths of the hidden layers. n_outputs: 1 for two classes, else their
-    number. Raises InvalidInputError on sizes below 1.
+    Parameters
+    ----------
+    n_inputs : int, default 784
+        Number of inputs N; images are flattened.
+    hidden : sequence of int, default (512, 512)
+        Widths of the hidden layers.
+    n_outputs : int, default 10
+        1 for two classes, else the number of classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1, or n_outputs is 2.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 4.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.MLP(64, (32,)).n_weights
+    2410
     """
 
     n_inputs: int = 784
@@ -159,20 +216,53 @@ class MLP(Network):
 
     @property
     def input_shape(self) -> tuple[int, ...]:  # type: ignore[override]
-        """(N,)"""
+        """Shape of an input, (N,)."""
         return (self.n_inputs,)
 
     def module(self) -> nn.Module:
-        """Flatten, then Linear and ReLU in turn."""
+        """A new torch module: Flatten, then Linear and ReLU in turn.
+
+        Returns
+        -------
+        torch.nn.Module
+            With weights as torch draws them.
+        """
         return nn.Sequential(nn.Flatten(), *_dense((self.n_inputs, *self.hidden, self.n_outputs)))
 
 
 @dataclass(frozen=True)
 class LeNet(Network):
-    """Convolutions of 5 x 5, each with ReLU and 2 x 2 max-pool, then fully connected layers (paper, section 4).
+    """Convolutional network with ReLU and max-pools, then fully connected layers; the defaults are the paper's.
 
-    input_shape: (channels, height, width). filters, hidden: widths of the convolutional and of the fully connected
-    layers. Raises InvalidInputError on sizes below 1 and on images that are too small.
+    Parameters
+    ----------
+    input_shape : tuple of int, default (1, 28, 28)
+        (channels, height, width) of the images.
+    filters : sequence of int, default (20, 50)
+        Numbers of filters of the convolutional layers.
+    hidden : sequence of int, default (500,)
+        Widths of the fully connected layers before the output layer.
+    n_outputs : int, default 10
+        1 for two classes, else the number of classes.
+    filter_size : int, default 5
+        K of K x K filters, without padding.
+    pool : int, default 2
+        Side of the max-pool behind each convolution.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1, n_outputs is 2, or the images are too small.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 4.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.LeNet(filters=(4, 8), hidden=(20,)).n_weights
+    3702
     """
 
     input_shape: tuple[int, int, int] = (1, 28, 28)  # type: ignore[assignment]
@@ -189,7 +279,7 @@ class LeNet(Network):
 
     @cached_property
     def _last(self) -> int:
-        """Pixels of a filter behind the last pool."""
+        """Number of positions of a filter behind the last pool."""
         sides = list(self.input_shape[1:])
         for _ in self.filters:
             sides = [(side - self.filter_size + 1) // self.pool for side in sides]
@@ -200,7 +290,13 @@ class LeNet(Network):
         return math.prod(sides)
 
     def module(self) -> nn.Module:
-        """Conv, ReLU, pool in turn, then Linear and ReLU."""
+        """A new torch module: Conv, ReLU and max-pool in turn, then Linear and ReLU.
+
+        Returns
+        -------
+        torch.nn.Module
+            With weights as torch draws them.
+        """
         layers: list[nn.Module] = []
         for before, after in pairwise((self.input_shape[0], *self.filters)):
             layers += [nn.Conv2d(before, after, self.filter_size, dtype=SINGLE), nn.ReLU(), nn.MaxPool2d(self.pool)]
@@ -213,10 +309,31 @@ VGG_BLOCKS = ((1, 1), (2, 2), (4, 4, 4), (8, 8, 8), (8, 8, 8))  # filters, in un
 
 @dataclass(frozen=True)
 class VGG16(Network):
-    """VGG16 with batch-norm for small images: 13 convolutions of 3 x 3, one linear layer (paper, section 4).
+    """VGG16 with batch-norm for small images: 13 convolutions of 3 x 3 and one linear layer.
 
-    width: filters of the first block, 64 in the paper; the later ones have 2, 4, 8 and 8 times as many. input_shape:
-    (channels, height, width). Five pools halve the image; one that is smaller than 32 x 32 gets fewer of them.
+    Parameters
+    ----------
+    width : int, default 64
+        Filters of the first block, 64 in the paper; the other blocks have 2, 4, 8 and 8 times as many.
+    input_shape : tuple of int, default (3, 32, 32)
+        (channels, height, width) of the images. Five max-pools halve them; images smaller than 32 x 32 get fewer pools.
+    n_outputs : int, default 10
+        1 for two classes, else the number of classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1, or n_outputs is 2.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 4.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.VGG16(width=4).has_batch_norm
+    True
     """
 
     width: int = 64
@@ -228,7 +345,13 @@ class VGG16(Network):
         check_image(self.input_shape)
 
     def module(self) -> nn.Module:
-        """Conv, BatchNorm, ReLU in turn, a max-pool behind each block, mean over what is left, Linear."""
+        """A new torch module: blocks of Conv, BatchNorm and ReLU with max-pools, mean over positions, Linear.
+
+        Returns
+        -------
+        torch.nn.Module
+            With weights as torch draws them.
+        """
         layers: list[nn.Module] = []
         channels, side = self.input_shape[0], min(self.input_shape[1:])
         for block in VGG_BLOCKS:
@@ -249,9 +372,9 @@ class VGG16(Network):
 
 
 def drawn(network: Network) -> tuple[nn.Module, State, Tensor]:
-    """A module in float64, random weights of it, and random inputs: what holds for them holds for all but a few.
+    """A module in float64 with random weights and inputs, on which claims about the network are tried.
 
-    A user's own weights, perhaps zeros, could hide what a network does.
+    A user's own weights, which may be zero, could hide what a network does.
     """
     rng = torch.Generator().manual_seed(0)
     state = {}
@@ -277,7 +400,7 @@ def _dense(widths: tuple[int, ...]) -> list[nn.Module]:
 
 
 def check_sizes(network: Any, numbers: tuple[str, ...], lists: tuple[str, ...]) -> None:
-    """Make the fields of a network integers and tuples of them; raises InvalidInputError where they are not."""
+    """Convert the fields of a network to integers and tuples of integers; raises InvalidInputError where that fails."""
     for name in numbers:
         object.__setattr__(network, name, positive_int(name, getattr(network, name)))
     for name in lists:

@@ -1,4 +1,4 @@
-"""Removing the rescaling symmetry: every hidden unit at norm 1 (paper, section 3.1.1, Alg. 1)."""
+"""`normalize`: remove the rescaling symmetry by bringing every hidden unit to norm 1 (paper, section 3.1.1, Alg. 1)."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -14,26 +14,57 @@ from deepbridge.continuous.solutions import ContinuousSolution, check_solution
 from deepbridge.continuous.units import Place, State, Units, owner, rescaled
 
 Rule = Literal["all", "paper"]
-SWEEPS = 1000  # of residual networks, whose units rescale each other
+SWEEPS = 1000  # largest number of sweeps for residual networks, whose units rescale each other
 CHECKED = 4  # random inputs on which outputs are compared
 
 
 def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer: bool = True) -> ContinuousSolution:
-    """The same function with the incoming weights of every hidden unit at norm 1 (paper, Alg. 1).
+    """Remove the rescaling symmetry: incoming weights of every hidden unit get norm 1; predictions stay the same.
 
-    From the input on, incoming weights and bias of a unit are divided by the norm of its weights, outgoing weights are
-    multiplied by it; biases are not in the norm. A unit without any weight stays. last_layer: its weights and biases
-    are multiplied by one number so that the weights have norm sqrt(classes); labels stay, losses do not.
+    From the input on, incoming weights and bias of a unit are divided by the norm of its weights and its outgoing
+    weights are multiplied by it. Biases are not part of the norm. A unit without weights stays as it is.
 
-    batch_norm: behind a batch-norm the scale of the weights is free by itself, and so is that of gamma and beta
-    together with the outgoing weights. "all" removes both: weights at norm 1, |gamma| = 1. "paper" divides weights,
-    bias, gamma and beta by the norm of the weights and multiplies the outgoing weights by it, as the paper says, which
-    removes one of the two. In evaluation mode the function stays (the running variance carries epsilon along); in
-    training mode it changes by what epsilon is to the variances. Distances under "paper" depend on the scale that is
-    left. Several layers into the same units, as in residual networks, are at norm 1 one by one behind batch-norms,
-    whose gammas are at norm 1 together, as layers are that are added without batch-norms.
-    Outputs are compared on random inputs; raises InvalidInputError if they change, on units that cannot be rescaled,
-    and on residual networks for "paper".
+    Parameters
+    ----------
+    solution : ContinuousSolution
+        The network.
+    batch_norm : {"all", "paper"}, default "all"
+        What is done where batch-norm makes both the scale of the weights and that of its own parameters free. "all":
+        weights at norm 1 and gamma of size 1, with outgoing weights adapted. "paper": weights, bias, gamma and beta are
+        divided by the norm of the weights and outgoing weights multiplied by it, which leaves one of the two scales
+        free, so that distances depend on it.
+    last_layer : bool, default True
+        Whether the last layer's weights are scaled to norm sqrt(n_outputs), together with its biases. Labels stay,
+        losses change.
+
+    Returns
+    -------
+    ContinuousSolution
+        The normalised network.
+
+    Raises
+    ------
+    InvalidInputError
+        If units cannot be rescaled, outputs on random inputs change, or "paper" is asked of a residual network.
+
+    Notes
+    -----
+    Outputs stay the same in evaluation mode, since the running variance carries the epsilon of batch-norm along; in
+    training mode they change by the size of epsilon over the variances. Where several layers write into the same units,
+    as in residual networks, layers in front of batch-norms have norm 1 each and their gammas norm 1 together, as have
+    layers that are added without batch-norm.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.1.1, Alg. 1.
+
+    Examples
+    --------
+    >>> import deepbridge as db, numpy as np
+    >>> network = db.MLP(10, (8,), 3)
+    >>> unit = db.normalize(db.ContinuousSolution(network, network.initial(0)))
+    >>> np.allclose(np.linalg.norm(unit.state["1.weight"], axis=1), 1)
+    True
     """
     check_solution(solution)
     units = solution.network.units
@@ -51,7 +82,7 @@ def normalize(solution: ContinuousSolution, batch_norm: Rule = "all", last_layer
 
 
 def _normalized(units: Units, state: State, precision: float) -> State:
-    """One sweep is enough for a chain, where a unit's factor changes norms behind it only; residual ones need more."""
+    """Normalise in sweeps: one for a chain, where a unit changes only norms behind it; more for residual networks."""
     for _ in range(SWEEPS):
         done = True
         for one in units.rescalings:
@@ -79,21 +110,21 @@ def _as_in_the_paper(units: Units, state: State, precision: float) -> State:
 
 
 def norms_of(units: Units, state: State, places: Sequence[Place]) -> Tensor:
-    """(H,) norms over weights, and over gamma of batch-norms; biases are not in them."""
+    """Norms of the units, (H,), over weights and gammas; biases do not count."""
     counted = [place for place in places if not place.tensor.endswith(".bias")]
     rows = torch.cat([state[tensor].reshape(len(state[tensor]) // block, -1) for tensor, _, block in counted], 1)
-    largest = rows.abs().amax(1, keepdim=True)  # taken out, so that no square is too large or too small
+    largest = rows.abs().amax(1, keepdim=True)  # divided out, so that squares neither overflow nor underflow
     return largest[:, 0] * (rows / torch.where(largest > 0, largest, torch.ones_like(largest))).norm(dim=1)
 
 
 def _inverse(norms: Tensor, precision: float) -> Tensor:
-    """1 / norm; 1 where there is no norm, or where it is 1 but for rounding, so that nothing is normalised twice."""
+    """1 / norm; 1 where the norm is 0, or 1 up to rounding, so that normalising twice changes nothing."""
     settled = (norms == 0) | ((norms - 1).abs() <= 2 * precision)
     return torch.where(settled, torch.ones_like(norms), 1 / norms)
 
 
 def _last_factor(network: Network, state: State, precision: float) -> float:
-    """What brings the last layer to norm sqrt(classes)."""
+    """The factor that brings the last layer to norm sqrt(n_outputs)."""
     weight = f"{network.last_layer}.weight"
     if not network.last_layer:
         return 1.0
@@ -102,7 +133,7 @@ def _last_factor(network: Network, state: State, precision: float) -> float:
 
 
 def check_equal(before: ContinuousSolution, after: ContinuousSolution, factor: float = 1.0) -> None:
-    """Raise InvalidInputError unless outputs on random inputs are the same, times a factor, as far as the type goes."""
+    """Raise InvalidInputError unless outputs are the same up to a factor, to half the digits of their type."""
     network, rng = before.network, torch.Generator().manual_seed(0)
     inputs = torch.randn(CHECKED, *network.input_shape, generator=rng, dtype=torch.float64)
     module = network.copied(torch.float64)

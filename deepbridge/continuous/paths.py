@@ -1,4 +1,4 @@
-"""Errors and losses along lines between two networks, and on paths with one bend (paper, sections 3.1.3 and 4.2)."""
+"""Errors and losses on lines between continuous networks and on paths with one bend (paper, 3.1.3 and 4.2)."""
 
 import math
 from dataclasses import dataclass, field
@@ -28,16 +28,31 @@ from deepbridge.continuous.units import State
 
 POINTS = 25  # as Ainsworth et al. 2022 take them
 MOST_POINTS = 10**6
-FRANKLE = 0.02  # error above the ends' that counts as none (Frankle et al. 2020)
+FRANKLE = 0.02  # smaller errors above the ends' count as no barrier (Frankle et al. 2020)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContinuousPath(Summary):
-    """Errors and losses at points of a line between two networks.
+    """Errors and losses on a line between two continuous networks (`path`).
 
-    ts: (T,) parameters, 0 at the start and 1 at the end. error_counts: (T,) int64 wrong labels. n_patterns: P.
-    losses: (T,) mean cross-entropy in nats. test_errors, test_losses: (T,) of test data, if they were given. kind:
-    "linear" or "geodesic". length: Euclidean, or geodesic. start, end: the networks, normalised for a geodesic.
+    Attributes
+    ----------
+    ts : numpy.ndarray of shape (T,)
+        Places on the line, 0 at the start and 1 at the end.
+    error_counts : numpy.ndarray of shape (T,), int64
+        Number of wrong labels at each place.
+    n_patterns : int
+        Number of patterns P.
+    losses : numpy.ndarray of shape (T,)
+        Mean cross-entropy in nats.
+    kind : {"linear", "geodesic"}
+        Kind of line.
+    length : float
+        Euclidean or geodesic length from 0 to 1.
+    start, end : ContinuousSolution
+        The two networks, normalised for a geodesic.
+    test_errors, test_losses : numpy.ndarray of shape (T,), or None
+        The same on test data, if they were given.
     """
 
     ts: NDArray[np.float64]
@@ -56,7 +71,7 @@ class ContinuousPath(Summary):
 
     @property
     def errors(self) -> NDArray[np.float64]:
-        """(T,) train errors, fractions in [0, 1]."""
+        """Train errors, (T,) in [0, 1]."""
         return self.error_counts / self.n_patterns
 
     @property
@@ -71,26 +86,42 @@ class ContinuousPath(Summary):
 
     @property
     def ainsworth(self) -> float:
-        """Highest loss from 0 to 1 minus the mean of those of the ends, in nats (Git Re-Basin)."""
+        """Barrier of Git Re-Basin: highest loss from 0 to 1 minus the mean loss of the ends, in nats."""
         return float(self.losses[self._between].max()) - self._ends(self.losses)
 
     @property
     def entezari(self) -> float:
-        """Loss in the middle minus the mean of those of the ends, in nats; nan where the middle is no point."""
+        """Barrier of Entezari et al.: loss at t = 1/2 minus the mean loss of the ends; nan if 1/2 is not in `ts`."""
         return self._middle(self.losses) - self._ends(self.losses)
 
     @property
     def frankle(self) -> float:
-        """Highest train error from 0 to 1 minus the mean of those of the ends; below 0.02 it counts as none."""
+        """Instability of Frankle et al. (2020): highest train error from 0 to 1 minus the mean error of the ends."""
         return self.barrier - self._ends(self.errors)
 
     @property
     def stable(self) -> bool:
-        """Whether there is no barrier as Frankle et al. (2020) see it."""
+        """Whether `frankle` is below 0.02, which its authors count as no barrier."""
         return self.frankle < FRANKLE
 
     def solution(self, t: float) -> ContinuousSolution:
-        """The network at t; batch-norm statistics are those in between, see `with_statistics`."""
+        """The network at a place on the line.
+
+        Parameters
+        ----------
+        t : float
+            Place, 0 at the start and 1 at the end; other numbers are beyond the ends.
+
+        Returns
+        -------
+        ContinuousSolution
+            Its batch-norm statistics are interpolated; `ContinuousSolution.with_statistics` estimates them on data.
+
+        Raises
+        ------
+        InvalidInputError
+            If t is not finite.
+        """
         return self.start.at(self._line.at(finite("t", t)))
 
     @property
@@ -118,14 +149,58 @@ def path(
     batch_norm: Rule = "all",
     device: Device = "cpu",
 ) -> ContinuousPath:
-    """Errors and losses on a line between two networks, which are not aligned here: see `align`.
+    """Errors and losses on a line between two continuous networks, as they are: `align` first to remove permutations.
 
-    kind: "linear" between the networks as they are, or "geodesic" between the normalised ones. points: evenly spaced
-    from 0 to 1, ends included. beyond: how far the line goes on at both sides, as a fraction of it, in the same steps.
-    test: data whose errors are given too. reestimate: whether batch-norm statistics are estimated anew on `data` at
-    every point but the ends, else they are interpolated. Errors are counted with numbers of the solutions' type: at a
-    point inside, an output that two classes share to its last digits may count either way.
-    Raises InvalidInputError if networks or data do not fit.
+    Parameters
+    ----------
+    start, end : ContinuousSolution
+        Solutions of the same network.
+    data : Dataset, Patterns or tuple
+        Train data, or any pair of arrays or tensors (inputs, labels).
+    kind : {"geodesic", "linear"}, default "geodesic"
+        "geodesic": on the spheres of the normalised networks. "linear": straight between the networks as they are.
+    points : int, default 25
+        Number of evenly spaced places from 0 to 1, both ends included, at least 2.
+    beyond : float, default 0.0
+        How far the line goes on at either end in the same steps, as a fraction of it; 0 or more.
+    test : Dataset, Patterns or tuple, optional
+        Test data, whose errors and losses are computed as well.
+    reestimate : bool, default True
+        Whether batch-norm statistics are estimated anew on `data` at every place except the ends; else they are
+        interpolated.
+    batch_norm : {"all", "paper"}, default "all"
+        How networks are normalised for a geodesic, as in `normalize`.
+    device : str or torch.device, default "cpu"
+        Where it is computed.
+
+    Returns
+    -------
+    ContinuousPath
+        ``.ts``, ``.errors``, ``.losses``, ``.barrier`` and three other definitions of a barrier.
+
+    Raises
+    ------
+    InvalidInputError
+        If networks or data do not fit, or there are more than 10^6 places.
+
+    Notes
+    -----
+    Errors are counted in the type of the solutions. Where two classes agree to the last digits, a pattern may count
+    either way.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, sections 3.1.3 and 4.2.
+
+    Examples
+    --------
+    >>> import deepbridge as db, numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> data = rng.normal(size=(60, 10)), rng.integers(3, size=60)
+    >>> a, b = db.fit_many(db.MLP(10, (8,), 3), data, db.continuous.SGD(epochs=2), seeds=[0, 1])
+    >>> path = db.path(a, db.align(b, to=a).solution, data, points=11)
+    >>> path.errors.shape, bool(path.barrier == max(path.errors))
+    ((11,), True)
     """
     ts = _places(limited("points", points, MOST_POINTS, minimum=2), positive("beyond", beyond, zero=True))
     line = line_between(start, end, ts.tolist(), kind, batch_norm)
@@ -144,14 +219,14 @@ def path(
 
 
 def _places(points: int, beyond: float) -> NDArray[np.float64]:
-    """Of the points of a line; raises InvalidInputError if they are too many."""
+    """Places on the line; raises InvalidInputError if there are too many."""
     if points + 2 * steps_beyond(points, beyond) > MOST_POINTS:
         raise InvalidInputError(f"points={points}, beyond={beyond:g} make more than {MOST_POINTS} points; take less")
     return places_on_line(points, beyond)
 
 
 class Restated(Row):
-    """A row whose networks have batch-norm statistics of the data, but for those at 0 and 1; each is made once."""
+    """A row of networks with batch-norm statistics estimated on data, except at 0 and 1; each is estimated once."""
 
     def __init__(self, line: Line, network: Network, examples: Examples):
         self._line, self._network, self._examples = line, network, examples
@@ -172,14 +247,36 @@ class Restated(Row):
         return state | self._statistics[i]
 
     def entrance(self, i: int) -> Tensor | None:
-        """As of the line."""
+        """As for the line."""
         return self._line.entrance(i)
 
 
 def barrier(
     start: ContinuousSolution, end: ContinuousSolution, data: Data, kind: Kind = "geodesic", **options: Any
 ) -> float:
-    """The highest train error on a line, `path(...).barrier`; options as there."""
+    """The highest train error on a line between two continuous networks, ends included.
+
+    Parameters
+    ----------
+    start, end : ContinuousSolution
+        Solutions of the same network, as they are: `align` first to remove permutations.
+    data : Dataset, Patterns or tuple
+        Data on which errors are counted.
+    kind : {"geodesic", "linear"}, default "geodesic"
+        Kind of line, as in `path`.
+    **options
+        As in `path`.
+
+    Returns
+    -------
+    float
+        ``path(...).barrier``, in [0, 1].
+
+    Raises
+    ------
+    InvalidInputError
+        As `path`.
+    """
     return path(start, end, data, kind, **options).barrier
 
 
@@ -195,11 +292,42 @@ def optimized_path(
     device: Device = "cpu",
     **options: Any,
 ) -> BentPath:
-    """Path with one bend: the middle of the line starts a training, and two lines lead to what it ends at.
+    """Path with one bend between two continuous networks: a training starts in the middle of the line between them.
 
-    algorithm: of that training, `continuous.SGD()` by default (paper, section 4.2: 300 epochs). Align the ends first;
-    the midpoint, which begins between them, is not aligned again. options: of `path`. The result has first, second
-    (paths), midpoint, errors, barrier and length. Raises InvalidInputError as `path` and `fit` do.
+    The midpoint is trained from there, and two lines lead to it. It is not aligned again.
+
+    Parameters
+    ----------
+    start, end : ContinuousSolution
+        Solutions of the same network, as they are: `align` first to remove permutations.
+    data : Dataset, Patterns or tuple
+        Train data.
+    algorithm : ContinuousAlgorithm, optional
+        How the midpoint is trained; `continuous.SGD()` by default, 300 epochs as in the paper.
+    seed : int, SeedSequence or Generator, default 0
+        Fixes the training.
+    kind : {"geodesic", "linear"}, default "geodesic"
+        Kind of the lines, as in `path`.
+    points : int, default 25
+        Places on each of the two lines.
+    device : str or torch.device, default "cpu"
+        Where it is computed.
+    **options
+        As in `path`.
+
+    Returns
+    -------
+    BentPath
+        ``.first``, ``.second``, ``.midpoint``, ``.errors``, ``.barrier`` and ``.length``.
+
+    Raises
+    ------
+    InvalidInputError
+        As `path` and `fit`.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 4.2.
     """
     check_same(start, end)
     middle = optimized_midpoint(start, end, data, algorithm, seed, kind, device=device)
@@ -218,7 +346,25 @@ def optimized_midpoint(
     device: Device = "cpu",
     progress: bool = False,
 ) -> ContinuousSolution:
-    """The solution that a training finds from the middle of a line; see `optimized_path`."""
+    """The midpoint of `optimized_path`: what a training finds that starts in the middle of a line.
+
+    Parameters
+    ----------
+    start, end, data, algorithm, seed, kind, device
+        As in `optimized_path`.
+    progress : bool, default False
+        Whether to show a bar on a terminal.
+
+    Returns
+    -------
+    ContinuousSolution
+        The trained midpoint.
+
+    Raises
+    ------
+    InvalidInputError
+        As `fit`.
+    """
     line = line_between(start, end, (0.5,), kind)
     begin = start.at(line.state(0)).with_statistics(data, device)
     chosen = SGD() if algorithm is None else algorithm

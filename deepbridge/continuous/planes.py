@@ -1,4 +1,4 @@
-"""Errors in the plane through three networks (paper, section 4.2, Figs. 4 and 11 to 16)."""
+"""Errors in the plane through three continuous networks (paper, section 4.2, Figs. 4 and 11 to 16)."""
 
 from dataclasses import dataclass
 
@@ -22,10 +22,18 @@ Three = tuple[ContinuousSolution, ContinuousSolution, ContinuousSolution]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ContinuousPlane(Plane):
-    """Train errors on a grid in the plane of the parameters of three networks; see `Plane`.
+    """Errors and losses on a grid in the plane through the parameters of three networks; see `binland.Plane`.
 
-    losses: (points, points) mean cross-entropy in nats. test_errors: (points, points), if test data were given.
-    solutions: the three.
+    Attributes
+    ----------
+    errors, x, y, corners, corner_errors
+        As in `binland.Plane`.
+    losses : numpy.ndarray of shape (points, points)
+        Mean cross-entropy in nats.
+    test_errors : numpy.ndarray of shape (points, points), or None
+        Errors on test data, if they were given.
+    solutions : tuple of ContinuousSolution
+        The three networks.
     """
 
     losses: NDArray[np.float64]
@@ -33,7 +41,23 @@ class ContinuousPlane(Plane):
     solutions: Three
 
     def place(self, solution: ContinuousSolution) -> tuple[float, float]:
-        """Coordinates of the point of the plane that is nearest to a network, such as one on a geodesic."""
+        """Coordinates of the point of the plane that is nearest to a network, such as one on a geodesic.
+
+        Parameters
+        ----------
+        solution : ContinuousSolution
+            A solution of the same network.
+
+        Returns
+        -------
+        tuple of float
+            (x, y)
+
+        Raises
+        ------
+        InvalidInputError
+            If the networks differ.
+        """
         check_same(self.solutions[0], solution)
         origin, second, third, point = (one.flat.astype(np.float64) for one in (*self.solutions, solution))
         sides = np.stack([second - origin, third - origin])
@@ -54,12 +78,38 @@ def plane(
     reestimate: bool = True,
     device: Device = "cpu",
 ) -> ContinuousPlane:
-    """Errors of the networks in the plane through three of them, as they are: normalise and align them before.
+    """Errors on a grid in the plane through the parameters of three continuous networks.
 
-    The origin is the first, the x axis points to the second, and the third has y > 0 (Gram-Schmidt on all parameters).
-    margin: how far the grid goes beyond them, as a fraction of their extent. reestimate: whether batch-norm statistics
-    are re-estimated at every point, else they are interpolated. The plane leaves the normalised space between the
-    corners; `place` shows where paths run. Raises InvalidInputError if networks or data do not fit, or on one line.
+    Networks are taken as they are: normalise and align them before. Between the corners the plane leaves the spheres of
+    normalised networks; ``.place(solution)`` shows where a network, for example on a geodesic, is projected to.
+
+    Parameters
+    ----------
+    first, second, third : ContinuousSolution
+        Solutions of the same network. The first is the origin, the second lies on the x axis, the third has y > 0
+        (Gram-Schmidt on all parameters).
+    data : Dataset, Patterns or tuple
+        Data on which errors are counted.
+    points : int, default 31
+        Grid points along each axis, 2 to 10 000.
+    margin : float, default 0.2
+        How far the grid extends beyond the networks, as a fraction of their extent, 0 or more.
+    test : Dataset, Patterns or tuple, optional
+        Test data, whose errors are computed as well.
+    reestimate : bool, default True
+        Whether batch-norm statistics are estimated anew on `data` at every grid point; else they are interpolated.
+    device : str or torch.device, default "cpu"
+        Where it is computed.
+
+    Returns
+    -------
+    ContinuousPlane
+        ``.errors``, ``.losses``, coordinates, and ``.corner_errors``.
+
+    Raises
+    ------
+    InvalidInputError
+        If networks or data do not fit, or the three lie on one line.
     """
     three = (first, second, third)
     for other in three[1:]:
@@ -90,9 +140,9 @@ def plane(
 
 
 class Sums(Row):
-    """Sums of three networks, weighted by shares (T, 3) that add up to 1; counters are those of the first.
+    """Sums of three networks with weights (T, 3) that add up to 1; integer counters are those of the first.
 
-    Running statistics are weighted by what is positive of the shares: outside a variance could be negative.
+    Running statistics use only the positive weights: outside the triangle a variance could be negative.
     """
 
     def __init__(self, three: Three, shares: NDArray[np.float64], statistics: Examples | None):
@@ -103,7 +153,7 @@ class Sums(Row):
         return len(self._shares)
 
     def state(self, i: int) -> State:
-        """Tensors of sum i."""
+        """Tensors of network i."""
         shares = self._shares[i]
         inside = shares.clip(0) / shares.clip(0).sum()
         state = {
@@ -119,5 +169,5 @@ class Sums(Row):
         return first + second + third
 
     def entrance(self, i: int) -> Tensor | None:
-        """(3, 1) the shares."""
+        """The weights of network i, (3, 1)."""
         return torch.from_numpy(self._shares[i][:, None])

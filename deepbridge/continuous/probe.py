@@ -1,4 +1,4 @@
-"""What a module does with its inputs, watched on an example."""
+"""What a module does with its inputs, observed on an example."""
 
 import copy
 from contextlib import suppress
@@ -12,10 +12,10 @@ from deepbridge.continuous.units import LAYERS
 
 
 def entrance(module: nn.Module, example: Tensor) -> str:
-    """The layer that takes the inputs as they are, only reshaped, and is used once; empty if there is none.
+    """Name of the layer that reads the inputs, at most reshaped, and is used once; empty if there is none.
 
-    It must be one of torch's, with nothing added: what it gives is linear in its weights then. The module must do
-    without it, too, when it is told what the layer gives: see `Given`.
+    It must be one of torch's layers with nothing added, so that its output is linear in its weights, and the module
+    must also work when it is given that output instead (`Given`).
     """
     calls: list[tuple[str, nn.Module, Tensor | None]] = []
     plain = {name for name, one in module.named_modules() if is_plain(one, LAYERS)}  # before hooks are added
@@ -51,39 +51,39 @@ def entrance(module: nn.Module, example: Tensor) -> str:
 
 
 def is_plain(module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> bool:
-    """Whether it is exactly of one of these types, with no hooks and no forward of its own."""
+    """Whether it is exactly of one of these types, without hooks and without a forward of its own."""
     hooks = (module._forward_hooks, module._forward_pre_hooks)
     return type(module) in kinds and not any(hooks) and "forward" not in vars(module)
 
 
 class Given(nn.Module):
-    """In place of a layer: gives what it was told."""
+    """Replaces a layer and returns a given output."""
 
     value: Tensor
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """What it was told."""
+        """The given output."""
         return self.value
 
 
 def replaced(module: nn.Module, name: str, given: Given) -> nn.Module:
-    """A copy of a module in which one layer gives what it is told."""
+    """A copy of a module with one layer replaced by `given`."""
     made = copy.deepcopy(module)
     made.set_submodule(name, given)
     return made
 
 
 def _without(module: nn.Module, name: str, given: Given, inputs: Tensor) -> Tensor:
-    """Outputs without the layer; nothing where forward looks at its weights."""
+    """Outputs of the module with the layer replaced; an empty tensor if forward fails without the layer's weights."""
     try:
         found: Tensor = replaced(module, name, given)(inputs)
-    except Exception:  # a stranger's forward may fail in any way
+    except Exception:  # a user's forward may fail in any way
         return torch.empty(0)
     return found
 
 
 def widest(module: nn.Module, example: Tensor) -> int:
-    """Entries of the largest output of a layer for one pattern."""
+    """Number of entries of the largest layer output for one pattern."""
     sizes: list[int] = []
     hooks = [
         one.register_forward_hook(lambda module, inputs, output: sizes.append(output.numel() // len(output)))
@@ -99,7 +99,7 @@ def widest(module: nn.Module, example: Tensor) -> int:
 
 
 def draws(module: nn.Module, example: Tensor) -> bool:
-    """Whether it draws random numbers in training, as dropout does: torch's generator has then moved on."""
+    """Whether the module draws random numbers in training, as dropout does; seen from torch's generator."""
     trained = copy.deepcopy(module).train()
     with seeded(0), torch.no_grad():
         before = torch.get_rng_state()

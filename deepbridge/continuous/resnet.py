@@ -1,4 +1,4 @@
-"""ResNet20, whose symmetry is said explicitly: an example for residual networks of one's own."""
+"""ResNet20, with its symmetry given explicitly: an example for residual networks of your own."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +16,35 @@ OPTIONS: dict[str, Any] = {"padding": 1, "bias": False, "dtype": SINGLE}  # of a
 
 @dataclass(frozen=True)
 class ResNet20(Network):
-    """Residual network of 20 layers with batch-norm for small images (He et al. 2016), shortcuts by projection.
+    """Residual network of 20 layers with batch-norm for small images.
 
-    width: filters of the first stage, 16 in He et al.; the others have 2 and 4 times as many. input_shape: (channels,
-    height, width). Where the number of filters changes, the shortcut is a convolution of 1 x 1 with batch-norm.
+    Parameters
+    ----------
+    width : int, default 16
+        Filters of the first stage; the other two stages have 2 and 4 times as many.
+    input_shape : tuple of int, default (3, 32, 32)
+        (channels, height, width) of the images.
+    n_outputs : int, default 10
+        1 for two classes, else the number of classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If a size is below 1, or n_outputs is 2.
+
+    Notes
+    -----
+    Where the number of filters changes, the shortcut is a convolution of 1 x 1 with batch-norm.
+
+    References
+    ----------
+    He et al., Deep Residual Learning for Image Recognition, CVPR 2016.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.ResNet20(width=4).symmetry.names[0]
+    'stage0'
     """
 
     width: int = 16
@@ -31,12 +56,18 @@ class ResNet20(Network):
         check_image(self.input_shape)
 
     def module(self) -> nn.Module:
-        """The network."""
+        """A new torch module.
+
+        Returns
+        -------
+        torch.nn.Module
+            With weights as torch draws them.
+        """
         return Residual(self.input_shape[0], self.width, self.n_outputs)
 
     @cached_property
     def symmetry(self) -> Symmetry:  # type: ignore[override]
-        """The filters of a stage run through all its blocks, which add to them; those within a block are its own."""
+        """The units of a stage are shared by all its blocks, which add to them; those inside a block are its own."""
         axes, norms = dict[str, Axes](), dict[str, str]()
         for conv, norm, written, read in _layers():
             axes[f"{conv}.weight"] = (written, read, None, None)
@@ -46,7 +77,7 @@ class ResNet20(Network):
 
 
 def _layers() -> Iterator[tuple[str, str, str, str | None]]:
-    """Convolution, its batch-norm, the units that it writes, and those that it reads."""
+    """Name of each convolution and its batch-norm, of the units it writes and of those it reads."""
     yield "conv", "norm", "stage0", None
     for stage in range(3):
         for block in range(BLOCKS):
@@ -76,13 +107,13 @@ class Residual(nn.Module):
         self.linear = nn.Linear(before, n_outputs, dtype=SINGLE)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(P, n_outputs)"""
+        """Outputs, (P, n_outputs)."""
         found: Tensor = self.stages(nn.functional.relu(self.norm(self.conv(inputs))))
         return self.linear(found.mean((2, 3)))
 
 
 class Block(nn.Module):
-    """Two convolutions, added to what came in; a block with more filters than before halves the image."""
+    """Two convolutions added to the block's input; a block with more filters than the one before halves the image."""
 
     def __init__(self, before: int, filters: int):
         super().__init__()
@@ -94,6 +125,6 @@ class Block(nn.Module):
         self.shortcut = nn.Identity() if before == filters else nn.Sequential(*projection)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(P, filters, height, width)"""
+        """Outputs, (P, filters, height, width)."""
         inner = nn.functional.relu(self.norm1(self.conv1(inputs)))
         return nn.functional.relu(self.norm2(self.conv2(inner)) + self.shortcut(inputs))

@@ -1,4 +1,4 @@
-"""One solution of a continuous network as a safetensors file: its tensors, and what it is and was made by as texts."""
+"""A solution of a continuous network as a safetensors file: its tensors, and network and algorithm as texts."""
 
 from pathlib import Path
 from typing import Any
@@ -44,13 +44,11 @@ def write(path: Path, solution: ContinuousSolution) -> None:
 
 
 def load_solution(path: str | Path, network: Network | None = None, behind: int = 1) -> ContinuousSolution:
-    """The solution that `ContinuousSolution.save` wrote, to the last bit.
+    """Read a solution from the file that `ContinuousSolution.save` wrote, bit for bit; see `deepbridge.load_solution`.
 
-    network: of a module of your own, whose code no file holds: `db.from_module(module, example_input).network`. An
-    algorithm that is not defined here gives a warning, and .algorithm is None: nothing in a file is executed.
-    behind: calls from the user's to this one.
-    Raises StoreError on a file that is missing, foreign or damaged or of another network, InvalidInputError where the
-    network is needed and not given.
+    network: needed for a module of your own, whose code no file holds. behind: number of calls between the user's and
+    this one, so that a warning points at the user's line. Raises StoreError on a file that is missing, of another kind
+    or network, or damaged, InvalidInputError where the network is needed and not given.
     """
     if network is not None:
         check_network(network)
@@ -69,7 +67,7 @@ def _type_of(name: str) -> str | None:
 
 
 def _solution(path: Path, given: Network | None, arrays: Arrays, model: Any, algorithm: Any) -> dict[str, Any]:
-    """Fields of a solution; network is None where it would have to be given."""
+    """Fields of a solution; network is None if it is needed and was not given."""
     kind = model.pop("kind")
     if kind == "custom":
         network, same = given, given is None or model["module"] == repr(given.template)
@@ -84,7 +82,7 @@ def _solution(path: Path, given: Network | None, arrays: Arrays, model: Any, alg
     if len(tensors) < len(arrays):
         raise ValueError("it holds one tensor in two types")
     if network is not None:
-        ContinuousSolution(network, tensors)  # raises what says that the file is damaged
+        ContinuousSolution(network, tensors)  # its exceptions mean that the file is damaged
     return {
         "network": network,
         "state": tensors,
@@ -95,9 +93,9 @@ def _solution(path: Path, given: Network | None, arrays: Arrays, model: Any, alg
 
 
 def is_continuous(path: Path) -> bool:
-    """Whether a file says that it holds a continuous network; False for whatever cannot be read."""
+    """Whether a file says that it holds a continuous network; False if it cannot be read."""
     try:
         with safe_open(path, "numpy") as file:
             return (file.metadata() or {}).get("format") == FORMAT
-    except Exception:  # the reader that is asked then says what is wrong
+    except Exception:  # the reader called next says what is wrong
         return False

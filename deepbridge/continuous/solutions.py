@@ -1,4 +1,4 @@
-"""Solutions: weights of a continuous network, and where they come from."""
+"""Solutions: weights of a continuous network, and how they were made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,12 +26,35 @@ TYPES = (torch.float32, torch.float64)
 
 @dataclass(frozen=True, eq=False)
 class ContinuousSolution(TrainingSummary):
-    """Weights of a network with real weights.
+    """Real weights of a network, and how they were made.
 
-    network: the architecture. state: parameters and buffers by their names in `state_dict`, float32 or float64, on the
-    CPU; taken as they are and not to be changed. history: (epochs,) train errors after each epoch that was looked at,
-    else NaN. spread: of the replicas of RSGD, root mean square distance from their centre. algorithm: that found it.
-    Raises InvalidInputError on other names, shapes or types, and on entries that are not finite.
+    `fit` and `from_module` return it.
+
+    Parameters
+    ----------
+    network : Network
+        The architecture.
+    state : dict of str to torch.Tensor
+        Parameters and buffers by their names in ``state_dict``, float32 or float64; kept on the CPU without a copy, so
+        do not change them afterwards.
+    history : numpy.ndarray of shape (epochs,), optional
+        Train error after each recorded epoch, NaN after the others.
+    spread : float, optional
+        For RSGD: root mean square distance of the replicas from their centre.
+    algorithm : Algorithm, optional
+        The settings that made it.
+
+    Raises
+    ------
+    InvalidInputError
+        If names, shapes or types are not the network's, or an entry is not finite.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> network = db.MLP(10, (8,), 3)
+    >>> db.ContinuousSolution(network, network.initial(seed=0)).flat.shape
+    (115,)
     """
 
     network: Network
@@ -48,54 +71,172 @@ class ContinuousSolution(TrainingSummary):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the parameters."""
+        """Type of the parameters, torch.float32 or torch.float64."""
         return self.state[self.network.parameters[0]].dtype
 
     @property
     def flat(self) -> NDArray[Any]:
-        """(n_weights,) all parameters, one after the other, row-major; without the statistics of batch-norms."""
+        """All parameters in one array, (n_weights,), row-major; without the statistics of batch-norms."""
         return np.concatenate([self.state[name].numpy().reshape(-1) for name in self.network.parameters])
 
     def error_count(self, data: Data, device: Device = "cpu") -> int:
-        """Number of patterns with a wrong label. Raises InvalidInputError if the data do not fit."""
+        """Number of patterns with a wrong prediction.
+
+        Parameters
+        ----------
+        data : Dataset, Patterns or tuple
+            Data, or any pair of arrays or tensors (inputs, labels).
+        device : str or torch.device, default "cpu"
+            Where it is computed.
+
+        Returns
+        -------
+        int
+            Number of errors, 0 to P.
+
+        Raises
+        ------
+        InvalidInputError
+            If the data do not fit.
+        """
         return int(self._scores(data, device)[0].errors[0])
 
     def error(self, data: Data, device: Device = "cpu") -> float:
-        """Fraction of the patterns with a wrong label, in [0, 1]. Raises InvalidInputError if the data do not fit."""
+        """Fraction of patterns with a wrong prediction.
+
+        Parameters
+        ----------
+        data : Dataset, Patterns or tuple
+            Data, or any pair of arrays or tensors (inputs, labels).
+        device : str or torch.device, default "cpu"
+            Where it is computed.
+
+        Returns
+        -------
+        float
+            Error in [0, 1].
+
+        Raises
+        ------
+        InvalidInputError
+            If the data do not fit.
+        """
         found, n_patterns = self._scores(data, device)
         return int(found.errors[0]) / n_patterns
 
     def loss(self, data: Data, device: Device = "cpu") -> float:
-        """Mean cross-entropy in nats. Raises InvalidInputError if the data do not fit."""
+        """Mean cross-entropy.
+
+        Parameters
+        ----------
+        data : Dataset, Patterns or tuple
+            Data, or any pair of arrays or tensors (inputs, labels).
+        device : str or torch.device, default "cpu"
+            Where it is computed.
+
+        Returns
+        -------
+        float
+            Loss in nats.
+
+        Raises
+        ------
+        InvalidInputError
+            If the data do not fit.
+        """
         return float(self._scores(data, device)[0].losses[0])
 
     def _scores(self, data: Data, device: Device) -> tuple[Scores, int]:
-        """And the number of patterns."""
+        """Errors and losses, and the number of patterns."""
         place = as_device(device)
         examples = as_examples(self.network, data).to(place, self.dtype)
         return scores(self.network, States([self.state]), examples, place), len(examples)
 
     def outputs(self, inputs: Any, device: Device = "cpu") -> NDArray[Any]:
-        """(P, n_outputs) outputs, in evaluation mode. Raises InvalidInputError if the inputs do not fit."""
+        """Outputs of the network in evaluation mode.
+
+        Parameters
+        ----------
+        inputs : array_like of shape (P, ...)
+            Inputs; flattened ones are reshaped.
+        device : str or torch.device, default "cpu"
+            Where it is computed.
+
+        Returns
+        -------
+        numpy.ndarray of shape (P, n_outputs)
+            Logits.
+
+        Raises
+        ------
+        InvalidInputError
+            If the inputs do not fit.
+        """
         place = as_device(device)
         found = as_inputs(self.network, inputs).to(place, self.dtype)
         return outputs_of(self.network, on_device(self.state, place), found).cpu().numpy()
 
     def with_statistics(self, data: Data, device: Device = "cpu") -> "ContinuousSolution":
-        """The same weights with batch-norm statistics of these data, as weights between solutions need them."""
+        """The same weights with batch-norm statistics estimated on data; interpolated weights need them.
+
+        Parameters
+        ----------
+        data : Dataset, Patterns or tuple
+            Data, or any pair of arrays or tensors (inputs, labels).
+        device : str or torch.device, default "cpu"
+            Where it is computed.
+
+        Returns
+        -------
+        ContinuousSolution
+            Without history, spread and algorithm.
+
+        Raises
+        ------
+        InvalidInputError
+            If the data do not fit.
+        """
         examples = as_examples(self.network, data).to(as_device(device), self.dtype)
         return self.at(restated(self.network, self.state, examples))
 
     def at(self, state: State) -> "ContinuousSolution":
-        """Another point of the same space, which no algorithm has found."""
+        """Another point of the same weight space, which no algorithm has found.
+
+        Parameters
+        ----------
+        state : dict of str to torch.Tensor
+            Parameters and buffers by name.
+
+        Returns
+        -------
+        ContinuousSolution
+            Without history, spread and algorithm.
+        """
         return ContinuousSolution(self.network, state)
 
     def moved(self, state: State) -> "ContinuousSolution":
-        """The same solution after a symmetry of its network."""
+        """The same solution after a symmetry of its network: history, spread and algorithm are kept.
+
+        Parameters
+        ----------
+        state : dict of str to torch.Tensor
+            Parameters and buffers by name.
+
+        Returns
+        -------
+        ContinuousSolution
+            The moved solution.
+        """
         return replace(self, state=state)
 
     def to_module(self) -> nn.Module:
-        """A new module with these weights, in evaluation mode."""
+        """A torch module with these weights.
+
+        Returns
+        -------
+        torch.nn.Module
+            New, in evaluation mode.
+        """
         with seeded(0):
             module = self.network.module().to(self.dtype)
         with torch.no_grad():
@@ -104,9 +245,23 @@ class ContinuousSolution(TrainingSummary):
         return module.eval()
 
     def save(self, path: str | Path) -> None:
-        """Write a new safetensors file, which `db.load_solution` reads; nothing is overwritten.
+        """Write everything to a new file, from which `load_solution` restores it bit for bit.
 
-        Raises StoreError if the name is taken or the file cannot be written.
+        The file is a safetensors file. It appears complete or not at all, and an existing file is never replaced. Of a
+        module of your own it holds the tensors, not the code.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Name of the new file.
+
+        Raises
+        ------
+        StoreError
+            If the name is taken or cannot be written.
+        InvalidInputError
+            If the algorithm has settings other than numbers, texts, truth values and tuples of them, or a buffer is of
+            a type other than float32, float64 and int64.
         """
         from deepbridge.continuous.solution_file import write
 
@@ -117,16 +272,38 @@ class ContinuousSolution(TrainingSummary):
 
 
 def from_module(module: nn.Module, example_input: Any, symmetry: Symmetry | None = None) -> ContinuousSolution:
-    """The weights of a module of your own as a solution; the module stays as it is.
+    """The weights of a torch module of your own as a solution; the module is not changed.
 
-    example_input: a few inputs (P, ...), of real numbers. symmetry: of chains of Linear, Conv, BatchNorm, ReLU,
-    LeakyReLU, pools, Flatten and Dropout it is found; of anything else, such as residual networks, say which axes run
-    over the same units. That the symmetry is one is tried, with random weights: outputs must not change. Raises
-    InvalidInputError with the name of the module that is not understood or the units that do not fit, on parameters
-    that are not finite, and where outputs depend on the other inputs of a batch or on chance.
+    Chains of Linear, Conv, BatchNorm, ReLU, LeakyReLU, pools, Flatten and Dropout are understood by themselves. For
+    other modules, such as residual networks, give the symmetry. It is tried on random weights: outputs must not change.
 
-    >>> solution = db.from_module(net, images[:2])
-    >>> solution.error((images, labels))
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The module, with its weights.
+    example_input : array_like of shape (P, ...)
+        A few inputs, which show what the module takes.
+    symmetry : Symmetry, optional
+        Which axes of which tensors run over the same hidden units; found by itself for chains.
+
+    Returns
+    -------
+    ContinuousSolution
+        Its weights; ``.network`` is the architecture, for `fit` and `load_solution`.
+
+    Raises
+    ------
+    InvalidInputError
+        If a layer is not understood (its name is given), the symmetry changes the outputs, parameters are not finite,
+        or outputs depend on chance or on the other inputs of a batch.
+
+    Examples
+    --------
+    >>> import deepbridge as db, torch
+    >>> from torch import nn
+    >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    >>> db.from_module(net, torch.zeros(2, 4)).outputs([[1.0, 0.0, 0.0, 0.0]]).shape
+    (1, 2)
     """
     network = Custom(module, example_input, symmetry)
     kinds = {tensor.dtype for _, tensor in module.named_parameters()}

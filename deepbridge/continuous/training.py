@@ -1,4 +1,4 @@
-"""`fit` and `fit_many`: from data and an algorithm to solutions; all runs and replicas are one batched computation."""
+"""`fit` and `fit_many` for continuous networks: all runs and replicas are computed in one batch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -46,9 +46,36 @@ def fit(
     progress: bool = True,
     callback: Callback | None = None,
 ) -> ContinuousSolution:
-    """Train a continuous network (paper, section 3.2 and appendix A.1); see `fit_many` for the arguments.
+    """Train a continuous network.
 
-    >>> flat = db.fit(db.MLP(784, (64, 64)), train, db.continuous.RSGD(epochs=100), seed=0)
+    Parameters
+    ----------
+    network, data, algorithm, start, device, dtype, checkpoint, checkpoint_seconds, progress, callback
+        As in `fit_many`.
+    seed : int, SeedSequence or Generator
+        Fixes everything that is drawn.
+
+    Returns
+    -------
+    ContinuousSolution
+        The trained weights.
+
+    Raises
+    ------
+    InvalidInputError, StoreError
+        As `fit_many`.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix A.1.
+
+    Examples
+    --------
+    >>> import deepbridge as db, numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> data = rng.normal(size=(60, 10)), rng.integers(3, size=60)
+    >>> db.fit(db.MLP(10, (8,), 3), data, db.continuous.RSGD(epochs=2, replicas=3), seed=0).spread > 0
+    True
     """
     return fit_many(
         network, data, algorithm, [seed], start, device=device, dtype=dtype, checkpoint=checkpoint,
@@ -71,25 +98,59 @@ def fit_many(
     progress: bool = True,
     callback: Callback | None = None,
 ) -> list[ContinuousSolution]:
-    """Independent runs, one per seed, all with their replicas in one batch: what a GPU needs to be busy.
+    """Train several independent continuous networks in one batch, one for each seed; faster on a GPU than one by one.
 
-    Cross-entropy of the labels, binary for one output, mean over the mini-batch; no augmentation. start: weights to
-    begin with, for every run and replica, instead of random ones. device: "cpu", "cuda", ..., or a torch.device; dtype:
-    "float32" or "float64". checkpoint: file that is written every so many seconds and from which the same call goes on;
-    it stays at the end, when the same call gives the result at once. progress: show a bar on a terminal or in a
-    notebook. callback: a function that is called after every epoch with a `binland.TrainingState`, which knows phase,
-    epoch, errors of the runs and .solution(run); where it returns True, all runs end there, and a checkpoint keeps them
-    as they are, so that the same call goes on. It changes no number.
-    Numbers are the same for the same seeds, device, dtype, number of threads of a CPU and torch; runs in one batch
-    differ from single ones by rounding only (networks with dropout are trained one by one, so that draws do not mix).
-    Grad modes, default dtype and random numbers of torch are neither looked at nor changed.
-    A run that has not reached zero error is returned all the same; one whose weights become infinite or no numbers
-    raises InvalidInputError, and so ends the others of its batch.
-    Any other `Algorithm` trains by its own fit(network, data, seed, start), once for every seed; device, dtype and
-    checkpoint are how those of this package are computed, and not to be given with it, nor a callback, unless its fit
-    has an argument of this name.
-    Raises InvalidInputError if data, start or algorithm do not fit the network or each other, on unknown devices and
-    types and on a checkpoint of another run, StoreError on a damaged checkpoint and where none can be written.
+    The loss is the cross-entropy, binary for one output, averaged over a mini-batch; there is no augmentation.
+
+    Parameters
+    ----------
+    network : Network
+        The architecture.
+    data : Dataset, Patterns or tuple
+        Train data, or any pair of arrays or tensors (inputs, labels).
+    algorithm : Algorithm
+        `SGD`, `RSGD`, `ADV` or `EntropySGD` of `deepbridge.continuous`. Any other trains by its own ``fit(network,
+        data, seed, start)``, once for every seed, and takes neither device, dtype, checkpoint nor callback.
+    seeds : sequence of int, SeedSequence or Generator
+        One for each run.
+    start : ContinuousSolution, optional
+        Weights to begin with, for every run and replica, instead of random ones.
+    device : str or torch.device, default "cpu"
+        "cpu", "cuda", "cuda:1", ...
+    dtype : {"float32", "float64"}, default "float32"
+        Type of the weights.
+    checkpoint : str or pathlib.Path, optional
+        File from which the same call goes on after an interruption. It stays at the end; then the call returns at once.
+    checkpoint_seconds : float, default 300.0
+        How often the checkpoint is written, in seconds.
+    progress : bool, default True
+        Whether to show a bar on a terminal.
+    callback : callable, optional
+        Called after every epoch with the `Training`, which has ``.done``, ``.epochs``, ``.history`` and
+        ``.solution(run)``.
+
+    Returns
+    -------
+    list of ContinuousSolution
+        One for each seed; a run that has not reached zero error is returned all the same.
+
+    Raises
+    ------
+    InvalidInputError
+        If data, start or algorithm do not fit the network or each other, device or type is unknown, the checkpoint is
+        of another run, or the weights of a run become infinite or NaN, which ends all runs of the batch.
+    StoreError
+        If a checkpoint is damaged or cannot be written.
+
+    Notes
+    -----
+    Results are the same for equal seeds, device, dtype, number of CPU threads and version of torch. Runs in one batch
+    differ from single ones by rounding only; networks with dropout are trained one by one. The caller's gradient mode,
+    default dtype and random state of torch neither matter nor change.
+
+    References
+    ----------
+    Pittorino et al., Deep Networks on Toroids, ICML 2022, section 3.2 and appendix A.1.
     """
     check_network(network)
     examples = as_examples(network, data)
@@ -118,7 +179,7 @@ def _check_start(network: Network, start: object) -> None:
 
 
 def _check_own(algorithm: object, given: dict[str, object]) -> None:
-    """Raise InvalidInputError unless it trains by a `fit` of its own; given: arguments that this would not know of."""
+    """Raise InvalidInputError unless the algorithm has a `fit` of its own; given: arguments that it does not take."""
     own = type(algorithm).__dict__.get("fit") if isinstance(algorithm, BUILT_IN) else isinstance(algorithm, Algorithm)
     families = getattr(algorithm, "families", ())
     if not own or (families and not {*families} & {*ContinuousAlgorithm.families}):
@@ -137,7 +198,7 @@ def _check_own(algorithm: object, given: dict[str, object]) -> None:
 def _own(
     algorithm: Any, network: Network, data: Data, seed: Seed, start: Any, options: dict[str, Any]
 ) -> ContinuousSolution:
-    """By an algorithm's own `fit`; raises InvalidInputError unless it gives a solution of the network."""
+    """Train by an algorithm's own `fit`; raises InvalidInputError unless it returns a solution of the network."""
     generator(seed, "fit")  # a seed that is none is refused here, whatever the algorithm does with it
     found = algorithm.fit(network, data, seed, start, **options)
     if not isinstance(found, ContinuousSolution) or found.network != network:
@@ -194,7 +255,7 @@ def train_many(
 
 
 class Training:
-    """All runs and replicas at once; the first axis R = runs x replicas of every tensor goes through them.
+    """A training in progress, of all runs and replicas; the first axis of every tensor is R = runs x replicas.
 
     done, epochs: that are over, and in all (of both phases of ADV). history: (epochs, runs) train errors, NaN where
     nobody looked.
@@ -239,7 +300,7 @@ class Training:
             try:
                 with seeded(0, self._device):
                     self._descent.try_batch(self._examples.inputs[:count])
-            except (RuntimeError, ValueError) as error:  # a stranger's forward may fail in any way
+            except (RuntimeError, ValueError) as error:  # a user's forward may fail in any way
                 advice = "; set batch_size so that the last batch of an epoch has more" if count == 1 else ""
                 raise InvalidInputError(
                     f"{shown(self.network)} cannot be trained on a batch of {count} ({reason(error)}){advice}"
@@ -263,11 +324,11 @@ class Training:
 
     @property
     def finished(self) -> bool:
-        """All epochs are over."""
+        """Whether all epochs are over."""
         return self.done == self.epochs
 
     def epoch(self) -> None:
-        """One epoch of all runs, and perhaps a look at their errors; raises InvalidInputError where one diverged."""
+        """One epoch of all runs, and a record of their errors if due; raises InvalidInputError if a run diverged."""
         epoch = self.done - self._pretrained
         if epoch < 0:
             self._pretrain(last=epoch == -1)
@@ -295,10 +356,10 @@ class Training:
             return self._descent.gradients(inputs, classes)
 
     def _pretrain(self, last: bool) -> None:
-        """An epoch of the random labels, unless all runs know them; behind the last one, each is where it knew them."""
+        """One epoch on random labels, unless all runs have learned them; after the last, runs return to that point."""
         assert isinstance(self.algorithm, ADV)
         assert self._confused is not None
-        batches = self._batches()  # also where they are not needed: orders do not depend on other runs
+        batches = self._batches()  # drawn even if not needed, so that orders do not depend on other runs
         if len(self._learnt) < self._runs:
             wrong = torch.zeros(self._runs, dtype=torch.int64, device=self._device)
             for batch in batches:
@@ -307,7 +368,7 @@ class Training:
                 wrong += missed
             allowed = self.algorithm.pretrain_error * len(self._examples)
             for run in range(self._runs):
-                if run not in self._learnt and int(wrong[run]) <= allowed:  # of the epoch, while it went on
+                if run not in self._learnt and int(wrong[run]) <= allowed:  # errors counted during the epoch
                     self._learnt[run] = [tensor.detach()[run].clone() for tensor in self._changing]
         if last:
             self._return_to_learnt()
@@ -320,7 +381,7 @@ class Training:
         self._learnt = {}
 
     def _check_finite(self) -> None:
-        """Raise InvalidInputError if a run has weights that are not finite, unless they will be forgotten."""
+        """Raise InvalidInputError if a run has weights that are not finite, unless it will return to learned ones."""
         first = self.done < self._pretrained
         runs = [run for run in self._diverged() if not (first and run in self._learnt)]
         if runs:
@@ -333,7 +394,7 @@ class Training:
             )
 
     def _diverged(self) -> list[int]:
-        """Runs with a weight or a statistic that is not finite."""
+        """Numbers of the runs with a weight or statistic that is not finite."""
         finite = torch.ones(self._runs, dtype=torch.bool, device=self._device)
         for tensor in self._changing:
             finite &= tensor.detach().isfinite().reshape(self._runs, -1).all(1)
@@ -344,11 +405,11 @@ class Training:
         return [*self._descent.parameters.values(), *self._descent.buffers.values()]
 
     def _batches(self) -> list[Tensor]:
-        """(R, B) patterns of each mini-batch of an epoch."""
+        """The mini-batches of an epoch, (R, B) indices of patterns each."""
         return list(torch.from_numpy(self._next_orders()).to(self._device).split(self.algorithm.batch_size, dim=1))
 
     def _next_orders(self) -> NDArray[np.int64]:
-        """(R, P)"""
+        """Orders of the patterns in the next epoch, (R, P)."""
         return np.stack([rng.permutation(len(self._examples)) for rng in self._orders])
 
     def _look(self, epoch: int) -> None:
@@ -357,7 +418,7 @@ class Training:
         self.history[epoch] = found.errors / len(self._examples)
 
     def solution(self, run: int) -> ContinuousSolution:
-        """What a run stands for now; of RSGD the mean of its replicas."""
+        """The current solution of a run; for RSGD the mean of its replicas."""
         state = {name: tensor.cpu() for name, tensor in self._rule.centre(run).items()}
         spread = None
         if isinstance(self.algorithm, RSGD):
@@ -374,7 +435,7 @@ class Training:
         return TrainingState("training", trained, self.algorithm.epochs, errors, None, self.solution)
 
     def state(self) -> dict[str, Any]:
-        """All that changes, but for the orders, of which one is drawn in each epoch."""
+        """Everything that changes, for a checkpoint. Orders are left out: one is drawn in each epoch."""
         return {
             "done": self.done,
             "history": torch.tensor(self.history, device=self._device),
@@ -386,7 +447,7 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint's state; raises KeyError, TypeError or ValueError if it is none of these runs."""
+        """Continue from a checkpoint; raises KeyError, TypeError or ValueError if it does not fit these runs."""
         done, learnt = part(state, "done", int), part(state, "learnt", dict)
         if not 0 <= done <= self.epochs or not all(type(run) is int and 0 <= run < self._runs for run in learnt):
             raise ValueError(f"epoch {shown(done)} of {self.epochs}, runs {shown(list(learnt))} of {self._runs}")
@@ -410,7 +471,10 @@ class Training:
 
 
 def _set_state(rng: torch.Generator, state: Tensor) -> None:
-    """Raises ValueError if it is none. A copy, since torch reads a row of a matrix from the matrix's begin, and on."""
+    """Set the state of a torch generator; raises ValueError if it is not one.
+
+    It is copied, because torch reads a row of a matrix from the beginning of the matrix.
+    """
     try:
         rng.set_state(state.clone())
     except RuntimeError as error:
@@ -422,7 +486,7 @@ def _checked_all(name: str, found: Any, like: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _first(network: Network, rng: np.random.Generator, start: ContinuousSolution | None, dtype: torch.dtype) -> State:
-    """Weights to begin with: the start's, or drawn."""
+    """Initial weights: the start's, or drawn."""
     if start is not None:
         return {name: tensor.clone() for name, tensor in cast(start.state, dtype).items()}
     return network.initial(rng, dtype)
@@ -431,9 +495,9 @@ def _first(network: Network, rng: np.random.Generator, start: ContinuousSolution
 def _identity(
     network: Network, examples: Examples, algorithm: ContinuousAlgorithm, start: ContinuousSolution | None
 ) -> dict[str, str]:
-    """What else decides the numbers of a training."""
+    """What else determines the results of a training."""
     begun = [] if start is None else [tensor.numpy() for tensor in start.state.values()]
-    reset = {owner(name) for name in network.trained}  # modules that draw anew, and begin with other buffers
+    reset = {owner(name) for name in network.trained}  # modules that are initialised anew, buffers included
     kept = [tensor for name, tensor in network.template.named_buffers() if owner(name) not in reset]
     return {
         "data": hashed([examples.inputs.numpy(), examples.classes.numpy()]),

@@ -1,8 +1,8 @@
-"""Which axes of which tensors run over the same hidden units, and what follows: how units are permuted and rescaled.
+"""Which axes of which tensors run over the same hidden units, and how units are permuted and rescaled.
 
-A hidden unit of a ReLU network may change places with another one of its layer, and everything that it sends may be
-multiplied by a positive number if whatever reads it is divided by that number (paper, sections 3.1.1 and 3.1.2). Both
-are said by one table: for every tensor, the name of the units along each of its axes.
+A hidden unit of a ReLU network may change places with another one of its layer, and what it sends may be multiplied by
+a positive number if whatever reads it is divided by that number (paper, sections 3.1.1 and 3.1.2). One table says both:
+for every tensor, the name of the units along each of its axes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,16 +24,30 @@ STATISTICS = ("running_mean", "running_var")
 
 @dataclass(frozen=True)
 class Symmetry:
-    """What may be done to the hidden units of a network without changing its function.
+    """Which permutations and rescalings of hidden units do not change a network's function.
 
-    axes: for each tensor, by its name in `state_dict`, the name of the units along each axis, None where no hidden
-    units are: inputs, outputs, positions in a filter. Tensors that run over the same units use the same name; a tensor
-    that is left out has none. Along an axis that is a multiple of the number of units, as behind a Flatten, each unit
-    has a block of neighbours. batch_norms: for each batch-norm whose input is rescaled by rescaling a layer, the name
-    of that layer, or of all those whose sum it normalises. rescaled: whether units may be multiplied by positive
-    numbers, as those of ReLU, LeakyReLU and pooling may; not those of GELU or tanh.
+    Parameters
+    ----------
+    axes : mapping of str to tuple
+        For each tensor, by its name in ``state_dict``, the name of the hidden units along each axis; None along inputs,
+        outputs and positions of a filter. Tensors that run over the same units use the same name. A tensor that is left
+        out has no hidden units. Along an axis whose length is a multiple of the number of units, as behind a Flatten,
+        each unit owns a block of neighbouring entries.
+    batch_norms : mapping of str to str or tuple, optional
+        For each batch-norm that normalises the output of a layer, the name of that layer, or of all layers whose sum it
+        normalises.
+    rescaled : bool, default True
+        Whether units may be multiplied by positive numbers, as with ReLU, LeakyReLU and pooling, but not GELU or tanh.
 
-    >>> Symmetry({"0.weight": ("a", None), "0.bias": ("a",), "2.weight": (None, "a")}).names
+    Raises
+    ------
+    InvalidInputError
+        If the arguments are not such mappings.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> db.Symmetry({"0.weight": ("a", None), "0.bias": ("a",), "2.weight": (None, "a")}).names
     ('a',)
     """
 
@@ -53,7 +67,7 @@ class Symmetry:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Of all kinds of units, in the order in which tensors name them."""
+        """Names of all kinds of units, in the order in which tensors mention them."""
         return tuple(dict.fromkeys(name for axes in self.axes.values() for name in axes if name is not None))
 
 
@@ -66,10 +80,10 @@ class Place(NamedTuple):
 
 
 class Rescaling(NamedTuple):
-    """One positive number for each of some units, and what it does.
+    """One positive factor for each unit of a kind, and what it changes.
 
-    units: their name. grows: tensors that are multiplied. shrinks: those that are divided. means, variances: running
-    statistics of the batch-norms that undo it, multiplied by the number and by its square.
+    units: their name. grows: tensors that are multiplied. shrinks: tensors that are divided. norms: batch-norms that
+    undo the factor; their running means are multiplied by it, their running variances by its square.
     """
 
     units: str
@@ -79,11 +93,11 @@ class Rescaling(NamedTuple):
 
 
 class Units:
-    """A symmetry as it applies to one module; raises InvalidInputError, with the name of what does not fit.
+    """A symmetry applied to one module; raises InvalidInputError, naming what does not fit.
 
-    names: of the kinds of units, those that others read first. sizes: how many there are of each. places: the axes that
-    run over them. writers, readers: per name, weights whose rows (first axis) or columns (second axis) are the units.
-    rescalings: in the order in which Alg. 1 goes through them. outputs: weights whose rows are no hidden units.
+    names: of the kinds of units, from the input on. sizes: their numbers. places: the axes that run over them. writers,
+    readers: by name, the weights whose rows (first axis) or columns (second axis) are the units. rescalings: in the
+    order of Alg. 1. outputs: weights whose rows are not hidden units.
     """
 
     def __init__(self, module: nn.Module, symmetry: Symmetry):
@@ -108,7 +122,7 @@ class Units:
         self.rescalings = self._rescalings(symmetry) if symmetry.rescaled else []
 
     def _rescalings(self, symmetry: Symmetry) -> list[Rescaling]:
-        """First those that end at batch-norms, which nothing else depends on; then the others, from the input."""
+        """First those that lead through to readers, from the input on; then those that batch-norms undo."""
         sources = {norm: _as_tuple(layers) for norm, layers in symmetry.batch_norms.items()}
         self._check_norms(sources)
         absorbed = {layer for layers in sources.values() for layer in layers}
@@ -126,7 +140,7 @@ class Units:
         return [*read, *made]
 
     def _owners(self, name: str) -> list[str]:
-        """Layers and batch-norms that make these units, in order."""
+        """Names of the layers and batch-norms that write these units, in order."""
         tensors = [place.tensor for place in self.places[name] if place.axis == 0]
         return list(dict.fromkeys(owner(tensor) for tensor in tensors))
 
@@ -160,7 +174,7 @@ def tensors(module: nn.Module) -> list[tuple[str, Tensor]]:
 
 
 def owner(tensor: str) -> str:
-    """The name of the module that a tensor is of."""
+    """Name of the module that a tensor belongs to."""
     return tensor.rpartition(".")[0]
 
 
@@ -171,7 +185,7 @@ def _as_tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:
 def _completed(
     modules: Mapping[str, nn.Module], symmetry: Symmetry, shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, Axes]:
-    """Axes of all tensors of units, statistics of batch-norms like their gamma; raises InvalidInputError."""
+    """Axes of all tensors, with the statistics of batch-norms like their gamma; raises InvalidInputError on misfits."""
     axes = dict(symmetry.axes)
     for name, found in axes.items():
         if name not in shapes:
@@ -199,7 +213,7 @@ def _completed(
 
 
 def _sizes(axes: Mapping[str, Axes], shapes: Mapping[str, tuple[int, ...]], names: Iterable[str]) -> dict[str, int]:
-    """Number of units: the shortest axis that runs over them."""
+    """Number of units of each kind: the length of the shortest axis that runs over them."""
     found: dict[str, list[tuple[int, str]]] = {name: [] for name in names}
     for tensor, units in axes.items():
         for name, length in zip(units, shapes[tensor], strict=True):
@@ -227,7 +241,7 @@ def _places(axes: Mapping[str, Axes], shapes: Mapping[str, tuple[int, ...]], nam
 
 
 def _ordered(axes: Mapping[str, Axes], writers: Mapping[str, list[str]], names: list[str]) -> tuple[str, ...]:
-    """From the input on: units come when some weight reads nothing but what has come; in a circle the first named."""
+    """Names of units from the input on: next are those with a weight that reads only earlier ones."""
     known: list[str] = []
     while len(known) < len(names):
         left = [name for name in names if name not in known]
@@ -237,7 +251,7 @@ def _ordered(axes: Mapping[str, Axes], writers: Mapping[str, list[str]], names: 
 
 
 def _joined(sources: Mapping[str, tuple[str, ...]]) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Batch-norms with what they normalise, joined where they share a layer: one number rescales it for all."""
+    """Batch-norms with the layers they normalise, joined where they share a layer: one factor rescales it."""
     joined: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
     for norm, layers in sources.items():
         touching = [one for one in joined if set(one[1]) & set(layers)]
@@ -251,7 +265,7 @@ def _joined(sources: Mapping[str, tuple[str, ...]]) -> list[tuple[tuple[str, ...
 
 
 def permuted(units: Units, state: State, name: str, permutation: Tensor) -> State:
-    """The state with unit permutation[h] at place h, in all tensors that know these units."""
+    """The state with unit permutation[h] at place h, in all tensors that run over these units."""
     changed = dict(state)
     for place in units.places[name]:
         changed[place.tensor] = placed(changed[place.tensor], place, permutation)
@@ -265,9 +279,9 @@ def placed(tensor: Tensor, place: Place, permutation: Tensor) -> Tensor:
 
 
 def rescaled(units: Units, state: State, rescaling: Rescaling, factors: Tensor) -> State:
-    """The state with units multiplied by factors (H,) > 0, and whatever reads them divided.
+    """The state with units multiplied by factors (H,) > 0 and whatever reads them divided.
 
-    Batch-norms: with their epsilon in the variance, so that in evaluation nothing changes but by rounding.
+    Batch-norms take their epsilon along in the variance, so that in evaluation mode nothing changes except by rounding.
     """
     changed = dict(state)
     for place in rescaling.grows:
@@ -287,7 +301,7 @@ def rescaled(units: Units, state: State, rescaling: Rescaling, factors: Tensor) 
 
 
 def along(factors: Tensor, place: Place, tensor: Tensor) -> Tensor:
-    """Numbers of units (H,) in a shape that broadcasts along an axis of a tensor."""
+    """Factors of units (H,) in a shape that broadcasts along an axis of a tensor."""
     shape = [1] * tensor.ndim
     shape[place.axis] = -1
     return factors.repeat_interleave(place.block).reshape(shape)

@@ -1,1 +1,1 @@
-"""What can be declared: problems, families, algorithms and measures, each by one object in one file."""
+"""What can be declared: problems, families, algorithms, measures and overlays, each by one object in one file."""

@@ -1,4 +1,4 @@
-"""The contract of a measure: what is asked of finished solutions, `[measure.NAME]`."""
+"""The contract of a measure of finished solutions, `[measure.NAME]`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,16 +19,16 @@ Latents = Literal["unused", "used", "needed"]
 
 
 class OfPairs(Section):
-    """Settings of a measure of pairs. pairs: "within" each algorithm, or "all", between two algorithms too."""
+    """Settings of measures of pairs. pairs: "within" each algorithm, or "all", which adds pairs of two algorithms."""
 
     pairs: Literal["within", "all"] = "within"
 
 
 @dataclass(frozen=True)
 class Case:
-    """What a measure is given: a family and its solutions of one disorder sample, their data and random streams.
+    """What a measure works on: a family, its model, solutions of one disorder sample, their data and seeds.
 
-    compute: the settings of [compute]. seeds: of each stream that the measure named. algorithms: by label.
+    compute: the settings [compute]. seeds: one for each stream that the measure named. algorithms: by label.
     """
 
     family: Any
@@ -50,7 +50,7 @@ class Case:
         return self.data.test
 
     def views(self) -> Iterator[tuple[str, list[Any]]]:
-        """The solutions in every symmetry state of the family, with its name."""
+        """Name of each symmetry state of the family, with the solutions in it."""
         for state in self.family.states:
             yield state, self.family.view(state, self.solutions)
 
@@ -58,11 +58,11 @@ class Case:
 class Measure(ABC, Generic[S]):
     """A measure; stateless, and the same in every process. One object declares it.
 
-    name: its table [measure.NAME], the kind of its tasks, the beginning of NAME_state and NAME_seconds in files. of:
-    the number of solutions that it looks at: 1, every solution; 2, every directed pair of an algorithm's solutions; 3
-    or more, an algorithm's first ones. Settings: its table; of pairs, derived from OfPairs. by_default: whether it is
-    measured where the configuration does not mention it. repeat: name of what is repeated for each group of solutions,
-    if something is. latents: whether the latent weights are "used" if they are stored, or "needed".
+    name: its table [measure.NAME]; also the kind of its tasks, and the beginning of NAME_state and NAME_seconds in
+    files. of: number of solutions that it looks at: 1, every solution; 2, every directed pair of an algorithm's
+    solutions; 3 or more, the first ones of an algorithm. Settings: class of its table; for pairs derived from OfPairs.
+    by_default: whether it is measured if the configuration does not mention it. repeat: name of the dimension of
+    repetitions, if there are any. latents: "needed", "used" if they are stored, or "unused".
     """
 
     name: str
@@ -74,38 +74,38 @@ class Measure(ABC, Generic[S]):
     latents: Latents = "unused"
 
     def needs(self, settings: S) -> tuple[str, ...]:
-        """Verbs that the family must have."""
+        """Names of the verbs that the family must have."""
         return ()
 
     @abstractmethod
     def variables(self, settings: S) -> dict[str, Variable]:
-        """What it stores; a family's symmetry states are the dimension "symmetry"."""
+        """The variables that it stores. A dimension "symmetry" runs over the family's symmetry states."""
 
     def coordinates(self, settings: S) -> dict[str, Coordinate]:
-        """Its inner dimensions, "symmetry" apart."""
+        """Its inner dimensions, except "symmetry"."""
         return {}
 
     @abstractmethod
     def run(self, settings: S, case: Case) -> Arrays:
-        """Measure: an array for every variable, without the dimensions of the grid."""
+        """Measure; returns an array for every variable, without the dimensions of the grid."""
 
     def repeats(self, settings: S) -> int:
-        """How often, each with streams of its own."""
+        """Number of repetitions, each with its own random streams."""
         return 1
 
     def streams(self, settings: S, states: Sequence[str], described: Described) -> dict[str, dict[str, Any]]:
-        """Its random streams: name -> {"purpose": what it is for, ...}, all of the measure that may change the draws.
+        """Its random streams: name -> {"purpose": ..., everything else in the measure that changes the draws}.
 
-        What names the solutions is added to it, and so is what the family says of the purpose.
+        The engine adds what identifies the solutions, and what the family says about the purpose.
         """
         return {}
 
     def key(self, settings: S) -> dict[str, Any]:
-        """What changes its numbers and is in none of its streams."""
+        """Plain data: whatever changes its numbers and is not part of a stream."""
         return {key: value for key, value in settings.identity().items() if key != "pairs"}
 
     def test_patterns(self) -> bool:
-        """Whether it looks at test patterns."""
+        """Whether it uses test patterns."""
         return False
 
     def completed(self, settings: S, described: Described) -> S:
@@ -113,23 +113,23 @@ class Measure(ABC, Generic[S]):
         return settings
 
     def check_figure(self, settings: S, figure: Any) -> None:
-        """Raise ValueError if settings of its figures, [figure.NAME], do not fit its own."""
+        """Raise ValueError if the settings [figure.NAME] do not fit those of the measure."""
         return
 
     def most_weights(self, settings: S) -> int | None:
-        """The largest number of weights of a model that it can look at; None for any."""
+        """The largest number of weights of a model that it can handle; None for any."""
         return None
 
     def limits(self, settings: S) -> list[tuple[float, str, str]]:
-        """Numbers that one task gives: how many, of what, by which keys."""
+        """Numbers of results of one task: (number, of what, keys that set it)."""
         return []
 
     def trainings(self, settings: S, states: Sequence[str]) -> dict[str, int]:
-        """Labels of algorithms that one task trains with, and how often."""
+        """How many trainings one task makes, by label of the algorithm."""
         return {}
 
     def quick(self, settings: S) -> tuple[S, float]:
-        """Settings of less work, and how many times as long the full ones take: for estimates of the time."""
+        """Settings with less work, and how many times longer the full ones take; for estimates of the time."""
         return settings, 1.0
 
     def panels(self, results: Any) -> "list[Any]":

@@ -1,4 +1,4 @@
-"""The contract of a curve that figures lay over what a sweep measured, `binland plot --theory`."""
+"""The contract of a curve of theory over a panel of measurements, `binland plot --theory`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Overlay(ABC):
-    """What theory says of a quantity, drawn over its panel; one object declares it.
+    """A curve that theory gives for a quantity, drawn over its panel; one object declares it.
 
     name: its word. panel: the panel that it is drawn over, by its name: "test_error", "success",
     "local_energy", "local_entropy", "enumeration", or one of a measure of your own (`plots.overlay.lay_over`).
@@ -17,7 +17,7 @@ class Overlay(ABC):
 
     @abstractmethod
     def applies(self, results: Any) -> bool:
-        """Whether it says something about this sweep; results: a `plots.results.Results`."""
+        """Whether it has something to draw for this sweep; results: a `plots.results.Results`."""
 
     @abstractmethod
     def marks(self, results: Any, panel: Any, at: Mapping[str, float]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The contract of a learning problem: what is learned, `[data] kind = "..."`."""
+"""The contract of a learning problem, `[data] kind = "..."`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,10 +14,10 @@ SeedFor = Callable[[str], np.random.SeedSequence]  # the seed of a purpose, for 
 
 
 class Inputs(NamedTuple):
-    """What a model has to take.
+    """What a model has to be able to take.
 
-    shape: of one input, such as (N,) or (channels, height, width). n_classes: 2 stands for labels -1 and +1, more for
-    labels 0, 1, ... values: "signs" if all inputs are -1 or +1, "reals" otherwise.
+    shape: of one input, such as (N,) or (channels, height, width). n_classes: 2 for labels -1 and +1, more for labels
+    0, 1, ... values: "signs" if all inputs are -1 or +1, else "reals".
     """
 
     shape: tuple[int, ...]
@@ -28,8 +28,8 @@ class Inputs(NamedTuple):
 class Problem(ABC, Generic[S]):
     """A learning problem; stateless, and the same in every process. One object declares it.
 
-    name: its word in [data] kind. Settings: its other keys in [data]. Its draws depend on the settings and on the seeds
-    that it is given, on nothing else. What `train` and `test` return has `.inputs` (P, *shape) and `.labels` (P,).
+    name: its word in [data] kind. Settings: class of the other keys in [data]. What it draws depends only on settings
+    and seeds. What `train` and `test` return has `.inputs` (P, *shape) and `.labels` (P,).
     """
 
     name: str
@@ -42,18 +42,18 @@ class Problem(ABC, Generic[S]):
 
     @abstractmethod
     def train(self, settings: S, seed: SeedFor) -> Any:
-        """The training patterns of a disorder sample; seed("train") is the seed for this purpose."""
+        """The train patterns of a disorder sample; seed("train") is their seed."""
 
     @abstractmethod
     def test(self, settings: S, seed: SeedFor) -> Any:
-        """Its test patterns."""
+        """The test patterns of a disorder sample."""
 
     def key(self, settings: S) -> dict[str, Any]:
-        """What names a disorder sample: all that changes its training patterns. A new way to draw needs a new key."""
+        """Plain data that identify a disorder sample: all that changes its train patterns, the way to draw included."""
         return {"kind": self.name, **settings.identity()}
 
     def test_key(self, settings: S) -> dict[str, Any]:
-        """What else changes its test patterns; leave it out of `key`."""
+        """Plain data: what else changes the test patterns. It must not be in `key`."""
         return {}
 
     def coordinates(self, settings: S) -> dict[str, tuple[float, str]]:
@@ -61,21 +61,21 @@ class Problem(ABC, Generic[S]):
         return {}
 
     def limits(self, settings: S) -> list[Limit]:
-        """What must not be too large."""
+        """Numbers that must not be too large: (number, of what, keys that set it)."""
         return []
 
     def warnings(self, settings: S) -> list[str]:
-        """Lines about settings that are allowed and unusual."""
+        """Lines about settings that are allowed but unusual."""
         return []
 
     def check_ready(self, settings: S) -> None:
-        """Raise now what every task would raise: data files that are missing, memory that does not suffice."""
+        """Raise at once what every task would raise: missing data files, too little memory."""
         return
 
     def check_samples(self, settings: S, disorder_samples: int) -> None:
-        """Raise ValueError if there are not so many disorder samples."""
+        """Raise ValueError if there cannot be so many disorder samples."""
         return
 
     def summary(self, settings: S) -> str:
-        """A few words for the headline of figures."""
+        """The problem in a few words, for the headline of figures."""
         return self.name

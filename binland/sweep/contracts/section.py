@@ -1,4 +1,4 @@
-"""Tables of a configuration: what they are made of."""
+"""The base of the tables of a configuration."""
 
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,9 +16,9 @@ Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")]
 
 
 class Section(BaseModel):
-    """A table: unknown keys and wrong types are errors. Fields say their meaning by `Field(title=, description=)`.
+    """A table of a configuration: unknown keys and wrong types are errors. `Field` says what a key means.
 
-    silent: keys that change no number (warnings, figures), so that they are no part of what a sweep is.
+    silent: keys that change no numbers (warnings, figures) and so are not part of the identity of a sweep.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -29,12 +29,12 @@ class Section(BaseModel):
         return {key: value for key, value in self.model_dump().items() if key not in self.silent}
 
     def plain(self) -> dict[str, Any]:
-        """Every setting as plain data, of which the same table is made again, and of which one may be swept."""
+        """All settings as plain data, from which an equal table can be made."""
         return self.model_dump()
 
 
 def with_paths(section: type[Section], table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A table whose keys that are marked as FILE are absolute paths."""
+    """A table in which the values of keys marked FILE are absolute paths."""
     marked = {name for name, field in section.model_fields.items() if FILE in field.metadata}
     return {
         key: str((folder / value).absolute()) if key in marked and isinstance(value, str) else value
@@ -43,13 +43,13 @@ def with_paths(section: type[Section], table: dict[str, Any], folder: Path) -> d
 
 
 class ModelSection(Section):
-    """[model]: its kind decides the family."""
+    """[model]; its kind determines the family."""
 
     kind: str
 
 
 def distinct(what: str) -> AfterValidator:
-    """Refuses a list in which one `what` occurs twice."""
+    """A validator that refuses lists with duplicates; `what` names an entry in the message."""
 
     def check(values: list[Any]) -> list[Any]:
         if len(set(values)) < len(values):

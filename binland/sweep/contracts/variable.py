@@ -1,4 +1,4 @@
-"""What is stored of a measurement, in words that a file keeps."""
+"""What is stored of a measurement, described in the file as well."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ TYPES = ("f8", "f4", "i8", "i4", "i1", "u1")  # of what is stored
 class Variable(NamedTuple):
     """A quantity that a task gives.
 
-    inner: names of its dimensions behind those of the grid. dtype: one of TYPES. units: "1" where it has
-    none. meaning: a few words, the `long_name` in files. large: kept in the file, but not among the measurements that
-    `load_results` and `export` give (weights). optional: whether some tasks do without it.
+    inner: names of its dimensions after those of the grid. dtype: one of TYPES. units: "1" if it has none. meaning: a
+    few words, `long_name` in files. large: stored, but not returned by `load_results` and `export` (weights). optional:
+    whether some tasks do not have it.
     """
 
     inner: tuple[str, ...]
@@ -22,7 +22,7 @@ class Variable(NamedTuple):
 
 
 class Coordinate(NamedTuple):
-    """The labels of an inner dimension: values (numbers or texts), or how many there are if they are only counted.
+    """Labels of an inner dimension: its values (numbers or texts), or their number if they are only counted.
 
     labelled: whether the dimension gets a coordinate in the file.
     """
@@ -33,5 +33,5 @@ class Coordinate(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many."""
+        """Number of values."""
         return self.values if isinstance(self.values, int) else len(self.values)

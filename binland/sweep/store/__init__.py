@@ -1,1 +1,1 @@
-"""The result file: its layout, the journal beside it while it is written, and who may write it."""
+"""Files of results: layout, the journal beside a file that is being written, and who may write it."""

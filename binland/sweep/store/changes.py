@@ -1,4 +1,4 @@
-"""Whether a file may be continued: the same sweep, or one that does more, and the same task ids."""
+"""Whether a file may be continued: by the same sweep or a larger one, with the same task ids."""
 
 import json
 import warnings
@@ -21,7 +21,7 @@ GROWING = ("disorder_samples", "solutions")  # keys of [grid] that an extension 
 
 
 def _warn_of_plugins(store: Store, new: SweepSpec) -> None:
-    """A plug-in that has changed measures what is new otherwise than what is there."""
+    """Warn if a plug-in has changed: new measurements may differ from those in the file."""
     before = {plugin.name: plugin.code for plugin in store.spec.plugins}
     for plugin in new.plugins:
         if before.get(plugin.name, plugin.code) != plugin.code:
@@ -33,7 +33,7 @@ def _warn_of_plugins(store: Store, new: SweepSpec) -> None:
 
 
 def check_same(store: Store, new: SweepSpec) -> None:
-    """Raise StoreError with the differences if the file's sweep is not the wanted one."""
+    """Raise StoreError with the differences unless the file holds the wanted sweep."""
     old = store.spec
     if old.canonical() == new.canonical():
         _warn_of_plugins(store, new)
@@ -45,7 +45,7 @@ def check_same(store: Store, new: SweepSpec) -> None:
 
 
 def check_extension(store: Store, new: SweepSpec) -> None:
-    """Raise StoreError if the wanted sweep does not hold all of the file's."""
+    """Raise StoreError unless the wanted sweep includes all of the file's."""
     found = obstacles(store.spec, new)
     if found:
         raise StoreError(
@@ -56,7 +56,7 @@ def check_extension(store: Store, new: SweepSpec) -> None:
 
 
 def obstacles(old: SweepSpec, new: SweepSpec) -> list[str]:
-    """What keeps a sweep from being an extension of another."""
+    """Reasons why a sweep is not an extension of another; empty if it is."""
     found = _of_grid(old, new) + _of_algorithms(old, new) + _of_measures(old, new)
     if new.latents and not old.latents:
         needing = [name for name, (measure, _) in new.measures.items() if measure.latents == "needed"]
@@ -95,7 +95,7 @@ def _of_algorithms(old: SweepSpec, new: SweepSpec) -> list[str]:
 
 
 def _of_measures(old: SweepSpec, new: SweepSpec) -> list[str]:
-    """What is measured may become more: lists longer, numbers larger; what then changes is measured again."""
+    """Obstacles in [measure], which may grow: longer lists, larger numbers. What changes by that is measured again."""
     found = []
     for name, (_, settings) in old.measures.items():
         if name not in new.measures:
@@ -120,14 +120,14 @@ def grows(before: Any, after: Any) -> bool:
 
 
 def _fixed(spec: SweepSpec) -> dict[str, Any]:
-    """The settings that an extension must keep."""
+    """The settings that an extension must not change."""
     settings = {key: value for key, value in spec.identity().items() if key not in ("algorithms", "measure", "store")}
     grown = {*GROWING, *(axis.key for axis in spec.axes)}
     return settings | {"grid": {key: value for key, value in settings["grid"].items() if key not in grown}}
 
 
 def still_valid(snapshot: Snapshot, layout: Layout, spec: SweepSpec) -> Iterator[tuple[Task, Outcome]]:
-    """What is finished in a file and is a task of another sweep, too: of the same place and id."""
+    """The finished tasks of a file that another sweep has as well, at the same place and with the same id."""
     ids = layout.ids(spec)
     known = {kind: texts(snapshot.read(f"{kind}_id")) for kind in snapshot.layout.kinds if kind in layout.kinds}
     for task, outcome in finished(snapshot):
@@ -139,7 +139,7 @@ def still_valid(snapshot: Snapshot, layout: Layout, spec: SweepSpec) -> Iterator
 
 
 def check_layout(store: Store) -> None:
-    """Raise StoreError if the file keeps something else than this version makes of its configuration."""
+    """Raise StoreError if the file's layout is not the one that this version makes of its configuration."""
     there, expected = _kept(store.layout), _kept(layout_of(store.spec))
     differing = [name for name in there | expected if there.get(name) != expected.get(name)]
     if differing:
@@ -150,7 +150,7 @@ def check_layout(store: Store) -> None:
 
 
 def _kept(layout: Layout) -> dict[str, Any]:
-    """What of a layout is more than words."""
+    """The parts of a layout that matter; wording is left out."""
     return {
         **{name: one[:2] for name, one in layout.datasets().items()},
         **{f"tasks of {name}": kind._replace(variables={}) for name, kind in layout.kinds.items()},
@@ -160,10 +160,10 @@ def _kept(layout: Layout) -> dict[str, Any]:
 
 
 def check_ids(store: Store, snapshot: Snapshot) -> None:
-    """Raise StoreError if this version gives tasks of the file another id: it would compute other numbers."""
+    """Raise StoreError if this version gives tasks of the file other ids, since it would compute other numbers."""
     spec, layout = store.spec, snapshot.layout
     made_by = attribute(store.path, snapshot.file, "version_binland") or "unknown"
-    if store.schema in older.OTHER_DRAWS:  # whose numbers are as good, though nobody can draw them again
+    if store.schema in older.OTHER_DRAWS:  # their numbers stay valid, though they cannot be drawn again
         for label, algorithm in spec.at(spec.points[0]).algorithms.items():
             if algorithm.recipe > 1:
                 raise StoreError(
@@ -183,7 +183,7 @@ def check_ids(store: Store, snapshot: Snapshot) -> None:
 
 
 def differences(old: SweepSpec, new: SweepSpec) -> str:
-    """Every setting that differs, as `key: old -> new`."""
+    """Settings that differ, as `key: old -> new`."""
     return ", ".join(_changed(json.loads(old.canonical()), json.loads(new.canonical())))
 
 

@@ -1,4 +1,4 @@
-"""The layout that a result file declares, from its attribute: checked, since a stranger may have made it."""
+"""The layout that a file of results declares in an attribute, checked because a stranger may have made it."""
 
 import json
 import math
@@ -91,7 +91,7 @@ class _Layout(_Table):
 
 
 def layout_from(text: str) -> Layout:
-    """The layout of a text; raises ValueError with one line unless it is one that a file can have."""
+    """The layout of a text; raises ValueError with one line unless a file can have it."""
     try:
         plain = _Layout.model_validate(json.loads(text))
     except ValidationError as error:
@@ -144,7 +144,7 @@ def _extra(layout: Layout, name: str, one: _Extra) -> Extra:
 
 
 def _check(layout: Layout, n_kinds: int) -> None:
-    """Raise ValueError unless names are names, dimensions are there and numbers are not too large."""
+    """Raise ValueError unless names are valid, dimensions exist and numbers are not too large."""
     if len(layout.kinds) < n_kinds or layout.kinds.get(TRAINING, ())[1:6] != (1, TRAINING, "", 1, False):
         raise ValueError("its layout has no kinds of tasks of their own, or no trainings")
     for kind in layout.kinds.values():
@@ -163,7 +163,7 @@ def _check(layout: Layout, n_kinds: int) -> None:
 
 
 def _check_kind(layout: Layout, kind: Kind) -> None:
-    """Raise ValueError unless it has as many tasks as a file can have, and the dimension that it would get."""
+    """Raise ValueError if a kind has more tasks than a file can hold, or a wrong dimension."""
     tasks = math.prod(len(axis.values) for axis in layout.axes) * layout.disorder_samples * len(layout.labels)
     tasks *= layout.solutions ** min(kind.of, 2) * kind.repeats * (len(layout.labels) if kind.across else 1)
     if tasks > 2 * MOST_TASKS:
@@ -183,7 +183,7 @@ def _check_axes(layout: Layout) -> None:
 
 
 def _check_names(layout: Layout) -> None:
-    """Raise ValueError unless everything has a name of its own."""
+    """Raise ValueError if two things have the same name."""
     kinds = layout.kinds.values()
     dims = [*layout.inner, *(axis.name for axis in layout.axes), "disorder", "algorithm", *{kind.dim for kind in kinds}]
     along = {name for kind in kinds for name in layout.along(kind)}

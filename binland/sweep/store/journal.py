@@ -1,9 +1,9 @@
-"""The journal beside a result file: an append-only log of what happened since the file was last brought up to date.
+"""The journal beside a file of results: an append-only log of what happened since the file was last updated.
 
 A record is a header (magic, length of the rest, CRC-32 of both, CRC-32 of the rest), a line of JSON, and the bytes of
-the arrays it names. A killed process leaves at most one incomplete record at the end, which readers pass over. Bytes
-that are damaged cost the records that they are in. Records are complete in the operating system's hands once `append`
-returns (kill -9 loses none), on the disk a second later (a power cut may lose that second).
+the arrays it names. A killed process leaves at most one incomplete record at the end, which readers skip. Damaged bytes
+make the records that contain them unreadable, and only these. Once `append` returns a record has been handed to the
+operating system (kill -9 loses none); it is on the disk a second later (a power cut may lose that second).
 """
 
 import json
@@ -29,12 +29,12 @@ BEGINNING = struct.Struct("<4sQ")  # magic, length
 HEADER = struct.Struct("<4sQII")  # beginning, CRC-32 of it, CRC-32 of the rest
 SYNC_EVERY = 1.0  # seconds
 STRETCH = 2**20  # bytes in which the next record is looked for at a time
-MOST_BYTES = 2**31 - 2**12  # of a record: no system reads more at a time
+MOST_BYTES = 2**31 - 2**12  # largest record, since no system reads more at a time
 MOST_DAMAGE = 2**28  # bytes; behind more of them nothing is looked for
 
 
 class Record(NamedTuple):
-    """A line of the journal: its facts, where the bytes of its arrays stand, and their CRC-32."""
+    """A record of the journal: its line of JSON, the position of its arrays' bytes, and their CRC-32."""
 
     facts: dict[str, Any]
     offset: int
@@ -42,26 +42,26 @@ class Record(NamedTuple):
 
 
 class Journal:
-    """A journal that is being written. `facts` of the first record say whose it is."""
+    """A journal open for writing. The facts of its first record say who writes."""
 
     def __init__(self, path: Path, facts: dict[str, Any]):
         self.path = path
-        part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")  # nobody can lay a link there
+        part = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.part")  # random: nobody can have put a link there
         self._file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o666)
         self.size, self._synced = 0, time.monotonic()
         try:
             self._write(facts, {})
             os.fsync(self._file)
-            os.replace(part, path)  # readers of the one before keep what they have open
+            os.replace(part, path)  # readers of the previous journal keep their open file
         except BaseException:
             self.close()
             part.unlink(missing_ok=True)
             raise
 
     def append(self, facts: dict[str, Any], arrays: dict[str, NDArray[Any]] | None = None) -> Record:
-        """Add a record; if that fails or is interrupted, nothing is added.
+        """Add a record. If that fails or is interrupted, nothing is added.
 
-        Raises OSError if the disk does not take it, StoreError if the journal is not what it was.
+        Raises OSError if it cannot be written, StoreError if another program has changed the journal.
         """
         self.check()
         return self._write(facts, {name: np.asarray(array, order="C") for name, array in (arrays or {}).items()})
@@ -113,7 +113,7 @@ class Journal:
         )
 
     def ours(self) -> bool:
-        """Whether what has the journal's name is still the journal."""
+        """Whether the file with the journal's name is still this journal."""
         try:
             there, mine = os.stat(self.path, follow_symlinks=False), os.fstat(self._file)
         except FileNotFoundError:
@@ -121,11 +121,11 @@ class Journal:
         return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
 
     def reader(self) -> "JournalReader":
-        """What is in it, whether it still has its name or not."""
+        """A reader of this journal, whether or not the file still has its name."""
         return JournalReader(self._file)
 
     def close(self) -> None:
-        """Close the file; it stays where it is."""
+        """Close the file without removing it."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -134,8 +134,8 @@ class Journal:
 class JournalReader:
     """The complete records of an open journal at one moment.
 
-    damaged: bytes that belong to no record, one that is still being written apart. Raises ValueError on records that no
-    journal has.
+    damaged: number of bytes that belong to no record, not counting a record that is still being written. Raises
+    ValueError on records that no writer makes.
     """
 
     def __init__(self, file: int):
@@ -164,7 +164,7 @@ class JournalReader:
             place += HEADER.size + length
 
     def _next(self, place: int, end: int) -> int:
-        """Where the next header begins, or the end."""
+        """Position of the next header, or the end."""
         last = place + MOST_DAMAGE - self.damaged
         while place < min(end, last):
             stretch = os.pread(self._file, STRETCH + HEADER.size - 1, place)
@@ -181,14 +181,14 @@ class JournalReader:
         return _arrays(self._file, record)
 
     def copy(self, path: Path) -> None:
-        """All bytes of the journal as a new file."""
+        """Copy all bytes of the journal to a new file."""
         with open(self._file, "rb", closefd=False) as source, path.open("xb") as target:
             source.seek(0)
             shutil.copyfileobj(source, target)
 
 
 def open_journal(path: Path) -> int | None:
-    """A journal for reading, None if there is none. Raises OSError, also where it is not an ordinary file."""
+    """A journal for reading, None if there is none. Raises OSError, also if it is not an ordinary file."""
     try:
         file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:
@@ -200,7 +200,7 @@ def open_journal(path: Path) -> int | None:
 
 
 def _record(body: bytes, place: int) -> Record:
-    """A record whose checksums are right; that its arrays take the bytes behind its line is checked here."""
+    """The record whose checksums are right; raises ValueError unless its arrays fill the bytes after its line."""
     line = body[: body.index(b"\n") + 1]
     facts = json.loads(line)
     if not isinstance(facts, dict) or sum(_sizes(facts)) != len(body) - len(line):
@@ -226,7 +226,7 @@ def _header(body: bytes) -> bytes:
 
 
 def _is_header(octets: bytes) -> bool:
-    """Whether they begin a record: its length can then be trusted."""
+    """Whether these bytes are a header with a right checksum, so that the length in it can be trusted."""
     if len(octets) < HEADER.size:
         return False
     magic, _, of_header, _ = HEADER.unpack(octets)

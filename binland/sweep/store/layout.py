@@ -1,8 +1,8 @@
-"""How a sweep lies in its HDF5 file: netCDF-4 variables over the whole grid, made in full from the start.
+"""How a sweep is laid out in its HDF5 file: netCDF-4 variables over the whole grid, created in full at the start.
 
-NaN or 0 stand where nothing is known yet; `solution_state`, `pair_state`, ... say what is. Every task has its id in
-`solution_id`, `pair_id`, ... The layout itself is an attribute of the file, so that whoever reads it needs nothing that
-the sweep was made with. Behind what HDF5 reads stands a seal (`seal.py`).
+NaN or 0 stand for what is not known yet; `solution_state`, `pair_state`, ... say what is known. Ids of tasks are in
+`solution_id`, `pair_id`, ... The layout itself is an attribute of the file, so that reading needs nothing that the
+sweep was made with. A checksum follows after the last byte of HDF5 (`seal.py`).
 """
 
 import json
@@ -37,7 +37,7 @@ OF_TASKS = {  # of every kind, as KIND_seconds, KIND_state
 
 
 class Stored(NamedTuple):
-    """A dataset of the file: its dimensions, numpy's name of its type or TEXT, and what it measures, if it does."""
+    """A dataset of the file: its dimensions, NumPy's name of its type or TEXT, and its variable if it has one."""
 
     dims: tuple[str, ...]
     dtype: str
@@ -47,8 +47,9 @@ class Stored(NamedTuple):
 class Kind(NamedTuple):
     """A kind of task in the file.
 
-    of: how many solutions it looks at. dim: the dimension of its tasks. repeat, repeats: name and number of what is
-    repeated for each group. across: whether its groups are pairs of two algorithms, which then are no dimension.
+    of: number of solutions that it looks at. dim: dimension of its tasks. repeat, repeats: name and number of
+    repetitions for each group. across: whether its groups are pairs of two algorithms, so that it has no dimension of
+    algorithms.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Kind(NamedTuple):
 
 
 class Extra(NamedTuple):
-    """Numbers to plot against: along which axes, their values over these, and their meaning."""
+    """Numbers to plot against: the axes they depend on, their values, and their meaning."""
 
     dims: tuple[str, ...]
     values: NDArray[np.float64]
@@ -69,17 +70,17 @@ class Extra(NamedTuple):
 
 
 def state_of(outcome: Outcome) -> int:
-    """DONE or FAILED."""
+    """DONE or FAILED, by the outcome."""
     return FAILED if outcome.failure else DONE
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where each task of a sweep has its place, and what is stored of it.
+    """Where each task of a sweep is stored, and what of it.
 
-    inner: dimensions of variables behind those of the grid. sizes: how much of an inner dimension each point of the
-    grid fills, where that is known. extras: coordinates along the axes. states_shown: how many of the symmetry states
-    figures show, the first ones. words: of figures: "distance", "perturbation", "summary".
+    inner: dimensions of variables after those of the grid. sizes: how much of an inner dimension each grid point uses,
+    where known. extras: coordinates along the axes. states_shown: number of symmetry states that figures show, the
+    first ones. words: for figures: "distance", "perturbation", "summary".
     """
 
     axes: tuple[Axis, ...]
@@ -97,11 +98,11 @@ class Layout:
 
     @cached_property
     def points(self) -> list[Point]:
-        """Every point of the grid."""
+        """All points of the grid."""
         return points_of(self.axes)
 
     def place(self, point: Point) -> int:
-        """The place of a point among `points`."""
+        """Index of a point in `points`."""
         place = 0
         for axis, k in zip(self.axes, point, strict=True):
             place = place * len(axis.values) + k
@@ -125,12 +126,11 @@ class Layout:
         return (*grid, self._labels[cell.algorithm], place * kind.repeats + task.repeat)
 
     def tasks(self) -> list[Task]:
-        """Every task, in the order in which they are run, so that an early stop leaves whole curves. Each comes after
-        the trainings that it needs."""
+        """All tasks, in the order in which they run: sample by sample, trainings before what needs them."""
         return [task for disorder in range(self.disorder_samples) for task in self.of_sample(disorder)]
 
     def of_sample(self, disorder: int) -> Iterator[Task]:
-        """The tasks of a disorder sample: of every point of the grid, large values first."""
+        """Tasks of a disorder sample at all points of the grid, large values first."""
         order = sorted(self.points, key=lambda point: [ax.values[k] for ax, k in zip(self.axes, point, strict=True)])
         for point in reversed(order):
             for label in self.labels:
@@ -164,7 +164,7 @@ class Layout:
         return list(first.values())
 
     def count(self, kind: Kind) -> int:
-        """Tasks of a kind for each algorithm, or for all together if it is across, at a point and disorder sample."""
+        """Number of tasks of a kind at a point and disorder sample, for each algorithm or, if it is across, in all."""
         if kind.across:
             return len(self.labels) * (len(self.labels) - 1) * self.solutions**2 * kind.repeats
         return len(groups(kind.of, self.solutions)) * kind.repeats
@@ -172,21 +172,21 @@ class Layout:
     # Datasets
 
     def places(self, kind: Kind) -> tuple[str, ...]:
-        """The dimensions over which the tasks of a kind lie."""
+        """The dimensions of the tasks of a kind."""
         axes = tuple(axis.name for axis in self.axes)
         return (*axes, "disorder", kind.dim) if kind.across else (*axes, "disorder", "algorithm", kind.dim)
 
     def shape(self, kind: str) -> tuple[int, ...]:
-        """Lengths of these dimensions."""
+        """Lengths of the dimensions of a kind."""
         return self.lengths(self.places(self.kinds[kind]))
 
     def variables(self, kind: str) -> dict[str, Variable]:
-        """What is stored of a kind of task."""
+        """The variables stored for a kind of task."""
         return self.kinds[kind].variables
 
     @cached_property
     def place_labels(self) -> dict[str, NDArray[Any]]:
-        """Every dataset whose values the layout gives: labels of dimensions, what a place along a kind stands for."""
+        """Datasets whose values follow from the layout: labels of dimensions, meaning of positions along a kind."""
         labels: dict[str, NDArray[Any]] = {axis.name: np.array(axis.values) for axis in self.axes}
         labels["disorder"] = np.arange(self.disorder_samples)
         labels["algorithm"] = np.array(self.labels, object)
@@ -199,12 +199,12 @@ class Layout:
         return labels
 
     def along(self, kind: Kind) -> tuple[str, ...]:
-        """Names of the coordinates that say what a place along a kind stands for."""
+        """Names of the coordinates that tell what a position along a kind means."""
         return tuple(self._along[kind.name])
 
     @cached_property
     def _along(self) -> dict[str, dict[str, NDArray[Any]]]:
-        """Of every kind, what `along` names: there are millions of places, so this is made once."""
+        """For every kind the coordinates named by `along`; cached, since there may be millions of positions."""
         return {name: self._along_kind(kind) for name, kind in self.kinds.items()}
 
     def _along_kind(self, kind: Kind) -> dict[str, NDArray[Any]]:
@@ -229,7 +229,7 @@ class Layout:
         return {f"{before}{name}": _column(values) for name, values in named.items()}
 
     def datasets(self, with_ids: bool = True) -> dict[str, Stored]:
-        """Every dataset of the file, in its order; files of the first schema have no ids."""
+        """All datasets of the file, in order; files of the first schema have no ids."""
         along = {name: kind.dim for kind in self.kinds.values() for name in self.along(kind)}
         found = {
             name: Stored((along.get(name, name),), TEXT if values.dtype == object else values.dtype.str)
@@ -245,8 +245,7 @@ class Layout:
         return found
 
     def storage(self, stored: Stored) -> dict[str, Any]:
-        """How HDF5 keeps a variable: floats start as NaN and are compressed; packed weights only where the padding to
-        the largest size compresses."""
+        """HDF5 options of a variable: floats start as NaN and are compressed, packed weights only if padded."""
         assert stored.variable is not None
         shape, n_axes, itemsize = self.lengths(stored.dims), len(self.axes), np.dtype(stored.dtype).itemsize
         chunks, room = [1] * len(shape), max(1, CHUNK // itemsize)
@@ -265,14 +264,14 @@ class Layout:
 
     @cached_property
     def dimensions(self) -> dict[str, int]:
-        """Every dimension and its length."""
+        """All dimensions and their lengths."""
         axes = {axis.name: len(axis.values) for axis in self.axes}
         kinds = {kind.dim: self.count(kind) for kind in self.kinds.values()}
         inner = {name: coordinate.length for name, coordinate in self.inner.items()}
         return axes | {"disorder": self.disorder_samples, "algorithm": len(self.labels)} | kinds | inner
 
     def create(self, path: Any, spec: SweepSpec, attributes: dict[str, str]) -> None:
-        """Make the file of a sweep with every variable, no task done."""
+        """Create the file of a sweep with all variables and no task done."""
         labels = self.place_labels
         ids = self.ids(spec)
         with h5netcdf.File(path, "w") as file:
@@ -292,12 +291,12 @@ class Layout:
                 file.attrs[key] = storable(value)
 
     def attributes(self, spec: SweepSpec) -> dict[str, str]:
-        """What a file says of its sweep."""
+        """Attributes of the file that describe its sweep."""
         described = {"config": spec.text(), "layout": json.dumps(self.plain())}
         return {"schema": SCHEMA, "title": spec.title, **described}
 
     def check_names(self, file: h5py.File) -> None:
-        """Raise ValueError unless every variable has the dimensions, meaning and units that other programs read."""
+        """Raise ValueError unless every variable has the dimensions, meaning and units that netCDF readers use."""
         readable = h5netcdf.File(file)  # whose variables live as long as it does
         for name, stored in self.datasets().items():
             attributes = (stored.variable.meaning, stored.variable.units) if stored.variable else (None, None)
@@ -307,7 +306,7 @@ class Layout:
                 raise ValueError(f"{name} does not read as it was written")
 
     def ids(self, spec: SweepSpec) -> dict[str, NDArray[Any]]:
-        """The id of every task at its place, by kind."""
+        """Ids of all tasks, at their positions, by kind."""
         if not self._ids:
             self._ids.update({kind: np.empty(self.shape(kind), object) for kind in self.kinds})
             with blamed():
@@ -322,7 +321,7 @@ class Layout:
     # As plain data
 
     def plain(self) -> dict[str, Any]:
-        """What `declared.layout_from` makes a layout of."""
+        """The layout as plain data, the inverse of `declared.layout_from`."""
         return {
             "axes": [axis._asdict() for axis in self.axes],
             "disorder_samples": self.disorder_samples,
@@ -343,7 +342,7 @@ class Layout:
 
 
 def in_layout(task: Task, old: Layout, new: Layout) -> Task | None:
-    """The task at the place that the values of its point have in another layout; None if it is not in that."""
+    """The task in another layout, at the point with the same values; None if that has no such point."""
     axes = zip(old.axes, new.axes, task.cell.point, strict=True)
     try:
         point = tuple(two.values.index(one.values[place]) for one, two, place in axes)
@@ -373,7 +372,7 @@ def _provenance(spec: SweepSpec) -> dict[str, str]:
 
 
 def layout_of(spec: SweepSpec) -> Layout:
-    """Where the tasks of a sweep have their places."""
+    """The layout of a sweep."""
     setups = [spec.at(point) for point in spec.points]
     inner: dict[str, Coordinate] = {}
     sizes = _sizes(spec, setups)
@@ -406,7 +405,7 @@ def layout_of(spec: SweepSpec) -> Layout:
 
 
 def _summary(spec: SweepSpec, setups: list[Any]) -> str:
-    """What problem and model are in a few words: those that are the same at all points of the grid."""
+    """Problem and model in a few words, as far as they are the same at all points of the grid."""
     texts = [
         [*spec.problem.summary(setup.data).split(", "), *spec.family.summary(setup.model).split(", ")]
         for setup in setups
@@ -415,7 +414,7 @@ def _summary(spec: SweepSpec, setups: list[Any]) -> str:
 
 
 def _of_training(spec: SweepSpec, setups: list[Any], inner: dict[str, Coordinate]) -> dict[str, Variable]:
-    """History and solution."""
+    """Variables of a training: history and solution."""
     records = 1
     for setup in setups:
         for algorithm in setup.algorithms.values():
@@ -434,7 +433,7 @@ def _of_training(spec: SweepSpec, setups: list[Any], inner: dict[str, Coordinate
 
 
 def _sizes(spec: SweepSpec, setups: list[Any]) -> dict[str, tuple[int, ...]]:
-    """How much of the dimensions without labels each point of the grid fills."""
+    """How much of the unlabelled dimensions each point of the grid uses."""
     rows = []
     for setup in setups:
         algorithm = next(iter(setup.algorithms.values()))
@@ -444,7 +443,7 @@ def _sizes(spec: SweepSpec, setups: list[Any]) -> dict[str, tuple[int, ...]]:
 
 
 def _of_measure(spec: SweepSpec, name: str, inner: dict[str, Coordinate]) -> dict[str, Variable]:
-    """The variables of a measure; a dimension that has other labels in another measure gets a name of its own."""
+    """The variables of a measure; a dimension with other labels in another measure gets a name of its own."""
     measure, settings = spec.measures[name]
     variables, own = measure.variables(settings), measure.coordinates(settings)
     if any(STATES in variable.inner for variable in variables.values()):
@@ -462,14 +461,14 @@ def _of_measure(spec: SweepSpec, name: str, inner: dict[str, Coordinate]) -> dic
 
 
 def _widen(inner: dict[str, Coordinate], name: str, coordinate: Coordinate) -> None:
-    """Note a dimension; of one that is only counted the largest number counts."""
+    """Note a dimension; if it is only counted, the largest number counts."""
     known = inner.get(name)
     if known is None or known.length < coordinate.length:
         inner[name] = coordinate
 
 
 def _extras(spec: SweepSpec, setups: list[Any]) -> dict[str, Extra]:
-    """Numbers to plot against, each along the axes with which it changes."""
+    """Numbers to plot against, each along the axes that change it."""
     rows = []
     for setup in setups:
         weights = {"n_weights": (spec.family.n_weights(setup.model, setup.inputs), "number of parameters")}
@@ -494,7 +493,7 @@ def _along_axes(axes: tuple[Axis, ...], values: NDArray[np.float64], meaning: st
 
 
 def storable(text: str) -> str:
-    """A text that HDF5 takes: without NUL and lone surrogates."""
+    """A text without NUL and lone surrogates, which HDF5 does not take."""
     return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Who may write a result file: one process at a time, which leaves its name."""
+"""The right to write a file of results: one process at a time, which leaves its name."""
 
 import errno
 import json
@@ -22,12 +22,12 @@ NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 def lock_path(path: Path) -> Path:
-    """The lock beside a result file; it stays there, since unlinking a lock would let two writers in."""
+    """The lock beside a file of results. It is never removed, since that could let two writers in."""
     return path.with_name(path.name + ".lock")
 
 
 class Right:
-    """The right to write a result file. `card` says whose it is: process, host and since when."""
+    """The right to write a file of results. `card` says who has it: process, host and since when."""
 
     def __init__(self, path: Path):
         self._path = lock_path(path)
@@ -39,13 +39,13 @@ class Right:
         self.lock = _lock(path, self._remember)
 
     def still_ours(self) -> bool:
-        """Whether the lock that is held is the one beside the file: another process may lock what takes its place."""
+        """Whether the lock that is held is still the file with that name; another process may lock a replacement."""
         with suppress(OSError):
             return self.lock.is_locked and os.path.samestat(self._locked, self._path.stat())
         return False
 
     def write(self, text: str) -> None:
-        """Leave a text in the lock, if possible: a full disk costs the name, not the right."""
+        """Write a text into the lock if possible; on a full disk only the text is lost, not the right."""
         with suppress(OSError):
             if self.still_ours():
                 self._path.write_text(text)
@@ -56,9 +56,9 @@ class Right:
 
 @contextmanager
 def sole_writer(path: Path) -> Iterator[Right]:
-    """The right to write a result file, for as long as the context lasts; its card is left in the lock.
+    """Context with the right to write a file of results; the writer's card is left in the lock.
 
-    Raises StoreError, with process and host of the writer, if another one has it, and if nothing can be locked there.
+    Raises StoreError if another process has the right (with its name and host), or nothing can be locked there.
     """
     right = Right(path)
     try:
@@ -74,7 +74,7 @@ def sole_writer(path: Path) -> Iterator[Right]:
 
 
 def writer_of(path: Path) -> dict[str, Any] | None:
-    """The card of the process that is writing a result file now, None if there is none."""
+    """The card of the process that is writing a file of results now, or None."""
     if not lock_path(path).exists():
         return None
     lock = _lock(path)
@@ -90,7 +90,7 @@ def writer_of(path: Path) -> dict[str, Any] | None:
 
 
 def _lock(path: Path, on_acquired: Callable[[int], None] | None = None) -> FileLock:
-    """The system's own lock only: one that is a mere file outlives a process that is killed."""
+    """An operating-system lock; a lock that is merely a file would survive a killed process."""
     return FileLock(lock_path(path), fallback_to_soft=False, on_acquired=on_acquired)
 
 
@@ -108,14 +108,14 @@ def _refusal(path: Path, error: OSError) -> str:
 
 
 def _is_odd(path: Path) -> bool:
-    """Whether something that is there is no ordinary file."""
+    """Whether the path exists and is not an ordinary file."""
     with suppress(OSError):
         return not stat.S_ISREG(path.lstat().st_mode)
     return False
 
 
 def describe(card: dict[str, Any]) -> str:
-    """A card in words."""
+    """A card as a text."""
     if not card:
         return "another process"
     perhaps = "perhaps " if card.get("doubt") else ""
@@ -124,16 +124,16 @@ def describe(card: dict[str, Any]) -> str:
 
 
 def _card(path: Path) -> dict[str, Any]:
-    """What the writer left; it writes it right after it took the lock."""
+    """The card in a lock, which a writer writes right after locking."""
     for _ in range(20):
-        with suppress(OSError, ValueError, TypeError, RecursionError):  # anybody may have written it
+        with suppress(OSError, ValueError, TypeError, RecursionError):  # the content may come from anybody
             return dict(json.loads(_beginning(lock_path(path))))
         time.sleep(0.01)
     return {}
 
 
 def _beginning(path: Path) -> bytes:
-    """What a file begins with, whatever it is: a card is short."""
+    """The first bytes of a file, of whatever kind; a card is short."""
     file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:
         return os.read(file, LONGEST_CARD)

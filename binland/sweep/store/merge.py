@@ -1,4 +1,4 @@
-"""Several result files of one sweep, made apart (array jobs), into one."""
+"""Merge several files of results of one sweep, made separately (array jobs)."""
 
 import json
 import os
@@ -27,18 +27,18 @@ from binland.sweep.tasks import Outcome, Task, in_words
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
-    """Make a new result file of all that is done in some others, whose grids may differ.
+    """Make a new file of results with everything that is done in some others, whose grids may differ.
 
-    The new grid holds all grids; what none of the sources has is left to do. Where sources overlap they must agree bit
-    for bit (times apart); a task that failed in one and is done in another is done. Sources of older schemas are read.
-    Attributes of the sources (provenance, runs) go to the attribute `sources`.
-    Raises StoreError, before anything is written, if `out` exists, a source cannot be read, settings other than grid
-    and algorithms differ, a source has other task ids than this version gives, or two sources disagree on a task.
+    The new grid includes all grids; what no source has is left to do. Where sources overlap they must agree bit for
+    bit, times excepted; a task that failed in one and is done in another is done. Sources of older schemas are read.
+    Their provenance and runs go to the attribute `sources`. Raises StoreError, before anything is written, if `out`
+    exists, a source cannot be read, settings other than grid and algorithms differ, a source has other task ids than
+    this version gives, or two sources disagree.
     """
     path = checked_path("out", out)
     if not isinstance(sources, list | tuple) or not sources:
         raise InvalidInputError(f"sources={shown(sources)} is not a list of at least one result file; give their paths")
-    if os.path.exists(path):  # unlike Path.exists, of a name that cannot be
+    if os.path.exists(path):  # unlike Path.exists it does not raise on impossible names
         raise StoreError(f"{path}: is there already; choose another --out")
     stores = [Store.open(source) for source in sources]
     spec = _union(stores)
@@ -67,7 +67,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> Store:
 
 
 def _union(stores: list[Store]) -> SweepSpec:
-    """The sweep that holds those of all stores."""
+    """The sweep that includes those of all files."""
     first, others = stores[0], stores[1:]
     settings = first.spec.resolved()
     for other in others:
@@ -101,7 +101,7 @@ def _union(stores: list[Store]) -> SweepSpec:
 
 
 def _all_measures(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
-    """Those of both; of one that both have, the settings that ask for more, if that can be said."""
+    """The measures of both; for one that both have, the settings that ask for more, if they can be compared."""
     both = two | one
     for name in one.keys() & two.keys():
         if all(grows(one[name][key], two[name].get(key)) for key in one[name]):
@@ -110,7 +110,7 @@ def _all_measures(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
 
 
 def _owners(stores: list[Store], spec: SweepSpec, layout: Layout, snapshots: list[Snapshot]) -> dict[Task, int]:
-    """Which source each task is taken from; raises StoreError where two sources disagree."""
+    """The source from which each task is taken; raises StoreError if two sources disagree."""
     owners: dict[Task, int] = {}
     known: list[dict[Task, Outcome]] = [{} for _ in snapshots]
     for place, (store, snapshot) in enumerate(zip(stores, snapshots, strict=True)):
@@ -130,7 +130,7 @@ def _owners(stores: list[Store], spec: SweepSpec, layout: Layout, snapshots: lis
 
 
 def _tasks_of(store: Store, spec: SweepSpec, layout: Layout, snapshot: Snapshot) -> Iterator[tuple[Task, Outcome]]:
-    """What is finished in a source, as tasks of the merged sweep."""
+    """The finished tasks of a source, as tasks of the merged sweep."""
     if store.schema == SCHEMA:
         yield from still_valid(snapshot, layout, spec)
         return
@@ -143,7 +143,7 @@ def _tasks_of(store: Store, spec: SweepSpec, layout: Layout, snapshot: Snapshot)
 
 
 def _outcome(store: Store, snapshot: Snapshot, layout: Layout, task: Task) -> Outcome:
-    """What a source has of a task of the merged sweep that is finished in it."""
+    """The outcome in a source of a finished task of the merged sweep."""
     here = in_layout(task, layout, snapshot.layout)
     assert here is not None
     if store.schema == SCHEMA:
@@ -153,7 +153,7 @@ def _outcome(store: Store, snapshot: Snapshot, layout: Layout, task: Task) -> Ou
 
 
 def _disagreement(one: Outcome, two: Outcome) -> str:
-    """The first variable in which two outcomes differ, padding apart; empty if there is none."""
+    """Name of the first variable in which two outcomes differ, padding excepted; empty if none does."""
     for name in one.arrays.keys() & two.arrays.keys():
         a, b = np.asarray(one.arrays[name]), np.asarray(two.arrays[name])
         shared = tuple(slice(0, min(pair)) for pair in zip(a.shape, b.shape, strict=True))
@@ -166,5 +166,5 @@ def _disagreement(one: Outcome, two: Outcome) -> str:
 
 
 def _content(values: NDArray[Any]) -> int:
-    """Number of entries that are no padding."""
+    """Number of entries that are not padding."""
     return int(np.count_nonzero(~np.isnan(values) if values.dtype.kind == "f" else values))

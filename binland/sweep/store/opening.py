@@ -1,7 +1,7 @@
-"""Opening a result file that a stranger may have made: nothing in it is followed or believed before it is checked.
+"""Open a file of results that a stranger may have made: nothing in it is followed or believed before it is checked.
 
-What is accepted is what `Layout` says: plain datasets under hard links, of the declared shapes and types, coordinates
-with the values that the configuration gives. HDF5 itself would read other files of this machine (external storage,
+Accepted is what `Layout` describes: plain datasets under hard links, of the declared shapes and types, with the
+coordinates that follow from the configuration. HDF5 by itself would read other files of this machine (external storage,
 virtual datasets, external links), load filters, and allocate whatever size is declared.
 """
 
@@ -33,7 +33,7 @@ DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError
 
 @contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """The HDF5 file for reading; raises StoreError if it is none, or not as it was written."""
+    """The HDF5 file, open for reading; raises StoreError if it is not one, or was changed after it was written."""
     state = _sealed(path)
     if state is None:
         check_readable(path)
@@ -47,7 +47,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
         ) from None
     with file:
         if state is not None and State.of(file.id.get_vfd_handle()) != state:
-            file.close()  # a new version has taken its place since
+            file.close()  # it was replaced by a new version in the meantime
             with opened(path) as newer:
                 yield newer
             return
@@ -68,7 +68,7 @@ def _sealed(path: Path) -> State | None:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever HDF5 or numpy make of damaged content is a StoreError that names the file."""
+    """Context in which errors of HDF5 or NumPy about damaged content become StoreErrors that name the file."""
     try:
         yield
     except DAMAGE as error:
@@ -83,7 +83,7 @@ READABLE = (*older.SCHEMAS, SCHEMA)
 
 
 class Declared:
-    """What a file says of itself: schema, settings (today's words), layout; and the text of it, to compare with."""
+    """What a file says about itself: schema, settings in today's form, layout; and the layout's text, to compare."""
 
     def __init__(self, schema: str, settings: dict[str, Any], layout: Layout | None, text: str):
         self.schema, self.settings, self.text = schema, older.modern(settings), text
@@ -92,12 +92,12 @@ class Declared:
 
     @property
     def layout(self) -> Layout:
-        """Where its tasks have their places."""
+        """The layout: where tasks are stored."""
         assert self._layout is not None
         return self._layout
 
     def spec(self, path: Path) -> SweepSpec:
-        """The sweep; raises StoreError if it is none, or needs what is not there."""
+        """The sweep; raises StoreError if the settings are not one, or need something that is not installed."""
         if self._spec is None:
             try:
                 self._spec = check_settings(self._given, str(path), imports=False, complete=self.schema == SCHEMA)
@@ -106,20 +106,20 @@ class Declared:
         return self._spec
 
     def _with_plugins(self) -> str:
-        """What may be missing, in words."""
+        """Text naming the plug-ins that may be missing."""
         entries = self.settings.get("plugins")
         tables = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
         names = [str(entry.get("name")) for entry in tables]
         return f" (it was made with plug-ins: --plugin {' --plugin '.join(names)})" if names else ""
 
     def with_older_layout(self, path: Path) -> "Declared":
-        """Of a file that does not say its layout."""
+        """The same with the layout of an older file, which does not declare it."""
         self._layout = older.layout(self.spec(path))
         return self
 
 
 def declared(path: Path, file: h5py.File) -> Declared:
-    """What the file says that it holds, checked."""
+    """What a file says about itself, checked."""
     schema = attribute(path, file, "schema")
     if schema not in READABLE:
         raise StoreError(
@@ -144,7 +144,7 @@ def declared(path: Path, file: h5py.File) -> Declared:
 
 
 def _check_names(path: Path, settings: dict[str, Any]) -> None:
-    """Raise StoreError if a title or a label is so long that every command would be slow."""
+    """Raise StoreError if a title or label is so long that commands would be slow."""
     labels = settings.get("algorithms")
     for name in (settings.get("title"), *(labels if isinstance(labels, dict) else ())):
         if isinstance(name, str) and len(name) > LONGEST_NAME:
@@ -155,7 +155,7 @@ def _check_names(path: Path, settings: dict[str, Any]) -> None:
 
 
 def attributes(path: Path, file: h5py.File) -> dict[str, str]:
-    """All texts that are attributes of the file, netCDF's own left out."""
+    """All text attributes of the file, without netCDF's own."""
     with reading(path):
         if len(file.attrs) > MOST_NAMES:
             raise ValueError(f"it has {len(file.attrs)} attributes")
@@ -165,7 +165,7 @@ def attributes(path: Path, file: h5py.File) -> dict[str, str]:
 
 
 def attribute(path: Path, file: h5py.File, name: str) -> str | None:
-    """A text that is an attribute of the file, None if there is no such text."""
+    """A text attribute of the file, or None."""
     with reading(path):
         if name not in file.attrs:
             return None
@@ -179,7 +179,7 @@ def attribute(path: Path, file: h5py.File, name: str) -> str | None:
 
 
 def check_structure(path: Path, file: h5py.File, layout: Layout, schema: str) -> None:
-    """Raise StoreError unless the file holds what its configuration makes, and nothing that leads out of it."""
+    """Raise StoreError unless the file holds exactly what its layout describes, and no links to elsewhere."""
     with reading(path):
         if len(file) > MOST_NAMES:
             raise ValueError(f"it has {len(file)} objects")
@@ -215,16 +215,16 @@ def _check_dataset(file: h5py.File, name: str, stored: Stored, layout: Layout) -
     if not {storage.get_filter(k)[0] for k in range(storage.get_nfilters())} <= FILTERS:
         raise ValueError(f"{name} is packed in an unknown way")
     if kind == TEXT and storage.fill_value_defined() == h5py.h5d.FILL_VALUE_USER_DEFINED:
-        raise ValueError(f"{name} has a text where nothing was written")  # as often as there are tasks
+        raise ValueError(f"{name} has a text where nothing was written")  # one for each task
 
 
 def _equal(one: NDArray[Any], two: NDArray[Any]) -> bool:
-    """Whether labels are the same, up to how versions of numpy round the points of a path."""
+    """Whether labels are equal, up to how versions of NumPy round positions on a path."""
     return np.allclose(one, two, rtol=0, atol=1e-15) if two.dtype.kind == "f" else np.array_equal(one, two)
 
 
 def texts(values: NDArray[Any]) -> NDArray[Any]:
-    """Values as they are, texts decoded."""
+    """Values with texts decoded."""
     if values.dtype != object:
         return values
     decoded = [text.decode(errors="backslashreplace") if isinstance(text, bytes) else str(text) for text in values.flat]

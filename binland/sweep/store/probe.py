@@ -1,4 +1,4 @@
-"""Whether HDF5 comes to an end with a file that has no seal: a damaged one may be read for ever, or crash."""
+"""Try in another process whether HDF5 can read a file without a seal; a damaged one may hang or crash it."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ from binland.sweep.store.seal import State
 
 SECONDS = 3.0  # of processor time, and ...
 BYTES_A_SECOND = 10**7  # ... more for large files
-PATIENCE = 12  # times that on the clock, since the processor may be busy
+PATIENCE = 12  # wall time is longer by this factor, since the processor may be busy
 MEMORY = 3 * 2**28  # bytes for what is read
 TOO_LARGE = 3  # exit code
 TRIAL = """
@@ -53,7 +53,7 @@ _read: set[State] = set()  # files that were read to their end
 
 
 def check_readable(path: Path) -> None:
-    """Raise StoreError if another process, made for that, does not come to an end with reading the texts of a file."""
+    """Raise StoreError if a process made for it does not succeed in reading the texts of a file in time."""
     state = State.of(path)
     if state in _read:
         return

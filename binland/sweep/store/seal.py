@@ -1,8 +1,8 @@
-"""The seal of a result file: its SHA-256, written behind what HDF5 reads, so that no bit of it changes unnoticed.
+"""The seal of a file of results: its SHA-256, written after the end of HDF5's data, so that any change is noticed.
 
-HDF5 has checksums for chunks of numbers only: coordinates, texts and its own tables have none, and following a damaged
-one can take for ever. A sealed file is read from end to end before HDF5 sees it. Nothing but a new version of the file,
-with a seal of its own, ever replaces it.
+HDF5 has checksums for chunks of numbers only. Coordinates, texts and its own tables have none, and following a damaged
+table may never end. A sealed file is read completely before HDF5 opens it. It is only ever replaced by a new version
+with its own seal.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from binland.errors import StoreError
 MARK = b"\nbinland sha256 "
 LENGTH = len(MARK) + 65  # the mark, 64 hexadecimal digits, the end of the line
 SETTLED = 2.0  # seconds after which another change of a file gets another time stamp
-REMEMBERED = 100  # files that are known to be whole
+REMEMBERED = 100  # number of files remembered as intact
 
 
 class State(NamedTuple):
-    """What tells that a file is still the one that was looked at."""
+    """Facts by which a changed file is recognised."""
 
     device: int
     inode: int
@@ -36,7 +36,7 @@ class State(NamedTuple):
 
     @property
     def settled(self) -> bool:
-        """A later change of the file changes its state."""
+        """Whether the last change is so long ago that a later one would change the time stamp."""
         return time.time() - max(self.changed) / 1e9 > SETTLED
 
 
@@ -44,7 +44,7 @@ _whole: dict[State, None] = {}  # files whose seal has been checked, in the orde
 
 
 def seal(path: Path) -> None:
-    """Put the seal behind a file that has none, and wait until it is on the disk."""
+    """Append the seal to a file without one, and wait until it is on the disk."""
     with path.open("r+b") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0, os.SEEK_END)
@@ -54,7 +54,7 @@ def seal(path: Path) -> None:
 
 
 def check_seal(path: Path) -> State | None:
-    """The state of a file whose seal is right, None if it has no seal. Raises StoreError if content and seal differ."""
+    """State of a file whose seal is right, None if it has no seal. Raises StoreError if content and seal differ."""
     with path.open("rb") as file:
         state = State.of(file.fileno())
         if state in _whole:
@@ -76,17 +76,17 @@ def check_seal(path: Path) -> State | None:
 
 
 def copy_without_seal(source: Path, target: Path) -> None:
-    """Copy a sealed file so that HDF5 can go on writing in the copy."""
+    """Copy a sealed file without its seal, so that HDF5 can go on writing in the copy."""
     shutil.copyfile(source, target)
     os.truncate(target, target.stat().st_size - LENGTH)
 
 
 def _digest(file: int, length: int) -> str:
-    """SHA-256 of the first bytes of an open file."""
+    """SHA-256 of the first `length` bytes of an open file."""
     digest, place = hashlib.sha256(), 0
     while place < length:
         part = os.pread(file, min(2**20, length - place), place)
-        if not part:  # it shrinks while it is read
+        if not part:  # the file was shortened while it was read
             break
         digest.update(part)
         place += len(part)

@@ -1,4 +1,4 @@
-"""A file for HDF5 to write to on a disk that may be full: HDF5 does not survive a write that fails."""
+"""A file object for HDF5 that survives a full disk, because HDF5 crashes after a write that fails."""
 
 import io
 import os
@@ -10,10 +10,10 @@ PAGE = 2**16
 
 
 class SteadyFile(io.RawIOBase):
-    """A new or existing file, for reading and writing, whose writes never fail.
+    """A file for reading and writing whose writes never raise.
 
-    After the first error nothing more reaches the disk; pages written from then on are held in memory, where reads find
-    them, so that HDF5 can close in peace. The file is then worthless, and `close` raises the error.
+    After the first error nothing more is written to the disk: later writes go to memory, from where they can be read,
+    so that HDF5 can close the file without crashing. The file is then incomplete, and `close` raises the error.
     """
 
     def __init__(self, path: Path):
@@ -21,28 +21,28 @@ class SteadyFile(io.RawIOBase):
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         self._place, self._size = 0, os.fstat(self._file).st_size
         self._pages: dict[int, bytearray] = {}
-        self._valid = sys.maxsize  # what the disk holds beyond has been cut off in memory
+        self._valid = sys.maxsize  # truncated in memory, though the disk still holds more
         self.error: OSError | None = None
 
     def readable(self) -> bool:
-        """It can be read."""
+        """True."""
         return True
 
     def writable(self) -> bool:
-        """It can be written."""
+        """True."""
         return True
 
     def seekable(self) -> bool:
-        """It has a position."""
+        """True."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to an offset from the beginning, the position or the end."""
+        """Move to an offset from the beginning, the current position or the end."""
         self._place = offset + (0, self._place, self._size)[whence]
         return self._place
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer from the position on; zeros where nothing was written."""
+        """Fill a buffer from the current position; zeros where nothing was written."""
         view = memoryview(buffer).cast("B")
         if self.error is None:
             there = os.preadv(self._file, [view], self._place)
@@ -55,7 +55,7 @@ class SteadyFile(io.RawIOBase):
         return len(view)
 
     def write(self, data: Any) -> int:
-        """Write at the position: to the disk, or to memory after an error."""
+        """Write at the current position: to the disk or, after an error, to memory."""
         view = memoryview(data).cast("B")
         if self.error is None:
             try:
@@ -110,7 +110,7 @@ class SteadyFile(io.RawIOBase):
 
 
 def _pages(place: int, length: int) -> Any:
-    """Pages of a stretch of bytes: number, begin and end inside the page, offset inside the stretch."""
+    """Memory pages that a range of bytes covers: number, begin and end in the page, offset in the range."""
     at = 0
     while at < length:
         page, begin = divmod(place + at, PAGE)

@@ -1,7 +1,7 @@
-"""Reading a result file, also while it is being written: the HDF5 file with its journal laid over it.
+"""Read a file of results, also while it is being written: the HDF5 file plus its journal.
 
-The HDF5 file is never changed in place; a new one takes its place at once. So whoever opens the journal first and the
-HDF5 file second sees every finished task, whatever the writer does meanwhile.
+The HDF5 file is never changed in place; a new version replaces it in one step. So whoever opens the journal first and
+the HDF5 file second sees every finished task, whatever the writer does meanwhile.
 """
 
 import json
@@ -34,27 +34,27 @@ LONGEST_TIME = 1e12  # s
 
 
 def actual(path: str | Path) -> Path:
-    """A path, or what it links to: journal, lock and new versions of a file are to lie beside the file itself."""
+    """A path, or the file it links to: journal, lock and new versions belong beside the file itself."""
     path = checked_path("path", path)
     try:
         return path.resolve() if path.is_symlink() else path
-    except (OSError, RuntimeError):  # whoever opens it will say why; RuntimeError: a link to itself
+    except (OSError, RuntimeError):  # opening it will say what is wrong; RuntimeError: a link to itself
         return path
 
 
 def journal_path(path: Path) -> Path:
-    """The journal beside a result file; there is one while it is written, or after the writer was killed."""
+    """Path of the journal beside a file of results; it exists during writing, or after a writer was killed."""
     return path.with_name(path.name + ".journal")
 
 
 class Snapshot:
-    """A result file and its journal as they were at one moment."""
+    """A file of results and its journal at one moment."""
 
     def __init__(self, path: Path, file: h5py.File, layout: Layout, journal: JournalReader | None):
         self.path, self.file, self.layout = path, file, layout
         self._journal = journal
         self.damaged = journal.damaged if journal else 0
-        self.records: dict[Task, Record] = {}  # the last word on every task in the journal
+        self.records: dict[Task, Record] = {}  # the latest record of every task in the journal
         self.running: dict[Task, Record] = {}
         self.started: list[float] = []  # times when tasks of the journal were given to workers, s
         for record in journal.records if journal else []:
@@ -69,13 +69,13 @@ class Snapshot:
                 self.records[task] = record
 
     def runs(self) -> list[dict[str, Any]]:
-        """Who wrote the file, one entry per run, and who writes the journal; "part" is [k, n] of a run of a part."""
+        """Who wrote the file, one entry per run, the current writer included; "part" is [k, n] for a run of a part."""
         first = self._journal.records[:1] if self._journal else []
         latest = [record.facts for record in first if record.facts.get("event") == "writer"]
         return [*self.recorded_runs(), *latest]
 
     def recorded_runs(self) -> list[dict[str, Any]]:
-        """Those that the HDF5 file knows."""
+        """The runs noted in the HDF5 file."""
         try:
             runs = json.loads(attribute(self.path, self.file, "runs") or "[]")
         except (ValueError, RecursionError):  # they are for information only
@@ -102,7 +102,7 @@ class Snapshot:
         return found
 
     def pace(self) -> float:
-        """Seconds of work that are done in a second, since the journal began; 1 if it says nothing."""
+        """Seconds of work done per second since the journal began; 1 if unknown."""
         times = [record.facts["seconds"] for record in self.records.values()]
         worked = sum(seconds for seconds in times if not math.isnan(seconds))
         return worked / max(time.time() - min(self.started), 1e-9) if worked > 1e-9 and self.started else 1.0
@@ -113,7 +113,7 @@ class Snapshot:
         return {task: self.outcome(task).failure for task in failed}
 
     def outcome(self, task: Task) -> Outcome:
-        """What is known of a finished task: every variable, padded with NaN or 0 to the lengths of the file."""
+        """Outcome of a finished task: all variables, padded with NaN or 0 to the lengths in the file."""
         if task in self.records:
             facts = self.records[task].facts
             return Outcome(self.arrays(task), facts["seconds"], facts.get("failure", ""))
@@ -124,7 +124,7 @@ class Snapshot:
         return Outcome({name: self.read(name, index) for name in self.layout.variables(kind)}, seconds)
 
     def arrays(self, task: Task) -> Arrays:
-        """The arrays of a task in the journal."""
+        """Arrays of a task in the journal."""
         assert self._journal is not None
         with reading(journal_path(self.path)):
             return self._journal.arrays(self.records[task])
@@ -135,12 +135,12 @@ class Snapshot:
         self._journal.copy(path)
 
     def values(self, task: Task, variable: str) -> NDArray[Any]:
-        """What is known of one variable of one task."""
+        """One variable of one task."""
         arrays = self.arrays(task) if task in self.records else {}
         return arrays[variable] if variable in arrays else self.read(variable, self.layout.index(task))
 
     def _of_tasks(self, what: str, allowed: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> dict[Task, Any]:
-        """The variable KIND_what at every task; raises StoreError where it has values that no writer writes."""
+        """The variable KIND_what for every task; raises StoreError on values that no writer writes."""
         values = {kind: self.read(f"{kind}_{what}") for kind in self.layout.kinds}
         for kind, found in values.items():
             if not allowed(found).all():
@@ -152,14 +152,14 @@ class Snapshot:
 
 
 class Store:
-    """A result file of one sweep, for reading. Use `Store.open`."""
+    """A file of results of one sweep, for reading; returned by `run_sweep`. Print it for a summary."""
 
     def __init__(self, path: Path, declared: Declared):
         self.path, self._declared = path, declared
         self.layout, self.schema = declared.layout, declared.schema
 
     def __repr__(self) -> str:
-        """What it holds, in a few lines."""
+        """A summary in a few lines."""
         return "\n".join(one_line(f"{name}: {value}") for name, value in self._facts())
 
     def _repr_html_(self) -> str:
@@ -190,25 +190,25 @@ class Store:
 
     @property
     def spec(self) -> SweepSpec:
-        """The sweep, to be run or measured again; raises StoreError if something that it needs is not there.
+        """The sweep, to run or measure it again; raises StoreError if something that it needs is not installed.
 
-        Plug-ins that its configuration names are not imported: a stranger may have made the file.
+        Plug-ins that its configuration names are not imported, since a stranger may have made the file.
         """
         return self._declared.spec(self.path)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The tables of its configuration, in today's words."""
+        """The tables of its configuration, in today's form."""
         return self._declared.settings
 
     @property
     def title(self) -> str:
-        """Of the sweep."""
+        """Title of the sweep."""
         return str(self.settings.get("title", ""))
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """An existing file; raises StoreError if it is missing or not a binland result."""
+        """Open an existing file; raises StoreError if it is missing or not a file of binland's results."""
         path = actual(path)
         _check_ordinary(path)
         with opened(path) as file:
@@ -216,15 +216,15 @@ class Store:
 
     @contextmanager
     def snapshot(self, own: JournalReader | None = None) -> Iterator[Snapshot]:
-        """The file and its journal at this moment; raises StoreError if they cannot be read or do not fit.
+        """The file and its journal at this moment; raises StoreError if they cannot be read or do not belong together.
 
-        own: what the writer's own journal holds, for the writer.
+        own: the records of the writer's own journal, for the writer.
         """
         with ExitStack() as stack:
             journal = self._journal(stack) if own is None else own
             file = stack.enter_context(opened(self.path))
             now = declared(self.path, file)
-            if now.text != self._declared.text:  # extended since, and the journal may be the one before
+            if now.text != self._declared.text:  # it was extended in the meantime, so the journal may be an older one
                 yield stack.enter_context(Store.open(self.path).snapshot(own))
                 return
             check_structure(self.path, file, self.layout, self.schema)
@@ -277,7 +277,7 @@ class Store:
             return self._known(snapshot, snapshot.seconds())
 
     def values(self, task: Task, variable: str) -> NDArray[Any]:
-        """What is known of one variable of one task."""
+        """One variable of one task."""
         with self.snapshot() as snapshot:
             moved = in_layout(task, self.layout, snapshot.layout)
             if moved is None:
@@ -285,19 +285,19 @@ class Store:
             return snapshot.values(moved, variable)
 
     def _known(self, snapshot: Snapshot, found: dict[Task, Any]) -> dict[Task, Any]:
-        """Of tasks that were in the file when it was opened: it may have been extended since, and places moved."""
+        """Facts about tasks that were in the file when it was opened; it may have been extended since."""
         if snapshot.layout is self.layout:
             return found
         moved = ((task, in_layout(task, self.layout, snapshot.layout)) for task in self.layout.tasks())
         return {task: found[there] for task, there in moved if there in found}
 
     def writer(self) -> dict[str, Any] | None:
-        """Process, host and start of the writer at work, None if there is none."""
+        """Process, host and start of the current writer, or None."""
         return writer_of(self.path)
 
 
 def count_states(states: dict[Task, int], running: Collection[Task] = ()) -> dict[str, int]:
-    """Number of tasks done, running, failed, blocked (a solution that they need has failed) and left."""
+    """Numbers of tasks done, running, failed, blocked (a solution they need has failed) and left."""
     counts = dict.fromkeys(("done", "running", "failed", "blocked", "left"), 0)
     for task, state in states.items():
         if task in running:
@@ -311,7 +311,7 @@ def count_states(states: dict[Task, int], running: Collection[Task] = ()) -> dic
 
 
 def _check_ordinary(path: Path) -> None:
-    """Raise StoreError unless there is a file that can be read without waiting for anybody."""
+    """Raise StoreError unless the path is an ordinary file; reading a pipe could wait for ever."""
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -325,7 +325,7 @@ def _check_ordinary(path: Path) -> None:
 
 
 def checked_task(layout: Layout, facts: Mapping[str, Any]) -> Task:
-    """The task of a record of a journal; raises ValueError if this sweep has no such task, or no such facts of it."""
+    """The task of a record of a journal; ValueError if the sweep has no such task or the record is not a writer's."""
     task = from_plain(facts["task"])
     if not _is_there(layout, task):
         raise ValueError(f"its task {shown(facts['task'])} is not one of this sweep")
@@ -334,7 +334,7 @@ def checked_task(layout: Layout, facts: Mapping[str, Any]) -> Task:
 
 
 def _is_there(layout: Layout, task: Task) -> bool:
-    """Whether a sweep has a task that may be made of anything; raises KeyError or TypeError on some that it has not."""
+    """Whether a sweep has this task, which may hold anything; raises KeyError or TypeError on some values."""
     kind, numbers = layout.kinds[task.kind], (*task.cell.point, task.cell.disorder, *task.solutions, task.repeat)
     if not all(type(value) is int and value >= 0 for value in numbers):
         return False
@@ -352,7 +352,7 @@ def _check_facts(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
     name, failure = {"start": "time", "end": "seconds"}[facts["event"]], facts.get("failure", "none")
     if type(facts[name]) not in (int, float) or not _is_time(np.array(facts[name], float)):
         raise ValueError(f"its {name} {shown(facts[name])} is no time")
-    if math.isnan(facts[name]) and "failure" not in facts:  # nobody knows when workers have died
+    if math.isnan(facts[name]) and "failure" not in facts:  # the time is unknown if workers have died
         raise ValueError(f"its {name} is no time")
     if not isinstance(failure, str) or not failure:
         raise ValueError("its failure is no text")
@@ -360,7 +360,7 @@ def _check_facts(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
 
 
 def _check_arrays(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
-    """Raise ValueError unless a record has the arrays that a worker gives, each as the file keeps it."""
+    """Raise ValueError unless a record has the arrays that a worker gives, in the types of the file."""
     known, listed = layout.variables(task.kind), facts.get("arrays", {})
     for variable, (dtype, shape) in listed.items():
         if variable not in known:
@@ -375,7 +375,7 @@ def _check_arrays(layout: Layout, task: Task, facts: Mapping[str, Any]) -> None:
 
 
 def _fits(layout: Layout, task: Task, inner: tuple[str, ...], shape: list[int]) -> bool:
-    """Whether a variable may have a shape: weights are there in full, others may be padded."""
+    """Whether a variable may have a shape: weights must be complete, others may be padded."""
     if len(shape) != len(inner):
         return False
     return all(length <= layout.lengths((dim,))[0] for length, dim in zip(shape, inner, strict=True)) and all(
@@ -390,5 +390,5 @@ def _is_state(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _is_time(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Seconds, or NaN."""
+    """Whether values are seconds or NaN."""
     return np.isnan(values) | ((values >= 0) & (values < LONGEST_TIME))

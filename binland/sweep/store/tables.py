@@ -1,4 +1,4 @@
-"""Outcomes into and out of the variables of an open HDF5 file, many at a time: HDF5 has a cost per call."""
+"""Move outcomes into and out of the variables of an open HDF5 file, many at a time, since each HDF5 call is slow."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -19,13 +19,13 @@ Entry = tuple[Place, Any]
 
 
 def write_outcomes(file: h5py.File, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
-    """Write outcomes, each at its task's place."""
+    """Write outcomes, each at its task's position."""
     for name, entries in _columns(layout, outcomes):
         _write_entries(file[name], entries, len(layout.axes))
 
 
 def check_outcomes(file: h5py.File, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
-    """Raise ValueError unless a file holds these outcomes, each at its task's place, bit for bit, and no others."""
+    """Raise ValueError unless a file holds exactly these outcomes, each at its task's position, bit for bit."""
     written = dict.fromkeys(layout.kinds, 0)
     for name, entries in _columns(layout, outcomes):
         _check_entries(file[name], entries, len(layout.axes))
@@ -37,7 +37,7 @@ def check_outcomes(file: h5py.File, layout: Layout, outcomes: Iterable[tuple[Tas
 
 
 def finished(source: Snapshot) -> Iterator[tuple[Task, Outcome]]:
-    """Every task that is done or failed, with what came of it; arrays are padded to the lengths of the file."""
+    """All tasks that are done or failed, with their outcomes; arrays are padded to the lengths in the file."""
     layout = source.layout
     known = [task for task, state in source.states().items() if state != LEFT]
     known.sort(key=lambda task: (task.kind, layout.index(task)))
@@ -60,7 +60,7 @@ def finished(source: Snapshot) -> Iterator[tuple[Task, Outcome]]:
 
 
 def fitting(layout: Layout, task: Task, outcome: Outcome) -> Outcome:
-    """An outcome, or a failure if it is none that the file has room for: whoever declared its sizes says others now."""
+    """The outcome, or a failure if the file has no room for it because its sizes are not the declared ones."""
     variables = layout.variables(task.kind)
     for name, array in outcome.arrays.items():
         room = layout.lengths(variables[name].inner) if name in variables else ()
@@ -75,12 +75,12 @@ def fitting(layout: Layout, task: Task, outcome: Outcome) -> Outcome:
 
 
 def present(arrays: Arrays) -> Arrays:
-    """Arrays without those that are padding only: what a solution does not have."""
+    """Arrays without those that are padding only, which the solution does not have."""
     return {name: values for name, values in arrays.items() if values.dtype.kind != "f" or not np.all(np.isnan(values))}
 
 
 def _columns(layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> Iterator[tuple[str, list[Entry]]]:
-    """Outcomes as entries of variables, those of one kind at one point of the grid together."""
+    """Outcomes as entries of variables, grouped by kind and grid point."""
     for slab in _slabs(outcomes):
         blocks: dict[tuple[str, Point], list[tuple[Task, Outcome]]] = {}
         for task, outcome in slab:
@@ -118,7 +118,7 @@ def _of_kind(layout: Layout, kind: str, members: list[tuple[Task, Outcome]]) -> 
 
 
 def _write_entries(dataset: h5py.Dataset, entries: list[Entry], n_axes: int) -> None:
-    """Set entries of one point: all rows from the first to the last in one write, unless they are large or sparse."""
+    """Set entries of one grid point: all rows from first to last in one write, unless they are large or sparse."""
     rows = _rows(dataset, entries, n_axes)
     if rows is None:
         for place, value in entries:
@@ -133,7 +133,7 @@ def _write_entries(dataset: h5py.Dataset, entries: list[Entry], n_axes: int) -> 
 
 
 def _check_entries(dataset: h5py.Dataset, entries: list[Entry], n_axes: int) -> None:
-    """Raise ValueError unless the entries of one point read as they were written."""
+    """Raise ValueError unless the entries of one grid point read back as they were written."""
     low, part = _rows(dataset, entries, n_axes) or (0, ())
     block = dataset[part] if part else None
     for place, value in entries:
@@ -153,7 +153,7 @@ def _same(there: Any, value: Any, dtype: np.dtype[Any]) -> bool:
 
 
 def _rows(dataset: h5py.Dataset, entries: list[Entry], n_axes: int) -> tuple[int, tuple[Any, ...]] | None:
-    """First row and place of a block that holds some entries of one point; None if it would be large or sparse."""
+    """First row and position of a block that holds entries of a grid point; None if it is large or sparse."""
     disorders = [place[n_axes] for place, _ in entries]
     low, high = min(disorders), max(disorders) + 1
     if _row_bytes(dataset, n_axes) * (high - low) <= SLAB and high - low <= 10 * len(entries):
@@ -162,10 +162,10 @@ def _rows(dataset: h5py.Dataset, entries: list[Entry], n_axes: int) -> tuple[int
 
 
 def corner(value: Any) -> tuple[slice, ...]:
-    """Where an array lies in a larger one: padding comes after it."""
+    """Slice of a larger array that an array fills; padding comes after it."""
     return tuple(slice(0, length) for length in np.shape(value))
 
 
 def _row_bytes(dataset: h5py.Dataset, n_axes: int) -> int:
-    """Bytes of everything at one point of the grid and disorder sample."""
+    """Bytes of all entries at one grid point and disorder sample."""
     return int(dataset.dtype.itemsize * np.prod(dataset.shape[n_axes + 1 :], dtype=np.int64))

@@ -1,7 +1,7 @@
-"""Writing a result file so that a kill at any moment, a full disk or a second writer loses nothing.
+"""Write a file of results so that a kill at any moment, a full disk or a second writer loses nothing.
 
-What is finished goes to the journal at once. Now and then, and at the end, a copy of the HDF5 file takes in the journal
-and replaces the file in one step; then a new journal begins. Nothing else ever writes to the file.
+Finished tasks go to the journal at once. From time to time, and at the end, a copy of the HDF5 file takes in the
+journal and replaces the file in one step; then a new journal begins. Nothing else ever writes to the file.
 """
 
 import glob
@@ -48,16 +48,16 @@ JOURNAL_SHARE = 0.5  # ... unless it is smaller than this share of the file
 def writing(
     path: str | Path, spec: SweepSpec, extend: bool = False, part: tuple[int, int] | None = None
 ) -> Iterator["Writer"]:
-    """The writer of the file of this very sweep, made if it is missing.
+    """Context with the writer of the file of this sweep, which is created if it is missing.
 
-    extend: the spec may have a larger grid or measure more than the file, which then gets room for the new tasks. part:
-    (k, n) if this run is about a part of the grid only, which is kept with its name. Raises StoreError rather than
-    touch a file that is foreign, of another configuration, in use or not writable.
+    extend: the spec may have a larger grid or more measures than the file, which then gets room for the new tasks.
+    part: (k, n) if this run is about a part of the grid. Raises StoreError rather than touch a file of another kind or
+    configuration, in use, or not writable.
     """
     path = actual(path)
     make_folder(path)
     if path.exists():
-        checked(path, spec, extend)  # a foreign file gets no lock beside it
+        checked(path, spec, extend)  # no lock is made beside a foreign file
         if not os.access(path, os.W_OK):
             raise StoreError(f"{path}: is read-only; make it writable to go on, or choose another --out")
     with sole_writer(path) as right, ExitStack() as stack:
@@ -85,7 +85,7 @@ def checked(path: Path, spec: SweepSpec, extend: bool) -> Store:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder of a new file; raises StoreError if that, or a name like the file's, is not possible."""
+    """Make the folder of a new file; raises StoreError if that is impossible, or if the file's name is."""
     try:
         if "\0" in str(path):
             raise ValueError("a name has no NUL")
@@ -106,9 +106,9 @@ def create(
     facts: dict[str, str] | None = None,
     layout: Layout | None = None,
 ) -> None:
-    """Make a new result file that holds some outcomes; raises StoreError rather than replace anything.
+    """Make a new file of results with some outcomes; raises StoreError rather than replace anything.
 
-    outcomes: gives them anew at each call, to be written and to be compared with what is read back. facts: further
+    outcomes: returns them anew at each call, to be written and to be compared with what is read back. facts: more
     attributes. layout: of the sweep, if it is known.
     """
     for taken, advice in ((path, "choose another --out"), (journal_path(path), "move it away, or its file back")):
@@ -128,7 +128,7 @@ def create(
 
 
 def readable(path: Path, layout: Layout) -> Layout:
-    """The layout; raises StoreError if that would be refused by whoever reads the file."""
+    """The layout; raises StoreError if readers would refuse it."""
     try:
         layout_from(json.dumps(layout.plain()))
     except ValueError as error:
@@ -137,7 +137,7 @@ def readable(path: Path, layout: Layout) -> Layout:
 
 
 def complete(part: Path, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]]) -> None:
-    """Seal a new version and read it back. Raises StoreError unless it holds exactly these outcomes."""
+    """Seal a new version and read it back; raises StoreError unless it holds exactly these outcomes."""
     seal(part)
     with opened(part) as file, reading(part):
         check_structure(part, file, layout, SCHEMA)
@@ -146,7 +146,7 @@ def complete(part: Path, layout: Layout, outcomes: Iterable[tuple[Task, Outcome]
 
 
 class Writer:
-    """Sole writer of a result file; made by `writing`. `states` holds the state of every task."""
+    """The only writer of a file of results; made by `writing`. `states` holds the state of every task."""
 
     def __init__(self, store: Store, right: Right, part: tuple[int, int] | None = None):
         self.store, self._right = store, right
@@ -163,7 +163,7 @@ class Writer:
         self._updated, self._cost = time.monotonic(), 0.0
 
     def begin(self) -> None:
-        """Take in what a killed writer left in its journal, and begin a new one."""
+        """Take in the journal that a killed writer left, and begin a new one."""
         with deferred(), self.store.snapshot() as snapshot:
             self.states = snapshot.states()
             check_ids(self.store, snapshot)
@@ -176,7 +176,7 @@ class Writer:
             self._new_journal(snapshot)
 
     def _keep_damaged(self, snapshot: Snapshot) -> None:
-        """A copy of a journal of which some bytes are no records, before anything removes it."""
+        """Copy a journal with damaged bytes before it is removed."""
         if not snapshot.damaged or self._kept:
             return
         journal = journal_path(self.path)
@@ -194,14 +194,13 @@ class Writer:
         )
 
     def start(self, tasks: Iterable[Task]) -> None:
-        """Note that tasks have been given to a worker."""
+        """Note that tasks were given to a worker."""
         for task in tasks:
             self._running.setdefault(task, time.time())
             self._append({"event": "start", "task": to_plain(task), "time": self._running[task]})
 
     def record(self, task: Task, outcome: Outcome) -> None:
-        """Keep what came of a task, as a failure if the file has no room for it; raises StoreError if the disk does not
-        take it."""
+        """Store a task's outcome, as a failure if the file has no room for it; StoreError if it cannot be written."""
         outcome = fitting(self.store.layout, task, outcome)
         facts: dict[str, Any] = {"event": "end", "task": to_plain(task), "seconds": outcome.seconds}
         if outcome.failure:
@@ -217,7 +216,7 @@ class Writer:
             self.update()
 
     def arrays(self, task: Task, variables: Iterable[str]) -> Arrays:
-        """Some variables of a finished task, those that it has; from the file they come padded."""
+        """Some variables of a finished task, without those that it does not have; from the file they come padded."""
         if task in self._records:
             assert self._journal is not None
             found = self._journal.arrays(self._records[task])
@@ -240,7 +239,7 @@ class Writer:
         self._cost = self._updated - began
 
     def extend(self, spec: SweepSpec) -> None:
-        """Give the file room for the tasks of a larger sweep; what is there and has the same id in it stays."""
+        """Make room in the file for the tasks of a larger sweep; finished tasks with the same id are kept."""
         new = readable(self.path, layout_of(spec))
         with deferred(), self._snapshot() as snapshot, self._next_version() as part:
             kept = attributes(self.path, snapshot.file)
@@ -269,7 +268,7 @@ class Writer:
 
     @contextmanager
     def _snapshot(self) -> Iterator[Snapshot]:
-        """The file and the records that were written here, whether the journal still has its name or not."""
+        """The file and the records written here, whether or not the journal still has its name."""
         assert self._journal is not None
         with self.store.snapshot(self._journal.reader()) as snapshot:
             self._check_owner(snapshot.file)
@@ -277,7 +276,7 @@ class Writer:
             yield snapshot
 
     def _check_owner(self, file: h5py.File) -> None:
-        """Raise StoreError if the file is not the one that this writer writes."""
+        """Raise StoreError unless the file is the one that this writer writes."""
         if attribute(self.path, file, "file_id") != self._owner:
             raise StoreError(
                 f"{self.path}: was replaced by another program while the sweep ran; what is done since the last version"
@@ -285,7 +284,7 @@ class Writer:
             )
 
     def _as_kept(self, task: Task, arrays: Arrays) -> Arrays:
-        """Arrays in the types that the file has for them, which readers of the journal ask for."""
+        """Arrays in the types of the file, which readers of the journal expect."""
         known = self.store.layout.variables(task.kind)
         return {
             name: np.asarray(array).astype(known[name].dtype, casting="same_kind") for name, array in arrays.items()
@@ -299,7 +298,7 @@ class Writer:
             raise self._trouble(error) from None
 
     def _take_in(self, snapshot: Snapshot) -> None:
-        """The journal itself says what is in it: a record may be complete when the call that wrote it was not."""
+        """Take in what the journal holds; a record may be complete although the call that wrote it was interrupted."""
         if not snapshot.records:
             return
         with self._next_version() as part:
@@ -311,7 +310,7 @@ class Writer:
             complete(part, self.store.layout, finished(snapshot))
 
     def _check_complete(self, snapshot: Snapshot) -> None:
-        """Raise StoreError if tasks that were recorded in this run are in the journal no more."""
+        """Raise StoreError if tasks recorded in this run are missing in the journal."""
         lost = self._records.keys() - snapshot.records.keys()
         if lost:
             raise StoreError(
@@ -320,7 +319,7 @@ class Writer:
             )
 
     def _new_journal(self, snapshot: Snapshot) -> None:
-        """A journal that begins with the writer's name and the tasks that are running."""
+        """A journal that begins with the writer's name and the running tasks."""
         if self._journal is not None:
             self._journal.check()
         self._owner = attribute(self.path, snapshot.file, "file_id")
@@ -339,7 +338,7 @@ class Writer:
 
     @contextmanager
     def _next_version(self) -> Iterator[Path]:
-        """Where to make the file that takes the place of this one when the context ends."""
+        """Context with the path for a new version, which replaces the file at the end."""
         try:
             with new_version(self.path) as part:
                 yield part
@@ -353,7 +352,7 @@ class Writer:
             raise self._trouble(error) from None
 
     def _check_right(self) -> None:
-        """Raise StoreError if the lock has been removed or replaced, so that somebody else may be writing the file."""
+        """Raise StoreError if the lock was removed or replaced, so that somebody else may be writing the file."""
         if not self._right.still_ours():
             raise StoreError(
                 f"{self.path}.lock: was removed or replaced by another program while the sweep ran; what is done is in"
@@ -361,7 +360,7 @@ class Writer:
             )
 
     def _runs(self, snapshot: Snapshot) -> list[dict[str, Any]]:
-        """Who wrote the file, and when: one entry per run."""
+        """Who wrote the file and when: one entry per run."""
         runs = snapshot.recorded_runs()
         if not runs or {key: runs[-1].get(key) for key in self._card} != self._card:
             runs.append({**self._card, "version": version("binland"), "git": git_state()})
