@@ -14,25 +14,46 @@ if TYPE_CHECKING:
 class SimulatedAnnealing(Algorithm):
     """Simulated annealing: single flips by Metropolis' rule at a falling temperature; replicated if there are several.
 
-    sweeps: of as many tries as there are weights; each proposes to flip one that is drawn uniformly.
-    temperature, final_temperature: T falls linearly from the one to the other, sweep by sweep; at 0 no flip is made
-    that costs energy. In units of the energy: the defaults are for "stability"; "errors" of perceptrons want T near 1
-    at first.
-    energy: "stability", E = sum over patterns of max(0, margin - y z), the linear energy of Gardner and Derrida (1988),
-    with the output z = w . x / sqrt(N) of a perceptron, sum_h c_h sign(w_h . x) / sqrt(H) of a committee machine; or
-    "errors", the number of errors. margin: kappa of the former. Both are counted exactly, in errors, or in steps of z,
-    2 / sqrt(N) or 2 / sqrt(H): as many as a pattern needs to get to the first value that has the margin.
-    replicas, coupling: y replicas w_a are drawn from exp(-sum_a E(w_a) / T) prod_i 2 cosh(gamma sum_a w_a,i), the
-    robust ensemble with its centre traced out (Baldassi et al., PNAS 113, E7655, 2016); gamma grows linearly from 0 to
-    `coupling` over the sweeps. The solution is their centre, the signs of their sum, sign(0) = +1; a sweep has as many
-    tries as all replicas have weights. One replica is plain simulated annealing, whatever the coupling. Several do best
-    at final_temperature=0.1: of 10 problems with random labels, N = 1001 and alpha = 0.6, three replicas solve 10 in
-    3333 sweeps, and one solves 2 in 10 000. The defaults are for perceptrons; committee machines want energy="errors"
-    and temperature=0.2, which solve one of the paper's size (N = 1001, H = 101) in 0.2 s instead of 53 s.
-    records: how often, evenly over the run, the train error is recorded. stop_at_zero_error: end at the first record
-    without an error, or, with one replica, at the first try that reaches zero energy.
-    Raises InvalidInputError on values out of range.
+    The defaults are for perceptrons. Committee machines want energy="errors" and temperature=0.2, which solve one of
+    the paper's size (N = 1001, H = 101) in 0.2 s instead of 53 s; "errors" of perceptrons want a temperature near 1.
 
+    Replicas w_a are drawn from exp(-sum_a E(w_a) / T) prod_i 2 cosh(gamma sum_a w_a,i), the robust ensemble with its
+    centre traced out (Baldassi et al., PNAS 113, E7655, 2016); the solution is their centre, the signs of their sum,
+    sign(0) = +1. Several do best at final_temperature=0.1: of 10 problems with random labels, N = 1001 and alpha = 0.6,
+    three replicas solve 10 in 3333 sweeps, and one solves 2 in 10 000.
+
+    Parameters
+    ----------
+    sweeps : int
+        Sweeps of as many tries as all replicas have weights; each try proposes to flip one that is drawn uniformly.
+    temperature : float
+        T at first, in units of the energy; it falls linearly, sweep by sweep.
+    final_temperature : float
+        T at the end; at 0 no flip is made that costs energy.
+    energy : {"stability", "errors"}
+        "stability": E = sum over patterns of max(0, margin - y z), the linear energy of Gardner and Derrida (1988),
+        with the output z = w . x / sqrt(N) of a perceptron, sum_h c_h sign(w_h . x) / sqrt(H) of a committee machine.
+        "errors": the number of errors. Both are counted exactly, in errors, or in steps of z, 2 / sqrt(N) or
+        2 / sqrt(H): as many as a pattern needs to get to the first value that has the margin.
+    margin : float
+        kappa of the stability.
+    replicas : int
+        Number of replicas, y. One is plain simulated annealing, whatever the coupling.
+    coupling : float
+        gamma at the end; it grows linearly from 0 over the sweeps.
+    records : int
+        How often, evenly over the run, the train error is recorded.
+    stop_at_zero_error : bool
+        Whether to end at the first record without an error, or, with one replica, at the first try that reaches zero
+        energy.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
+
+    Examples
+    --------
     >>> import binland as bl
     >>> patterns = bl.Patterns.random(100, 201, seed=0)
     >>> bl.fit(bl.Perceptron(201), patterns, bl.SimulatedAnnealing(), seed=0).error(patterns)

@@ -22,12 +22,31 @@ if TYPE_CHECKING:
 class SGD(Algorithm):
     """BinaryNet stochastic gradient descent without momentum.
 
-    learning_rate: of the mean gradient of a mini-batch. epochs, batch_size: the last batch of an epoch may be short.
-    ste_window: the straight-through gradient of sign(Delta), Delta = w . x / sqrt(N), is 1 where |Delta| <= ste_window
-    and else 0 (math.inf: identity). clip: latents stay in [-clip, clip]. init_width: latents start uniform in
-    [-b, b], b = init_width sqrt(6 / (N + H)) (1: Xavier). output_scale: logit of the committee machine in units of
-    sum_h c_h sign(Delta_h), of the perceptron in units of w . x / sqrt(N). stop_at_zero_error: end after the first
-    epoch without a train error. Raises InvalidInputError on values out of range.
+    Parameters
+    ----------
+    learning_rate : float
+        Factor of the mean gradient of a mini-batch.
+    epochs : int
+        Passes over the training patterns.
+    batch_size : int
+        Patterns of a mini-batch; the last one of an epoch may be smaller.
+    ste_window : float
+        The straight-through gradient of sign(Delta), Delta = w . x / sqrt(N), is 1 where abs(Delta) <= ste_window, else
+        0; inf is the identity.
+    clip : float
+        Latents stay in [-clip, clip].
+    init_width : float
+        Latents start uniform in [-b, b], b = init_width sqrt(6 / (N + H)); 1 is Xavier's width.
+    output_scale : float
+        Scale of the logit: of the committee machine in units of sum_h c_h sign(Delta_h), of the perceptron in units of
+        w . x / sqrt(N).
+    stop_at_zero_error : bool
+        Whether to end after the first epoch without a train error.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families = ("perceptron", "committee")
@@ -79,10 +98,20 @@ class SGD(Algorithm):
 class RSGD(SGD):
     """Replicated SGD: coupled replicas with independent initialisations and shuffles; their centre is the solution.
 
-    replicas: y. coupling, coupling_growth: gamma(t) = coupling * coupling_growth**t, t the epoch from 0.
-    coupling_form: when w_a <- w_a - learning_rate gamma (w_a - mean_b w_b) is applied: "after_batch", after every
-    mini-batch step; "in_gradient", in the same step, with gradient and pull taken at the same latents;
-    "after_epoch", once an epoch.
+    The pull is w_a <- w_a - learning_rate gamma(t) (w_a - mean_b w_b), gamma(t) = coupling coupling_growth^t, t the
+    epoch from 0. The other settings are those of `SGD`.
+
+    Parameters
+    ----------
+    replicas : int
+        Number of replicas, y.
+    coupling : float
+        gamma in the first epoch.
+    coupling_growth : float
+        Factor of gamma from one epoch to the next.
+    coupling_form : {"after_batch", "in_gradient", "after_epoch"}
+        When replicas are pulled to their mean: after the step of every mini-batch; in this same step, with gradient and
+        pull taken at the same latents; or once an epoch.
     """
 
     replicas: int = 5
@@ -122,8 +151,14 @@ class RSGD(SGD):
 class ADV(SGD):
     """SGD from an adversarial start: trained on random labels first (paper: 500 epochs at 10, then 200 at 5).
 
-    pretrain_epochs, pretrain_learning_rate: of the first phase, on the same inputs with uniform random labels.
-    stop_at_zero_error concerns the second phase only.
+    The other settings are those of `SGD`; stop_at_zero_error concerns the second phase only.
+
+    Parameters
+    ----------
+    pretrain_epochs : int
+        Epochs of the first phase, on the same inputs with uniform random labels.
+    pretrain_learning_rate : float
+        Learning rate of the first phase.
     """
 
     learning_rate: float = 5.0

@@ -20,15 +20,34 @@ class FBP(Algorithm):
 
     Every weight gets a message m' = tanh((y - 1) atanh(m tanh gamma)) tanh gamma from the other y - 1 of y replicas
     that are coupled by gamma, m its magnetisation without that message. Both grow: at step k of the schedule
-    rho = k / steps, y = 1 + rho^(1 - 2 exponent) / (1 - rho) and gamma = atanh(rho^exponent).
-    steps: of the schedule. exponent: from 0, where gamma is infinite and y = 1 / (1 - rho), to 0.5. sweeps: at most so
-    many of belief propagation in each step, fewer if no message changes by more than tolerance. damping: share of an
-    old message that stays, 0 <= damping < 1; without it, and with infinite gamma, messages of few patterns may
-    oscillate in the end. initial, 0 to 1: messages start uniform in [-initial, initial]; from 0 the hidden units of a
-    committee machine could not become different. method: "gaussian", "exact" or "auto", as in `belief_propagation`.
-    stop_at_zero_error: end after the first step whose most probable weights make no train error. The solution is the
-    best of these weights; its history has an entry for every step. It has no latents.
-    Raises InvalidInputError on values out of range.
+    rho = k / steps, y = 1 + rho^(1 - 2 exponent) / (1 - rho) and gamma = atanh(rho^exponent). The solution is the best
+    of the most probable weights after every step; its history has an entry for every step. It has no latents.
+
+    Parameters
+    ----------
+    steps : int
+        Steps of the schedule.
+    exponent : float
+        From 0, where gamma is infinite and y = 1 / (1 - rho), to 0.5.
+    sweeps : int
+        Sweeps of belief propagation in each step, at most.
+    tolerance : float
+        A step ends early if no message changes by more than that in a sweep.
+    damping : float
+        Share of an old message that stays, below 1. Without it, and with infinite gamma, messages of few patterns may
+        oscillate in the end.
+    initial : float
+        Messages start uniform in [-initial, initial]. From 0 the hidden units of a committee machine could not become
+        different.
+    method : {"gaussian", "exact", "auto"}
+        How sums over many weights are taken, as in `belief_propagation`.
+    stop_at_zero_error : bool
+        Whether to end after the first step whose most probable weights make no train error.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families = ("perceptron", "committee")

@@ -18,11 +18,28 @@ class RBP(Algorithm):
     """Reinforced belief propagation (Braunstein and Zecchina, PRL 96, 030201 (2006)).
 
     After every sweep the field H of a weight, all messages together, is H = H_in + r H_old: H_in from the patterns,
-    H_old what it was before the sweep; r <- 1 - (1 - r) (1 - rate) in every sweep, from 0.
-    sweeps: of belief propagation, at most. rate: of r; smaller is slower and finds more. damping, initial, method,
-    stop_at_zero_error: as of `FBP`; without damping two or so patterns may oscillate, try 0.5. The solution is the best
-    of the most probable weights after every sweep, its history their train errors. It has no latents.
-    Raises InvalidInputError on values out of range.
+    H_old what it was before the sweep; r <- 1 - (1 - r) (1 - rate) in every sweep, from 0. The solution is the best of
+    the most probable weights after every sweep, its history their train errors. It has no latents.
+
+    Parameters
+    ----------
+    sweeps : int
+        Sweeps of belief propagation, at most.
+    rate : float
+        How fast r goes to 1; smaller is slower and finds more.
+    damping : float
+        Share of an old message that stays, below 1. Without it two or so patterns may oscillate; try 0.5.
+    initial : float
+        Messages start uniform in [-initial, initial].
+    method : {"gaussian", "exact", "auto"}
+        How sums over many weights are taken, as in `belief_propagation`.
+    stop_at_zero_error : bool
+        Whether to end after the first sweep whose most probable weights make no train error.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families = ("perceptron", "committee")

@@ -15,8 +15,21 @@ if TYPE_CHECKING:
 class MarginDescent(Algorithm):
     """Gradient descent to a margin, `bl.spherical.solve`; its solutions are not typical.
 
-    steps: at most. rate: in units of the inverse of the largest curvature. momentum: from 0 to 1. slack: by how much
-    fields above the margin are pushed on. Raises InvalidInputError on values out of range.
+    Parameters
+    ----------
+    steps : int
+        Steps, at most; it ends where no constraint is violated.
+    rate : float
+        Rate, in units of the inverse of the largest curvature.
+    momentum : float
+        Share of the last step that is added to the next one.
+    slack : float
+        By how much fields are pushed beyond the margin.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families: ClassVar = ("spherical",)
@@ -52,9 +65,17 @@ class MarginDescent(Algorithm):
 class Sampler(Algorithm):
     """A typical solution: Gibbs sampling among all solutions, `bl.spherical.sample`, from one that descent has found.
 
-    sweeps: of the chain; how many forget the start grows as P^2 / N or so, and more close to capacity. steps: of the
-    descent, at most; what it leaves is returned as it is if it is no solution. Raises InvalidInputError on values out
-    of range.
+    Parameters
+    ----------
+    sweeps : int
+        Sweeps of the chain; how many forget the start grows as P^2 / N or so, and more close to capacity.
+    steps : int
+        Steps of the descent, at most; what it leaves is returned as it is if it is no solution.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families: ClassVar = ("spherical",)

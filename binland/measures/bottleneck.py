@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field
 
 from binland.measures.enumeration import MOST_WEIGHTS
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
@@ -25,11 +26,11 @@ WIDTH = 7.2  # inches of a figure
 
 
 class BottleneckSettings(OfPairs):
-    """orders: random paths of each pair, of whose barriers the mean is kept. budget, temperature: of `Annealed`."""
+    """[measure.bottleneck]"""
 
-    orders: Positive = 5
-    budget: Positive = 20_000
-    temperature: Constant = 1.0
+    orders: Positive = Field(5, description="random paths of each pair, of whose barriers the mean is kept")
+    budget: Positive = Field(20_000, description="flips that the annealing makes at most; see `bl.Annealed`")
+    temperature: Constant = Field(1.0, description="of the annealing at its start; see `bl.Annealed`")
 
     @property
     def options(self) -> dict[str, Any]:

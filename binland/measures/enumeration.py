@@ -5,7 +5,7 @@ with the same patterns it should be at hand.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,11 @@ MOST_WEIGHTS = 28  # of `binland.enumeration`, which is not imported for a decla
 
 
 class EnumerationSettings(Section):
-    """energies: of how many numbers of errors, from 0 on, the weight vectors are counted."""
+    """[measure.enumeration]"""
 
-    energies: Annotated[int, Field(ge=1, le=100_000)] = 51
+    energies: int = Field(
+        51, ge=1, le=100_000, description="weight vectors are counted for so many numbers of errors: 0, 1, 2, ..."
+    )
 
 
 class Enumerations(Measure[EnumerationSettings]):

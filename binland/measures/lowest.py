@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import Field
 
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
 from binland.sweep.contracts.section import Constant, Positive
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class LowestSettings(OfPairs):
-    """budget, reach, temperature: of `Annealed`, which begins with a guided order and ends as soon as no state has more
-    errors than the worse end; where it cannot, it makes as many flips as the budget allows, which takes seconds."""
+    """[measure.lowest], an annealed path. It begins with a guided order and ends as soon as no state has more errors
+    than the worse end; where it cannot, it makes as many flips as the budget allows, which takes seconds."""
 
-    budget: Positive = 200_000
-    reach: Positive = 300
-    temperature: Constant = 1.0
+    budget: Positive = Field(200_000, description="flips that the annealing makes at most; see `bl.Annealed`")
+    reach: Positive = Field(300, description="how far a flip may move in the order")
+    temperature: Constant = Field(1.0, description="of the annealing at its start; see `bl.Annealed`")
 
     @property
     def options(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ trained_from(solution, train, algorithm, seed, compute) -> the solution of a tra
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
@@ -27,14 +27,16 @@ BESIDE = ("majority", "trained")  # the sign of the sum of the three solutions; 
 
 
 class MiddlesSettings(Section):
-    """generations: how often middles are taken; 1: of the solutions, 2: of these middles too. fraction: of changed
-    weights, for the local energy; realizations: its random draws. algorithm: label of the one that trains from a
-    middle, by default the first of kind SGD."""
+    """[measure.middles]"""
 
-    generations: Annotated[int, Field(ge=1, le=100)] = 3
-    fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
-    realizations: Positive = 10
-    algorithm: Text | None = None
+    generations: int = Field(
+        3, ge=1, le=100, description="how often middles are taken: 1, of the solutions; 2, of these middles too; ..."
+    )
+    fraction: float = Field(0.05, ge=0, le=1, description="share of changed weights, for local energies")
+    realizations: Positive = Field(10, description="random draws of each local energy")
+    algorithm: Text | None = Field(
+        None, description="label of the algorithm that trains on from a middle; by default the first of kind SGD"
+    )
 
 
 class Middles(Measure[MiddlesSettings]):

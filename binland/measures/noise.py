@@ -23,11 +23,13 @@ Amplitude = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class NoiseSettings(Section):
-    """sigmas: amplitudes of the noise, w + sigma z w with a standard normal z for each weight. realizations: draws of
-    z, the same for all sigmas."""
+    """[measure.noise]"""
 
-    sigmas: Annotated[list[Amplitude], Field(min_length=1), distinct("sigma")] = [0.1, 0.2, 0.3, 0.4, 0.5]  # noqa: RUF012
-    realizations: Positive = 10
+    sigmas: Annotated[list[Amplitude], Field(min_length=1), distinct("sigma")] = Field(
+        [0.1, 0.2, 0.3, 0.4, 0.5],
+        description="amplitudes of the noise: w + sigma z w, with a standard normal z for each weight",
+    )
+    realizations: Positive = Field(10, description="draws of z, the same for all sigmas")
 
 
 class Noise(Measure[NoiseSettings]):

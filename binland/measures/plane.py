@@ -6,7 +6,7 @@ Verb: plane(solutions, train, points, compute) -> what has .errors (points, poin
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,9 @@ FEW_POINTS = 4  # along a side of a plane that is timed
 
 
 class PlaneSettings(Section):
-    """points: along each side of the plane."""
+    """[measure.plane]"""
 
-    points: Annotated[int, Field(ge=2, le=10_000)] = 31
+    points: int = Field(31, ge=2, le=10_000, description="points along each side of the plane")
 
 
 class Plane(Measure[PlaneSettings]):

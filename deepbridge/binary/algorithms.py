@@ -25,10 +25,23 @@ Steps = tuple[tuple[int, float], ...]
 class SGD(shallow.SGD):
     """BinaryNet with plain SGD or Adam, from latents of Xavier's uniform distribution.
 
-    optimizer: "sgd", without momentum, or "adam" with its usual constants. learning_rate_steps: pairs (epoch, factor);
-    from that epoch on, counted from 0, the rate is multiplied by the factor. history_every: epochs between two looks at
-    the train error. output_scale: logit in units of w . x / sqrt(N) of the output layer. The rest as in binland.SGD.
-    Raises InvalidInputError on values out of range.
+    The other settings are those of `binland.SGD`.
+
+    Parameters
+    ----------
+    output_scale : float
+        Scale of the logit, in units of w . x / sqrt(N) of the output layer.
+    optimizer : {"sgd", "adam"}
+        "sgd" has no momentum, "adam" its usual constants.
+    learning_rate_steps : sequence of (int, float)
+        Pairs (epoch, factor): from that epoch on, counted from 0, the rate is multiplied by the factor.
+    history_every : int
+        Epochs between two looks at the train error.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families = ("mlp", "convnet")
@@ -86,9 +99,14 @@ class RSGD(shallow.RSGD, SGD):
 
 @dataclass(frozen=True, kw_only=True)
 class ADV(shallow.ADV, SGD):
-    """SGD from an adversarial start; see `SGD` and binland.ADV.
+    """SGD from an adversarial start.
 
-    pretrain_optimizer: of the first phase, on random labels, at a constant rate.
+    The other settings are those of `SGD` and `binland.ADV`.
+
+    Parameters
+    ----------
+    pretrain_optimizer : {"sgd", "adam"}
+        Of the first phase, on random labels, at a constant rate.
     """
 
     learning_rate: float = 10.0

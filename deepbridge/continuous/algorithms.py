@@ -22,11 +22,30 @@ Schedule = Literal["cosine", "constant"]
 class ContinuousAlgorithm(Algorithm):
     """What all have in common: mini-batches of cross-entropy, at a rate that follows a schedule.
 
-    learning_rate: at the first step. epochs: passes over the data. batch_size: the last batch of an epoch may be
-    shorter. momentum: 0 for none, nesterov: whether Nesterov's. weight_decay: times the weights, added to the gradient.
-    schedule: "cosine" goes to zero over the run, step by step; "constant". history_every: epochs between two looks at
-    the train error, which cost a pass over the data each; the history has NaN in between. Raises InvalidInputError on
-    values out of range.
+    Parameters
+    ----------
+    learning_rate : float
+        Learning rate at the first step.
+    epochs : int
+        Passes over the data.
+    batch_size : int
+        Patterns of a mini-batch; the last one of an epoch may be smaller.
+    momentum : float
+        Momentum, below 1; 0 for none.
+    nesterov : bool
+        Whether the momentum is Nesterov's.
+    weight_decay : float
+        Factor of the weights that is added to the gradient.
+    schedule : {"cosine", "constant"}
+        How the learning rate goes: "cosine" goes to zero over the run, step by step.
+    history_every : int
+        Epochs between two looks at the train error, which cost a pass over the data each; the history has NaN in
+        between.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families: ClassVar[tuple[str, ...]] = KINDS
@@ -107,11 +126,20 @@ class SGD(_BuiltIn):
 class RSGD(_BuiltIn):
     """Replicated SGD: replicas that are pulled to their mean, ever more strongly; it finds flat solutions.
 
-    Each replica descends L(w_a) + gamma |w_a - mean|^2 with mini-batches of its own, the mean held fixed (Pittorino et
-    al. 2021). The solution is the mean of the replicas, of their batch-norm statistics too. replicas: how many, y.
-    coupling: gamma at the start; None stands for the mean train loss over the mean squared distance of the replicas to
-    their mean, both before training. coupling_growth: gamma's last value over its first, reached by the same factor
-    each epoch. Where the rate times 2 gamma would be more than 1/2, it is 1/2: replicas never jump past their mean.
+    Each replica descends L(w_a) + gamma abs(w_a - mean)^2 with mini-batches of its own, the mean held fixed (Pittorino
+    et al. 2021). The solution is the mean of the replicas, of their batch-norm statistics too. Where the rate times
+    2 gamma would be more than 1/2, it is 1/2: replicas never jump past their mean. The other settings are those of
+    `SGD`.
+
+    Parameters
+    ----------
+    replicas : int
+        Number of replicas, y.
+    coupling : float, optional
+        gamma at the start; by default the mean train loss over the mean squared distance of the replicas to their mean,
+        both before training.
+    coupling_growth : float
+        gamma's last value over its first, reached by the same factor each epoch.
     """
 
     learning_rate: float = 0.05
@@ -141,9 +169,20 @@ class ADV(_BuiltIn):
     """Plain SGD from an adversarial start, which finds sharp solutions (Liu et al. 2020; paper, appendix A.1).
 
     First the network learns uniform random labels on images in which a random share of the entries is zero, without
-    momentum, at a constant rate, until the error is at most pretrain_error or the epochs are over; then the true data.
-    zeroed: that share; zero is what the network sees, the mean gray of normalised images. Defaults of the first phase
-    are Liu's, but for the rate, which they lower twice.
+    momentum, at a constant rate, until the error is small or the epochs are over; then the true data. Defaults of the
+    first phase are Liu's, but for the rate, which they lower twice. The other settings are those of `SGD`.
+
+    Parameters
+    ----------
+    pretrain_epochs : int
+        Epochs of the first phase, at most.
+    pretrain_learning_rate : float
+        Learning rate of the first phase.
+    pretrain_error : float
+        Train error at which the first phase ends.
+    zeroed : float
+        Share of the entries of each image that are zero in the first phase; zero is what the network sees, the mean
+        grey of normalised images.
     """
 
     momentum: float = 0.0
@@ -176,16 +215,30 @@ class ADV(_BuiltIn):
 class EntropySGD(_BuiltIn):
     """Entropy-SGD: steps towards the mean of a short Langevin run around the weights (Chaudhari et al. 2017).
 
-    From the weights w, inner_steps mini-batches of Langevin dynamics lead w' away: each is a step of
-    inner_learning_rate down the loss, with momentum that begins at zero in each of these loops, down (coupling / 2)
-    |w' - w|^2, and along Gaussian noise. Then w takes one step, of learning_rate and with momentum of its own, down
-    |w - <w'>|^2 / 2, where <w'> is the running mean of w', and the next loop begins there. An epoch is a pass of the
-    inner mini-batches over the data; the loops do not care where it ends, but the last one may be shorter.
-    The schedule is that of learning_rate. averaging: what the running mean keeps at each inner step. noise: standard
-    deviation of the noise, added to the gradient, times sqrt(inner_learning_rate / 2). coupling: at the start; after
-    each loop it is multiplied by 1 + coupling_step, up to 1 / (2 inner_learning_rate). weight_decay: of both kinds of
-    steps. The solution is w, with the batch-norm statistics of w' (`with_statistics` gives it those of data).
-    Defaults: the authors' for MNIST.
+    From the weights w, mini-batches of Langevin dynamics lead w' away: each is a step down the loss, with momentum that
+    begins at zero in each of these loops, down (coupling / 2) abs(w' - w)^2, and along Gaussian noise. Then w takes one
+    step, of learning_rate and with momentum of its own, down abs(w - mean w')^2 / 2, where the mean is a running one,
+    and the next loop begins there. An epoch is a pass of the inner mini-batches over the data; the loops do not care
+    where it ends, but the last one may be shorter. The schedule is that of learning_rate. The solution is w, with the
+    batch-norm statistics of w' (`with_statistics` gives it those of data). Defaults are the authors' for MNIST; the
+    other settings are those of `SGD`.
+
+    Parameters
+    ----------
+    inner_learning_rate : float
+        Learning rate of the Langevin steps.
+    inner_steps : int
+        Langevin steps in each loop.
+    averaging : float
+        Share that the running mean of w' keeps at each inner step.
+    noise : float
+        Standard deviation of the noise, which is added to the gradient, times sqrt(inner_learning_rate / 2).
+    coupling : float
+        Strength of the spring to w, at the start.
+    coupling_step : float
+        After each loop the coupling is multiplied by 1 + coupling_step, up to 1 / (2 inner_learning_rate).
+    weight_decay : float
+        Factor of the weights that is added to the gradient, in both kinds of steps.
     """
 
     learning_rate: float = 0.1
