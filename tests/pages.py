@@ -99,7 +99,7 @@ def run(page: Path, folder: Path) -> int:
     """Run the blocks of a page in a folder; the number of those that ran."""
     namespace: dict[str, object] = {"__name__": "__main__"}
     count = 0
-    with contextlib.chdir(folder), _quiet():
+    with contextlib.chdir(folder), _importing_from(folder), _quiet():
         for block in blocks(page):
             if not block.runs:
                 continue
@@ -140,6 +140,20 @@ def _console(text: str) -> str:
     if done.returncode:
         raise RuntimeError(f"exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+@contextlib.contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Modules of a page are found, and forgotten at its end."""
+    before = {*sys.modules}
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        for name in {*sys.modules} - before:
+            if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
+                del sys.modules[name]
 
 
 @contextlib.contextmanager
