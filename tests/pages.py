@@ -29,7 +29,6 @@ from binland.sweep.config import spec_of
 BASE = """
 [data]
 latent_dim = 11
-n_patterns = 30
 n_test = 50
 [model]
 kind = "committee"
