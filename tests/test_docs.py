@@ -20,6 +20,8 @@ NOT_RUN: dict[str, list[str]] = {
         "needs a Slurm cluster",
         "needs a Slurm cluster",
     ],
+    "experiments/index.md": ["takes minutes"],
+    "index.md": ["installs the package"],
     "howto/gpu.md": [
         "needs a GPU",
         "a part of a configuration of deep networks",
