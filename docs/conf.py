@@ -37,7 +37,7 @@ if any(gallery.glob("plot_*.py")):  # scripts of the gallery; without one there 
         "remove_config_comments": True,
     }
 
-source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}  # autosummary writes the first
 exclude_patterns = ["_build", "gallery/*", "**/.ipynb_checkpoints"]
 templates_path = ["_templates"]
 nitpicky = False

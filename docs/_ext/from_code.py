@@ -16,12 +16,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from docutils import nodes
+from pygments.lexers.shell import BashLexer
 from sphinx.util.docutils import SphinxDirective
 from typer.testing import CliRunner
 
 from binland.cli import app as commands
 from binland.sweep.reference import REQUIRED, Key, Table, tables
 
+NAMED = ("model", "data", "algorithms", "symmetry")  # facts whose values are words of a configuration
 HEAD = ["| key | default | allowed | meaning |", "|---|---|---|---|"]
 
 
@@ -51,7 +53,7 @@ def _all(found: list[Table]) -> Iterator[str]:
         if table.meaning:
             yield from (_plain(table.meaning), "")
         for name, value in table.facts:
-            yield f"- {name}: {_words(value)}"
+            yield f"- {name}: {_words(name, value)}"
         if table.keys:
             yield from ("", *HEAD, *map(_row, table.keys), "")
         else:
@@ -73,14 +75,15 @@ def _headline(table: Table) -> str:
     )
 
 
-def _words(value: str) -> str:
-    return ", ".join(f"`{word}`" for word in value.split(", ")) if re.fullmatch(r"[\w, -]+", value) else value
+def _words(name: str, value: str) -> str:
+    return ", ".join(f"`{word}`" for word in value.split(", ")) if name.startswith(NAMED) else value
 
 
 def _row(key: Key) -> str:
     mark = " \N{LEFT RIGHT ARROW}" if key.sweepable else ""
     default = "**required**" if key.default == REQUIRED else f"`{key.default}`" if key.default else ""
-    cells = f"`{key.name}`{mark}", default, key.allowed, key.meaning[:1].lower() + key.meaning[1:]
+    allowed = re.sub(r'("[^"]*")', r"`\1`", key.allowed)
+    cells = f"`{key.name}`{mark}", default, allowed, key.meaning[:1].lower() + key.meaning[1:]
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 
@@ -102,20 +105,30 @@ def _commands() -> Iterator[str]:
         yield from ("", f"## `binland {name}`", "", "```text", text.strip("\n"), "```")
 
 
-def _without_bars(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """|x| in the text of a docstring is a norm and no substitution."""
+def _as_meant(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """In the text of a docstring |x| is a norm, (P, *shape) a shape, and `.errors` code."""
     if not any(".. math::" in line for line in lines):
-        lines[:] = [line if line.lstrip().startswith(">>>") else _escaped(line) for line in lines]
+        lines[:] = [line if line.lstrip().startswith((">>>", "*")) else _escaped(line) for line in lines]
 
 
 def _escaped(line: str) -> str:
-    parts = re.split(r"(`[^`]*`)", line)
-    return "".join(part if part.startswith("`") else re.sub(r"(?<!\\)\|", r"\\|", part) for part in parts)
+    parts = re.split(r"(``[^`]*``|:\w+:`[^`]*`|`[^`]*`)", line)
+    return "".join(_code(part) if "`" in part else _text(part) for part in parts)
+
+
+def _code(part: str) -> str:
+    return f"`{part}`" if part.startswith("`.") else part
+
+
+def _text(part: str) -> str:
+    part = re.sub(r"(?<!\\)\|", r"\\|", part)
+    return re.sub(r"(?<=[(\s,\[])(\*{1,2})(?=\w)(?![^*]*\w\*)", lambda found: "\\" + "\\".join(found[1]), part)
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Both directives, and docstrings as they are meant."""
     app.add_directive("configuration", Configuration)
     app.add_directive("command-help", CommandHelp)
-    app.connect("autodoc-process-docstring", _without_bars, priority=400)
+    app.add_lexer("console", BashLexer)  # there are no prompts, so that commands can be copied
+    app.connect("autodoc-process-docstring", _as_meant, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
