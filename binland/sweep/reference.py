@@ -91,7 +91,8 @@ def _models() -> Iterator[Table]:
 def _algorithms() -> Iterator[Table]:
     seen: dict[type[Algorithm], list[str]] = {}
     for family in _families():
-        for kind in registry.algorithms(family).values():
+        named = registry.algorithms(family)
+        for kind in [*(named[name] for name in family.default_algorithms), *named.values()]:
             seen.setdefault(kind, []).extend(family.kinds)
     for kind, models in seen.items():
         facts = (("model.kind", ", ".join(dict.fromkeys(models))),)

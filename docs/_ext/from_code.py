@@ -24,7 +24,7 @@ from binland.cli import app as commands
 from binland.sweep.reference import REQUIRED, Key, Table, tables
 
 NAMED = ("model", "data", "algorithms", "symmetry")  # facts whose values are words of a configuration
-HEAD = ["| key | default | allowed | meaning |", "|---|---|---|---|"]
+HEAD = ["| key | value | meaning |", "|---|---|---|"]
 
 
 class Configuration(SphinxDirective):
@@ -81,9 +81,12 @@ def _words(name: str, value: str) -> str:
 
 def _row(key: Key) -> str:
     mark = " \N{LEFT RIGHT ARROW}" if key.sweepable else ""
-    default = "**required**" if key.default == REQUIRED else f"`{key.default}`" if key.default else ""
+    default = "; **required**" if key.default == REQUIRED else f"; default `{key.default}`" if key.default else ""
     allowed = re.sub(r'("[^"]*")', r"`\1`", key.allowed)
-    cells = f"`{key.name}`{mark}", default, allowed, key.meaning[:1].lower() + key.meaning[1:]
+    meaning = key.meaning.rstrip(".")
+    if re.match("[a-z]{2}", meaning):
+        meaning = meaning[0].upper() + meaning[1:]
+    cells = f"`{key.name}`{mark}", allowed + default, meaning
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 
@@ -101,7 +104,7 @@ def _commands() -> Iterator[str]:
     runner = CliRunner()
     for command in commands.registered_commands:
         name = command.name or command.callback.__name__  # type: ignore[union-attr]
-        text = runner.invoke(commands, [name, "--help"], prog_name="binland", env={"COLUMNS": "100"}).output
+        text = runner.invoke(commands, [name, "--help"], prog_name="binland", env={"COLUMNS": "72", "TERMINAL_WIDTH": "72"}).output
         yield from ("", f"## `binland {name}`", "", "```text", text.strip("\n"), "```")
 
 
