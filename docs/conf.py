@@ -1,4 +1,4 @@
-"""The documentation: `pip install -e '.[docs]' -c constraints.txt`, then `sphinx-build -W --keep-going docs docs/_build`.
+"""The documentation: `pip install -e '.[docs]' -c constraints.txt`, then `sphinx-build -W docs docs/_build/html`.
 
 It is built without the network: formulas become MathML, which browsers draw by themselves, and nothing is fetched.
 """
@@ -35,10 +35,11 @@ if any(gallery.glob("plot_*.py")):  # scripts of the gallery; without one there 
         "download_all_examples": False,
         "show_signature": False,
         "remove_config_comments": True,
+        "write_computation_times": False,
     }
 
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}  # autosummary writes the first
-exclude_patterns = ["_build", "gallery/*", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "gallery/*", "gallery_made/**.ipynb", "**/sg_execution_times.rst", "**/.ipynb_checkpoints"]
 templates_path = ["_templates"]
 nitpicky = False
 suppress_warnings = ["myst.header"]  # pages of experiments begin with parts of others

@@ -2,12 +2,12 @@
 
 Blocks of a page run in its order, in one namespace and one folder of their own.
 
-- `python` blocks are executed, `console` blocks are run by bash; what a `text` block right behind one shows must be what
-  it prints, with `...` for whatever changes.
+- `python` blocks are executed, `console` blocks are run by bash; what a `text` block right behind one shows must be
+  what it prints, with `...` for whatever changes.
 - A `{code-block}` with a `:caption:` is the file of that name. Other `toml` blocks are parts of a configuration, and
   are checked together with BASE.
-- A comment `<!-- not run: reason -->` above a block keeps it from being run; tests/test_docs.py lists them all. A comment
-  `<!-- slow -->` in a page makes its test a slow one.
+- A comment `<!-- not run: reason -->` above a block keeps it from being run; tests/test_docs.py lists them all. A
+  comment `<!-- slow -->` in a page makes its test a slow one.
 - Blocks between `<!-- hidden` and `-->` are run, and not shown.
 """
 

@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 from binland.cli import app as commands
 from binland.sweep.reference import REQUIRED, Key, Table, tables
 
+NARROW = {"COLUMNS": "72", "TERMINAL_WIDTH": "72"}  # terminals
 NAMED = ("model", "data", "algorithms", "symmetry")  # facts whose values are words of a configuration
 HEAD = ["| key | value | meaning |", "|---|---|---|"]
 
@@ -70,8 +71,10 @@ def _headline(table: Table) -> str:
         models = table.facts[0][1].split(", ")
         return f"`{table.kind}` of {' and '.join((', '.join(models[:-1]), models[-1])) if models[1:] else models[0]}"
     kinds = " or ".join(f'"{kind}"' for kind in table.kind.split(", ")) if table.kind else ""
-    return f"`[{table.name}]`" + (f" with `kind = {kinds}`" if kinds and table.name != "compute" else "") + (
-        f" of {kinds}" if table.name == "compute" else ""
+    return (
+        f"`[{table.name}]`"
+        + (f" with `kind = {kinds}`" if kinds and table.name != "compute" else "")
+        + (f" of {kinds}" if table.name == "compute" else "")
     )
 
 
@@ -104,7 +107,7 @@ def _commands() -> Iterator[str]:
     runner = CliRunner()
     for command in commands.registered_commands:
         name = command.name or command.callback.__name__  # type: ignore[union-attr]
-        text = runner.invoke(commands, [name, "--help"], prog_name="binland", env={"COLUMNS": "72", "TERMINAL_WIDTH": "72"}).output
+        text = runner.invoke(commands, [name, "--help"], prog_name="binland", env=NARROW).output
         yield from ("", f"## `binland {name}`", "", "```text", text.strip("\n"), "```")
 
 
