@@ -16,6 +16,7 @@ import doctest
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -23,7 +24,9 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
+from binland.cli import main
 from binland.sweep.config import spec_of
 
 BASE = """
@@ -39,6 +42,7 @@ n_inputs = [21, 31]
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<word>\{code-block\} *)?(?P<language>[\w{}-]*)")
 NOT_RUN = re.compile(r"<!-- not run: (.+?) -->")
 LANGUAGES = ("python", "console", "toml", "text", "yaml", "bash", "bibtex")
+SIMPLE = re.compile(r"binland [^|&;<>$*]*(?: > [\w.]+)?")  # commands that need no shell
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -133,12 +137,36 @@ def _python(block: Block, namespace: dict[str, object]) -> str:
 
 
 def _console(text: str) -> str:
+    if all(SIMPLE.fullmatch(line) for line in text.splitlines()):
+        return "".join(map(_command, text.splitlines()))
     places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": places, "MPLBACKEND": "Agg", "COLUMNS": "100", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], capture_output=True, text=True, env=environment)
     if done.returncode:
         raise RuntimeError(f"exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def _command(line: str) -> str:
+    """A command of binland in this process, which has imported everything already."""
+    command, _, target = line.partition(" > ")
+    code: object = 0
+    with (
+        mock.patch.object(sys, "argv", shlex.split(command, comments=True)),
+        contextlib.redirect_stdout(io.StringIO()) as printed,
+        contextlib.redirect_stderr(io.StringIO()) as complaints,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    if code:
+        raise RuntimeError(f"exit code {code}\n{printed.getvalue()}{complaints.getvalue()}")
+    if target:
+        Path(target).write_text(printed.getvalue(), encoding="utf-8")
+    return "" if target else printed.getvalue()
 
 
 @contextlib.contextmanager
