@@ -39,7 +39,7 @@ if any(gallery.glob("plot_*.py")):  # scripts of the gallery; without one there 
     }
 
 source_suffix = {".rst": "restructuredtext", ".md": "myst-nb", ".ipynb": "myst-nb"}  # autosummary writes the first
-exclude_patterns = ["_build", "gallery/*", "gallery_made/**.ipynb", "**/sg_execution_times.rst", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "gallery/*", "gallery_made/**.ipynb", "**/sg_execution_times.rst"]
 templates_path = ["_templates"]
 nitpicky = False
 suppress_warnings = ["myst.header"]  # pages of experiments begin with parts of others
