@@ -15,8 +15,8 @@ OTHERS = (
     "lazy.py", "log.py", "stamp.py", "summary.py", "version.py", "plots", "overlays", "reports",
     "sweep/store", "sweep/blame.py", "sweep/config.py", "sweep/connect.py", "sweep/grid.py", "sweep/measuring.py",
     "sweep/estimate.py", "sweep/export.py", "sweep/graph.py", "sweep/info.py", "sweep/load.py", "sweep/messages.py",
-    "sweep/older.py", "sweep/plugins.py", "sweep/progress.py", "sweep/provenance.py", "sweep/registry.py",
-    "sweep/run.py", "sweep/shared.py", "sweep/sound.py", "sweep/stored.py", "sweep/workers.py",
+    "sweep/older.py", "sweep/plugins.py", "sweep/progress.py", "sweep/provenance.py", "sweep/reference.py",
+    "sweep/registry.py", "sweep/run.py", "sweep/shared.py", "sweep/sound.py", "sweep/stored.py", "sweep/workers.py",
 )  # fmt: skip
 DRAWING = ("draw", "_draw", "panels", "figures")  # beginnings of the names of functions that draw
 DRAWN = {"Chart", "Panel", "Curve", "Look", "Entry", "Inset", "Mark", "Contours", "Axis"}  # what they return

@@ -33,18 +33,16 @@ LARGEST_MACHINE = 10**9  # weights, of all replicas
 
 
 class ShallowModel(ModelSection):
-    """Settings of [model].
-
-    kind; n_hidden: H of a committee machine; output_weights: all +1, or drawn with the disorder sample; allow_ties:
-    silences the warning about even sizes.
-    """
+    """Perceptrons and committee machines."""
 
     silent = ("allow_ties",)
 
-    kind: Literal["perceptron", "committee"]
+    kind: Literal["perceptron", "committee"] = Field(description="the model; decides what the other keys are")
     n_hidden: Positive | None = Field(None, title="H", description="number of hidden units H")
-    output_weights: Literal["ones", "random"] = "ones"
-    allow_ties: bool = False
+    output_weights: Literal["ones", "random"] = Field(
+        "ones", description="of a committee machine: all +1, or drawn from -1 and +1 with the disorder sample"
+    )
+    allow_ties: bool = Field(False, description="no warning on even sizes, where sign(0) can occur; changes no number")
 
     @model_validator(mode="after")
     def _sizes_match_kind(self) -> "ShallowModel":

@@ -19,9 +19,9 @@ from binland.sweep.contracts.variable import Coordinate, Variable
 
 
 class SphericalModel(ModelSection):
-    """Settings: kappa, the margin asked for, W . xi / sqrt(N) > kappa."""
+    """The spherical perceptron: a solution has W . xi / sqrt(N) > kappa for every pattern."""
 
-    kind: Literal["spherical"]
+    kind: Literal["spherical"] = Field(description="the model; decides what the other keys are")
     kappa: float = Field(0.0, ge=-4, le=4, title="kappa", description="margin kappa")
 
 

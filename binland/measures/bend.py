@@ -5,7 +5,7 @@ Verbs: those of `pair`, and midpoint(start, end, train, algorithm, seed, compute
 """
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,12 @@ LEGS = ("first", "second")
 
 
 class BendSettings(PathSettings):
-    """Settings of [measure.bend].
+    """[measure.bend]"""
 
-    midpoints: number for each pair and symmetry state. midpoint_algorithm: label of the algorithm that trains them, by
-    default the first of kind SGD.
-    """
-
-    midpoints: Annotated[int, Field(ge=1, le=10_000)] = 3
-    midpoint_algorithm: Text | None = None
+    midpoints: int = Field(3, ge=1, le=10_000, description="optimised midpoints of each pair and symmetry state")
+    midpoint_algorithm: Text | None = Field(
+        None, description="label of the algorithm that trains the midpoints; by default the first of kind SGD"
+    )
 
 
 def with_algorithm(settings: S, key: str, described: Described) -> S:

@@ -6,7 +6,7 @@ with .first and .second (lines), .midpoint and .barrier.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -33,14 +33,12 @@ LEGS = ("first", "second")
 
 
 class BendSettings(AlignedSettings):
-    """Settings of [measure.bends].
+    """[measure.bends]"""
 
-    points: number on each of the two lines, ends included. midpoint_algorithm: label of the algorithm that trains
-    midpoints, by default the first of kind SGD.
-    """
-
-    points: Annotated[int, Field(ge=2, le=10_000)] = 13
-    midpoint_algorithm: Text | None = None
+    points: int = Field(13, ge=2, le=10_000, description="points of each of the two lines, ends included")
+    midpoint_algorithm: Text | None = Field(
+        None, description="label of the algorithm that trains the midpoints; by default the first of kind SGD"
+    )
 
 
 class Bends(Measure[BendSettings]):

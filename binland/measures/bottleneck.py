@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from binland.measures.enumeration import MOST_WEIGHTS
 from binland.plots.chart import Axis, Chart, Panel
@@ -21,15 +22,11 @@ WIDTH = 7.2  # inches of a figure
 
 
 class BottleneckSettings(OfPairs):
-    """Settings of [measure.bottleneck].
+    """[measure.bottleneck]"""
 
-    orders: number of random paths of each pair; the mean of their barriers is stored. budget, temperature: as in
-    `Annealed`.
-    """
-
-    orders: Positive = 5
-    budget: Positive = 20_000
-    temperature: Constant = 1.0
+    orders: Positive = Field(5, description="random paths of each pair, of whose barriers the mean is kept")
+    budget: Positive = Field(20_000, description="flips that the annealing makes at most; see `bl.Annealed`")
+    temperature: Constant = Field(1.0, description="of the annealing at its start; see `bl.Annealed`")
 
     @property
     def options(self) -> dict[str, Any]:

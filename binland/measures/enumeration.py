@@ -5,7 +5,7 @@ again with the same patterns.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,11 @@ MOST_WEIGHTS = 28  # of `binland.enumeration`, which is not imported for a decla
 
 
 class EnumerationSettings(Section):
-    """Settings of [measure.enumeration]. energies: how many numbers of errors, from 0 on, are counted."""
+    """[measure.enumeration]"""
 
-    energies: Annotated[int, Field(ge=1, le=100_000)] = 51
+    energies: int = Field(
+        51, ge=1, le=100_000, description="weight vectors are counted for so many numbers of errors: 0, 1, 2, ..."
+    )
 
 
 class Enumerations(Measure[EnumerationSettings]):

@@ -24,14 +24,12 @@ VERBS = ("overlap", "margin", "simplex_energies")
 
 
 class GeodesicSettings(Section):
-    """Settings of [measure.geodesic].
+    """[measure.geodesic]"""
 
-    points: number along the geodesic. threshold: a constraint is violated where its field is at most this; by default
-    the margin of the solutions.
-    """
-
-    points: Annotated[int, Field(ge=2, le=10_000)] = 21
-    threshold: Annotated[float, Field(ge=-4, le=4)] | None = None
+    points: int = Field(21, ge=2, le=10_000, description="points along the geodesic, ends included")
+    threshold: Annotated[float, Field(ge=-4, le=4)] | None = Field(
+        None, description="a constraint is violated where its field is at most that; by default the model's kappa"
+    )
 
 
 class Geodesic(Measure[GeodesicSettings]):

@@ -28,23 +28,21 @@ OPTIONS = ("stages", "candidates", "forced", "steepness", "window")
 
 
 class GuidedSettings(OfPairs):
-    """Settings of [measure.guided].
+    """[measure.guided]; what is not given is as in `bl.Guided()`, of deep networks as in `db.Guided()`."""
 
-    stages, candidates, forced, steepness, window: as in `Guided`, by default the family's. profile_points: number of
-    points of the stored curve of train errors. places: number of evenly spaced places, ends included, where test error
-    and local energy are measured. fraction, realizations: fraction of flipped weights and number of draws of the local
-    energy.
-    """
-
-    stages: Count | None = None
-    candidates: Count | None = None
-    forced: Annotated[float, Field(ge=0, le=1)] | None = None
-    steepness: Constant | None = None
-    window: Constant | None = None
-    profile_points: Points = 51
-    places: Annotated[int, Field(ge=2, le=1000)] = 5
-    fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
-    realizations: Positive = 10
+    stages: Count | None = Field(None, description="how often the gains of all flips are computed along the path")
+    candidates: Count | None = Field(None, description="flips that are tried at most for each flip of a stage")
+    forced: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="share of a stage's flips that are done although all candidates raise the error"
+    )
+    steepness: Constant | None = Field(None, description="s of the smooth count of the errors, sigma(-s z)")
+    window: Constant | None = Field(None, description="v, the width of the window of pre-activations that count")
+    profile_points: Points = Field(51, description="points of the stored curve of train errors")
+    places: int = Field(
+        5, ge=2, le=1000, description="evenly spaced points, ends included, where test error and local energy are taken"
+    )
+    fraction: float = Field(0.05, ge=0, le=1, description="share of changed weights, for these local energies")
+    realizations: Positive = Field(10, description="random draws of each of these local energies")
 
     @property
     def options(self) -> dict[str, Any]:

@@ -44,17 +44,20 @@ class LineOf(NamedTuple):
 
 
 class AlignedSettings(OfPairs):
-    """Settings of measures that align continuous networks.
+    """What measures of lines have in common."""
 
-    shapes: of lines: "linear" between the networks as they are, "linear-aligned", "geodesic-aligned" between the
-    normalised ones. methods: of alignment: "greedy" (paper, Alg. 2), "coordinate" (Git Re-Basin), "activations".
-    restarts: of "coordinate". reestimate: whether batch-norm statistics are estimated anew on lines.
-    """
-
-    shapes: Annotated[list[Shape], Field(min_length=1), distinct("shape")] = list(SHAPES)  # noqa: RUF012
-    methods: Annotated[list[Method], Field(min_length=1), distinct("method")] = ["greedy"]  # noqa: RUF012
-    restarts: Annotated[int, Field(ge=1, le=1000)] = 8
-    reestimate: bool = True
+    shapes: Annotated[list[Shape], Field(min_length=1), distinct("shape")] = Field(
+        list(SHAPES),
+        description="lines between networks as they are, between aligned ones, and geodesics between normalised and"
+        " aligned ones",
+    )
+    methods: Annotated[list[Method], Field(min_length=1), distinct("method")] = Field(
+        ["greedy"],
+        description="of alignment: layer by layer (the paper's Alg. 2), coordinate descent over layers (Git Re-Basin),"
+        " or by activations on the training data",
+    )
+    restarts: int = Field(8, ge=1, le=1000, description="starts of the coordinate descent, of which the best is kept")
+    reestimate: bool = Field(True, description="whether batch-norm statistics are estimated anew at every point")
 
     @property
     def lines(self) -> list[LineOf]:
@@ -91,13 +94,12 @@ def alignment_streams(settings: AlignedSettings) -> dict[str, dict[str, Any]]:
 
 
 class LineSettings(AlignedSettings):
-    """Settings of [measure.lines].
+    """[measure.lines]"""
 
-    points: number from 0 to 1, ends included. beyond: how far lines go on at either end, as a fraction of them.
-    """
-
-    points: Annotated[int, Field(ge=2, le=10_000)] = 25
-    beyond: Annotated[float, Field(ge=0, le=10)] = 0.0
+    points: int = Field(25, ge=2, le=10_000, description="points of a line between the two ends, both included")
+    beyond: float = Field(
+        0.0, ge=0, le=10, description="how far the line goes on behind both ends, as a fraction of its length"
+    )
 
     @property
     def places(self) -> NDArray[np.float64]:

@@ -21,17 +21,18 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class LocalEnergySettings(Section):
-    """Settings of [measure.local_energy].
+    """[measure.local_energy]"""
 
-    fractions: of flipped weights. realizations: number of random draws for each. flips: exactly a fraction of the
-    weights ("count"), or each with a probability ("independent"). method: random draws ("sampled") or closed form
-    ("exact").
-    """
-
-    fractions: Annotated[list[Fraction], Field(min_length=1), distinct("fraction")] = [0.01, 0.02, 0.05, 0.1]  # noqa: RUF012
-    realizations: Positive = 10
-    flips: Literal["count", "independent"] = "count"
-    method: Literal["sampled", "exact"] = "sampled"
+    fractions: Annotated[list[Fraction], Field(min_length=1), distinct("fraction")] = Field(
+        [0.01, 0.02, 0.05, 0.1], description="shares of the weights that are flipped"
+    )
+    realizations: Positive = Field(10, description="random draws at each fraction")
+    flips: Literal["count", "independent"] = Field(
+        "count", description="exactly round(fraction * weights) flips, or each weight with this probability"
+    )
+    method: Literal["sampled", "exact"] = Field(
+        "sampled", description="random draws, or the mean over all of them in closed form (perceptron and committee)"
+    )
 
     @property
     def samples(self) -> int:
@@ -40,9 +41,11 @@ class LocalEnergySettings(Section):
 
 
 class InsetSettings(Section):
-    """Settings of [figure.local_energy]. inset_fraction: shown in the overview's inset, by default the middle one."""
+    """[figure.local_energy]"""
 
-    inset_fraction: Fraction | None = None
+    inset_fraction: Fraction | None = Field(
+        None, description="fraction of flips in the inset of the overview figure; by default the middle one"
+    )
 
 
 class LocalEnergy(Measure[LocalEnergySettings]):

@@ -21,18 +21,16 @@ ALONG = "local_entropy_distance"
 
 
 class LocalEntropySettings(Section):
-    """Settings of [measure.local_entropy].
+    """[measure.local_entropy]"""
 
-    distances: fractions of the weights. method: belief propagation. damping, tolerance, max_sweeps: of it.
-    """
-
-    distances: Annotated[list[Distance], Field(min_length=1), distinct("distance")] = [  # noqa: RUF012
-        0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3,
-    ]  # fmt: skip
-    method: Literal["bp"] = "bp"
-    damping: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    tolerance: Annotated[float, Field(ge=1e-9, le=1)] = 1e-3
-    max_sweeps: Positive = 500
+    distances: Annotated[list[Distance], Field(min_length=1), distinct("distance")] = Field(
+        [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3],
+        description="distances from the solution, as shares of the weights",
+    )
+    method: Literal["bp"] = Field("bp", description="belief propagation, the only one")
+    damping: float = Field(0.0, ge=0, lt=1, description="share of an old message that stays")
+    tolerance: float = Field(1e-3, ge=1e-9, le=1, description="messages have converged where none changes by more")
+    max_sweeps: Positive = Field(500, description="sweeps of belief propagation, at most")
 
     @property
     def options(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from binland.plots.chart import Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure, OfPairs
@@ -18,15 +19,12 @@ from binland.sweep.contracts.variable import Variable
 
 
 class LowestSettings(OfPairs):
-    """Settings of [measure.lowest].
+    """[measure.lowest], an annealed path. It begins with a guided order and ends as soon as no state has more errors
+    than the worse end; where it cannot, it makes as many flips as the budget allows, which takes seconds."""
 
-    budget, reach, temperature: as in `Annealed`. Annealing begins with a guided order and ends once no state has more
-    errors than the worse end; otherwise it uses the whole budget, which takes seconds.
-    """
-
-    budget: Positive = 200_000
-    reach: Positive = 300
-    temperature: Constant = 1.0
+    budget: Positive = Field(200_000, description="flips that the annealing makes at most; see `bl.Annealed`")
+    reach: Positive = Field(300, description="how far a flip may move in the order")
+    temperature: Constant = Field(1.0, description="of the annealing at its start; see `bl.Annealed`")
 
     @property
     def options(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ algorithm, seed, compute) -> the solution of a training that starts at another o
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
@@ -28,17 +28,16 @@ BESIDE = ("majority", "trained")  # the sign of the sum of the three solutions; 
 
 
 class MiddlesSettings(Section):
-    """Settings of [measure.middles].
+    """[measure.middles]"""
 
-    generations: how often midpoints are taken; 1: of the solutions, 2: of these midpoints as well. fraction,
-    realizations: fraction of flipped weights and number of draws of the local energy. algorithm: label of the one that
-    trains from a midpoint, by default the first of kind SGD.
-    """
-
-    generations: Annotated[int, Field(ge=1, le=100)] = 3
-    fraction: Annotated[float, Field(ge=0, le=1)] = 0.05
-    realizations: Positive = 10
-    algorithm: Text | None = None
+    generations: int = Field(
+        3, ge=1, le=100, description="how often middles are taken: 1, of the solutions; 2, of these middles too; ..."
+    )
+    fraction: float = Field(0.05, ge=0, le=1, description="share of changed weights, for local energies")
+    realizations: Positive = Field(10, description="random draws of each local energy")
+    algorithm: Text | None = Field(
+        None, description="label of the algorithm that trains on from a middle; by default the first of kind SGD"
+    )
 
 
 class Middles(Measure[MiddlesSettings]):

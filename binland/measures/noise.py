@@ -21,14 +21,13 @@ Amplitude = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class NoiseSettings(Section):
-    """Settings of [measure.noise].
+    """[measure.noise]"""
 
-    sigmas: amplitudes; w becomes w + sigma z w with a standard normal z for each weight. realizations: number of draws
-    of z, which are the same for all sigmas.
-    """
-
-    sigmas: Annotated[list[Amplitude], Field(min_length=1), distinct("sigma")] = [0.1, 0.2, 0.3, 0.4, 0.5]  # noqa: RUF012
-    realizations: Positive = 10
+    sigmas: Annotated[list[Amplitude], Field(min_length=1), distinct("sigma")] = Field(
+        [0.1, 0.2, 0.3, 0.4, 0.5],
+        description="amplitudes of the noise: w + sigma z w, with a standard normal z for each weight",
+    )
+    realizations: Positive = Field(10, description="draws of z, the same for all sigmas")
 
 
 class Noise(Measure[NoiseSettings]):

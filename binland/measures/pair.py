@@ -25,15 +25,15 @@ Points = Annotated[int, Field(ge=2)]
 
 
 class PathSettings(OfPairs):
-    """Settings of [measure.pair].
+    """What measures of random shortest paths have in common."""
 
-    orders: number of random paths of each pair. profile_points: number of points of the stored curve. evaluated_points:
-    number of points at which errors are counted, or "all"; by default profile_points. Only deep networks use it.
-    """
-
-    orders: Positive = 5
-    profile_points: Points = 51
-    evaluated_points: Points | Literal["all"] | None = None
+    orders: Positive = Field(5, description="random orders of the flips, a path each, for every pair")
+    profile_points: Points = Field(51, description="points of the stored curve of train errors")
+    evaluated_points: Points | Literal["all"] | None = Field(
+        None,
+        description="of deep networks: at how many points errors are counted, by default at those that are stored;"
+        " perceptrons and committee machines always count after every flip",
+    )
 
     @property
     def points(self) -> int | str:

@@ -5,7 +5,7 @@ Verb: plane(solutions, train, points, compute) -> an object with .errors (points
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
@@ -22,9 +22,9 @@ FEW_POINTS = 4  # points along a side of the plane that is timed for estimates
 
 
 class PlaneSettings(Section):
-    """Settings of [measure.plane]. points: number along each side."""
+    """[measure.plane]"""
 
-    points: Annotated[int, Field(ge=2, le=10_000)] = 31
+    points: int = Field(31, ge=2, le=10_000, description="points along each side of the plane")
 
 
 class Plane(Measure[PlaneSettings]):

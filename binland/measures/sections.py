@@ -27,20 +27,19 @@ FEW_POINTS = 3  # points along a side of the plane that is timed for estimates
 
 
 class SectionSettings(OfPairs):
-    """Settings of [measure.sections].
+    """[measure.sections]"""
 
-    spaces: "as trained", "normalized". points: number along each side. margin: how far planes extend beyond the
-    solutions, as a fraction of their extent. method, restarts: of the alignment. test: whether test errors are
-    computed. reestimate: whether batch-norm statistics are estimated anew at every point.
-    """
-
-    spaces: Annotated[list[Space], Field(min_length=1), distinct("space")] = ["as trained", "normalized"]  # noqa: RUF012
-    points: Annotated[int, Field(ge=2, le=10_000)] = 21
-    margin: Annotated[float, Field(ge=0, le=10)] = 0.2
-    method: Method = "greedy"
-    restarts: Annotated[int, Field(ge=1, le=1000)] = 8
-    test: bool = False
-    reestimate: bool = True
+    spaces: Annotated[list[Space], Field(min_length=1), distinct("space")] = Field(
+        ["as trained", "normalized"], description="networks as they are, and with every unit at norm 1"
+    )
+    points: int = Field(21, ge=2, le=10_000, description="points along each side of the plane")
+    margin: float = Field(
+        0.2, ge=0, le=10, description="how far the plane goes beyond the solutions, as a fraction of their extent"
+    )
+    method: Method = Field("greedy", description="of the alignment, as in [measure.lines]")
+    restarts: int = Field(8, ge=1, le=1000, description="starts of the coordinate descent, of which the best is kept")
+    test: bool = Field(False, description="whether test errors are computed, too")
+    reestimate: bool = Field(True, description="whether batch-norm statistics are estimated anew at every point")
 
 
 class Sections(Measure[SectionSettings]):

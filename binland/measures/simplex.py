@@ -17,14 +17,12 @@ from binland.sweep.contracts.variable import Coordinate, Variable
 
 
 class SimplexSettings(Section):
-    """Settings of [measure.simplex].
+    """[measure.simplex]"""
 
-    points: number along each side. threshold: a constraint is violated where its field is at most this; by default the
-    margin of the solutions.
-    """
-
-    points: Annotated[int, Field(ge=2, le=500)] = 13
-    threshold: Annotated[float, Field(ge=-4, le=4)] | None = None
+    points: int = Field(13, ge=2, le=500, description="points along each side of the triangle, ends included")
+    threshold: Annotated[float, Field(ge=-4, le=4)] | None = Field(
+        None, description="a constraint is violated where its field is at most that; by default the model's kappa"
+    )
 
 
 class Simplex(Measure[SimplexSettings]):

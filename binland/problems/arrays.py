@@ -32,31 +32,29 @@ class Arrays(NamedTuple):
 
 
 class ArraySettings(PatternSettings):
-    """Settings of [data].
+    """[data] kind = "arrays".
 
-    file: a .npz or HDF5 file with the arrays named by inputs and labels and, if it has some, test_inputs and
-    test_labels; or a .npy file with the inputs, and labels_file with the labels. n_patterns, or alpha = P / N: size of
-    a random choice for each disorder sample; all patterns by default. n_test: number of test patterns, from the test
-    arrays or, if there are none, from the patterns that were not chosen; all by default.
-
-    sha256, shape, n_classes, values, n_all, n_all_test are filled in from the file.
+    With n_patterns or alpha each disorder sample is a random choice of so many patterns, else it has all of them. Test
+    patterns are the test arrays, or the patterns that were not chosen if there are none.
     """
 
     silent = ("file", "labels_file", "n_all", "n_all_test")
 
-    file: Annotated[str, FILE]
-    labels_file: Annotated[str | None, FILE] = None
-    inputs: str = "inputs"
-    labels: str = "labels"
-    test_inputs: str = "test_inputs"
-    test_labels: str = "test_labels"
+    file: Annotated[str, FILE] = Field(description="file with the arrays: .npz, HDF5, or .npy with the inputs alone")
+    labels_file: Annotated[str | None, FILE] = Field(None, description="file with the labels, where `file` is .npy")
+    inputs: str = Field("inputs", description="name of the array of inputs, (P, N) or (P, channels, height, width)")
+    labels: str = Field("labels", description="name of the array of labels: -1 and +1, or 0, 1, 2, ...")
+    test_inputs: str = Field("test_inputs", description="name of the inputs of test patterns, if there are some")
+    test_labels: str = Field("test_labels", description="name of the labels of test patterns, if there are some")
     n_test: Positive | None = Field(None, title="P test", description="number of test patterns")
-    sha256: str | None = None
-    shape: list[Positive] | None = None
-    n_classes: Annotated[int, Field(ge=2, le=LARGEST_CLASS)] | None = None
-    values: str | None = None
-    n_all: Positive | None = None
-    n_all_test: int | None = None
+    sha256: str | None = Field(None, description="found in the file: checksum of the training arrays; not to be given")
+    shape: list[Positive] | None = Field(None, description="found in the file: shape of an input; not to be given")
+    n_classes: Annotated[int, Field(ge=2, le=LARGEST_CLASS)] | None = Field(
+        None, description="found in the file: number of classes; not to be given"
+    )
+    values: str | None = Field(None, description='found in the file: "signs" or "reals"; not to be given')
+    n_all: Positive | None = Field(None, description="found in the file: number of patterns; not to be given")
+    n_all_test: int | None = Field(None, description="found in the file: number of test patterns; not to be given")
 
     @model_validator(mode="after")
     def _look(self) -> "ArraySettings":

@@ -15,17 +15,13 @@ DEFAULT = 1503  # patterns, as in the paper
 
 
 class ManifoldSettings(PatternSettings):
-    """Settings of [data].
-
-    n_inputs: N. latent_dim: D. n_patterns: P, or alpha = P / N instead. n_test: number of test patterns. teacher_kind,
-    feature_kind: as in `HiddenManifold`.
-    """
+    """[data] kind = "hidden-manifold"; P is 1503 if neither n_patterns nor alpha is given."""
 
     n_inputs: Positive = Field(title="N", description="number of inputs N")
     latent_dim: Positive = Field(501, title="D", description="latent dimension D")
     n_test: Positive = Field(10_000, title="P test", description="number of test patterns")
-    teacher_kind: Literal["binary", "gaussian"] = "binary"
-    feature_kind: Literal["gaussian", "binary"] = "gaussian"
+    teacher_kind: Literal["binary", "gaussian"] = Field("binary", description="weights of the teacher")
+    feature_kind: Literal["gaussian", "binary"] = Field("gaussian", description="entries of the feature matrix F")
 
     @model_validator(mode="after")
     def _one_number(self) -> "ManifoldSettings":

@@ -9,7 +9,7 @@ from binland.sweep.contracts.section import Positive
 
 
 class StorageSettings(PatternSettings):
-    """Settings: n_inputs, N; n_patterns, P, or alpha = P / N; n_test, number of test patterns."""
+    """[data] kind = "random-labels"; one of n_patterns and alpha must be given. Nothing can be learned of test ones."""
 
     n_inputs: Positive = Field(title="N", description="number of inputs N")
     n_test: Positive = Field(1000, title="P test", description="number of test patterns")

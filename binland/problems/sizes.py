@@ -12,7 +12,7 @@ S = TypeVar("S", bound=Section)
 
 
 class PatternSettings(Section):
-    """Settings: n_patterns, P, or alpha = P / N."""
+    """The number of patterns: P, or P / N instead."""
 
     n_patterns: Positive | None = Field(None, title="P", description="number of patterns P")
     alpha: float | None = Field(None, gt=0, le=1e6, title="P / N", description="constraint density P / N")

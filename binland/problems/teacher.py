@@ -11,11 +11,11 @@ from binland.sweep.contracts.section import Positive
 
 
 class TeacherSettings(PatternSettings):
-    """Settings: n_inputs, N; n_patterns, P, or alpha = P / N; n_test; teacher_kind, as in `Teacher`."""
+    """[data] kind = "teacher"; one of n_patterns and alpha must be given."""
 
     n_inputs: Positive = Field(title="N", description="number of inputs N")
     n_test: Positive = Field(10_000, title="P test", description="number of test patterns")
-    teacher_kind: Literal["binary", "gaussian"] = "binary"
+    teacher_kind: Literal["binary", "gaussian"] = Field("binary", description="weights of the teacher")
 
     @model_validator(mode="after")
     def _one_number(self) -> "TeacherSettings":

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -38,15 +38,24 @@ LONGEST_CONFIG = 10_000_000  # bytes
 class Head(Section):
     """Keys above the tables of a configuration."""
 
-    title: Text = ""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
-    plugins: Annotated[list[Any], Field(max_length=100)] = []  # noqa: RUF012
+    title: Text = Field("", description="headline of figures and of `binland status`; changes no number")
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="with the name of each random stream, the origin of all that is drawn"
+    )
+    plugins: list[Any] = Field(
+        [],
+        max_length=100,
+        description="names of modules with measures, algorithms, problems or families of your own: files beside the"
+        " configuration, or installed ones",
+    )
 
 
 class StoreSpec(Section):
-    """[store]. latents: whether the continuous weights are stored; by default only if a measure needs them."""
+    """[store]: what is kept besides the measurements and the binary weights."""
 
-    latents: bool | None = None
+    latents: bool | None = Field(
+        None, description="keep the continuous weights, too; if nothing is said, only if a measure needs them"
+    )
 
 
 def load_spec(path: str | Path, profile: str | None = None) -> SweepSpec:

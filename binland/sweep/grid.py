@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pydantic import Field
+
 from binland.errors import InvalidInputError, shown
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.section import Positive, Section
@@ -17,8 +19,8 @@ MOST_POINTS = 100_000  # of a grid
 class Repeats(Section):
     """[grid] without its axes: numbers of disorder samples and of solutions of each algorithm."""
 
-    disorder_samples: Positive = 1
-    solutions: Positive = 3
+    disorder_samples: Positive = Field(1, description="independent draws of the problem, at every point of the grid")
+    solutions: Positive = Field(3, description="solutions of each algorithm, for every disorder sample")
 
 
 @dataclass(frozen=True)

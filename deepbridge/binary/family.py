@@ -36,10 +36,12 @@ LARGEST_NETWORK = 10**9  # weights, of all replicas
 class DeepModel(ModelSection):
     """Settings of [model]: fully connected layers of `width` units, after convolutions if it is a convnet."""
 
-    kind: Literal["mlp", "convnet"]
+    kind: Literal["mlp", "convnet"] = Field(description="the model; decides what the other keys are")
     width: Positive = Field(title="H", description="units of a fully connected hidden layer")
     n_hidden_layers: Annotated[int, Field(ge=0, le=100, title="L", description="fully connected hidden layers")] = 3
-    filters: Annotated[list[Positive], Field(min_length=1)] = [20, 50]  # noqa: RUF012
+    filters: list[Positive] = Field(
+        [20, 50], min_length=1, description="of a convnet: filters of each convolution, which come before the rest"
+    )
     filter_size: Positive = Field(5, description="side of a filter")
     pool: Positive = Field(2, description="side of a pool")
 
@@ -52,9 +54,9 @@ class DeepModel(ModelSection):
 
 
 class DeepCompute(OnDevice):
-    """Settings of [compute]: device and type. Errors are the same everywhere, training is not."""
+    """[compute]: where, and in which type; errors are the same everywhere, training is not."""
 
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: Literal["float32", "float64"] = Field("float32", description="number type of training")
 
 
 class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):

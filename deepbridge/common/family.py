@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -23,7 +23,7 @@ M = TypeVar("M", bound=ModelSection)
 class OnDevice(Section):
     """Settings of [compute]: the device on which training and errors are computed."""
 
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$")] = "cpu"
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description='"cpu", "cuda", or "cuda:1" and so on')
 
 
 class TorchFamily(Family[M]):

@@ -13,17 +13,15 @@ from deepbridge.common.data import SHAPES, WITH_PARITY, Dataset, load
 
 
 class ImageSettings(Section):
-    """Settings of [data].
+    """Images. A number of them that is not given stands for all there are."""
 
-    name: of the images. task: "classes", or "parity" of digits. per_class, test_per_class: numbers of images of each
-    class, all by default. batches: of CIFAR-10.
-    """
-
-    name: Literal["mnist", "fashion-mnist", "cifar10", "digits"]
-    task: Literal["classes", "parity"] = "classes"
+    name: Literal["mnist", "fashion-mnist", "cifar10", "digits"] = Field(description="of the images")
+    task: Literal["classes", "parity"] = Field("classes", description="the ten classes, or the parity of digits")
     per_class: Positive | None = Field(None, title="images", description="training images of each class")
     test_per_class: Positive | None = Field(None, title="test images", description="test images of each class")
-    batches: Annotated[list[Annotated[int, Field(ge=1, le=5)]], Field(min_length=1)] = [1, 2, 3, 4, 5]  # noqa: RUF012
+    batches: list[Annotated[int, Field(ge=1, le=5)]] = Field(
+        [1, 2, 3, 4, 5], min_length=1, description="files of CIFAR-10 that are read"
+    )
 
     @model_validator(mode="after")
     def _task_fits(self) -> "ImageSettings":

@@ -37,10 +37,10 @@ class ContinuousModel(ModelSection):
     vgg16: width filters in the first block.
     """
 
-    kind: Literal["continuous-mlp", "lenet", "vgg16"]
+    kind: Literal["continuous-mlp", "lenet", "vgg16"] = Field(description="the model; decides what the other keys are")
     width: Positive = Field(title="H", description="units of a hidden layer, or filters of the first block of VGG16")
     n_hidden_layers: Annotated[int, Field(ge=0, le=100, title="L", description="hidden layers")] = 2
-    filters: Annotated[list[Positive], Field(min_length=1)] = [20, 50]  # noqa: RUF012
+    filters: list[Positive] = Field([20, 50], min_length=1, description="of lenet: filters of each convolution")
 
     @model_validator(mode="after")
     def _keys_fit(self) -> "ContinuousModel":

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.section import Section
@@ -19,9 +20,11 @@ Latents = Literal["unused", "used", "needed"]
 
 
 class OfPairs(Section):
-    """Settings of measures of pairs. pairs: "within" each algorithm, or "all", which adds pairs of two algorithms."""
+    """Settings of a measure of pairs."""
 
-    pairs: Literal["within", "all"] = "within"
+    pairs: Literal["within", "all"] = Field(
+        "within", description="pairs of solutions of one algorithm, or also of two different ones"
+    )
 
 
 @dataclass(frozen=True)

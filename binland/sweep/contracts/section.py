@@ -45,7 +45,7 @@ def with_paths(section: type[Section], table: dict[str, Any], folder: Path) -> d
 class ModelSection(Section):
     """[model]; its kind determines the family."""
 
-    kind: str
+    kind: str = Field(description="the model; decides what the other keys are")
 
 
 def distinct(what: str) -> AfterValidator:
