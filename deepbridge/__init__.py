@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-__distribution__ = "binland"  # another one has the name deepbridge: see docs/names.md
+__distribution__ = "binland"  # another one has the name deepbridge: see docs/about/packages.md
 
 _MODULES = {
     "binary.algorithms": ("ADV", "RSGD", "SGD"),

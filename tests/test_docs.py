@@ -59,6 +59,7 @@ def test_every_block_has_a_known_language(page):
 MODULES = {
     "binland": bl,
     "binland.theory": bl.theory,
+    "binland.plots": bl.plots,
     "binland.spherical": bl.spherical,
     "deepbridge": db,
     "deepbridge.continuous": db.continuous,

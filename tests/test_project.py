@@ -37,12 +37,12 @@ def text(name):
 def test_versions_agree():
     version = PROJECT["version"]
     assert re.findall(r"^version: (.*)$", text("CITATION.cff"), re.M) == [version]
-    assert re.findall(r"version = \{(.*)\}", text("docs/citing.md")) == [version]
+    assert re.findall(r"version = \{(.*)\}", text("docs/about/citing.md")) == [version]
     assert version in re.findall(r"^## (\S+)", text("CHANGELOG.md"), re.M)
 
 
 def test_the_paper_is_cited_alike():
-    citation, page = text("CITATION.cff"), text("docs/citing.md")
+    citation, page = text("CITATION.cff"), text("docs/about/citing.md")
     for name in ("Pittorino", "Ferraro", "Perugini", "Feinauer", "Baldassi", "Zecchina"):
         assert f"family-names: {name}\n" in citation
         assert f"{name}, " in page

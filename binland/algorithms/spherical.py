@@ -13,10 +13,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class MarginDescent(Algorithm):
-    """Gradient descent to a margin, as `bl.spherical.solve` does it; its solutions are not typical.
+    """Gradient descent to a margin, `bl.spherical.solve`; its solutions are not typical.
 
-    steps: largest number. rate: step size in units of the inverse largest curvature. momentum: 0 to 1. slack: how far
-    above the margin fields are still pushed up. Raises InvalidInputError on values out of range.
+    Parameters
+    ----------
+    steps : int
+        Steps, at most; it ends where no constraint is violated.
+    rate : float
+        Rate, in units of the inverse of the largest curvature.
+    momentum : float
+        Share of the last step that is added to the next one.
+    slack : float
+        By how much fields are pushed beyond the margin.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families: ClassVar = ("spherical",)
@@ -38,11 +51,11 @@ class MarginDescent(Algorithm):
         return self.steps
 
     def shortened(self, n: int) -> Self:
-        """A copy with at most n steps."""
+        """At most n steps."""
         return replace(self, steps=max(1, min(n, self.steps)))
 
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> "Solution":
-        """The first weights that violate no constraint, or the last ones."""
+        """The first weights without a violated constraint, or the last ones."""
         from binland.spherical.descent import solve
 
         return signed(solve(data, machine.kappa, seed, start=start, **vars(self)), self)
@@ -50,11 +63,19 @@ class MarginDescent(Algorithm):
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler(Algorithm):
-    """A typical solution: Gibbs sampling (`bl.spherical.sample`) that starts at a solution found by descent.
+    """A typical solution: Gibbs sampling among all solutions, `bl.spherical.sample`, from one that descent has found.
 
-    sweeps: length of the chain. It takes about P^2 / N sweeps to forget the start, more close to capacity. steps:
-    largest number of steps of the descent; if it finds no solution, its last weights are returned. Raises
-    InvalidInputError on values out of range.
+    Parameters
+    ----------
+    sweeps : int
+        Sweeps of the chain; how many forget the start grows as P^2 / N or so, and more close to capacity.
+    steps : int
+        Steps of the descent, at most; what it leaves is returned as it is if it is no solution.
+
+    Raises
+    ------
+    InvalidInputError
+        On values out of range.
     """
 
     families: ClassVar = ("spherical",)
@@ -68,11 +89,11 @@ class Sampler(Algorithm):
 
     @property
     def n_steps(self) -> int:
-        """Number of sweeps, which take most of the time."""
+        """Sweeps: the descent takes little time beside them."""
         return self.sweeps
 
     def shortened(self, n: int) -> Self:
-        """A copy with at most n sweeps."""
+        """At most n sweeps."""
         return replace(self, sweeps=max(1, min(n, self.sweeps)))
 
     def fit(self, machine: Any, data: Any, seed: "Seed", start: Any = None) -> "Solution":
@@ -89,5 +110,5 @@ class Sampler(Algorithm):
 
 
 def signed(solution: "Solution", algorithm: Algorithm) -> "Solution":
-    """The solution with its algorithm noted, and without its history."""
+    """A solution with the settings that made it, and without the history of its steps."""
     return replace(solution, history=None, algorithm=algorithm)

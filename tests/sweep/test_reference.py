@@ -67,5 +67,5 @@ def test_meanings_are_read_from_sentences_too():
     found = meanings_of(Mine)
     assert found["tries"] == found["rate"] == "two of them"
     assert found["kept"] == "x.y.; as it is"
-    assert found["epochs"] == "Passes over the training patterns."
+    assert found["epochs"] == "Passes over the patterns, 0 or more."
     assert {*found} == {field.name for field in fields(Mine)}
