@@ -32,6 +32,7 @@ if any(gallery.glob("plot_*.py")):  # scripts of the gallery; without one there 
         "examples_dirs": str(gallery),
         "gallery_dirs": "gallery_made",
         "filename_pattern": "plot_",
+        "image_scrapers": ("animations.scraper",),
         "download_all_examples": False,
         "show_signature": False,
         "remove_config_comments": True,
