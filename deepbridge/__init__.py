@@ -63,7 +63,6 @@ _MODULES = {
         "align",
         "barrier",
         "distance",
-        "euclidean",
         "fit",
         "fit_many",
         "load_solution",
