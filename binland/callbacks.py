@@ -31,9 +31,9 @@ class TrainingState(Summary):
     n_epochs : int
         How many epochs this phase has if nothing ends it early.
     errors : (runs,) float64
-        Train error of each run, a fraction in [0, 1]; that of the centre if there are replicas. There is one run, except
-        in `deepbridge.fit_many`. NaN where errors were not counted: in the first phase of ADV, and in epochs that
-        ``history_every`` leaves out.
+        Train error of each run, a fraction in [0, 1]; that of the centre if there are replicas. There is one run,
+        except in `deepbridge.fit_many`. NaN where errors were not counted: in the first phase of ADV, and in epochs
+        that ``history_every`` leaves out.
     replica_errors : (runs, R) float64, or None
         Train errors of the R replicas: of RSGD with binary weights, and of SimulatedAnnealing with several replicas.
         None for all others.

@@ -35,7 +35,7 @@ function sparse(axis, pixels) {
 
 const hidden = (meta) => ["algorithm", "symmetry"].some((key) => off[key].has((meta || {})[key]));
 
-// Hide the points whose value of the swept setting is switched off.
+// Hide the points whose size is switched off.
 function shown(trace, layout) {
   const ticks = layout.xaxis && layout.xaxis.tickvals;
   if (!off.x.size || !ticks || !trace.x) return trace;
@@ -76,7 +76,7 @@ for (const article of document.querySelectorAll("article[data-section]")) {
   });
 }
 
-// A switch for each value of the swept setting.
+// A switch for each size: each tick of the figures that have numbers of parameters along x.
 function sizes() {
   const names = new Set();
   for (const { panel } of plots) {
@@ -103,7 +103,7 @@ document.querySelector(".switches").addEventListener("change", ({ target }) => {
   }
 });
 
-// Draw the single path that the reader has chosen.
+// Draw the single path that the reader has chosen, and those kept before.
 const dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
 for (const form of document.querySelectorAll("form.paths")) {
   const paths = data[form.dataset.sweep].paths, plot = form.parentElement.querySelector(".path");
