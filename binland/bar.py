@@ -1,4 +1,4 @@
-"""A progress bar: on a terminal, and in a notebook, where it needs no widgets; elsewhere there is none."""
+"""A progress bar on terminals and in notebooks (without widgets); elsewhere nothing is shown."""
 
 import time
 from importlib import import_module
@@ -8,13 +8,15 @@ from rich.progress import Progress, ProgressColumn
 
 from binland.console import errors
 
-EVERY = 0.1  # seconds between two looks of a notebook
+EVERY = 0.1  # least time between two updates in a notebook, in seconds
 
 
 class Bar:
-    """A bar of one task, a context; columns: rich's, or its usual ones.
+    """A progress bar, used in a `with` statement.
 
-    wanted: False shows none anywhere. transient: it goes away at its end.
+    columns: columns of rich, by default its usual ones. description: the text beside the bar. total: the number at
+    which it is full, or None if unknown. completed: the number at the start. wanted: False shows nothing anywhere.
+    transient: whether it disappears at the end. fields: values for the texts of the columns.
     """
 
     def __init__(
@@ -24,7 +26,7 @@ class Bar:
         self._rich = Progress(*columns, console=errors, transient=transient)
         self._task = self._rich.add_task(description, total=total, completed=completed, **fields)
         self._wanted, self._transient = wanted, transient
-        self._output: Any = None  # of the cell of a notebook
+        self._output: Any = None  # output of a notebook's cell
         self._drawn = 0.0
 
     def __enter__(self) -> "Bar":
@@ -35,7 +37,7 @@ class Bar:
         return self
 
     def update(self, **fields: Any) -> None:
-        """What `rich.progress.Progress.update` takes."""
+        """Show new values; takes the keyword arguments of `rich.progress.Progress.update`."""
         self._rich.update(self._task, **fields)
         if self._output is not None and time.monotonic() - self._drawn > EVERY:
             self._output.update(self._rich)
@@ -49,5 +51,5 @@ class Bar:
 
 
 def visible() -> bool:
-    """Whether there is a terminal or a notebook to show a bar."""
+    """Whether a bar can be shown: on a terminal or in a notebook."""
     return errors.is_jupyter or errors.is_terminal

@@ -1,4 +1,4 @@
-"""Callbacks of `fit`: what they are told after every epoch, and how they end a training."""
+"""Callbacks of `fit`: functions that are called after every epoch and can end a training."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,27 +17,44 @@ Phase = Literal["training", "pretraining"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrainingState(Summary):
-    """Where a training stands after an epoch: what a callback of `fit` is given. True as its answer ends the training.
+    """How far a training is after an epoch: the argument of a callback of `fit`.
+
+    A callback that returns True ends the training; what else it returns does not matter.
 
     Parameters
     ----------
     phase : {"training", "pretraining"}
-        "pretraining" is the first phase of ADV, on random labels.
+        "pretraining" for the first phase of ADV, on random labels; "training" for everything else.
     epoch : int
-        Epochs of this phase that are over, counted from 1; of SimulatedAnnealing and RBP sweeps, of FBP steps.
+        How many epochs of this phase are done, 1 after the first one. For SimulatedAnnealing and RBP sweeps instead of
+        epochs, for FBP steps.
     n_epochs : int
-        Epochs of this phase, unless something ends it early.
+        How many epochs this phase has if nothing ends it early.
     errors : (runs,) float64
-        Train errors, fractions in [0, 1], of the centre for RSGD; one run, but for `deepbridge.fit_many`. NaN where
-        nobody looked, as in the first phase of ADV, whose labels are not the true ones.
+        Train error of each run, a fraction in [0, 1]; that of the centre if there are replicas. There is one run,
+        except in `deepbridge.fit_many`. NaN where errors were not counted: in the first phase of ADV, and in epochs
+        that ``history_every`` leaves out.
     replica_errors : (runs, R) float64, or None
-        Train errors of the replicas of RSGD, where they are known.
+        Train errors of the R replicas: of RSGD with binary weights, and of SimulatedAnnealing with several replicas.
+        None for all others.
 
     Examples
     --------
-    >>> curve = []
-    >>> bl.fit(machine, train, bl.SGD(), seed=0, callback=lambda state: curve.append((state.epoch, state.error)))
-    >>> bl.fit(machine, train, bl.SGD(), seed=0, callback=lambda state: state.error < 0.01)  # ends early
+    Print how far the training is:
+
+    >>> import binland as bl
+    >>> machine, train = bl.Perceptron(51), bl.Patterns.random(20, 51, seed=0)
+    >>> solution = bl.fit(
+    ...     machine, train, bl.SGD(epochs=2), seed=0, callback=lambda state: print(state.epoch, state.n_epochs)
+    ... )
+    1 2
+    2 2
+
+    End the training once the train error is below 1 %:
+
+    >>> solution = bl.fit(machine, train, bl.SGD(epochs=100), seed=0, callback=lambda state: state.error < 0.01)
+    >>> len(solution.history) < 100
+    True
     """
 
     phase: Phase
@@ -55,22 +72,22 @@ class TrainingState(Summary):
         return float(self.errors[0])
 
     def solution(self, run: int = 0) -> Any:
-        """The solution that a run is now, computed when it is asked for: to be tested, or kept.
+        """Compute the solution that a run has reached, to test or to keep it.
 
         Parameters
         ----------
-        run : int
-            Number of the run, from 0.
+        run : int, default 0
+            Number of the run.
 
         Returns
         -------
-        solution
+        Solution or ContinuousSolution
             As `fit` would return it if the training ended here.
 
         Raises
         ------
         InvalidInputError
-            If there is no such run, and once the callback has returned, when the run has gone on.
+            If there is no such run, or the callback has already returned.
         """
         if positive_int("run", run, minimum=0) >= len(self.errors):
             raise InvalidInputError(f"run={run} is none of the {len(self.errors)} of this training: 0, 1, ...")
@@ -81,12 +98,12 @@ Callback = Callable[[TrainingState], object]
 
 
 def ended_by(callback: Callback, state: TrainingState) -> bool:
-    """Tell a callback where a training stands; whether its answer is True, which ends the training."""
+    """Call a callback; returns whether it returned True, which ends the training."""
     try:
         answer = callback(state)
     finally:
         object.__setattr__(state, "_solution", _gone)
-    return isinstance(answer, bool | np.bool_) and bool(answer)  # not any list or number that a lambda happens to give
+    return isinstance(answer, bool | np.bool_) and bool(answer)  # no other value ends a training
 
 
 def _gone(run: int) -> Any:
@@ -94,7 +111,7 @@ def _gone(run: int) -> Any:
 
 
 def passed_on(callback: object, algorithm: object) -> dict[str, Callback]:
-    """What an algorithm's `fit` gets besides; raises InvalidInputError if it has no place for a callback."""
+    """{"callback": callback} for an algorithm's `fit`, {} without one; raises InvalidInputError if it takes none."""
     if callback is None:
         return {}
     if not callable(callback):

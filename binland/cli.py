@@ -1,6 +1,6 @@
-"""The command line. Bad input is one line on stderr and exit code 2; see `sweep` for the other codes.
+"""The command line `binland`. Bad input gives one line on stderr and exit code 2; `sweep` lists the other codes.
 
-Commands import what they need when they run: help is quick, and Ctrl-C is one line from the first moment.
+Commands import what they need when they run, so that --help is quick and Ctrl-C gives one line from the start.
 """
 
 import errno
@@ -31,9 +31,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-EXTRAS = {"plot": "plot", "report": "report"}  # of the installation, by command; all others are of "sweep"
-PATIENCE = 10.0  # seconds after Ctrl-C before another one ends the process at once
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # of what is written, without a name
+EXTRAS = {"plot": "plot", "report": "report"}  # extra of the installation by command; all other commands need "sweep"
+PATIENCE = 10.0  # seconds after Ctrl-C; after that another one ends the process at once
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # errors of writing to stdout
 ResultFile = Annotated[Path, typer.Argument(help="HDF5 result file.")]
 
 
@@ -381,9 +381,9 @@ def _size(count: float) -> str:
 
 
 class _Once:
-    """A signal as an exception, once: files are then left as they should be, and others do not disturb that.
+    """A signal handler that raises KeyboardInterrupt at the first signal and ignores others while files are closed.
 
-    If it takes long, the next one ends the process where it is; nothing that is recorded is lost by that either.
+    After PATIENCE seconds another signal ends the process at once; nothing that is recorded is lost by that either.
     """
 
     def __init__(self) -> None:
@@ -400,7 +400,7 @@ class _Once:
 
 @contextmanager
 def _tidily() -> Iterator[None]:
-    """Signals that end a program leave files as they should be; nohup has SIGHUP ignored, and so it stays."""
+    """Close files in order when a signal ends the program; a SIGHUP that is ignored, as by nohup, stays ignored."""
     once = _Once()
     for number in ENDING:
         if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN:
@@ -410,12 +410,12 @@ def _tidily() -> Iterator[None]:
 
 
 def run() -> None:
-    """The command line: errors of the package and of the arguments end in one line and exit code 2."""
+    """Run the command line; errors of binland and of the arguments give one line and exit code 2."""
     warnings.showwarning = _show_warning
     signal.signal(signal.SIGINT, leave)
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="binland", standalone_mode=False) or 0
-        if code == 130:  # typer's word for Ctrl-C in a command that says nothing about it itself
+        if code == 130:  # how typer reports Ctrl-C in a command that does not handle it
             raise KeyboardInterrupt
         sys.exit(code)
     except BinlandError as error:
@@ -433,7 +433,7 @@ def run() -> None:
         if not message:
             raise
     except Exception as error:
-        if not hasattr(error, "format_message"):  # what the argument parser raises has it
+        if not hasattr(error, "format_message"):  # errors of the argument parser have it
             raise
         message = f"{error.format_message().rstrip('.')}; see `binland --help`"
     complain(f"error: {message}")
@@ -441,13 +441,13 @@ def run() -> None:
 
 
 def _missing(error: ModuleNotFoundError) -> str:
-    """What to install for a command, if an extra brings what it lacks."""
+    """A line that says which extra to install for the command; "" if none has the missing module."""
     command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     return missing(f"binland {command}", error, EXTRAS.get(command, "sweep"))
 
 
 def _drop_output() -> None:
-    """Forget what was printed and cannot be written: Python would try again at its end."""
+    """Throw away output that cannot be written, which Python would try to write again at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -455,7 +455,7 @@ def _drop_output() -> None:
 
 
 def main() -> None:
-    """`run` inside another program, whose signal handlers come back."""
+    """Run the command line inside another program, and restore its signal handlers afterwards."""
     before = {number: signal.getsignal(number) for number in ENDING}
     try:
         run()

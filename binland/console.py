@@ -1,4 +1,4 @@
-"""Where messages go: errors and progress to stderr, tables to stdout, plain text off a terminal."""
+"""Print messages: errors and progress on stderr, results on stdout; plain text unless it is a terminal."""
 
 from rich.console import Console
 
@@ -9,10 +9,10 @@ output = Console(highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
-    """Print a text on stdout; what a stranger wrote into it does nothing to the terminal."""
+    """Print a text on stdout. Control characters, which a stranger's file may contain, are written out."""
     output.print(printable(text), markup=False)
 
 
 def complain(text: str) -> None:
-    """Print one line on stderr."""
+    """Print a text on stderr as one line."""
     errors.print(one_line(text), markup=False)

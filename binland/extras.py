@@ -1,4 +1,4 @@
-"""What the extras of the installation bring, and the line that says which one is missing."""
+"""The optional dependencies ("extras") of the installation, and the message that names a missing one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ SWEEP = (
     "cloudpickle", "cryptography", "dask", "distributed", "filelock", "h5netcdf", "h5py", "pandas", "psutil",
     "pydantic", "threadpoolctl", "tomli_w", "xarray",
 )  # fmt: skip
-MODULES = {  # that are imported; of several extras that bring one, the first is the smallest
+MODULES = {  # modules that each extra installs; if several extras install one, the smallest comes first
     "sweep": SWEEP,
     "plot": (*SWEEP, "matplotlib"),
     "report": (*SWEEP, "matplotlib", "plotly", "jinja2"),
@@ -17,13 +17,13 @@ MODULES = {  # that are imported; of several extras that bring one, the first is
 
 
 def installing(extra: str) -> str:
-    """What to type for an extra of the installation; the package is on no index."""
+    """The command that installs an extra from a clone; the package is not on a package index."""
     return f"pip install '.[{extra}]' in a clone of binland"
 
 
 @contextmanager
 def needed_by(what: str, extra: str = "") -> Iterator[None]:
-    """Around imports: one that fails since an extra is not installed is one line. Arguments as of `missing`."""
+    """Turn the error of an import inside it into one line that names the extra to install; arguments as `missing`."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -34,9 +34,10 @@ def needed_by(what: str, extra: str = "") -> Iterator[None]:
 
 
 def missing(what: str, error: ModuleNotFoundError, extra: str = "") -> str:
-    """The line that says what to install for a module that is not there; "" if no extra brings it.
+    """A line that says how to install a missing module; "" if no extra installs it.
 
-    what: is being asked for. extra: that brings all it needs; without one the smallest that brings the module.
+    what: what needs the module, as text. extra: the extra that installs everything for it; by default the smallest one
+    with the module.
     """
     module = (error.name or "").partition(".")[0]
     bringing = [name for name, modules in MODULES.items() if module in modules]

@@ -1,6 +1,6 @@
-"""The package's logger: it tells nobody anything until a program configures `logging`."""
+"""The logger of the package, silent until a program configures `logging`."""
 
 import logging
 
 logger = logging.getLogger("binland")
-logger.addHandler(logging.NullHandler())  # else Python would print warnings of a logger that nobody configured
+logger.addHandler(logging.NullHandler())  # without it Python prints warnings of loggers that are not configured

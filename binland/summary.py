@@ -1,4 +1,4 @@
-"""How results show themselves: one line as their repr, a small table in a notebook."""
+"""How results are printed: as one line, and as a small table in a notebook."""
 
 from collections.abc import Iterable
 from html import escape
@@ -7,17 +7,17 @@ from typing import Any, ClassVar
 
 from binland.errors import LONGEST, one_line, shown
 
-FEW = 6  # numbers of an array that are written out
+FEW = 6  # longest array of which all numbers are written
 WIDEST = 300  # letters of a value in a table
 
 
 class Summary:
-    """Base of what shows a few attributes of itself, by name; a dataclass has to be told `repr=False`."""
+    """Base class that prints the attributes named in `_shown`; dataclasses derived from it need `repr=False`."""
 
     _shown: ClassVar[tuple[str, ...]] = ()
 
     def _facts(self) -> list[tuple[str, Any]]:
-        """Names and values; what has none is left out, since a repr is to work whatever was put together by hand."""
+        """Names and values to print. Attributes that are missing or None are left out, so that printing never fails."""
         return [(name, value) for name in self._shown if (value := _value(self, name)) is not None]
 
     def __repr__(self) -> str:
@@ -28,7 +28,7 @@ class Summary:
 
 
 class TrainingSummary(Summary):
-    """Of a solution, whose last train error is shown, too."""
+    """Base class of solutions, which also prints the last train error of `history`."""
 
     def _facts(self) -> list[tuple[str, Any]]:
         history = _value(self, "history")
@@ -44,7 +44,7 @@ def _value(thing: object, name: str) -> Any:
 
 
 def text(value: Any, longest: int = LONGEST) -> str:
-    """A value in a few letters: numbers to four digits, long arrays as their shape and type."""
+    """A value as a short text: numbers with four digits, long arrays as shape and type."""
     if getattr(value, "ndim", None) == 1 and len(value) <= FEW:
         return f"[{', '.join(map(text, value))}]"
     if isinstance(value, Real) and not isinstance(value, bool):
@@ -53,7 +53,7 @@ def text(value: Any, longest: int = LONGEST) -> str:
 
 
 def table(title: str, facts: Iterable[tuple[str, Any]]) -> str:
-    """Names and values as HTML in the colours of the page, dark or light; texts are escaped."""
+    """An HTML table of names and values, in the colours of the page that shows it; texts are escaped."""
     left = "style='text-align: left'"
     cells = ((escape(name), escape(_cell(value))) for name, value in facts)
     rows = "".join(f"<tr><th {left}>{name}</th><td {left}>{value}</td></tr>" for name, value in cells)

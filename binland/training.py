@@ -42,6 +42,11 @@ def fit(
     start : array_like of shape machine.weight_shape, optional
         Latents to begin with, finite, for every replica, instead of random ones. SGD, RSGD and ADV clip them; annealing
         uses their signs; FBP and RBP refuse them.
+    callback : callable, optional
+        A function that is called with a `TrainingState` after every epoch, by SimulatedAnnealing at every record of the
+        history, by FBP after every step, by RBP after every sweep. If it returns True, the training ends there; nothing
+        else that it returns matters. It changes no number. An `Algorithm` of your own that is to accept one needs an
+        argument ``callback=None`` in its ``fit``.
 
     Returns
     -------
@@ -52,8 +57,9 @@ def fit(
     Raises
     ------
     InvalidInputError
-        If patterns, start or algorithm do not fit the machine, the settings are out of proportion (a learning rate too
-        small for the clip), the machine has 2^24 or more inputs or hidden units, or it does not fit into memory.
+        If patterns, start or algorithm do not fit the machine, the callback is no function or the algorithm takes none,
+        the settings are out of proportion (a learning rate too small for the clip), the machine has 2^24 or more inputs
+        or hidden units, or it does not fit into memory.
 
     Notes
     -----
@@ -69,6 +75,14 @@ def fit(
     >>> patterns = bl.Patterns.random(20, 101, seed=0)
     >>> bl.fit(bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=0).error(patterns)
     0.0
+
+    Stop as soon as no more than a tenth of the patterns has a wrong label:
+
+    >>> stopped = bl.fit(
+    ...     bl.Perceptron(101), patterns, bl.SGD(epochs=50), seed=0, callback=lambda state: state.error <= 0.1
+    ... )
+    >>> len(stopped.history) < 50
+    True
     """
     check_fit(machine, patterns)
     check_algorithm(algorithm)

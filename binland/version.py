@@ -1,4 +1,4 @@
-"""Installed versions; binland and deepbridge are of one distribution, and so of one version."""
+"""Versions of installed packages; binland and deepbridge belong to one distribution and have one version."""
 
 from importlib import metadata
 
@@ -6,7 +6,7 @@ DISTRIBUTION = "binland"
 
 
 def version(name: str = DISTRIBUTION) -> str:
-    """Installed version of a distribution, or "unknown"."""
+    """Installed version of a distribution as text; "unknown" if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

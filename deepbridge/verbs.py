@@ -34,8 +34,8 @@ def fit(network: Any, data: Any, algorithm: Any, seed: Any, start: Any = None, *
     **options
         device : str or torch.device, default "cpu"; dtype : {"float32", "float64"}, default "float32"; checkpoint :
         path of a file from which an interrupted run goes on; checkpoint_seconds : float, default 300, how often it is
-        written; progress : bool, default True, whether to show a bar on a terminal; for continuous networks callback :
-        function called with the `Training` after every epoch.
+        written; progress : bool, default True, whether to show a bar on a terminal or in a notebook; callback :
+        function called with a `binland.TrainingState` after every epoch; if it returns True, the training ends.
 
     Returns
     -------

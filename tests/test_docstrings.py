@@ -27,12 +27,11 @@ RETURNED = {
     "deepbridge.binary.symmetry": ("align",),
     "deepbridge.binary.training": ("fit", "fit_many"),
 }
-BROKEN = {("deepbridge", "euclidean")}  # deepbridge's table sends this name to `verbs`, which does not have it
 
 
 def tables():
     """Packages and their lazy tables of public names."""
-    packages = ["binland", "binland.theory", "binland.spherical"]
+    packages = ["binland", "binland.plots", "binland.theory", "binland.spherical"]
     packages += ["deepbridge", "deepbridge.continuous"] if TORCH else []
     return {package: importlib.import_module(package)._MODULES for package in packages}
 
@@ -41,10 +40,9 @@ def public():
     """(name, object) of all public functions and classes, by the lazy tables; modules are tables of their own."""
     for package, modules in tables().items():
         for name in sorted({name for names in modules.values() for name in names}):
-            if (package, name) not in BROKEN:
-                found = getattr(importlib.import_module(package), name)
-                if not inspect.ismodule(found):
-                    yield f"{package}.{name}", found
+            found = getattr(importlib.import_module(package), name)
+            if not inspect.ismodule(found):
+                yield f"{package}.{name}", found
     if TORCH:
         for module, names in RETURNED.items():
             yield from ((f"{module}.{name}", getattr(importlib.import_module(module), name)) for name in names)

@@ -143,6 +143,8 @@ class SimulatedAnnealing(Algorithm):
             Fixes everything that is drawn.
         start : numpy.ndarray of shape machine.weight_shape, optional
             Weights to begin with, of which only the signs are used.
+        callback : callable, optional
+            Called with a `TrainingState` after every record of the history; the training ends where it returns True.
 
         Returns
         -------

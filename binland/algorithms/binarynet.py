@@ -138,6 +138,8 @@ class SGD(Algorithm):
             Fixes everything that is drawn.
         start : numpy.ndarray of shape machine.weight_shape, optional
             Latents to begin with, clipped.
+        callback : callable, optional
+            Called with a `TrainingState` after every epoch; the training ends where it returns True.
 
         Returns
         -------

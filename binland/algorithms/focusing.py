@@ -139,6 +139,8 @@ class FBP(Algorithm):
             Fixes messages to begin with and orders of updates.
         start : None
             Must be None: FBP begins with messages, not with weights.
+        callback : callable, optional
+            Called with a `TrainingState` after every step; the training ends where it returns True.
 
         Returns
         -------

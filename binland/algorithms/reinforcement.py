@@ -111,6 +111,8 @@ class RBP(Algorithm):
             Fixes messages to begin with and orders of updates.
         start : None
             Must be None: RBP begins with messages, not with weights.
+        callback : callable, optional
+            Called with a `TrainingState` after every sweep; the training ends where it returns True.
 
         Returns
         -------

@@ -123,14 +123,14 @@ class Bend(Measure[BendSettings]):
         return {name: np.array(values) for name, values in columns.items()}
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """The figure of the shortest paths, with the optimised ones in an inset."""
+        """Errors along shortest paths, with an inset of the paths with one bend, for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("bend", results.data.sel(point)):
                 yield f"_paths{ending}", paths(results, point, optimised(results, point), room=2.1)
 
 
 def optimised(results: Any, point: dict[str, Any]) -> Inset:
-    """An inset of paths with one bend."""
+    """An inset of errors along paths with one bend, at a point of the grid."""
 
     label = f"{results.layout.words['distance'].split(' (')[0]} along the path"
     curves = along_paths(results, results.data.sel(point), _optimised, paths="optimised")
@@ -139,7 +139,7 @@ def optimised(results: Any, point: dict[str, Any]) -> Inset:
 
 
 def _optimised(at: "xr.Dataset") -> tuple[NDArray[np.float64], ...]:
-    """Distance from the start, mean train error and its error bar along both legs."""
+    """Distance from the start, mean train error and its error bar along both legs, each of shape (T,)."""
     from binland.plots.error_bars import mean_and_error
 
     begin, curves = 0.0, []

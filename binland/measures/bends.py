@@ -109,7 +109,7 @@ class Bends(Measure[BendSettings]):
         return {name: np.array(values) for name, values in columns.items()}
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """Errors along bent paths, and distances of the midpoint, at every point of the grid."""
+        """Errors along bent paths, and distances of the midpoint, for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("bends", results.data.sel(point)):
                 yield f"_bends{ending}", along_bends(results, point)
@@ -117,7 +117,7 @@ class Bends(Measure[BendSettings]):
 
 
 def along_bends(results: Any, point: dict[str, Any]) -> Chart:
-    """A panel for each kind of lines, a curve for each two algorithms (Fig. 3)."""
+    """Errors along bent paths: a panel for each kind of line, a curve for every two algorithms (Fig. 3)."""
 
     data = results.data.sel(point)
     panels = []
@@ -130,7 +130,7 @@ def along_bends(results: Any, point: dict[str, Any]) -> Chart:
 
 
 def _legs(results: Any, pairs: Pairs, kind: str) -> Iterator[Curve]:
-    """Both legs, each over one half of the axis."""
+    """A curve for each of both legs; each takes one half of the x axis."""
     for k, leg in enumerate(LEGS):
         values = pairs.values("bends_error").sel(bend_line=kind, leg=leg)
         halves = values.assign_coords(leg_position=(k + values["leg_position"]) / 2)
@@ -139,7 +139,7 @@ def _legs(results: Any, pairs: Pairs, kind: str) -> Iterator[Curve]:
 
 
 def midpoints(results: Any, point: dict[str, Any]) -> Chart:
-    """Distances of the optimised midpoint to its two ends, of each two algorithms, on the last lines (Fig. 5)."""
+    """Distances of the midpoint from both ends, for every two algorithms, on the last kind of line (Fig. 5)."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.text import counted, headline
 

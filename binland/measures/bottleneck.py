@@ -85,14 +85,14 @@ class Bottleneck(Measure[BottleneckSettings]):
         return {name: np.array(values, float) for name, values in columns.items()}
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """At every point of the grid."""
+        """Barriers of all kinds of paths for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("bottleneck", results.data.sel(point)):
                 yield f"_bottleneck{ending}", bottlenecks(results, point)
 
 
 def bottlenecks(results: Any, point: dict[str, Any]) -> Chart:
-    """Errors at the barrier of every kind of path, a curve for every algorithm and state."""
+    """Barriers, in numbers of errors, of every kind of path: a curve for each algorithm and symmetry state."""
     from binland.plots.curves import curve, each
     from binland.plots.error_bars import error_bar_text, mean_and_error
     from binland.plots.style import algorithm_entries

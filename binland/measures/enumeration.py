@@ -83,7 +83,7 @@ class Enumerations(Measure[EnumerationSettings]):
         }
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """Local entropies beside the energies at every point of the grid; components against what is swept."""
+        """Local entropies and energies for every point of the grid; components against the swept setting."""
         for ending, point in results.named_points():
             if results.any_done("enumeration", results.data.sel(point)):
                 yield f"_enumeration{ending}", enumeration(results, point)
@@ -100,17 +100,17 @@ def _padded(numbers: NDArray[np.int64], length: int) -> NDArray[np.float64]:
 
 
 def enumeration(results: Any, point: dict[str, Any]) -> Chart:
-    """Local entropies beside energies."""
+    """A chart of two panels: local entropies, and numbers of weight vectors by their errors."""
     return _beside(results, [local_entropies(results, point), energies(results, point)], point)
 
 
 def components(results: Any) -> Chart:
-    """Share of all solutions in the component of the trained one, beside that of the largest."""
+    """A chart of two panels: share of all solutions in the trained one's component, and in the largest component."""
     return _beside(results, [component(results, "own"), component(results, "largest")], {})
 
 
 def local_entropies(results: Any, point: dict[str, Any]) -> Panel:
-    """Logarithm of the number of solutions at a distance from the trained one, over n, against distance over n."""
+    """ln(number of solutions at distance d from the trained one) / n against d / n, for n weights."""
     from binland.plots.curves import curve
     from binland.plots.error_bars import mean_and_error
     from binland.plots.overlay import lay_over
@@ -130,7 +130,7 @@ def local_entropies(results: Any, point: dict[str, Any]) -> Panel:
 
 
 def energies(results: Any, point: dict[str, Any]) -> Panel:
-    """Logarithm of the number of weight vectors with so many errors, over n, every disorder sample in a line."""
+    """ln(number of weight vectors with E errors) / n against E, a curve for each disorder sample."""
 
     at = results.data.sel(point)
     counts = at["enumeration_energies"].max(["algorithm", "solution"])  # the same for all of a sample
@@ -145,7 +145,7 @@ def energies(results: Any, point: dict[str, Any]) -> Panel:
 
 
 def component(results: Any, name: str) -> Panel:
-    """Share of all solutions in the component of the trained one ("own"), or in the "largest"."""
+    """Share of all solutions, in percent, in the trained one's component ("own") or in the largest one ("largest")."""
     from binland.plots.curves import along, swept_panel
     from binland.plots.style import style
 
@@ -160,7 +160,7 @@ def component(results: Any, name: str) -> Panel:
 
 
 def _beside(results: Any, panels: list[Panel], point: dict[str, Any]) -> Chart:
-    """Two panels of results, at a point of the grid or along an axis."""
+    """A chart of two panels, at a point of the grid or (with an empty point) against the swept setting."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.style import algorithm_entries
     from binland.plots.text import headline

@@ -38,17 +38,17 @@ class Errors(Measure[Section]):
         }
 
     def panels(self, results: Any) -> list[Any]:
-        """Test errors."""
+        """Test errors against the swept setting."""
         return [test_errors(results)]
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """How often training succeeds, where the number of patterns is swept: the capacity."""
+        """How often training succeeds, if the number of patterns is swept."""
         if any(axis.key in ("data.alpha", "data.n_patterns") for axis in results.layout.axes):
             yield "_success", success(results)
 
 
 def test_errors(results: Any) -> Panel:
-    """Test error against the swept setting."""
+    """Test error against the swept setting, a curve for each algorithm."""
     from binland.plots.curves import of_algorithms, swept_panel
     from binland.plots.overlay import lay_over
 
@@ -57,8 +57,10 @@ def test_errors(results: Any) -> Panel:
 
 
 def success(results: Any) -> Chart:
-    """Share of the runs without a train error, and train error, against the constraint density, a curve for each other
-    setting and algorithm."""
+    """Share of trainings that reach zero train error, and train error, against the number of patterns or P / N.
+
+    There is a curve for each algorithm and each value of the other swept setting.
+    """
     from binland.plots.curves import families
     from binland.plots.overlay import lay_over
 

@@ -70,11 +70,11 @@ class Geodesic(Measure[GeodesicSettings]):
         }
 
     def panels(self, results: Any) -> list[Any]:
-        """Overlaps, and energies at the midpoint."""
+        """Overlaps, and energies at the midpoint, against the swept setting."""
         return [overlaps(results), midpoints(results)]
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """Curves at every point of the grid."""
+        """Energies along the geodesic for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("geodesic", results.data.sel(point)):
                 yield f"_geodesic{ending}", geodesics(results, point)
@@ -91,7 +91,7 @@ def along(places: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def theory_at(at: "xr.Dataset", measure: str, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Energies (T,) between typical solutions at a point of the grid, by theory; nan where there are none."""
+    """Energies (T,) between typical solutions by replica theory; NaN where nothing is measured at this point."""
     from binland.spherical.barriers import energy
 
     threshold = float(at[f"{measure}_threshold"].max())
@@ -104,14 +104,14 @@ NAME = "typical solutions, replica theory"
 
 
 def _theory(x: NDArray[np.float64], y: NDArray[np.float64]) -> Curve:
-    """A dotted red line, or a dash where there is one point."""
+    """A curve of theory: a dotted red line, or a dash if it is a single point."""
 
     look = Look("#CC0000", "" if len(x) > 1 else "_", ":", width=1.25, size=1.6)
     return Curve(x, y, look=look, name=NAME, theory=True)
 
 
 def geodesics(results: Any, point: dict[str, Any], theory: bool = True) -> Chart:
-    """Energy against the place on the geodesic, a curve for every algorithm, at one point of the grid."""
+    """Energy against the place on the geodesic at a point of the grid, a curve for each algorithm and one of theory."""
     from binland.measures.lines import band
     from binland.plots.error_bars import error_bar_text
     from binland.plots.style import algorithm_entries, style
@@ -139,7 +139,7 @@ def geodesics(results: Any, point: dict[str, Any], theory: bool = True) -> Chart
 
 
 def overlaps(results: Any, theory: bool = True) -> Panel:
-    """Overlaps against what is swept."""
+    """Overlaps of two solutions against the swept setting."""
     from binland.plots.curves import of_algorithms, swept_panel
     from binland.spherical.gardner import overlap
 
@@ -150,7 +150,7 @@ def overlaps(results: Any, theory: bool = True) -> Panel:
 
 
 def midpoints(results: Any, theory: bool = True) -> Panel:
-    """Energies at the midpoint, or beside it, against what is swept."""
+    """Energies in the middle of the geodesic, or at the measured place next to it, against the swept setting."""
     from binland.plots.curves import of_algorithms, swept_panel
 
     places = results.data["geodesic_place"].to_numpy()
@@ -163,7 +163,7 @@ def midpoints(results: Any, theory: bool = True) -> Panel:
 
 
 def _along(results: Any, value: Callable[["xr.Dataset"], float]) -> Curve:
-    """A line through the values at the points of the grid."""
+    """A curve of theory: its value at every point of the grid, computed from the data there."""
     from binland.plots.curves import x_values
 
     heights = [value(results.data.sel(point)) for point in results.points()]

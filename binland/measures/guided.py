@@ -140,7 +140,7 @@ class GuidedPaths(Measure[GuidedSettings]):
         return {name: np.array(values) for name, values in columns.items()}
 
     def panels(self, results: Any) -> list[Any]:
-        """Barriers against the swept setting."""
+        """Barriers of guided paths against the swept setting."""
         from binland.plots.curves import of_states, swept_panel
 
         label = "barrier of guided paths: maximum train error (%)"
@@ -148,14 +148,14 @@ class GuidedPaths(Measure[GuidedSettings]):
         return [swept_panel(results, name, label, of_states(results, name, 100), order=4, zero=True)]
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """Errors and flatness along the paths, at every point of the grid."""
+        """Errors and local energies along guided paths for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done(self.name, results.data.sel(point)):
                 yield f"_{self.name}{ending}", along_guided(results, point, self.name)
 
 
 def along_guided(results: Any, point: dict[str, Any], name: str) -> Chart:
-    """Train error on random and guided paths, test error and local energy along the latter."""
+    """Three panels along guided paths: train error (thin: on random paths), test error, and local energy."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.style import algorithm_entries
     from binland.plots.text import counted, headline
@@ -179,7 +179,7 @@ QUANTITIES = ("error", "test_error", "local_energy")
 
 
 def _curves(results: Any, at: "xr.Dataset", name: str, look: dict[str, Any], order: str) -> list[Curve]:
-    """A quantity along the paths, mean and band of every algorithm."""
+    """Curves of the variable `name` along the paths, mean and band, for each algorithm and symmetry state."""
     from binland.plots.error_bars import mean_and_error
 
     along = str(at[name].dims[-1])

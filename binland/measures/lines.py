@@ -36,7 +36,7 @@ class LineOf(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """ "linear" or "geodesic" """
+        """Shape of the line, "linear" or "geodesic"."""
         return self.shape.partition("-")[0]
 
     def __str__(self) -> str:
@@ -173,11 +173,11 @@ class Lines(Measure[LineSettings]):
         return {name: np.array(values) for name, values in columns.items()}
 
     def panels(self, results: Any) -> list[Any]:
-        """Distances and barriers of the last kind of lines."""
+        """Distances and barriers on the last kind of line in the configuration."""
         return [distances(results), barriers(results)]
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """Errors along lines and distances at every point of the grid; barriers along the grid."""
+        """Errors along lines and distances for every point of the grid; barriers against the swept setting."""
         for ending, point in results.named_points():
             if results.any_done("lines", results.data.sel(point)):
                 yield f"_lines{ending}", along_lines(results, point, "line_error", "train error (%)")
@@ -192,17 +192,19 @@ class Lines(Measure[LineSettings]):
 
 
 class Pairs(NamedTuple):
-    """Pairs of solutions of two algorithms, or of one: what figures call them, and their data with a dimension for
-    them, all running from the first to the second."""
+    """The pairs of solutions of two algorithms, or of one: names of both algorithms, and the data of these pairs.
+
+    Every pair begins with a solution of the first algorithm; the data have one dimension that numbers the pairs.
+    """
 
     first: str
     second: str
     data: "xr.Dataset"
-    prefix: str  # of the measure's variables in the data
+    prefix: str  # beginning of the names of the measure's variables: "" or "across_"
 
     @property
     def label(self) -> str:
-        """Such as "RSGD-SGD"."""
+        """Both names, for example "RSGD-SGD"."""
         return f"{self.first}-{self.second}"
 
     def values(self, name: str) -> "xr.DataArray":
@@ -211,7 +213,7 @@ class Pairs(NamedTuple):
 
 
 def pairs_of(results: Any, data: "xr.Dataset", kind: str) -> Iterator[Pairs]:
-    """Pairs within each algorithm and, if measured, of every two, in the order of the algorithms."""
+    """The pairs within each algorithm, and those of every two algorithms if they were measured."""
     labels, across = results.labels, f"across_{kind}_state" in data
     for k, a in enumerate(labels):
         for b in labels[k:] if across else [a]:
@@ -223,7 +225,7 @@ def pairs_of(results: Any, data: "xr.Dataset", kind: str) -> Iterator[Pairs]:
 
 
 def looks_of(results: Any) -> dict[str, Look]:
-    """How pairs look: those of one algorithm in its colour, those of two in the colours of mixed pairs."""
+    """Looks by label of the pairs: the colour of the algorithm, or another colour and dashes for two algorithms."""
     from binland.plots.style import style
 
     looks: dict[str, Look] = {}
@@ -237,11 +239,11 @@ def looks_of(results: Any) -> dict[str, Look]:
 
 
 MIXED = ("#56B4E9", "#E69F00", "#332288", "#CC5C99", "#999933", "#555555")
-SIZE = (3.7, 3.7)  # inches of a panel
+SIZE = (3.7, 3.7)  # width and height of a panel in inches
 
 
 def along_lines(results: Any, point: dict[str, Any], name: str, label: str) -> Chart:
-    """A panel for each kind of lines, a curve for each two algorithms (Fig. 2)."""
+    """Errors along lines: a panel for each kind of line, a curve for every two algorithms (Fig. 2)."""
 
     data = results.data.sel(point)
     looks = looks_of(results)
@@ -257,7 +259,7 @@ def along_lines(results: Any, point: dict[str, Any], name: str, label: str) -> C
 
 
 def band(values: "xr.DataArray", along: str, look: Look, **labels: str) -> Curve:
-    """Mean and band, in percent."""
+    """A curve of the mean in percent, with its error as a band, against the dimension `along`."""
     from binland.plots.curves import curve
     from binland.plots.error_bars import mean_and_error
 
@@ -267,7 +269,7 @@ def band(values: "xr.DataArray", along: str, look: Look, **labels: str) -> Curve
 
 
 def of_pairs(panels: list[Panel], results: Any, point: dict[str, Any], kind: str) -> Chart:
-    """A chart with a legend of pairs."""
+    """A chart of these panels with pairs of algorithms in its legend. kind: the measure that they are of."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.text import counted, headline
 
@@ -279,7 +281,7 @@ def of_pairs(panels: list[Panel], results: Any, point: dict[str, Any], kind: str
 
 
 def pair_distances(results: Any, point: dict[str, Any]) -> Chart:
-    """Geodesic distances and barriers of each two algorithms, a colour for every kind of lines (Figs. 5 and 17)."""
+    """Geodesic distances and barriers of every two algorithms, a colour for each kind of line (Figs. 5 and 17)."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.text import counted, headline
 
@@ -303,7 +305,7 @@ def pair_distances(results: Any, point: dict[str, Any]) -> Chart:
 def rows_panel(
     name: str, label: str, rows: "Mapping[str, Sequence[xr.DataArray]]", pairs: Sequence[Pairs], scale: float
 ) -> Panel:
-    """Points with error bars: a colour for every row, side by side above the names of the pairs."""
+    """Points with error bars above the names of the pairs; each row, such as a kind of line, has its own colour."""
     from binland.plots.curves import curve
     from binland.plots.error_bars import of_one
 
@@ -318,20 +320,20 @@ def rows_panel(
 
 
 def row_look(k: int, line: str = "") -> Look:
-    """Of row k of several."""
+    """The look of the k-th row."""
     from binland.plots.style import BETWEEN, ROWS
 
     return Look(BETWEEN[k % len(BETWEEN)], ROWS[k % len(ROWS)], line)
 
 
 def row_entries(names: Sequence[str], line: str = "") -> list[Entry]:
-    """The legend of rows."""
+    """Lines of the legend for the rows."""
 
     return [Entry(name, row_look(k, line)) for k, name in enumerate(names)]
 
 
 def barriers_along(results: Any) -> Chart:
-    """Barriers within each algorithm against what is swept, a curve for every kind of lines."""
+    """Barriers within each algorithm against the swept setting: a panel for each, a curve for each kind of line."""
     from binland.plots.curves import along, swept_panel
     from binland.plots.error_bars import error_bar_text
     from binland.plots.text import counted, headline
@@ -354,7 +356,7 @@ def barriers_along(results: Any) -> Chart:
 
 
 def distances(results: Any) -> Panel:
-    """Distances of the ends of the last kind of lines against the swept setting."""
+    """Distances of both ends against the swept setting, on the last kind of line in the configuration."""
     from binland.plots.curves import of_algorithms, swept_panel
 
     last = str(results.data["line"].to_numpy()[-1])
@@ -363,7 +365,7 @@ def distances(results: Any) -> Panel:
 
 
 def barriers(results: Any) -> Panel:
-    """Barriers of the last kind of lines against the swept setting."""
+    """Barriers against the swept setting, on the last kind of line in the configuration."""
     from binland.plots.curves import of_algorithms, swept_panel
 
     last = str(results.data["line"].to_numpy()[-1])

@@ -105,7 +105,7 @@ class LocalEnergy(Measure[LocalEnergySettings]):
         return [(len(settings.fractions) * settings.realizations, "local energies", "measure.local_energy")]
 
     def panels(self, results: Any) -> list[Any]:
-        """Against the fraction at the middle point of the grid, with an inset along the axis."""
+        """Local energies at the middle point of the grid, with an inset against the swept setting."""
         return [with_inset(results)]
 
 
@@ -113,7 +113,7 @@ LABEL = "local energy: increase of the train error (%)"
 
 
 def local_energies(results: Any, point: dict[str, Any]) -> Panel:
-    """Local energies against the fraction of flips at one point of the grid, a curve for every algorithm."""
+    """Local energies against the fraction of flipped weights at a point of the grid, a curve for each algorithm."""
     from binland.plots.curves import curve
     from binland.plots.error_bars import mean_and_error
     from binland.plots.overlay import lay_over
@@ -133,7 +133,7 @@ INSET = (0.15, 0.57, 0.4, 0.33)  # left, bottom, width and height, in units of i
 
 
 def with_inset(results: Any) -> Panel:
-    """Local energies at the middle point, and in an inset at one fraction along the axis."""
+    """Local energies at the middle point of the grid, with an inset: at one fraction, against the swept setting."""
     points = results.points()
     panel = local_energies(results, points[len(points) // 2])
     if len(points) < 2:
@@ -150,14 +150,14 @@ def _inset(results: Any) -> Inset:
 
 
 def _inset_fraction(results: Any) -> float:
-    """The chosen one, or the middle one."""
+    """The fraction of the inset: that of the configuration, or the middle one."""
     fractions = [float(value) for value in results.data["fraction"].values]
     chosen = results.figure.get("local_energy", {}).get("inset_fraction")
     return chosen if chosen in fractions else sorted(fractions)[len(fractions) // 2]
 
 
 def _room(panel: Panel) -> float | None:
-    """So high an end of the y axis that no curve runs through the inset; None where there are no numbers."""
+    """The upper end of the y axis for which no curve runs through the inset; None without any numbers."""
     curves = [one for one in panel.curves if np.isfinite(one.y).all()]
     if not curves:
         return None

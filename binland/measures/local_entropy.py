@@ -83,15 +83,18 @@ class LocalEntropy(Measure[LocalEntropySettings]):
         return settings.model_copy(update={"distances": [middle]}), float(len(settings.distances))
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """Against the distance, at every point of the grid."""
+        """Local entropies against the distance for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done(self.name, results.data.sel(point)):
                 yield f"_local_entropy{ending}", entropies(results, point)
 
 
 def entropies(results: Any, point: dict[str, Any]) -> Chart:
-    """Local entropy against the distance at one point of the grid, a curve for every algorithm, where it converged;
-    beside it the upper bound, the entropy of all weights at that distance."""
+    """Local entropy against the distance at a point of the grid, a curve for each algorithm.
+
+    Numbers whose computation did not converge are left out. The upper bound, the entropy of all weights at that
+    distance, is a curve of theory.
+    """
     from binland.plots.curves import curve
     from binland.plots.error_bars import error_bar_text, mean_and_error
     from binland.plots.overlay import lay_over

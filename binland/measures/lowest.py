@@ -70,7 +70,7 @@ class LowestBarriers(Measure[LowestSettings]):
 
 
 def lowest(results: Any) -> Panel:
-    """Annealed barriers, and their bound as a thin line."""
+    """Lowest barriers found against the swept setting; thin lines are their lower bound, the error of the worse end."""
     from binland.plots.curves import of_algorithms, of_states, swept_panel
 
     bounds = [

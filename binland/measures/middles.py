@@ -129,7 +129,7 @@ class Middles(Measure[MiddlesSettings]):
         return solution.error(case.train), solution.error(case.test), energy
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """A figure at every point of the grid."""
+        """Errors, local energies and distances by generation, for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("middles", results.data.sel(point)):
                 yield f"_middles{ending}", middles(results, point)
@@ -143,7 +143,7 @@ PANELS = (
 
 
 def middles(results: Any, point: dict[str, Any]) -> Chart:
-    """Test error, local energy and distance from generation to generation."""
+    """Three panels: test error, local energy and distance against the generation."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.style import algorithm_entries
     from binland.plots.text import headline
@@ -164,7 +164,7 @@ def middles(results: Any, point: dict[str, Any]) -> Chart:
 
 
 def _ticks(at: "xr.Dataset", beside: str | None) -> list[tuple[float, str]]:
-    """Generations, and what stands beside them."""
+    """Ticks of the x axis: the generations, then what they are compared with."""
     generations = at["generation"].to_numpy().astype(float)
     names = ["solutions", "middles", *(f"generation {k}" for k in range(2, len(generations)))]
     aside = BESIDE if beside is not None else ()
@@ -173,7 +173,7 @@ def _ticks(at: "xr.Dataset", beside: str | None) -> list[tuple[float, str]]:
 
 
 def _curves(results: Any, at: "xr.Dataset", name: str, beside: str | None) -> list[Curve]:
-    """A curve for every algorithm and state, and beside it the majority and a training from a middle."""
+    """A curve for each algorithm and symmetry state, and points for the majority and a training from a midpoint."""
     from binland.plots.curves import curve, each
     from binland.plots.error_bars import mean_and_error
 

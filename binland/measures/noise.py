@@ -72,18 +72,18 @@ class Noise(Measure[NoiseSettings]):
         return [(len(settings.sigmas) * settings.realizations, "local energies", "measure.noise")]
 
     def panels(self, results: Any) -> list[Any]:
-        """Against the amplitude, at the middle point of the grid."""
+        """Local energies against the amplitude, at the middle point of the grid."""
         return [at_the_middle(results)]
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """Fig. 1 at every point of the grid."""
+        """Local energies against amplitude and test error (Fig. 1) for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("noise", results.data.sel(point)):
                 yield f"_flatness{ending}", flatness(results, point)
 
 
 def flatness(results: Any, point: dict[str, Any]) -> Chart:
-    """Local energy against the amplitude, and at the largest one against the test error (Fig. 1)."""
+    """Two panels: local energy against the amplitude, and at the largest amplitude against the test error (Fig. 1)."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.style import algorithm_entries
     from binland.plots.text import counted, headline
@@ -96,13 +96,13 @@ def flatness(results: Any, point: dict[str, Any]) -> Chart:
 
 
 def at_the_middle(results: Any) -> Panel:
-    """Local energies at the middle point."""
+    """Local energies at the middle point of the grid."""
     points = results.points()
     return energies(results, points[len(points) // 2])
 
 
 def energies(results: Any, point: dict[str, Any]) -> Panel:
-    """Local energies against the amplitude at one point of the grid, a curve for every algorithm."""
+    """Local energies against the amplitude at a point of the grid, a curve for each algorithm."""
     from binland.plots.curves import curve
     from binland.plots.error_bars import mean_and_error
     from binland.plots.style import style
@@ -118,7 +118,7 @@ def energies(results: Any, point: dict[str, Any]) -> Panel:
 
 
 def against_test_error(results: Any, point: dict[str, Any]) -> Panel:
-    """Every solution as a small cross, the mean of each algorithm with both error bars."""
+    """Local energy against test error: a cross for each solution, and the mean of each algorithm with error bars."""
     from binland.plots.error_bars import of_one
     from binland.plots.style import style
 

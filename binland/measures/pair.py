@@ -119,11 +119,11 @@ class Pair(Measure[PathSettings]):
         }
 
     def panels(self, results: Any) -> list[Any]:
-        """Distances and barriers."""
+        """Distances and barriers against the swept setting."""
         return [distances(results), barriers(results)]
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """Errors along paths at every point of the grid; barriers between algorithms."""
+        """Errors along paths for every point of the grid; distances and barriers between algorithms."""
         for ending, point in results.named_points():
             if results.any_done("pair", results.data.sel(point)):
                 yield f"_paths{ending}", paths(results, point)
@@ -132,14 +132,14 @@ class Pair(Measure[PathSettings]):
 
 
 def distances(results: Any) -> Panel:
-    """Distances against the swept setting."""
+    """Distances against the swept setting, a curve for each algorithm and symmetry state."""
     from binland.plots.curves import of_states, swept_panel
 
     return swept_panel(results, "distance", results.layout.words["distance"], of_states(results, "distance"), order=2)
 
 
 def barriers(results: Any) -> Panel:
-    """Barriers against the swept setting."""
+    """Barriers against the swept setting, a curve for each algorithm and symmetry state."""
     from binland.plots.curves import of_states, swept_panel
 
     curves = of_states(results, "barrier", 100)
@@ -152,8 +152,10 @@ Along = Callable[["xr.Dataset"], tuple[NDArray[np.float64], ...]]  # distance fr
 
 
 def paths(results: Any, point: dict[str, Any], inset: Inset | None = None, room: float = 1) -> Chart:
-    """Local energies beside errors on random shortest paths. inset: drawn above the paths, in a panel `room` times
-    as high as the highest of them."""
+    """Two panels: local energies if they were measured, and errors along random shortest paths.
+
+    inset: a small panel above the paths. room: how high their panel is, in units of the highest curve.
+    """
     from binland.measures.local_energy import local_energies
     from binland.plots.error_bars import error_bar_text
     from binland.plots.style import algorithm_entries
@@ -173,7 +175,7 @@ def paths(results: Any, point: dict[str, Any], inset: Inset | None = None, room:
 
 
 def _texts(results: Any, at: "xr.Dataset") -> dict[str, str]:
-    """Labels of the legend, with test errors if they are known."""
+    """Texts of the legend: the algorithms, with their test errors if they are known."""
     from binland.plots.text import digits, short
 
     if "test_error" not in at:
@@ -185,7 +187,11 @@ def _texts(results: Any, at: "xr.Dataset") -> dict[str, str]:
 def along_paths(
     results: Any, at: "xr.Dataset", values: Along, look: Mapping[str, Any] | None = None, **labels: str
 ) -> list[Curve]:
-    """Mean and band along paths, of every algorithm and state, in percent. look: what differs from their looks."""
+    """Curves along paths in percent, mean and band, for each algorithm and symmetry state.
+
+    values: a function of the data that returns distance from the start, mean and error bar, each (T,). look: fields of
+    `Look` to change. labels: further labels of the curves.
+    """
     from binland.plots.curves import curve, each
 
     curves = []
@@ -198,7 +204,7 @@ def along_paths(
 
 
 def _shortest(at: "xr.Dataset") -> tuple[NDArray[np.float64], ...]:
-    """Distance from the start, mean train error and its error bar."""
+    """Distance from the start, mean train error and its error bar, each of shape (T,)."""
     from binland.plots.error_bars import mean_and_error
 
     x = float(at["distance"].mean()) * at["position"].to_numpy()
@@ -206,7 +212,7 @@ def _shortest(at: "xr.Dataset") -> tuple[NDArray[np.float64], ...]:
 
 
 def across(results: Any) -> Iterator[tuple[str, Chart]]:
-    """Barriers and distances between two algorithms, a curve for every two; of two axes along the longer one."""
+    """Distances and barriers between solutions of two algorithms against the (longer) swept setting."""
     from binland.plots.curves import between
 
     for ending, part in results.slices():

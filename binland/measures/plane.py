@@ -77,18 +77,18 @@ class Plane(Measure[PlaneSettings]):
         }
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """A figure at every point of the grid."""
+        """Planes for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("plane", results.data.sel(point)):
                 yield f"_plane{ending}", planes(results, point)
 
 
 LEVELS = 20
-SIDE = 3.2  # inches of a panel
+SIDE = 3.2  # of a panel, in inches
 
 
 def planes(results: Any, point: dict[str, Any]) -> Chart:
-    """A row for each algorithm, columns raw and aligned, of the first finished disorder sample."""
+    """Planes of the first finished disorder sample: a row for each algorithm, a column for each symmetry state."""
     from binland.plots.text import headline
 
     at = results.data.sel(point)

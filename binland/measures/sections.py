@@ -131,7 +131,7 @@ class Sections(Measure[SectionSettings]):
         return {name: np.array(values) for name, values in columns.items()}
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """A figure at every point of the grid."""
+        """Planes for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("sections", results.data.sel(point)):
                 yield f"_sections{ending}", sections(results, point, "section_error", "train error (%)")
@@ -141,14 +141,16 @@ class Sections(Measure[SectionSettings]):
 
 
 LEVELS = 16
-SIDE = 2.8  # inches of a panel
+SIDE = 2.8  # of a panel, in inches
 CORNERS = ("A", "B", "B'")
 LETTERS = "A: first, B: second, B': second aligned to the first; dashed: lines, projected; one pair of solutions each."
 
 
 def sections(results: Any, point: dict[str, Any], name: str, label: str) -> Chart:
-    """A column for each two algorithms, a row for each space: the first pair of solutions of the first disorder sample
-    (Figs. 4 and 11 to 16)."""
+    """Planes of the first pair of solutions of the first disorder sample (Figs. 4 and 11 to 16).
+
+    There is a column for every two algorithms and a row for each space. name: the variable that is drawn.
+    """
     from binland.plots.text import headline
 
     data = results.data.sel(point).isel(disorder=0)
@@ -173,7 +175,7 @@ def sections(results: Any, point: dict[str, Any], name: str, label: str) -> Char
 
 
 def _panel(pairs: Pairs, at: "xr.Dataset", space: str, name: str) -> Panel:
-    """Filled contours, solutions, lines."""
+    """Filled contours over one plane, with the three solutions and the lines between them."""
 
     x, y, values, corners = (
         at[f"{pairs.prefix}{what}"].to_numpy() for what in ("section_x", "section_y", name, "section_corner")

@@ -57,7 +57,7 @@ class Simplex(Measure[SimplexSettings]):
         return {"simplex_threshold": np.array(threshold), "simplex_energy": found}
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
-        """A figure at every point of the grid."""
+        """Triangles for every point of the grid."""
         for ending, point in results.named_points():
             if results.any_done("simplex", results.data.sel(point)):
                 yield f"_simplex{ending}", simplices(results, point)
@@ -86,12 +86,12 @@ def symmetric(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 LEVELS = 16
-SIDE = 2.9  # inches of a panel
+SIDE = 2.9  # of a panel, in inches
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, math.sqrt(3) / 2]])
 
 
 def simplices(results: Any, point: dict[str, Any], theory: bool = True) -> Chart:
-    """A triangle for every algorithm, and one of replica theory."""
+    """Energies over the triangle: a panel for each algorithm, and one of replica theory."""
     from binland.plots.text import counted, digits, headline, short
 
     data = results.data.sel(point)
@@ -118,7 +118,7 @@ def simplices(results: Any, point: dict[str, Any], theory: bool = True) -> Chart
 
 
 def _panel(title: str, places: NDArray[np.float64], values: NDArray[np.float64]) -> Panel:
-    """Filled contours, and the three solutions."""
+    """Filled contours over one triangle, with the three solutions marked."""
 
     corners = [(str(k), float(x), float(y)) for k, (x, y) in enumerate(CORNERS)]
     return Panel("", Axis(), Axis(), [Triangle(places, values, corners)], title=title, equal=True, framed=False)

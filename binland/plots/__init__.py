@@ -1,4 +1,4 @@
-"""Figures: of result files, of single results, and what they are made of."""
+"""Figures of files of results and of single results, and the parts that figures are made of."""
 
 from typing import TYPE_CHECKING
 

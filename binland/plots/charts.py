@@ -1,4 +1,4 @@
-"""Every chart that a result file has data for."""
+"""Every figure that a file of results has data for."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from binland.sweep.words import ACROSS, TRAINING
 
 
 def charts_of(results: Results) -> dict[str, Chart]:
-    """Charts by the endings of their file names: "" is the overview."""
+    """All charts of a sweep. Keys are endings of file names, such as "_paths_n_inputs_1001"; "" is the overview."""
     measures = measures_of(results)
     with blamed():
         charts = dict(_overviews(results, measures))
@@ -27,7 +27,7 @@ def charts_of(results: Results) -> dict[str, Chart]:
 
 
 def panels_of(results: Results, charts: Mapping[str, Chart]) -> dict[str, tuple[Chart, Panel]]:
-    """Panels with the chart that they are in; of those at a point of the grid the name ends with the point."""
+    """All named panels, each with its chart; the key of a panel at a point of the grid ends with that point."""
     points = [ending for ending, _ in (*results.named_points(), *results.slices())]
     return {
         f"{panel.name}{_point(ending, points)}": (chart, panel)
@@ -38,12 +38,12 @@ def panels_of(results: Results, charts: Mapping[str, Chart]) -> dict[str, tuple[
 
 
 def _point(ending: str, points: Sequence[str]) -> str:
-    """The part of a figure's ending that says at which point of the grid it is."""
+    """The end of a figure's name that says which point of the grid it shows; "" if none does."""
     return max((point for point in points if ending.endswith(point)), key=len, default="")
 
 
 def chosen(results: Results, names: Sequence[str]) -> dict[str, Chart]:
-    """A chart for each of some panels, by the endings of file names; raises InvalidInputError if there is none such."""
+    """A chart for each of the named panels, by ending of the file name; InvalidInputError for unknown names."""
     known = panels_of(results, charts_of(results))
     return {f"_{name}": replace(chart, panels=[panel], columns=1) for name, (chart, panel) in _those(known, names)}
 
@@ -61,7 +61,7 @@ def _overviews(results: Results, measures: dict[str, Any]) -> Iterator[tuple[str
 
 
 def measures_of(results: Results) -> dict[str, Any]:
-    """The measures whose numbers a file has, by name."""
+    """The measures that a file has numbers of and that can be drawn, by name; warns about those that cannot."""
     names = [name for name in results.layout.kinds if name != TRAINING and not name.startswith(ACROSS)]
     known = registry.measures(names)
     missing = [name for name in names if name not in known]
@@ -78,7 +78,7 @@ def measures_of(results: Results) -> dict[str, Any]:
 
 
 def _fits(measure: Any, layout: Layout) -> bool:
-    """Whether a file has of a measure what this version stores of it."""
+    """Whether a file has the same variables and dimensions of a measure as this version stores."""
     kind, variables = layout.kinds[measure.name], measure.variables(measure.Settings())
     if (kind.of, kind.repeat, kind.across) != (measure.of, measure.repeat, False):
         return False
@@ -87,13 +87,13 @@ def _fits(measure: Any, layout: Layout) -> bool:
 
 
 def _same_dimensions(measure: Any, layout: Layout, one: tuple[str, ...], two: tuple[str, ...]) -> bool:
-    """Up to the name that one gets where another measure has other labels."""
+    """Whether two lists of dimensions agree; one whose labels differ from another measure's is called MEASURE_NAME."""
     named = len(one) == len(two) and all(b in (a, f"{measure.name}_{a}") for a, b in zip(one, two, strict=True))
     return named and all(layout.inner[dim].labelled for dim in two)
 
 
 def _is_part(measure: Any, results: Results) -> bool:
-    """Whether a file in which trainings were measured at once has its numbers."""
+    """Whether the numbers are there although the measure has no tasks: older files measured right after training."""
     return (
         measure.of == 1 and measure.by_default and measure.name not in results.layout.kinds and _has(measure, results)
     )

@@ -1,4 +1,4 @@
-"""Panels and charts of quantities against what is swept."""
+"""Curves and panels of quantities against the swept setting (the x axis of most figures)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -18,13 +18,13 @@ from binland.plots.text import counted, digits, headline, short
 def curve(
     x: NDArray[Any], mean_error: tuple[NDArray[Any], NDArray[Any]], scale: float, look: Look, **labels: str
 ) -> Curve:
-    """A curve with error bars, called by the values of its labels."""
+    """A curve with error bars, both times `scale` (100 for percent); its name consists of the values of its labels."""
     mean, error = mean_error
     return Curve(floats(x), scale * floats(mean), scale * floats(error), None, look, ", ".join(labels.values()), labels)
 
 
 def along(results: Results, values: xr.DataArray, scale: float, look: Look, **labels: str) -> Curve:
-    """A quantity against what is swept: a point if nothing is."""
+    """A curve of a quantity against the swept setting; a single point if nothing is swept."""
     if not results.axes:
         return curve(np.zeros(1), of_one(values), scale, look, **labels)
     axis = results.axes[0].name
@@ -34,7 +34,7 @@ def along(results: Results, values: xr.DataArray, scale: float, look: Look, **la
 def of_algorithms(
     results: Results, name: str, scale: float = 1, at: Mapping[str, Any] | None = None, **labels: str
 ) -> list[Curve]:
-    """A quantity against what is swept, of every algorithm. at: values of other dimensions."""
+    """A curve of variable `name` against the swept setting for each algorithm. at: values of other dimensions."""
     return [
         along(
             results,
@@ -49,34 +49,34 @@ def of_algorithms(
 
 
 def each(results: Results) -> Iterator[tuple[dict[str, str], Look]]:
-    """Every algorithm in every symmetry state that is drawn, and its look."""
+    """Labels and look of every algorithm in every symmetry state: ({"algorithm": ..., "symmetry": ...}, Look)."""
     for label in results.labels:
         for state in results.states:
             yield {"algorithm": label, "symmetry": state}, in_state(results, style(results, label), state)
 
 
 def of_states(results: Results, name: str, scale: float = 1) -> list[Curve]:
-    """The same in every symmetry state."""
+    """A curve of the variable `name` against the swept setting for each algorithm and symmetry state."""
     return [along(results, results.data[name].sel(at), scale, look, **at) for at, look in each(results)]
 
 
 def swept_panel(
     results: Results, name: str, label: str, curves: Sequence[Curve], order: int = 0, zero: bool = False, **more: Any
 ) -> Panel:
-    """A panel of curves against what is swept."""
+    """A panel of curves against the swept setting. label: of the y axis. more: other fields of `Panel`."""
     x, top = axes_of(results)
     return Panel(name, x, Axis(label, zero=zero), curves, order, top=top, **more)
 
 
 def x_values(results: Results) -> Float:
-    """Numbers of parameters if they grow with the swept setting, else its values, in increasing order."""
+    """(T,) numbers of parameters if they grow with the swept setting, else the values of the setting, increasing."""
     axis = results.axes[0].name
     data = results.data.sortby(axis)
     return floats(data["n_weights" if _by_weights(results) else axis].to_numpy())
 
 
 def _by_weights(results: Results) -> bool:
-    """Whether the number of parameters is what is swept: a key of [model], or the number of inputs."""
+    """Whether the x axis shows numbers of parameters: they depend on the swept setting alone, and grow with it."""
     axis = results.axes[0].name
     if "n_weights" not in results.data or results.data["n_weights"].dims != (axis,) or results.data.sizes[axis] < 2:
         return False
@@ -85,7 +85,7 @@ def _by_weights(results: Results) -> bool:
 
 
 def axes_of(results: Results) -> tuple[Axis, Axis | None]:
-    """The x axis of what is swept, of numbers of parameters logarithmic, and one above it with N / D."""
+    """The x axis of the swept setting, logarithmic for numbers of parameters, and a second one above it or None."""
     if not results.axes:
         return Axis(ticks=[]), None
     axis = results.axes[0]
@@ -105,7 +105,7 @@ def _count(count: int) -> str:
 
 
 def _top(results: Results) -> Axis:
-    """N / D along the top, or what is swept."""
+    """The axis above a panel: N / D where the sweep has it, else the values of the swept setting."""
     axis, data = results.axes[0], results.data.sortby(results.axes[0].name)
     name, text, show = axis.name, axis.meaning, "g"
     if "overparameterization" in data and data["overparameterization"].dims == (axis.name,):
@@ -114,12 +114,12 @@ def _top(results: Results) -> Axis:
     return Axis(text, ticks=[(x, format(value, show)) for x, value in zip(x_values(results), values, strict=True)])
 
 
-SIZE = (4.8, 4.1)  # inches of a panel of these charts
-Quantity = tuple[str, str, Callable[[xr.Dataset], xr.DataArray], float]  # word, label, values of a dataset, scale
+SIZE = (4.8, 4.1)  # width and height of a panel of these charts in inches
+Quantity = tuple[str, str, Callable[[xr.Dataset], xr.DataArray], float]  # name, y label, values, scale
 
 
 def families(results: Results, quantities: Sequence[Quantity]) -> Chart:
-    """A panel for each quantity against the longer axis; a line style for each value of the other one."""
+    """A panel for each quantity against the longer axis, with a line style for each value of the other axis."""
     x = max(results.axes, key=lambda axis: len(axis.values))
     others = [axis for axis in results.axes if axis is not x]
     points = list(values_of(others))
@@ -145,7 +145,7 @@ def families(results: Results, quantities: Sequence[Quantity]) -> Chart:
 
 
 def between(results: Results) -> Chart:
-    """Distances and barriers between solutions of two algorithms, both directions together, a curve for every two."""
+    """Distances and barriers between solutions of two algorithms, a curve for every two, both directions averaged."""
     pairs = [(a, b) for k, a in enumerate(results.labels) for b in results.labels[k + 1 :]]
     looks = {
         pair: Look(BETWEEN[k % len(BETWEEN)], "o", LINES[k // len(BETWEEN) % len(LINES)])
@@ -164,7 +164,7 @@ def between(results: Results) -> Chart:
 
 
 def _between(results: Results, name: str, scale: float, looks: Mapping[tuple[str, str], Look]) -> Iterable[Curve]:
-    """A curve for every two algorithms and symmetry state."""
+    """A curve for every two algorithms in every symmetry state."""
     start, end = results.data["across_algorithm"], results.data["across_to_algorithm"]
     for (a, b), look in looks.items():
         both = results.data[name].sel(across=((start == a) & (end == b)) | ((start == b) & (end == a)))

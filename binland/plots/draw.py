@@ -1,4 +1,4 @@
-"""Charts by matplotlib: a panel into any axes, a chart into a figure of its own."""
+"""Draw with matplotlib: a panel into given axes, a chart into a new figure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,15 +15,16 @@ from binland.plots.letters import wrapped, written
 from binland.plots.looks import in_matplotlib
 
 MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
-NARROWEST = 2.4  # inches of a panel on a narrow page; below that fewer stand side by side
-SMALL = 0.65  # letters of an inset, in units of the others
-COLORS = "viridis"  # of filled contours: safe for the colour-blind, and ordered in grey
+NARROWEST = 2.4  # inches that a panel needs; on a narrower page fewer are side by side
+SMALL = 0.65  # size of the letters of an inset, in units of the usual size
+COLORS = "viridis"  # colour map of filled contours: suits colour-blind readers, and grey prints
 
 
 def draw_panel(panel: Panel, axes: Axes, levels: Float | None = None, letters: float = 1.0) -> list[Artist]:
-    """Draw a panel into given axes and return the artists of its marks.
+    """Draw a panel into given axes; returns the artists of its marks.
 
-    levels: of filled contours, chosen by matplotlib if None. letters: their size in units of the style's.
+    levels: values at which colours of contours change, chosen by matplotlib if None. letters: size of text and marks,
+    in units of the style's.
     """
     artists = [artist for mark in panel.marks for artist in _draw(mark, axes, levels, letters)]
     if panel.note:
@@ -36,7 +37,7 @@ def draw_panel(panel: Panel, axes: Axes, levels: Float | None = None, letters: f
 
 
 def drawn_in(panel: Panel, axes: Axes | None) -> list[Artist]:
-    """Draw a panel into given axes, or into the current ones of pyplot."""
+    """Draw a panel into given axes, or into the current ones of pyplot if axes is None; returns the artists."""
     if axes is None:
         from matplotlib import pyplot
 
@@ -45,7 +46,7 @@ def drawn_in(panel: Panel, axes: Axes | None) -> list[Artist]:
 
 
 def _draw(mark: Any, axes: Axes, levels: Float | None, letters: float) -> list[Artist]:
-    """The artists of a mark."""
+    """Draw one mark; returns its artists."""
     if isinstance(mark, Curve):
         return _band(mark, axes, letters) if mark.band else _bars(mark, axes, letters)
     if isinstance(mark, Rule):
@@ -57,7 +58,7 @@ def _draw(mark: Any, axes: Axes, levels: Float | None, letters: float) -> list[A
 
 
 def _bars(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
-    """Points and lines with error bars."""
+    """Draw a curve with error bars, if it has some."""
     look = in_matplotlib(curve.look, letters)
     label = written(curve.name)
     if curve.error is None and curve.x_error is None:
@@ -65,12 +66,12 @@ def _bars(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
     cap = 0.5 * rcParams["lines.markersize"] * letters
     bars = axes.errorbar(curve.x, curve.y, curve.error, curve.x_error, capsize=cap, label=label, **look)
     for part in bars[2]:
-        part.set_linestyle("-")  # error bars of dotted curves are no dots
+        part.set_linestyle("-")  # error bars of dotted curves are solid
     return [bars.lines[0], *bars.lines[1], *bars.lines[2]]
 
 
 def _band(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
-    """A line in a band."""
+    """Draw a curve with a shaded band of its error."""
     error = np.zeros(len(curve.y)) if curve.error is None else curve.error
     look: dict[str, Any] = {"alpha": curve.look.alpha * 0.22, "color": curve.look.color, "linewidth": 0}
     line = axes.plot(curve.x, curve.y, label=written(curve.name), **in_matplotlib(curve.look, letters))
@@ -78,7 +79,7 @@ def _band(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
 
 
 def _contours(mark: Contours | Triangle, axes: Axes, levels: Float | None, letters: float) -> list[Artist]:
-    """Filled contours, lines over them, and points with a text in them."""
+    """Draw filled contours, lines over them, and marked places with their texts."""
     how: dict[str, Any] = {"levels": levels, "cmap": COLORS}
     if isinstance(mark, Contours):
         filled: Any = axes.contourf(mark.x, mark.y, mark.values, **how)
@@ -92,7 +93,7 @@ def _contours(mark: Contours | Triangle, axes: Axes, levels: Float | None, lette
 
 
 def _set_axes(panel: Panel, axes: Axes, letters: float) -> None:
-    """Labels, scales, ticks and ends."""
+    """Set title, labels, scales, ticks and limits of the axes."""
     size = letters * rcParams["font.size"]
     if not panel.framed:
         axes.set_axis_off()
@@ -122,7 +123,7 @@ def _set_x(axis: Axis, axes: Axes, size: float, letters: float) -> None:
 
 
 def _thinned(ticks: Sequence[tuple[float, str]], count: int) -> Sequence[tuple[float, str]]:
-    """Every so many, about `count` in all."""
+    """About `count` of the ticks, evenly chosen."""
     return ticks[:: max(1, (len(ticks) - 1) // (count - 1))]
 
 
@@ -131,13 +132,13 @@ def _set_y(axis: Axis, axes: Axes, panel: Panel) -> None:
         axes.set_yscale("log")
     if axis.zero:
         low, high = axes.get_ylim()
-        axes.set_ylim(min(0, low), max(high, 1.05 * axes.dataLim.y1))  # where all values are large, margins are small
+        axes.set_ylim(min(0, low), max(high, 1.05 * axes.dataLim.y1))  # room above large values
     if axis.low is not None or axis.high is not None:
         axes.set_ylim(axis.low, axis.high)
 
 
 def _draw_top(axis: Axis, axes: Axes, size: float) -> None:
-    """A second x axis above the panel; of crowded ticks some have no text."""
+    """Draw a second x axis above the panel."""
     top = axes.secondary_xaxis("top")
     top.set_xlabel(written(axis.label), fontsize=0.9 * size)
     top.set_xticks(
@@ -147,10 +148,10 @@ def _draw_top(axis: Axis, axes: Axes, size: float) -> None:
 
 
 def draw_chart(chart: Chart, width: float | None = None, title: bool = True, scale: float = 1.0) -> Figure:
-    """A figure with all panels of a chart, its headline and its legend.
+    """Draw a chart into a new figure: its panels, headline and legend.
 
-    width: of the page in inches; by default what the panels take, each `scale` times its usual size. title: whether it
-    has a headline.
+    width: width of the figure in inches; by default that of all panels, each `scale` times its usual size. title:
+    whether the headline is drawn.
     """
     columns, size = _shape(chart, width, scale)
     rows = max(1, -(-len(chart.panels) // columns))
@@ -167,7 +168,7 @@ def draw_chart(chart: Chart, width: float | None = None, title: bool = True, sca
 
 
 def _shape(chart: Chart, width: float | None, scale: float) -> tuple[int, tuple[float, float]]:
-    """Panels in a row, and the size of one: as wide as the page allows, and never too small to be read."""
+    """Number of panels in a row, and width and height of a panel in inches, so that it can be read on this page."""
     columns = max(1, min(chart.columns, len(chart.panels)))
     if width is None:
         return columns, (scale * chart.size[0], scale * chart.size[1])
@@ -180,7 +181,7 @@ def _shape(chart: Chart, width: float | None, scale: float) -> tuple[int, tuple[
 
 
 def _fill(chart: Chart, places: Sequence[Axes]) -> list[Any]:
-    """Every panel drawn, empty places off; the filled contours, for a colour bar."""
+    """Draw the panels and hide places without one; returns the filled contours, for a colour bar."""
     filled = []
     for place, panel in zip(places, chart.panels, strict=False):
         artists = draw_panel(panel, place, chart.levels)
@@ -192,7 +193,7 @@ def _fill(chart: Chart, places: Sequence[Axes]) -> list[Any]:
 
 
 def _only_left(chart: Chart, places: Sequence[Axes]) -> None:
-    """Panels that share the y axis say what it is once in a row."""
+    """If all panels share the y axis, keep its label in the first column only."""
     if chart.share_y:
         for place in places[: len(chart.panels)]:
             if not place.get_subplotspec().is_first_col():  # type: ignore[union-attr]

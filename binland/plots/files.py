@@ -1,4 +1,4 @@
-"""Figures of a result file as files: pictures, and tables of what they show."""
+"""Write the figures of a file of results: pictures, and CSV tables of what they show."""
 
 import os
 from collections.abc import Sequence
@@ -23,27 +23,28 @@ def plot_results(
     csv: bool = False,
     only: Sequence[str] = (),
 ) -> list[Path]:
-    """Draw every figure that a result file has data for.
+    """Draw every figure that a file of results has data for.
 
-    STEM: the overview. STEM_paths_AXIS_VALUE: errors along the paths between solutions. STEM_plane_AXIS_VALUE: errors
-    in the plane through three solutions. STEM_success: how often training succeeds. STEM_across: barriers between two
-    algorithms. Measures of plug-ins may have others; they are drawn if the plug-in has been imported, else a warning
-    says so. Each picture says in its metadata from which file it was drawn (`binland info FIGURE`).
+    The names of the figures begin with the name of the file, here fig6: fig6 is the overview, fig6_paths_n_inputs_1001
+    shows errors along the paths between solutions with N = 1001, fig6_plane_... errors in the plane through three
+    solutions, fig6_success how often training succeeds, fig6_across barriers between solutions of two algorithms; other
+    measures have figures of their own. Those of a plug-in need the plug-in imported, otherwise there is a warning.
+    Every picture stores in its metadata from which file it was drawn: ``binland info FIGURE`` shows it.
 
     Parameters
     ----------
-    path : str or path
-        The HDF5 file of a sweep, finished or not.
-    out : str or path
-        Folder of the figures, made if missing. Figures that binland drew before are replaced, other files are not.
-    theory : bool
-        Lay curves of theory and closed forms over what was measured, where there are some.
+    path : str or pathlib.Path
+        HDF5 file of a sweep, finished or not.
+    out : str or pathlib.Path
+        Folder of the figures, made if missing. Figures that binland drew before are replaced, other files never.
+    theory : bool, default False
+        Whether to add curves of theory and closed forms, where there are some.
     page : Page, optional
-        Style and format; by default for a screen, as PNG and PDF.
-    csv : bool
-        Also write what each figure shows as a table, FIGURE.csv.
-    only : sequence of str
-        Names of panels, a figure for each; see `binland.plots.panels`. By default all figures are drawn as they are.
+        Style and formats; by default for a screen, as PNG and PDF.
+    csv : bool, default False
+        Whether to write what each figure shows as a table, too: FIGURE.csv.
+    only : sequence of str, default ()
+        Names of panels, each drawn as a figure of its own; `panels` lists them. By default all figures are drawn.
 
     Returns
     -------
@@ -53,9 +54,17 @@ def plot_results(
     Raises
     ------
     StoreError
-        If the file is missing, foreign or holds no finished task yet, or a file of the same name is no figure of ours.
+        If the file is missing, not a file of binland's results or without a finished task, or `out` has a file of the
+        same name that binland did not draw.
     InvalidInputError
         If an argument is not allowed or `out` cannot be written.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.plots.plot_results("fig6.h5", "figures")  # doctest: +SKIP
+    >>> page = bl.plots.Page("paper", formats=["pdf"], width=86)
+    >>> bl.plots.plot_results("fig6.h5", "figures", page=page, only=["barrier"])  # doctest: +SKIP
     """
     page, folder = page or Page(), checked_path("out", out)
     results = read(path, true_or_false("theory", theory))
@@ -71,7 +80,7 @@ def plot_results(
 
 
 def _write_table(chart: Chart, target: Path) -> Path:
-    """Write what a chart shows; replaces tables of ours only."""
+    """Write the table of a chart as CSV; replaces only tables that binland wrote."""
     text = table_of(chart).to_csv(index=False)
     try:
         if os.path.lexists(target) and not _is_ours(target):

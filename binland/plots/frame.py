@@ -1,4 +1,4 @@
-"""What surrounds the panels: a headline above, one legend for all below; a figure grows by what they take."""
+"""Headline above and legend below the panels of a figure, which becomes higher to make room for them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,11 +16,11 @@ from binland.plots.chart import Chart, Entry, Look, Span
 from binland.plots.letters import any_letters, wrapped, written
 from binland.plots.looks import in_matplotlib
 
-COLUMN_GAP = 2.0  # in letters
+COLUMN_GAP = 2.0  # between columns of the legend, in letters
 
 
 def framed(figure: Figure, chart: Chart, title: bool = True) -> Figure:
-    """The figure with headline and legend; its panels keep the height that they had without."""
+    """Add headline and legend to a figure; its panels keep their height."""
     added: list[Legend | Text] = []
     if title:
         added.append(figure.suptitle(_headline(chart, figure.get_figwidth()), fontsize=0.9 * rcParams["font.size"]))
@@ -33,12 +33,12 @@ def framed(figure: Figure, chart: Chart, title: bool = True) -> Figure:
 
 
 def _headline(chart: Chart, inches: float) -> str:
-    """Title and facts, in lines that fit."""
+    """Title and facts, broken into lines that fit a width in inches."""
     return "\n".join(written(wrapped(text, inches, 0.9 * rcParams["font.size"])) for text in chart.headline)
 
 
 def _fitting(figure: Figure, entries: Sequence[Entry | Span]) -> Legend:
-    """A legend below all, with as many columns as there is room for."""
+    """A legend below the panels, with as many columns as fit."""
     handles = [_handle(entry) for entry in entries]
     texts = [wrapped(entry.name, figure.get_figwidth() - 0.8) for entry in entries]
     widest = _legend(figure, handles, texts, 1)
@@ -55,19 +55,19 @@ def _handle(entry: Entry | Span) -> Line2D | Patch:
 
 
 def _smaller(look: Look) -> Look:
-    """Marks of the legend are not larger than letters."""
+    """The look with markers that are no larger than letters."""
     return replace(look, size=min(look.size, 1.0))
 
 
 def _size(drawn: Legend | Text, figure: Figure) -> tuple[float, float]:
-    """Width and height in inches."""
+    """Width and height of a legend or text in inches."""
     with any_letters():
         box = drawn.get_window_extent(FigureCanvasAgg(figure).get_renderer())
     return box.width / figure.dpi, box.height / figure.dpi
 
 
 def _legend(figure: Figure, handles: Sequence[Any], texts: Sequence[str], columns: int) -> Legend:
-    places = list(map(str, range(len(texts))))  # matplotlib leaves out labels that begin with _
+    places = list(map(str, range(len(texts))))  # numbers as labels: matplotlib leaves out those that begin with _
     legend = figure.legend(
         handles,
         places,

@@ -1,4 +1,4 @@
-"""Text in figures of matplotlib: mathematics between dollars, letters that a font lacks, lines that fit."""
+"""Texts for matplotlib: formulas between dollar signs, characters that a font lacks, line breaks."""
 
 import logging
 import re
@@ -12,13 +12,13 @@ from matplotlib import rcParams
 from matplotlib.mathtext import MathTextParser
 from matplotlib.textpath import TextPath
 
-FILLED = 0.9  # of the width that a text may take: its lines are not all of average width
-MATHEMATICS = re.compile(r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)")  # as in pandoc: "$5 and $6" is money
+FILLED = 0.9  # share of the width that lines are made for, since some have wider letters than the average
+MATHEMATICS = re.compile(r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)")  # rules of pandoc: "$5 and $6" is no formula
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "#%&_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})
 
 
 def written(text: str) -> str:
-    """A text for matplotlib: what stands between two dollars is mathematics if it can be read as such, else plain."""
+    """A text for matplotlib: between dollar signs a formula if matplotlib can draw it, otherwise plain text."""
     return "\n".join(map(_written, text.split("\n")))
 
 
@@ -30,7 +30,7 @@ def _written(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def is_mathematics(text: str) -> bool:
-    """Whether what stands between dollars is mathematics that matplotlib can draw."""
+    """Whether matplotlib can draw all that is between dollar signs as formulas."""
     if "$" in MATHEMATICS.sub("", text) or r"\$" in text:
         return False
     try:
@@ -42,7 +42,7 @@ def is_mathematics(text: str) -> bool:
 
 
 def _for_latex(text: str) -> str:
-    """A text for LaTeX: between dollars as it is, special letters outside of them escaped."""
+    """A text for LaTeX: formulas as they are, special characters elsewhere escaped."""
     if not is_mathematics(text):
         return _escaped(text)
     return "$".join(part if k % 2 else _escaped(part) for k, part in enumerate(text.split("$")))
@@ -54,7 +54,7 @@ def _escaped(text: str) -> str:
 
 @contextmanager
 def any_letters() -> Iterator[None]:
-    """Letters that the font lacks are boxes, without a warning for each; font.family in a matplotlibrc may help."""
+    """Without warnings about characters that the font lacks, which are drawn as boxes; a context manager."""
     logger = logging.getLogger("matplotlib.mathtext")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -67,7 +67,7 @@ def any_letters() -> Iterator[None]:
 
 
 def wrapped(text: str, inches: float, size: float | None = None) -> str:
-    """Text in lines of so many inches, of letters of so many points (default: of the style)."""
+    """Break a text into lines of a width in inches. size: of the letters in points, by default that of the style."""
     if not text:
         return text
     with any_letters():

@@ -1,4 +1,4 @@
-"""Looks in words of matplotlib; sizes in units of those of the figure's style."""
+"""Translate a `Look` into arguments of matplotlib."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from binland.plots.chart import Look
 
 
 def in_matplotlib(look: Look, letters: float = 1.0, markers: bool = True) -> dict[str, Any]:
-    """Arguments of `Axes.plot`. letters: size of all that is drawn, smaller in insets."""
+    """Keyword arguments of `Axes.plot` for a look. letters: factor of line width and marker size, below 1 in insets."""
     words: dict[str, Any] = {"color": look.color, "alpha": look.alpha, "linestyle": look.line or "none"}
     words["linewidth"] = look.width * rcParams["lines.linewidth"] * max(letters, 0.8)
     if markers and look.marker:

@@ -1,4 +1,4 @@
-"""Theory over what was measured: the overlays that are declared, added to a panel."""
+"""Add curves of theory, the overlays, to a panel of measurements."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from binland.sweep import registry
 
 
 def lay_over(panel: Panel, results: Results, at: Mapping[str, float] | None = None) -> Panel:
-    """The panel with every overlay of its name that says something about the sweep; as it was without --theory."""
+    """The panel with the marks of all overlays that apply to it; unchanged unless theory was asked for (--theory)."""
     if not results.theory:
         return panel
     fitting = [one for one in registry.overlays() if one.panel == panel.name and one.applies(results)]
@@ -19,9 +19,10 @@ def lay_over(panel: Panel, results: Results, at: Mapping[str, float] | None = No
 
 
 def along(results: Results, name: str, count: int = 60) -> Float:
-    """(count,) a positive coordinate between the points of the grid, in equal steps of the logarithm of what is swept.
+    """Values (count,) of a positive coordinate such as P / N between the points of the grid, for curves of theory.
 
-    As `places` gives the places for them. Exact where the coordinate is a power of what is swept, as P / N is of N.
+    They are evenly spaced in the logarithm of the swept setting, and interpolated between the points of the grid: exact
+    if the coordinate is a power of the swept setting, as P / N is of N. `places` has their places on the x axis.
     """
     axis = results.axes[0].name
     data = results.data.sortby(axis)
@@ -29,7 +30,7 @@ def along(results: Results, name: str, count: int = 60) -> Float:
 
 
 def places(results: Results, count: int = 60) -> Float:
-    """(count,) where on the x axis of a panel along what is swept these points are."""
+    """Places (count,) of the same points on the x axis of a panel."""
     axis = results.axes[0].name
     return _between(floats(results.data.sortby(axis)[axis].to_numpy()), x_values(results), count)
 

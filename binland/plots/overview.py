@@ -1,4 +1,4 @@
-"""The paper's overview figure (Fig. 6, committee machine; Fig. 18, perceptron): panels of the measures."""
+"""The overview figure with a panel for each measured quantity, as Figs. 6 and 18 of the paper."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from binland.plots.text import headline, of_sweep
 
 
 def overview(results: Results, measures: dict[str, Any]) -> Chart:
-    """Every panel that a measure has, two in a row."""
+    """The panels of all measures, two in a row."""
     panels = [panel for measure in measures.values() for panel in measure.panels(results)]
     facts = headline(results, results.words_of({}), of_sweep(results), f"{error_bar_text(results.data)}.")
     return Chart(sorted(panels, key=lambda one: one.order), facts, entries=algorithm_entries(results))

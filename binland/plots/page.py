@@ -1,4 +1,4 @@
-"""How figures are drawn for a screen, a paper or a talk, and where they go."""
+"""`Page`: style, size and formats of figures, and how they are written."""
 
 import os
 import shutil
@@ -42,35 +42,41 @@ STYLES: dict[str, dict[str, Any]] = {
         "savefig.dpi": 150,
     },
 }
-SCALES = {"talk": 1.5}  # of panels without --width: larger letters need larger panels
+SCALES = {"talk": 1.5}  # factor of the size of panels if no width is given: larger letters need larger panels
 WIDTHS, DPIS = (25, 2000), (20, 2400)
-MOST_PIXELS = 60_000  # along a side
+MOST_PIXELS = 60_000  # along a side of a PNG file
 
 
 @dataclass(frozen=True)
 class Page:
-    """Style and format of figures.
+    """Style, size and formats of figures.
 
     Parameters
     ----------
-    style : str or path
+    style : str or pathlib.Path, default "screen"
         "screen", "paper" (letters of 8 points, thin lines), "talk" (large letters), or a style file of matplotlib.
-    formats : sequence of str
-        Some of "png", "pdf", "svg". Fonts of PDF files are embedded as TrueType (Type 42).
+    formats : sequence of str, default ("png", "pdf")
+        Some of "png", "pdf" and "svg". Fonts of PDF files are embedded as TrueType (Type 42).
     dpi : int, optional
         Pixels per inch of PNG files, 20 to 2400; by default that of the style: 150, for a paper 600.
     width : float, optional
-        Width of figures in mm, 25 to 2000; panels that are too narrow then stand below one another. By default each
-        figure has the width that its panels need.
-    title : bool
-        Whether figures have a headline: title of the sweep, sizes, what error bars are.
-    latex : bool
-        Whether LaTeX sets all text; it must be installed.
+        Width of figures in mm, 25 to 2000; a narrow figure has fewer panels side by side. By default a figure is as
+        wide as its panels need.
+    title : bool, default True
+        Whether figures have a headline: title of the sweep, sizes, what the error bars are.
+    latex : bool, default False
+        Whether LaTeX, which must be installed, sets all text.
 
     Raises
     ------
     InvalidInputError
-        If one of them is something else.
+        If an argument is not allowed. A style file is read only when a figure is drawn.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> page = bl.plots.Page("paper", formats=["pdf"], width=86)
+    >>> bl.plots.plot_results("fig6.h5", "figures", page=page)  # doctest: +SKIP
     """
 
     style: str | Path = "screen"
@@ -95,13 +101,26 @@ class Page:
 
     @contextmanager
     def settings(self) -> Iterator[None]:
-        """Settings of matplotlib while figures are drawn; a matplotlibrc says the rest."""
+        """Apply the style to matplotlib for a while; a context manager.
+
+        Settings that the style does not mention stay as they are, for example those of a matplotlibrc file.
+
+        Yields
+        ------
+        None
+            Afterwards matplotlib has its former settings again.
+
+        Raises
+        ------
+        InvalidInputError
+            If `style` is a file that cannot be read as a style of matplotlib.
+        """
         settings: Any = {**STYLES["screen"], **ALWAYS, **self._style(), "text.usetex": self.latex}
         with matplotlib.rc_context(settings):
             yield
 
     def _style(self) -> dict[str, Any]:
-        """Of a name, or of a file."""
+        """Settings of the style, which is a name or a file."""
         if str(self.style) in STYLES:
             return STYLES[str(self.style)]
         path = checked_path("style", self.style)
@@ -116,12 +135,48 @@ class Page:
             raise InvalidInputError(f"{path}: is no style file of matplotlib ({error})") from None
 
     def draw(self, chart: Chart) -> Figure:
-        """The figure of a chart; within `settings`."""
+        """Draw a chart into a new figure; call it within `settings`.
+
+        Parameters
+        ----------
+        chart : Chart
+            The description of the figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure, which pyplot does not know.
+        """
         width = None if self.width is None else self.width / INCH
         return draw_chart(chart, width, self.title, SCALES.get(str(self.style), 1.0))
 
     def save(self, figure: Figure, folder: Path, name: str, origin: dict[str, str]) -> list[Path]:
-        """Write a figure in every format; within `settings`. It replaces figures of binland only."""
+        """Write a figure in every format; call it within `settings`.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+            What to write.
+        folder : pathlib.Path
+            Folder of the files, made if missing.
+        name : str
+            File name without its ending.
+        origin : dict of str
+            From which file the figure was drawn, for the metadata; it has at least the keys "file", "file_id" and
+            "drawn_with".
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files, one for each format.
+
+        Raises
+        ------
+        InvalidInputError
+            If a file cannot be written or a PNG file would have more than 60 000 pixels along a side, or LaTeX fails.
+        StoreError
+            If there is a file of the same name that binland did not draw.
+        """
         dpi = self.dpi or matplotlib.rcParams["savefig.dpi"]
         dpi = figure.dpi if dpi == "figure" else dpi
         pixels = int(max(figure.get_size_inches()) * dpi)
@@ -144,7 +199,7 @@ def _between(value: Any, low: float, high: float) -> bool:
 
 
 def write(figure: Figure, target: Path, kind: str, dpi: float, origin: dict[str, str]) -> None:
-    """Write a figure whole or not at all, with where it comes from."""
+    """Write a figure in one step, with metadata about its origin."""
     check_ours(target)
     with new_version(target) as part, any_letters():
         figure.savefig(part, format=kind, dpi=dpi, metadata=metadata(origin, kind))
@@ -152,6 +207,6 @@ def write(figure: Figure, target: Path, kind: str, dpi: float, origin: dict[str,
 
 
 def check_ours(target: Path) -> None:
-    """Refuse to replace a file that is no figure of binland."""
+    """Raise StoreError if there is a file that binland did not draw, which must not be replaced."""
     if os.path.lexists(target) and (not target.is_file() or source(target) is None):
         raise StoreError(f"{target}: is there already and no figure of binland; choose another --out")

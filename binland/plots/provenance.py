@@ -1,4 +1,4 @@
-"""From which result file a figure was drawn, as metadata of the figure, and how it is read again."""
+"""Metadata of a figure that say from which file of results it was drawn: write, read, find the file."""
 
 import base64
 import json
@@ -14,20 +14,20 @@ from binland.version import version
 
 MARK = "binland-figure:"
 FORMATS = ("png", "pdf", "svg")
-KEPT = "title", "created", "git", "code", "version_binland"  # of what the result file says of itself
+KEPT = "title", "created", "git", "code", "version_binland"  # facts about the file of results that a figure keeps
 _PATTERN = re.compile(rb"binland-figure:([A-Za-z0-9_=-]{1,100000}):")
-NEAR = (".", "..")  # folders in which the result file of a figure is looked for, seen from the figure and from here
+NEAR = (".", "..")  # where to look for a file of results, from the figure and from the current folder
 
 
 def source_of(path: Path, ending: str) -> dict[str, str]:
-    """Where a figure comes from. path: the result file. ending: of the figure's name, which says what it shows."""
+    """Facts about the file of results at `path`. ending: end of the figure's name, which says what it shows."""
     made = facts(path)
     kept: dict[str, str] = {name: made[name] for name in KEPT if name in made}
     return {"file": path.name, "file_id": file_id(path), "figure": ending, **kept, "drawn_with": version("binland")}
 
 
 def metadata(source: Mapping[str, str], kind: str) -> dict[str, Any]:
-    """The same in the words that a format has, once to be read by people and once to be found again."""
+    """Metadata of a file format with these facts, once in words for people and once encoded for `source`."""
     kept = MARK + base64.urlsafe_b64encode(json.dumps(dict(source)).encode()).decode() + ":"
     shown = ascii(f"{source['file']} (sweep {source['file_id']}), binland {source['drawn_with']}")[1:-1]
     if kind == "pdf":
@@ -38,7 +38,7 @@ def metadata(source: Mapping[str, str], kind: str) -> dict[str, Any]:
 
 
 def source(figure: Path) -> dict[str, str] | None:
-    """What `metadata` wrote into a figure, None if it has nothing of the kind; StoreError if it cannot be read."""
+    """The facts that `metadata` wrote into a figure, or None without any; raises StoreError if it cannot be read."""
     kept = _PATTERN.search(read_whole(figure))
     if kept is None:
         return None
@@ -50,7 +50,7 @@ def source(figure: Path) -> dict[str, str] | None:
 
 
 def result_file(figure: Path, source: Mapping[str, str]) -> Path | None:
-    """The result file of a figure, if it is in the folder of the figure, in the one above, or where we are."""
+    """The file of results of a figure, or None if it is not near the figure or the current folder (see NEAR)."""
     folders = {(base / near).resolve(): None for base in (figure.parent, Path()) for near in NEAR}
     for folder in folders:
         for path in sorted(folder.glob("*.h5")):

@@ -1,4 +1,4 @@
-"""A sweep to be drawn: what figures read."""
+"""`Results`: a sweep, or a part of it, that is to be drawn."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,10 +20,11 @@ MOST = 50  # algorithms in a figure
 
 
 class Results(NamedTuple):
-    """A sweep to be drawn, or the part of it where all axes but one have a value.
+    """A sweep to be drawn, or the part of it at one value of an axis.
 
-    settings: tables of its configuration. fixed: names and values of the axes that are no dimension of `data` any more.
-    theory: whether curves of theory are laid over what was measured.
+    path: the file. layout: its tasks and dimensions. settings: tables of its configuration. data: its measurements as
+    `load_results` returns them. fixed: names and values of axes that `data` no longer has. theory: whether curves of
+    theory are added.
     """
 
     path: Path
@@ -35,29 +36,29 @@ class Results(NamedTuple):
 
     @property
     def axes(self) -> list[Axis]:
-        """The axes that are dimensions of the data."""
+        """The swept settings that are dimensions of the data."""
         return [axis for axis in self.layout.axes if axis.name not in self.fixed]
 
     @property
     def states(self) -> tuple[str, ...]:
-        """The symmetry states that are drawn: the first only where there is no symmetry."""
+        """Names of the symmetry states that are drawn, such as "raw" and "aligned"; empty without such a dimension."""
         if STATES not in self.layout.inner:
             return ()
         return tuple(map(str, self.layout.inner[STATES].values))[: self.layout.states_shown]  # type: ignore[arg-type]
 
     @property
     def labels(self) -> list[str]:
-        """The algorithms that are drawn."""
+        """Labels of the algorithms that are drawn, at most MOST."""
         return list(self.layout.labels)[:MOST]
 
     @property
     def figure(self) -> Mapping[str, Any]:
-        """[figure] of the configuration."""
+        """The table [figure] of the configuration; empty if it has none."""
         table = self.settings.get("figure")
         return table if isinstance(table, Mapping) else {}
 
     def slices(self) -> "Iterator[tuple[str, Results]]":
-        """The parts with one axis each, x, and the endings of their file names: all there is, unless two are swept."""
+        """Parts to draw after endings of file names: the whole sweep, or of two swept settings a part per value."""
         if len(self.axes) < 2:
             yield "", self
             return
@@ -68,23 +69,23 @@ class Results(NamedTuple):
             yield f"_{other.name}_{shown_number(value)}", part
 
     def points(self) -> list[dict[str, float]]:
-        """Every point of the axes that are left, in increasing order."""
+        """Every point of the grid as {name of the axis: value}, in increasing order."""
         return values_of(self.axes)
 
     def named_points(self) -> Iterator[tuple[str, dict[str, float]]]:
-        """The same, with the endings of file names."""
+        """The same points, each after the ending of its file names, such as "_n_inputs_1001"."""
         for point in self.points():
             yield "".join(f"_{name}_{shown_number(value)}" for name, value in (self.fixed | point).items()), point
 
     def words_of(self, point: Mapping[str, float]) -> str:
-        """A point in words: "N = 1001;", empty if nothing is swept."""
+        """A point as text, for example "N = 1001;"; empty if nothing is swept."""
         words = ", ".join(
             f"{self._symbol(name)} = {shown_number(value)}" for name, value in (self.fixed | {**point}).items()
         )
         return f"{words};" if words else ""
 
     def at(self, point: Mapping[str, float]) -> str:
-        """A point in words behind others: " at N = 1001"."""
+        """A point as the end of a text, for example " at N = 1001"; empty if nothing is swept."""
         words = self.words_of(point).rstrip(";")
         return f" at {words}" if words else ""
 
@@ -92,18 +93,18 @@ class Results(NamedTuple):
         return next(axis.symbol for axis in self.layout.axes if axis.name == name)
 
     def done(self, kind: str, data: xr.Dataset) -> NDArray[np.bool_]:
-        """Which tasks of a kind are done; those of files in which trainings were measured at once, with these."""
+        """Which tasks of a kind are done; in older files, which measured right after training, which trainings are."""
         name = f"{kind}_state" if f"{kind}_state" in data else f"{TRAINING}_state"
         return (data[name] == DONE).to_numpy()
 
     def any_done(self, kind: str, data: xr.Dataset) -> bool:
-        """Whether the sweep has a measure, and one task of it is done."""
+        """Whether the file has tasks of a kind and at least one of them is done."""
         known = kind in self.layout.kinds or kind in self.data
         return known and bool(self.done(kind, data).any())
 
 
 def values_of(axes: Iterable[Axis]) -> list[dict[str, float]]:
-    """Every point of some axes by its values, in increasing order."""
+    """Every combination of the values of some axes, as {name: value}, in increasing order."""
     points: list[dict[str, float]] = [{}]
     for axis in axes:
         points = [{**point, axis.name: value} for point in points for value in sorted(axis.values)]
@@ -111,14 +112,14 @@ def values_of(axes: Iterable[Axis]) -> list[dict[str, float]]:
 
 
 def shown_number(value: float) -> str:
-    """Whole numbers with all digits, others with six."""
+    """A number as text: integers with all digits, others with six."""
     return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def read(path: str | Path, theory: bool = False) -> Results:
-    """What there is to draw, with theory laid over it or without.
+    """Read a file of results to draw it. theory: whether to add curves of theory.
 
-    Raises StoreError if the file is missing, foreign or holds no finished task yet.
+    Raises StoreError if the file is missing, not a file of binland's results, or without a finished task.
     """
     path = checked_path("path", path)
     store, data = Store.open(path), load_results(path)

@@ -1,4 +1,4 @@
-"""Single results in the user's own axes: paths, barriers, local energies, planes; and panels of result files."""
+"""Draw single results, or single panels of a file of results, into any axes of matplotlib."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,11 @@ def plot_path(path: Any, ax: "Axes | None" = None, label: str = "", **look: Any)
     Parameters
     ----------
     path : Path, BentPath, ExpectedPath, Barrier or a path of a continuous network
-        What `bl.shortest_path`, `bl.optimized_path`, `bl.expected_path`, `bl.barrier`, `db.path`, ... give.
+        A result of `bl.shortest_path`, `bl.optimized_path`, `bl.expected_path`, `bl.barrier`, `db.path`, ...
     ax : matplotlib.axes.Axes, optional
         Axes to draw into; by default the current ones of pyplot.
-    label : str
-        What a legend calls the curve.
+    label : str, default ""
+        Name of the curve in a legend.
     **look
         Fields of `binland.plots.Look`: color, marker, line, alpha, width, size, hollow.
 
@@ -39,7 +39,7 @@ def plot_path(path: Any, ax: "Axes | None" = None, label: str = "", **look: Any)
     Raises
     ------
     InvalidInputError
-        If `path` has no errors along it.
+        If `path` has no errors along a path.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def plot_path(path: Any, ax: "Axes | None" = None, label: str = "", **look: Any)
 
 
 def _places(path: Any, count: int) -> Any:
-    """(T,) places between 0 and 1 at which errors are known, of paths with a bend in units of both legs' lengths."""
+    """Places (T,) between 0 and 1 at which errors are known; on a path with a bend, shares of its whole length."""
     if hasattr(path, "midpoint"):
         legs = [(leg.length / max(path.length, 1e-300), leg) for leg in (path.first, path.second)]
         first, second = (share * _places(leg, len(leg.errors)) for share, leg in legs)
@@ -79,15 +79,26 @@ def plot_local_energy(energy: Any, ax: "Axes | None" = None, label: str = "", **
     Parameters
     ----------
     energy : LocalEnergy
-        What `bl.local_energy` or `db.local_energy` gives. Error bars are the standard deviation over its realisations;
-        there are none of a closed form.
+        A result of `bl.local_energy` or `db.local_energy`. Error bars are the standard deviation over its realisations;
+        a closed form has none.
     ax, label, **look
-        As of `plot_path`.
+        As in `plot_path`.
 
     Returns
     -------
     list of matplotlib.artist.Artist
         Curve and error bars.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> from matplotlib.figure import Figure
+    >>> machine, train = bl.Perceptron(51), bl.Patterns.random(30, 51, seed=0)
+    >>> solution = bl.fit(machine, train, bl.SGD(epochs=20), seed=0)
+    >>> ax = Figure().subplots()
+    >>> artists = bl.plots.plot_local_energy(bl.local_energy(solution, train, [0.1, 0.2], seed=0), ax, label="SGD")
+    >>> ax.get_xlabel()
+    'flipped weights (%)'
     """
     strengths = energy.fractions if hasattr(energy, "fractions") else energy.sigmas
     order = np.argsort(strengths)
@@ -105,16 +116,26 @@ def plot_plane(plane: Any, ax: "Axes | None" = None, names: tuple[str, ...] = ("
     Parameters
     ----------
     plane : Plane
-        What `bl.plane` or `db.plane` gives.
+        A result of `bl.plane` or `db.plane`.
     ax : matplotlib.axes.Axes, optional
         Axes to draw into; by default the current ones of pyplot.
-    names : tuple of 3 str
-        What the three solutions are called.
+    names : tuple of 3 str, default ("0", "1", "2")
+        Texts at the three solutions.
 
     Returns
     -------
     list of matplotlib.artist.Artist
-        The contours, for `figure.colorbar`, and the texts.
+        The contours, from which `figure.colorbar` makes a colour bar, and the texts.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> from matplotlib.figure import Figure
+    >>> machine, train = bl.Perceptron(51), bl.Patterns.random(30, 51, seed=0)
+    >>> solutions = [bl.fit(machine, train, bl.SGD(epochs=20), seed=k) for k in range(3)]
+    >>> figure = Figure()
+    >>> contours, *texts = bl.plots.plot_plane(bl.plane(*solutions, train, points=5), figure.subplots())
+    >>> bar = figure.colorbar(contours, label="train error (%)")
     """
     points = [(name, float(x), float(y)) for name, (x, y) in zip(names, plane.corners, strict=True)]
     contours = Contours(plane.x, plane.y, PERCENT * floats(plane.errors), points)
@@ -123,25 +144,32 @@ def plot_plane(plane: Any, ax: "Axes | None" = None, names: tuple[str, ...] = ("
 
 
 def panels(path: str | Path, theory: bool = False) -> dict[str, Panel]:
-    """The panels of a result file by their names, to be drawn one by one.
+    """Make all panels of a file of results, to draw some of them.
 
     Parameters
     ----------
-    path : str or path
-        The HDF5 file of a sweep, finished or not.
-    theory : bool
-        Lay curves of theory and closed forms over what was measured.
+    path : str or pathlib.Path
+        HDF5 file of a sweep, finished or not.
+    theory : bool, default False
+        Whether to add curves of theory and closed forms.
 
     Returns
     -------
     dict of str to Panel
-        "test_error", "barrier", ... A panel draws itself with `.draw(ax)`, and `.table()` is a pandas.DataFrame of all
-        that it shows. Of panels at a point of the grid the name ends with the point: "paths_n_inputs_1001".
+        Panels by name: "test_error", "barrier", ... ``.draw(ax)`` draws a panel, and ``.table()`` returns everything
+        that it shows as a pandas.DataFrame. A panel at one point of the grid has a name that ends with the point, such
+        as "paths_n_inputs_1001".
 
     Raises
     ------
     StoreError
-        If the file is missing, foreign or holds no finished task yet.
+        If the file is missing, not a file of binland's results, or without a finished task.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> panels = bl.plots.panels("fig6.h5")  # doctest: +SKIP
+    >>> panels["barrier"].table().to_csv("barrier.csv")  # doctest: +SKIP
     """
     with needed_by("binland.plots.panels", "plot"):
         from binland.plots.charts import charts_of, panels_of
@@ -151,30 +179,38 @@ def panels(path: str | Path, theory: bool = False) -> dict[str, Panel]:
 
 
 def plot_panel(path: str | Path, name: str, ax: "Axes | None" = None, theory: bool = False) -> "list[Artist]":
-    """Draw one panel of a result file.
+    """Draw one panel of a file of results.
 
     Parameters
     ----------
-    path : str or path
-        The HDF5 file of a sweep, finished or not.
+    path : str or pathlib.Path
+        HDF5 file of a sweep, finished or not.
     name : str
-        Which panel, for example "barrier"; `binland.plots.panels(path)` has all of them.
+        Name of the panel, for example "barrier"; ``list(binland.plots.panels(path))`` has all of them.
     ax : matplotlib.axes.Axes, optional
         Axes to draw into; by default the current ones of pyplot.
-    theory : bool
-        Lay curves of theory and closed forms over what was measured.
+    theory : bool, default False
+        Whether to add curves of theory and closed forms.
 
     Returns
     -------
     list of matplotlib.artist.Artist
-        Curves with their error bars. They have labels, so that `ax.legend()` works.
+        Curves with their error bars. They have names, so that `ax.legend()` works.
 
     Raises
     ------
     InvalidInputError
         If the file has no such panel.
     StoreError
-        If the file is missing, foreign or holds no finished task yet.
+        If the file is missing, not a file of binland's results, or without a finished task.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> import matplotlib.pyplot as plt
+    >>> figure, (left, right) = plt.subplots(1, 2)  # doctest: +SKIP
+    >>> bl.plots.plot_panel("fig6.h5", "test_error", left)  # doctest: +SKIP
+    >>> bl.plots.plot_panel("fig6.h5", "barrier", right)  # doctest: +SKIP
     """
     known = panels(path, theory)
     if name not in known:

@@ -1,4 +1,4 @@
-"""Statements of a configuration, checked against what its panels show."""
+"""Check the statements of a configuration, `[[figure.statements]]`, against the curves of its panels."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,9 +12,10 @@ from binland.sweep.contracts.statement import Statement
 
 
 class Verdict(NamedTuple):
-    """What came out of a statement.
+    """Whether a statement holds.
 
-    holds: "yes" at all points, "partly", "no" at none, or "not known" where nothing is finished. how: the counts.
+    text: the statement in words. holds: "yes" if it is right at all points, "no" if at none, else "partly"; "not known"
+    if nothing is finished. how: at how many points it is right, as text.
     """
 
     text: str
@@ -23,16 +24,17 @@ class Verdict(NamedTuple):
 
 
 def verdicts(results: Results, panels: Mapping[str, Panel], given: Sequence[Statement] | None = None) -> list[Verdict]:
-    """The statements of the configuration, or given ones, one by one.
+    """Check the given statements, by default those of the configuration, one by one. panels: panels by name.
 
-    A difference counts as clear if it is larger than its two standard errors, added as if they were independent.
+    A difference is beyond error bars if it is larger than the standard error of a difference of independent numbers,
+    the root of the sum of both squared error bars.
     """
     statements = _of(results) if given is None else given
     return [_checked(statement, panels.get(statement.panel)) for statement in statements]
 
 
 def _of(results: Results) -> list[Statement]:
-    """Those of the file's configuration; a file of a stranger may have others."""
+    """The statements in the configuration of the file; what is no table in it is left out."""
     tables = results.figure.get("statements", [])
     return [Statement.model_validate(table) for table in tables if isinstance(table, Mapping)]
 
@@ -59,7 +61,7 @@ def _curves(statement: Statement, panel: Panel) -> dict[str, Curve]:
 
 
 class Count(NamedTuple):
-    """At how many of some points, or steps between them, something is so, and at how many beyond error bars."""
+    """At how many of `of` points or steps a claim is right, and at how many of them by more than the error bars."""
 
     name: str
     right: int
@@ -87,18 +89,18 @@ def _counts(statement: Statement, curves: Mapping[str, Curve]) -> Iterator[Count
 
 
 def _ranks(curves: Sequence[Curve], name: str) -> Count:
-    """Values one above the other, at every point."""
+    """At how many points the values of the curves increase from one curve to the next."""
     values = np.stack([curve.y for curve in curves])
     return _count(np.diff(values, axis=0), _both([_error(curve) for curve in curves]), name, "points")
 
 
 def _steps(curve: Curve, sign: int, name: str) -> Count:
-    """Values that fall or rise from point to point."""
+    """At how many steps from one point to the next a curve rises (sign 1) or falls (sign -1)."""
     return _count(sign * np.diff(curve.y)[None], _both(list(_error(curve)[:, None]))[:, 0][None], name, "steps")
 
 
 def _count(differences: Float, errors: Float, name: str, unit: str) -> Count:
-    """Columns in which all differences are positive, and larger than their errors."""
+    """Count the columns in which all differences are positive, and those in which all are larger than their errors."""
     known = np.isfinite(differences).all(axis=0)
     right = (differences > 0).all(axis=0) & known
     clear = (differences > errors).all(axis=0) & right
@@ -106,11 +108,11 @@ def _count(differences: Float, errors: Float, name: str, unit: str) -> Count:
 
 
 def _both(errors: Sequence[Float]) -> Float:
-    """Errors of the differences of neighbours."""
+    """Standard errors of the differences of neighbouring rows, taken as independent."""
     squares = np.square(np.stack(errors))
     return floats(np.sqrt(squares[1:] + squares[:-1]))
 
 
 def _error(curve: Curve) -> Any:
-    """(T,) standard errors; nan, so that nothing is clear, where there are none."""
+    """Error bars (T,) of a curve; NaN without any, so that no difference is beyond them."""
     return np.full(len(curve.y), np.nan) if curve.error is None else curve.error

@@ -1,4 +1,4 @@
-"""Which look each algorithm and symmetry state has, in every figure."""
+"""Look (colour, marker, line) of each algorithm and symmetry state, the same in all figures."""
 
 from dataclasses import replace
 
@@ -6,8 +6,8 @@ from binland.plots.chart import Entry, LineStyle, Look
 from binland.plots.results import Results
 from binland.plots.text import short
 
-# First the paper's green, blue and red in shades that stay apart for colour-blind readers, and the paper's markers. The
-# variants of a kind go through its colours, its markers and all lines at once: 84 of them until two look the same.
+# The first colours are the paper's green, blue and red in shades that colour-blind readers can tell apart; the first
+# markers are the paper's. Variants of a kind take the next colour, marker and line, so that 84 of them look different.
 COLOURS = {
     "RSGD": ("#009E73", "#7FA800", "#00B8C4", "#1B5E3A"),
     "SGD": ("#0072B2", "#56B4E9", "#332288", "#7A6BD1"),
@@ -22,7 +22,7 @@ MARKERS = {
     "FBP": ("d", "h", "8"),
     "RBP": ("P", "H", "p"),
 }
-OTHERS = (("#555555", "#000000", "#8C6D46", "#999999"), ("D", "P", "<"))  # colours and markers of other kinds
+OTHERS = (("#555555", "#000000", "#8C6D46", "#999999"), ("D", "P", "<"))  # colours and markers of all other kinds
 LINES: tuple[LineStyle, ...] = (
     "-",
     "--",
@@ -32,17 +32,26 @@ LINES: tuple[LineStyle, ...] = (
     (0, (3, 1, 1, 1, 1, 1)),
     (0, (8, 2)),
 )
-BETWEEN = ("#0072B2", "#D55E00", "#009E73", "#CC5C99", "#E69F00", "#56B4E9", "#332288", "#555555")  # of pairs, of kinds
+BETWEEN = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC5C99",
+    "#E69F00",
+    "#56B4E9",
+    "#332288",
+    "#555555",
+)  # colours of pairs of algorithms and of kinds of lines
 ROWS = "osD^vP"  # markers of kinds of lines
 
 LIGHT = 0.55  # opacity of raw curves beside aligned ones
-RAW: LineStyle = (0, (1.2, 1.4))  # dots: raw and aligned stay apart in grey, with empty markers beside full ones
+RAW: LineStyle = (0, (1.2, 1.4))  # dotted, so that raw and aligned curves differ in grey prints, too
 BETWEEN_STATES: LineStyle = (0, (4, 1.5))
-THEORY = Look(width=1.0, line="-")  # of what is computed
+THEORY = Look(width=1.0, line="-")  # look of curves of theory
 
 
 def style(results: Results, label: str) -> Look:
-    """Colour and marker of the algorithm's kind; variants of a kind differ in shade, marker and line."""
+    """Look of an algorithm: colour and marker of its kind; algorithms of one kind differ in shade, marker and line."""
     tables = results.settings.get("algorithms", {})
     kinds = {name: str(tables.get(name, {}).get("kind", name)) for name in results.layout.labels}
     kind = kinds[label]
@@ -53,7 +62,7 @@ def style(results: Results, label: str) -> Look:
 
 
 def in_state(results: Results, look: Look, state: str) -> Look:
-    """The look in a symmetry state: the last one dark, the first one light, dotted and with empty markers."""
+    """The look in a symmetry state: unchanged in the last one, light and dotted with hollow markers in the first."""
     states = results.states
     if len(states) < 2 or state == states[-1]:
         return look
@@ -63,14 +72,14 @@ def in_state(results: Results, look: Look, state: str) -> Look:
 
 
 def algorithm_entries(results: Results, labels: dict[str, str] | None = None, with_states: bool = True) -> list[Entry]:
-    """A line of the legend for every algorithm, then those of the symmetry states. labels: other texts."""
+    """Lines of the legend for the algorithms, then for the symmetry states. labels: other texts for the algorithms."""
     texts = labels or {name: short(name) for name in results.labels}
     entries = [Entry(texts[name], style(results, name)) for name in results.labels]
     return entries + state_entries(results) if with_states else entries
 
 
 def state_entries(results: Results) -> list[Entry]:
-    """How each symmetry state looks, where several are drawn."""
+    """Lines of the legend for the symmetry states; none if only one is drawn."""
     if len(results.states) < 2:
         return []
     return [Entry(state, in_state(results, Look(marker="o"), state)) for state in results.states]

@@ -1,4 +1,4 @@
-"""The numbers of a chart as a table: one row per point."""
+"""Make a table of the numbers that a chart shows, one row per point."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,10 @@ LAST = ("curve", "x", "y", "error", "x_error", "value")
 
 
 def table_of(chart: Chart | Panel) -> "pd.DataFrame":
-    """Everything that is drawn, with all digits.
+    """A table of everything that a chart or panel shows, with all digits.
 
-    Columns: panel and its labels of the axes; what tells curves apart (algorithm, symmetry, ...); curve, its name; x, y
-    and the half lengths of error bars; value, where a quantity is drawn over a plane.
+    Columns: panel and the labels of its axes; the labels of the curves (algorithm, symmetry, ...); curve, its name; x,
+    y and error, the half length of the error bar. If there are any: inset, its title; x_error; value, that of contours.
     """
     import pandas as pd
 
@@ -40,7 +40,7 @@ def _rows(panel: Panel, inset: str | None = None) -> Iterator[dict[str, Any]]:
 
 
 def _points(mark: Mark) -> Iterator[Mapping[str, Any]]:
-    """The points of a mark; what is not said stays empty."""
+    """The rows of a mark, one per point."""
     if isinstance(mark, Curve):
         bars = [np.full(len(mark.x), np.nan) if bar is None else bar for bar in (mark.error, mark.x_error)]
         for x, y, error, x_error in zip(mark.x, mark.y, *bars, strict=True):
@@ -56,5 +56,5 @@ def _points(mark: Mark) -> Iterator[Mapping[str, Any]]:
 
 
 def _grid(mark: Contours) -> Any:
-    """(Y X, 2) places of the values."""
+    """Places (Y X, 2) of the values of a plane."""
     return np.stack(np.meshgrid(mark.x, mark.y), -1).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Words of figures: headlines, labels, numbers."""
+"""Texts in figures: headlines, labels, numbers."""
 
 from collections.abc import Mapping
 
@@ -7,29 +7,29 @@ from binland.plots.chart import Headline
 from binland.plots.results import Results
 from binland.sweep.store.layout import DONE
 
-LONGEST_TITLE, LONGEST_LABEL = 300, 70  # letters in a figure
-DIGITS = 3  # significant ones of every number in a text
+LONGEST_TITLE, LONGEST_LABEL = 300, 70  # letters
+DIGITS = 3  # significant digits of numbers in texts
 
 
 def digits(value: float) -> str:
-    """A number in a text of a figure."""
+    """A number as text, with DIGITS significant digits."""
     return f"{value:.{DIGITS}g}"
 
 
 def counted(count: int, noun: str) -> str:
-    """1 solution, 2 solutions"""
+    """A number with a noun, for example "1 solution" or "2 solutions"."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def short(label: str) -> str:
-    """A label of at most LONGEST_LABEL letters: its beginning and its end."""
+    """A label of at most LONGEST_LABEL letters; a longer one loses its middle."""
     line = one_line(label, len(label) + 1)
     half = LONGEST_LABEL // 2 - 1
     return line if len(line) <= LONGEST_LABEL else f"{line[:half]}...{line[-half + 1 :]}"
 
 
 def headline(results: Results, *parts: str) -> Headline:
-    """Title of the sweep, and facts: what it is about, the given parts, whether it is finished."""
+    """Title of the sweep, and facts: summary of the model, the given texts, algorithms left out, whether unfinished."""
     layout, data = results.layout, results.data
     states = [data[f"{kind}_state"] for kind in layout.kinds if f"{kind}_state" in data]
     unfinished = ["UNFINISHED SWEEP."] if any(bool((state != DONE).any()) for state in states) else []
@@ -45,7 +45,7 @@ def _kind(results: Results) -> str:
 
 
 def of_sweep(results: Results) -> str:
-    """What there is of everything: "3 solutions, 6 directed pairs, 5 orders;"."""
+    """Numbers of solutions, pairs and orders as text, for example "3 solutions, 6 directed pairs, 5 orders;"."""
     sizes = results.data.sizes
     counts = [counted(sizes["solution"], "solution")]
     counts += [counted(sizes["pair"], "directed pair")] if "pair" in sizes else []

@@ -1,1 +1,1 @@
-"""One page about a sweep, or about several side by side, that opens anywhere without network."""
+"""The HTML report: one page about a sweep, or about several side by side, that needs no network."""

@@ -12,7 +12,7 @@ const layoutOf = (layout) => ({
   xaxis: { ...frame, ...layout.xaxis }, yaxis: { ...frame, ...layout.yaxis },
 });
 
-// A title in lines that fit so many pixels, at about 6.6 for a letter.
+// Break a title into lines of a width in pixels; a letter takes about 6.6 of them.
 function fitted(axis, pixels) {
   if (!axis || !axis.title || !axis.title.text) return axis;
   const lines = [];
@@ -27,7 +27,7 @@ function fitted(axis, pixels) {
   return { ...axis, title: { ...axis.title, text: lines.join("<br>") } };
 }
 
-// On a narrow screen every second tick has a text.
+// On a narrow screen only every second tick has a text.
 function sparse(axis, pixels) {
   if (!axis || !axis.ticktext || pixels / axis.ticktext.length > 55) return axis;
   return { ...axis, tickangle: 0, ticktext: axis.ticktext.map((text, k) => (k % 2 ? "" : text)) };
@@ -35,7 +35,7 @@ function sparse(axis, pixels) {
 
 const hidden = (meta) => ["algorithm", "symmetry"].some((key) => off[key].has((meta || {})[key]));
 
-// Points of a figure along the swept axis whose tick is switched off.
+// Hide the points whose size is switched off.
 function shown(trace, layout) {
   const ticks = layout.xaxis && layout.xaxis.tickvals;
   if (!off.x.size || !ticks || !trace.x) return trace;
@@ -76,7 +76,7 @@ for (const article of document.querySelectorAll("article[data-section]")) {
   });
 }
 
-// Values on the x axis: a switch for each tick of figures along what is swept.
+// A switch for each size: each tick of the figures that have numbers of parameters along x.
 function sizes() {
   const names = new Set();
   for (const { panel } of plots) {
@@ -103,7 +103,7 @@ document.querySelector(".switches").addEventListener("change", ({ target }) => {
   }
 });
 
-// Single paths: the row of the table that the choices name.
+// Draw the single path that the reader has chosen, and those kept before.
 const dashes = ["solid", "dash", "dot", "dashdot", "longdash"];
 for (const form of document.querySelectorAll("form.paths")) {
   const paths = data[form.dataset.sweep].paths, plot = form.parentElement.querySelector(".path");

@@ -1,4 +1,4 @@
-"""The report as one HTML file: everything is in it, it needs neither network nor a server."""
+"""`report`: one HTML file about one or several sweeps, which needs neither network nor a server."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,22 +30,23 @@ def report(
     theory: bool = False,
     statements: Sequence[Statement] | None = None,
 ) -> Path:
-    """Write one page about a sweep, or about several side by side, that opens in any browser without network.
+    """Write an HTML page about a sweep, or about several side by side, that opens in any browser without network.
 
-    It shows what was run and how, how far it is, every figure with its numbers under the mouse, algorithms, symmetry
-    states and sizes to be switched on and off, the errors along every single path, tables with error bars, the
-    statements of the configuration (`[[figure.statements]]`) with what came out, and how to cite and to repeat it.
+    It shows the configuration, versions and progress of each sweep; all figures, interactive: numbers appear under the
+    mouse, algorithms, symmetry states and sizes can be switched on and off; errors along every single path; tables with
+    error bars; whether the statements of the configuration (``[[figure.statements]]``) hold; and how to cite and repeat
+    the sweep.
 
     Parameters
     ----------
-    paths : str, path or a sequence of at most 4
+    paths : str, pathlib.Path or a sequence of 1 to 4 of them
         HDF5 files of sweeps, finished or not.
-    out : str or path
-        The HTML file, which must not be there yet.
-    theory : bool
-        Lay curves of theory and closed forms over what was measured.
+    out : str or pathlib.Path
+        The HTML file, which must not exist yet.
+    theory : bool, default False
+        Whether to add curves of theory and closed forms.
     statements : sequence of Statement, optional
-        Check these instead of those of the files' configurations.
+        Statements to check instead of those in the configurations of the files.
 
     Returns
     -------
@@ -55,9 +56,16 @@ def report(
     Raises
     ------
     StoreError
-        If a file is missing, foreign or holds no finished task yet, or `out` is there or cannot be written.
+        If a file is missing, not a file of binland's results or without a finished task, or `out` exists already or
+        cannot be written.
     InvalidInputError
-        If there are too many files, or an argument is not allowed.
+        If there are no files or too many, or an argument is not allowed.
+
+    Examples
+    --------
+    >>> import binland as bl
+    >>> bl.report("fig6.h5", "fig6.html")  # doctest: +SKIP
+    >>> bl.report(["fig6.h5", "fig18.h5"], "both.html", theory=True)  # doctest: +SKIP
     """
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     if not 1 <= len(given) <= MOST_FILES:
@@ -69,7 +77,7 @@ def report(
 
 
 def page(sweeps: Sequence[Results], statements: Sequence[Statement] | None = None) -> str:
-    """The text of the page."""
+    """The HTML text of the page."""
     from jinja2 import Environment
     from plotly.offline import get_plotlyjs
 
@@ -94,12 +102,12 @@ def _resource(name: str) -> str:
 
 
 def _json(data: Any) -> str:
-    """JSON that may stand in a script element."""
+    """JSON that is safe inside a script element of HTML."""
     return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace("\u2028", "\\u2028")
 
 
 def _sweep(results: Results, statements: Sequence[Statement] | None) -> dict[str, Any]:
-    """What the page shows of one file."""
+    """Everything that the template needs about one file."""
     made = facts(results.path)
     charts = charts_of(results)
     panels = {name: panel for name, (_, panel) in panels_of(results, charts).items()}
@@ -122,7 +130,7 @@ def _sweep(results: Results, statements: Sequence[Statement] | None) -> dict[str
 
 
 def _runs(text: str) -> list[Mapping[str, Any]]:
-    """The runs that made a file, newest last."""
+    """The runs that made a file, the newest last, read from JSON text; empty if it cannot be read."""
     try:
         runs = json.loads(text)
     except (ValueError, RecursionError):
@@ -131,20 +139,20 @@ def _runs(text: str) -> list[Mapping[str, Any]]:
 
 
 def _data(sweep: Mapping[str, Any]) -> dict[str, Any]:
-    """What the script needs of one file."""
+    """Figures and paths of one file for the script of the page."""
     figures = {section["name"]: [view["panels"] for view in section["views"]] for section in sweep["sections"]}
     return {"figures": figures, "paths": sweep["paths"]}
 
 
 def _switches(sweeps: Sequence[Results]) -> dict[str, Any]:
-    """What can be switched on and off: algorithms with their looks, symmetry states, values of what is swept."""
+    """What the reader can switch on and off: algorithms, with their looks, and symmetry states."""
     entries = {one.name: one for results in sweeps for one in algorithm_entries(results, with_states=False)}
     states = list(dict.fromkeys(state for results in sweeps for state in results.states))
     return {"algorithm": list(entries.values()), "symmetry": states if len(states) > 1 else []}
 
 
 def _differences(sweeps: Sequence[Results]) -> list[list[str]]:
-    """Settings in which files differ, a row for each: the key, and its value in every file."""
+    """Settings in which the files differ: rows of a key and its value in every file."""
     tables = [_flat(results.settings) for results in sweeps]
     keys = dict.fromkeys(key for table in tables for key in table)
     rows = [[key, *(table.get(key, "") for table in tables)] for key in keys]

@@ -1,4 +1,4 @@
-"""What a report shows of one result file, as plain data for the page."""
+"""The parts of a report about one file of results, as plain data for the page."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from binland.reports.swatches import swatch
 from binland.reports.traces import figure_of, numbers
 from binland.sweep.store.layout import DONE, FAILED
 
-MOST_NUMBERS = 400_000  # of single paths in a page; beyond, only the first disorder samples are there
+MOST_NUMBERS = 400_000  # of errors along single paths in a page; of more, only the first disorder samples are kept
 Section = dict[str, Any]
 
 
 def sections_of(results: Results, charts: Mapping[str, Chart]) -> list[Section]:
-    """Every figure, those at several points of the grid as one section with a choice."""
+    """A section for each figure; one that exists for several points of the grid has a view for each point."""
     points = {ending: results.words_of(point).rstrip(";") for ending, point in results.named_points() if ending}
     points |= {ending: part.words_of({}).rstrip(";") for ending, part in results.slices() if ending}
     views: dict[str, list[tuple[str, Chart]]] = {}
@@ -30,7 +30,7 @@ def sections_of(results: Results, charts: Mapping[str, Chart]) -> list[Section]:
 
 
 def _split(ending: str, points: Mapping[str, str]) -> tuple[str, str]:
-    """Name of the figure, and the point of the grid in words."""
+    """Name of a figure and its point of the grid in words, from the ending of its file name."""
     point = max((one for one in points if ending.endswith(one)), key=len, default="")
     return ending.removesuffix(point).strip("_") or "overview", points.get(point, "")
 
@@ -41,7 +41,7 @@ def _section(name: str, charts: Sequence[tuple[str, Chart]]) -> Section:
 
 
 def _view(point: str, chart: Chart) -> Section:
-    """A chart at one point of the grid: its panels, insets as panels of their own, and the numbers."""
+    """A chart at one point of the grid: panels (insets as panels of their own), legend and table of numbers."""
     panels = [shown for panel in chart.panels for shown in _with_inset(panel)]
     figures = [{"title": panel.title, **figure_of(panel, chart.levels, chart.color_label)} for panel in panels]
     legend = [{"name": entry.name, "swatch": swatch(entry)} for entry in chart.legend]
@@ -50,12 +50,12 @@ def _view(point: str, chart: Chart) -> Section:
 
 
 def _with_inset(panel: Panel) -> list[Panel]:
-    """A panel, and its inset beside it."""
+    """A panel, and its inset as a second panel."""
     return [panel] if panel.inset is None else [panel, panel.inset.panel]
 
 
 def table(chart: Chart) -> Section | None:
-    """The numbers of the curves of a chart; None for planes, whose numbers are many."""
+    """Columns and rows of the numbers of a chart; None for planes, which have too many."""
     whole = table_of(chart)
     if "value" in whole:
         return None
@@ -73,7 +73,7 @@ def _cell(value: Any) -> str:
 
 
 def progress(results: Results) -> list[tuple[str, int, int, int, float]]:
-    """Of every kind of task: its name, how many are done, failed and expected, and the seconds that they took."""
+    """For every kind of task: name, numbers done, failed and in all, and seconds that they took together."""
     rows = []
     for kind in results.layout.kinds:
         if f"{kind}_state" in results.data:
@@ -84,7 +84,7 @@ def progress(results: Results) -> list[tuple[str, int, int, int, float]]:
 
 
 def paths_of(results: Results) -> Section | None:
-    """Errors along the paths of every single pair, to be chosen; None where no paths were measured."""
+    """Errors along the path of every single pair, of which the reader can choose; None if there are none."""
     name = "path_error" if "path_error" in results.data else "line_error"
     if name not in results.data:
         return None
@@ -111,7 +111,7 @@ def _rounded(value: float) -> float | None:
 
 
 def _name(values: Any, dim: str, k: int) -> str:
-    """A value of a dimension in words; of a pair its two solutions."""
+    """The k-th value of a dimension as text; for a pair its two solutions, such as "0 to 1"."""
     if dim == "pair" and "start" in values.coords:
         return f"{int(values['start'][k])} to {int(values['end'][k])}"
     value = values[dim].to_numpy()[k]
@@ -119,7 +119,7 @@ def _name(values: Any, dim: str, k: int) -> str:
 
 
 def averages(results: Results) -> Section:
-    """Train and test errors of every algorithm at every point, means and standard errors as figures have them."""
+    """Table of mean train and test errors of every algorithm at every point, with the error bars of the figures."""
     from binland.plots.error_bars import of_one
 
     names = [name for name in ("train_error", "test_error") if name in results.data]
@@ -134,7 +134,7 @@ def averages(results: Results) -> Section:
 
 
 def _with_error(mean: Any, error: Any) -> str:
-    """In percent, with two digits of the error: "29.60 ± 0.46"."""
+    """A fraction (mean and error of shape (1,)) as text in percent with two digits of the error: "29.60 ± 0.46"."""
     value, bar = 100 * mean[0], 100 * error[0]
     if not np.isfinite(value):
         return ""

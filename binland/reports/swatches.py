@@ -1,4 +1,4 @@
-"""Lines of a legend as small pictures in SVG, so that colours, markers and dashes are seen beside their names."""
+"""Small SVG pictures of lines and markers for the legend of a page."""
 
 import math
 from html import escape
@@ -7,7 +7,7 @@ from binland.plots.chart import Entry, Look, Span
 from binland.reports.traces import WIDTH, dash
 
 WIDE, HIGH, RADIUS = 44, 16, 5.0
-CORNERS: dict[str, tuple[int, float]] = {  # how many, and where the first one is, in degrees
+CORNERS: dict[str, tuple[int, float]] = {  # number of corners, and angle of the first one in degrees
     "^": (3, -90), "v": (3, 90), ">": (3, 0), "<": (3, 180), "s": (4, 45), "D": (4, 0), "d": (4, 0), "p": (5, -90),
     "h": (6, -90), "H": (6, 0), "8": (8, 22.5),
 }  # fmt: skip
@@ -15,7 +15,7 @@ DASHES = {"dash": "7,5", "dashdot": "7,4,2,4", "dot": "2,3"}
 
 
 def swatch(entry: Entry | Span) -> str:
-    """A line with its marker in the middle, or a shade."""
+    """The SVG picture of a legend entry: a line with its marker in the middle, or a shaded box for a span."""
     look = entry.look
     if isinstance(entry, Span):
         return _svg(f'<rect x="2" y="2" width="{WIDE - 4}" height="{HIGH - 4}" opacity="{look.alpha:g}"/>')
@@ -53,7 +53,7 @@ def _polygon(corners: int, turn: float) -> str:
 
 
 def _cross(marker: str) -> str:
-    """Lines through the middle."""
+    """The SVG path of markers that consist of lines through the middle."""
     turns = {"x": (45, 135), "X": (45, 135), "P": (0, 90), "+": (0, 90), "*": (0, 60, 120), "_": (0,)}[marker]
     ends = [(RADIUS * math.cos(math.radians(a)), RADIUS * math.sin(math.radians(a))) for a in turns]
     x, y = WIDE / 2, HIGH / 2

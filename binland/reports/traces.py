@@ -1,4 +1,4 @@
-"""Panels as figures of plotly.js: plain dictionaries that become JSON."""
+"""Translate panels into figures of plotly.js: dictionaries that become JSON."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,7 +18,7 @@ Trace = dict[str, Any]
 
 
 def figure_of(panel: Panel, levels: Float | None = None, color_label: str = "") -> dict[str, Any]:
-    """A panel as {"data": ..., "layout": ...}. Traces say in "meta" of what they are: {"algorithm": ..., ...}."""
+    """A panel as {"data": traces, "layout": ...}; "meta" of a trace are the labels of its curve."""
     data = [trace for mark in panel.marks for trace in _traces(mark, panel, levels, color_label)]
     layout: dict[str, Any] = {
         "xaxis": _axis(panel.x, panel.top, panel),
@@ -34,7 +34,7 @@ def figure_of(panel: Panel, levels: Float | None = None, color_label: str = "") 
 
 
 def numbers(values: Any) -> list[float | None]:
-    """For JSON: what is not known is null."""
+    """Numbers as a flat list for JSON, with None for NaN and infinity."""
     return [float(value) if np.isfinite(value) else None for value in np.ravel(values)]
 
 
@@ -57,19 +57,19 @@ def _curve(curve: Curve, panel: Panel) -> Trace:
 
 
 def _hover(curve: Curve, panel: Panel) -> str:
-    """What is shown of a point: plotly adds the error bar to y."""
+    """Template of the text under the mouse; plotly adds the error bar to y."""
     words = [f"{name}: {value}" for name, value in curve.labels.items()] or [curve.name]
     x = "%{x}" if panel.x.ticks is None else "%{x:.6~g}"
     return "<br>".join(map(_plain, words)) + f"<br>{x}, %{{y:.4~g}}<extra></extra>"
 
 
 def _plain(text: str) -> str:
-    """Text that plotly does not read as HTML or as a place for a number."""
+    """A text in which plotly finds neither HTML nor placeholders such as %{x}."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("%{", "% {")
 
 
 def _band(curve: Curve, panel: Panel) -> Iterator[Trace]:
-    """A line between two of no width, filled."""
+    """A curve with a band: two invisible lines with the space between them filled, then the curve itself."""
     error = np.zeros(len(curve.y)) if curve.error is None else np.nan_to_num(curve.error)
     edge = {
         "type": "scatter",
@@ -105,14 +105,14 @@ def _look(look: Look) -> Trace:
 
 
 def dash(line: LineStyle) -> str:
-    """A line style in words of plotly and SVG: dashes in pixels."""
+    """A line style as plotly and SVG write it; lengths of dashes are in pixels."""
     if isinstance(line, str):
         return DASHES.get(line, "solid")
     return ",".join(f"{1.5 * length:g}px" for length in line[1])
 
 
 def _field(mark: Contours | Triangle, levels: Float | None, color_label: str) -> Trace:
-    """Filled contours; of a triangle points in the same colours, plotly has no contours of them."""
+    """Filled contours of a plane; a triangle becomes coloured points, since plotly has no contours on triangles."""
     bar = {"title": {"text": color_label, "side": "right"}, "thickness": 12}
     low, high = (0.0, float(np.nanmax(mark.values))) if levels is None else (float(levels[0]), float(levels[-1]))
     colours = {"colorscale": "Viridis", "colorbar": bar}
@@ -141,7 +141,7 @@ def _texts(points: Sequence[tuple[str, float, float]]) -> Trace:
 
 
 def _axis(axis: Axis, top: Axis | None, panel: Panel) -> Trace:
-    """An axis; what stands along the top of a picture is here a second line of the ticks."""
+    """An axis. The axis above a panel becomes a second line in the texts of the ticks."""
     names = [axis.label] if top is None else [axis.label, f"{top.label} (lower numbers)"]
     layout: Trace = {
         "title": {"text": "<br>".join(map(_plain, names))},
@@ -160,7 +160,7 @@ def _axis(axis: Axis, top: Axis | None, panel: Panel) -> Trace:
 
 
 def _shapes(panel: Panel) -> list[Trace]:
-    """Lines and shades of thresholds; the legend has their names."""
+    """Vertical lines and shaded stripes of a panel; their names are in the legend."""
     return [_shape(mark) for mark in panel.marks if isinstance(mark, Rule | Span)]
 
 

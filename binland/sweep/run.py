@@ -57,7 +57,8 @@ def run_sweep(
     smoke : bool, default False
         The same as ``profile="smoke"``.
     report : callable, optional
-        Called with a `Progress` after every task, instead of the progress bar.
+        Called after every task with a `Progress`, instead of the progress bar. It has the numbers of tasks ``done``,
+        ``failed`` and in ``total``, ``seconds`` so far and ``seconds_left``, and ``finished`` tasks of this run.
     profile : str, optional
         Apply the table [profile.NAME] of the configuration, such as "smoke" or "cpu", which makes the sweep smaller.
     scheduler : str, optional
@@ -69,11 +70,13 @@ def run_sweep(
     part : tuple of int, optional
         (k, n) runs the k-th of n parts of the sweep, k from 1. A part is a set of grid points and disorder samples;
         `binland merge` joins n files of parts.
+    progress : bool, default True
+        Whether to show how far the run is: a bar on a terminal or in a notebook, elsewhere a line a minute on stderr.
 
     Returns
     -------
-    Store
-        The file; print it for a summary. `load_results` reads its numbers.
+    Sweep
+        The file; print it for a summary. ``.results()`` reads its numbers, ``.solution(...)`` one of its solutions.
 
     Raises
     ------
@@ -89,7 +92,8 @@ def run_sweep(
     Examples
     --------
     >>> import binland as bl
-    >>> store = bl.run_sweep("experiments/fig6_committee.toml", "smoke.h5", smoke=True)  # doctest: +SKIP
+    >>> sweep = bl.run_sweep("experiments/fig6_committee.toml", "smoke.h5", smoke=True)  # doctest: +SKIP
+    >>> sweep.results().test_error.mean("solution")  # doctest: +SKIP
     """
     switches = {"smoke": smoke, "extend": extend, "retry_failed": retry_failed, "progress": progress}
     for name, value in switches.items():

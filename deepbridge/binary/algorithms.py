@@ -118,6 +118,8 @@ class SGD(shallow.SGD):
             Fixes everything that is drawn.
         start : tuple of arrays, optional
             Latents of each layer to begin with.
+        callback : callable, optional
+            Called with a `binland.TrainingState` after every epoch; the training ends where it returns True.
 
         Returns
         -------

@@ -53,7 +53,7 @@ def fit(
 
     Parameters
     ----------
-    network, data, algorithm, start, device, dtype, checkpoint, checkpoint_seconds, progress
+    network, data, algorithm, start, device, dtype, checkpoint, checkpoint_seconds, progress, callback
         As in `fit_many`.
     seed : int, SeedSequence or Generator
         Fixes everything that is drawn.
@@ -101,8 +101,8 @@ def fit_many(
     data : Dataset or Patterns
         Train data.
     algorithm : Algorithm
-        `SGD`, `RSGD` or `ADV`. Any other trains by its own ``fit(network, data, seed, start)``, once for every seed,
-        and takes neither device nor dtype nor checkpoint.
+        `SGD`, `RSGD` or `ADV`. Any other trains by its own ``fit(network, data, seed, start)``, once for every seed;
+        it takes neither device nor dtype nor checkpoint, and a callback only if its ``fit`` has an argument `callback`.
     seeds : sequence of int, SeedSequence or Generator
         One for each run.
     start : sequence of array_like, optional
@@ -116,7 +116,12 @@ def fit_many(
     checkpoint_seconds : float, default 300.0
         How often the checkpoint is written, in seconds.
     progress : bool, default True
-        Whether to show a bar on a terminal.
+        Whether to show a bar on a terminal or in a notebook.
+    callback : callable, optional
+        A function that is called after every epoch with a `binland.TrainingState`, which knows phase, epoch, errors of
+        the runs and ``.solution(run)``. If it returns True, all runs end there; a checkpoint keeps them as they are, so
+        that the same call goes on from there. It changes no number. An `Algorithm` of your own trains one run after the
+        other, and the callback hears of one run at a time.
 
     Returns
     -------
@@ -126,9 +131,9 @@ def fit_many(
     Raises
     ------
     InvalidInputError
-        If data or start do not fit the network, device or type is unknown, the checkpoint is of another run, an
-        algorithm returns no solution of the network, or there are more than 10^9 weights, 10^8 epochs or 10 000
-        networks in all.
+        If data or start do not fit the network, device or type is unknown, the callback is no function, the
+        checkpoint is of another run, an algorithm returns no solution of the network, or there are more than 10^9
+        weights, 10^8 epochs or 10 000 networks in all.
     StoreError
         If a checkpoint is damaged or cannot be written at the start; later there is only a warning.
 

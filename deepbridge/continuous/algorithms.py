@@ -174,6 +174,8 @@ class _BuiltIn(ContinuousAlgorithm):
             Fixes everything that is drawn.
         start : ContinuousSolution, optional
             Where to begin.
+        callback : callable, optional
+            Called with a `binland.TrainingState` after every epoch; the training ends where it returns True.
 
         Returns
         -------

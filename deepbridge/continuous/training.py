@@ -110,7 +110,8 @@ def fit_many(
         Train data, or any pair of arrays or tensors (inputs, labels).
     algorithm : Algorithm
         `SGD`, `RSGD`, `ADV` or `EntropySGD` of `deepbridge.continuous`. Any other trains by its own ``fit(network,
-        data, seed, start)``, once for every seed, and takes neither device, dtype, checkpoint nor callback.
+        data, seed, start)``, once for every seed; it takes neither device nor dtype nor checkpoint, and a callback only
+        if its ``fit`` has an argument `callback`.
     seeds : sequence of int, SeedSequence or Generator
         One for each run.
     start : ContinuousSolution, optional
@@ -124,10 +125,12 @@ def fit_many(
     checkpoint_seconds : float, default 300.0
         How often the checkpoint is written, in seconds.
     progress : bool, default True
-        Whether to show a bar on a terminal.
+        Whether to show a bar on a terminal or in a notebook.
     callback : callable, optional
-        Called after every epoch with the `Training`, which has ``.done``, ``.epochs``, ``.history`` and
-        ``.solution(run)``.
+        A function that is called after every epoch with a `binland.TrainingState`, which knows phase, epoch, errors of
+        the runs and ``.solution(run)``. If it returns True, all runs end there; a checkpoint keeps them as they are, so
+        that the same call goes on from there. It changes no number. Networks with dropout, and an `Algorithm` of your
+        own, train one run after the other, and the callback hears of one run at a time.
 
     Returns
     -------

@@ -90,4 +90,10 @@ class Algorithm(ABC):
         -------
         Solution
             The best or last weights of the run, whether or not they have reached zero error.
+
+        Notes
+        -----
+        To accept the callbacks of `binland.fit`, a subclass takes one more argument, ``callback=None``, calls it with a
+        `binland.TrainingState` after every epoch and ends where it returns True. Without the argument `binland.fit`
+        refuses a callback.
         """

@@ -136,9 +136,9 @@ class Measure(ABC, Generic[S]):
         return settings, 1.0
 
     def panels(self, results: Any) -> "list[Any]":
-        """Panels of the overview figure (`plots.chart.Panel`). results: a `plots.results.Results`."""
+        """Panels of the overview figure, as `plots.chart.Panel`. results: a `plots.results.Results`."""
         return []
 
     def figures(self, results: Any) -> "Iterator[tuple[str, Any]]":
-        """Figures of its own: the ending of their file names, and the figure as a `plots.chart.Chart`."""
+        """Figures of its own: the ending of the file name, and the figure as a `plots.chart.Chart`."""
         return iter(())

@@ -1,4 +1,4 @@
-"""The contract of a curve of theory over a panel of measurements, `binland plot --theory`."""
+"""The contract of curves of theory that are added to a panel of measurements, `binland plot --theory`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class Overlay(ABC):
-    """A curve that theory gives for a quantity, drawn over its panel; one object declares it.
+    """Curves, lines or stripes of theory, drawn over a panel; a single object declares them.
 
-    name: its word. panel: the panel that it is drawn over, by its name: "test_error", "success",
-    "local_energy", "local_entropy", "enumeration", or one of a measure of your own (`plots.overlay.lay_over`).
+    name: its word. panel: name of the panel that it is drawn over: "test_error", "success", "local_energy",
+    "local_entropy", "enumeration", or a panel of a measure of your own that calls `plots.overlay.lay_over`.
     """
 
     name: str
@@ -17,12 +17,12 @@ class Overlay(ABC):
 
     @abstractmethod
     def applies(self, results: Any) -> bool:
-        """Whether it has something to draw for this sweep; results: a `plots.results.Results`."""
+        """Whether it has something to draw for this sweep. results: a `plots.results.Results`."""
 
     @abstractmethod
     def marks(self, results: Any, panel: Any, at: Mapping[str, float]) -> list[Any]:
-        """What is drawn over the panel: marks (`plots.chart`) with names, which the legend shows.
+        """The marks to draw over a panel: `Curve(..., theory=True)`, `Rule` or `Span` of `plots.chart`.
 
-        panel: as it was measured, a `plots.chart.Panel`. at: the point of the grid that it shows, by names of axes;
-        empty if it shows all along one axis.
+        Their names are shown in the legend. panel: the `plots.chart.Panel` as it was measured. at: the point of the
+        grid that it shows, {name of an axis: value}; empty if it shows a whole axis.
         """

@@ -11,9 +11,12 @@ Labels = Annotated[list[Text], Field(min_length=1)]
 
 
 class Statement(Section):
-    """text: what is stated, in words. panel: the panel of a figure that shows it, such as "test_error". symmetry: the
-    symmetry state, by default the last one. One of these claims: ranks: algorithms with rising values at every point;
-    falls, rises: algorithms whose values do along what is swept; below: a value above all those of the panel.
+    """A statement in words, with the claim that is checked and the panel that shows it.
+
+    text: the statement. panel: name of a panel, such as "test_error". symmetry: the symmetry state to look at, by
+    default the last one. Exactly one claim: ranks: at every point the values increase from each of these algorithms to
+    the next; falls, rises: the values of these algorithms decrease or increase along the swept setting; below: all
+    values of the panel are less than this number.
     """
 
     text: Text
@@ -26,7 +29,7 @@ class Statement(Section):
 
     @model_validator(mode="after")
     def _one_claim(self) -> "Statement":
-        """Exactly one claim."""
+        """Check that there is exactly one claim; raises ValueError."""
         if sum(getattr(self, name) is not None for name in CLAIMS) != 1:
             raise ValueError(f"a statement has one of {', '.join(CLAIMS)}")
         return self

@@ -208,7 +208,23 @@ class Store:
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Open an existing file; raises StoreError if it is missing or not a file of binland's results."""
+        """Open an existing file.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            HDF5 file of a sweep.
+
+        Returns
+        -------
+        Sweep or Store
+            The file, of the class whose ``open`` was called.
+
+        Raises
+        ------
+        StoreError
+            If the file is missing or not a file of binland's results.
+        """
         path = actual(path)
         _check_ordinary(path)
         with opened(path) as file:
@@ -216,9 +232,22 @@ class Store:
 
     @contextmanager
     def snapshot(self, own: JournalReader | None = None) -> Iterator[Snapshot]:
-        """The file and its journal at this moment; raises StoreError if they cannot be read or do not belong together.
+        """Read the file and its journal as they are at this moment; a context manager.
 
-        own: the records of the writer's own journal, for the writer.
+        Parameters
+        ----------
+        own : JournalReader, optional
+            The records of the writer's own journal; only the writer gives them.
+
+        Yields
+        ------
+        Snapshot
+            State, seconds and values of every task, all of the same moment.
+
+        Raises
+        ------
+        StoreError
+            If file or journal cannot be read or do not belong together.
         """
         with ExitStack() as stack:
             journal = self._journal(stack) if own is None else own
@@ -262,22 +291,58 @@ class Store:
             )
 
     def states(self) -> dict[Task, int]:
-        """LEFT, DONE or FAILED for every task."""
+        """Whether each task is done, has failed or is left.
+
+        Returns
+        -------
+        dict of Task to int
+            0 for a task that is left, 1 for one that is done, 2 for one that has failed.
+        """
         with self.snapshot() as snapshot:
             return self._known(snapshot, snapshot.states())
 
     def failures(self) -> dict[Task, str]:
-        """Tracebacks of the failed tasks."""
+        """Tracebacks of the failed tasks.
+
+        Returns
+        -------
+        dict of Task to str
+            Empty if no task has failed.
+        """
         with self.snapshot() as snapshot:
             return self._known(snapshot, snapshot.failures())
 
     def seconds(self) -> dict[Task, float]:
-        """Wall time of every task, NaN if it is neither done nor failed."""
+        """Wall time of every task.
+
+        Returns
+        -------
+        dict of Task to float
+            In seconds; NaN for tasks that are neither done nor failed.
+        """
         with self.snapshot() as snapshot:
             return self._known(snapshot, snapshot.seconds())
 
     def values(self, task: Task, variable: str) -> NDArray[Any]:
-        """One variable of one task."""
+        """Read one variable of one task.
+
+        Parameters
+        ----------
+        task : Task
+            One of the tasks in ``.states()``.
+        variable : str
+            Its name, for example "train_error".
+
+        Returns
+        -------
+        numpy.ndarray
+            The values, without the dimensions of the grid.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged, or holds another sweep than when it was opened.
+        """
         with self.snapshot() as snapshot:
             moved = in_layout(task, self.layout, snapshot.layout)
             if moved is None:
@@ -292,7 +357,13 @@ class Store:
         return {task: found[there] for task, there in moved if there in found}
 
     def writer(self) -> dict[str, Any] | None:
-        """Process, host and start of the current writer, or None."""
+        """Who is writing the file now.
+
+        Returns
+        -------
+        dict, or None
+            Process, host and start of the writer; None if nobody is writing.
+        """
         return writer_of(self.path)
 
 
