@@ -9,9 +9,11 @@ import deepbridge as db
 from binland.sweep import registry
 from tests.pages import LANGUAGES, blocks, is_slow, run
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 PAGES = sorted(page for page in DOCS.rglob("*.md") if not {"_build", "made", "gallery_made"} & {*page.parts})
-NAMES = [str(page.relative_to(DOCS)) for page in PAGES]
+PAGES.append(ROOT / "README.md")
+NAMES = [str(page.relative_to(DOCS if page.is_relative_to(DOCS) else ROOT)) for page in PAGES]
 
 # Every block that is not run, and why.
 NOT_RUN: dict[str, list[str]] = {
@@ -22,6 +24,7 @@ NOT_RUN: dict[str, list[str]] = {
     ],
     "experiments/index.md": ["takes minutes"],
     "index.md": ["installs the package"],
+    "README.md": ["installs the package", "installs the package and runs the tests"],
     "howto/gpu.md": [
         "needs a GPU",
         "a part of a configuration of deep networks",
@@ -47,7 +50,9 @@ def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
 
 
 def test_blocks_that_are_not_run_are_listed():
-    found = {name: [block.reason for block in blocks(DOCS / name) if block.reason] for name in NAMES}
+    found = {
+        name: [block.reason for block in blocks(page) if block.reason] for name, page in zip(NAMES, PAGES, strict=True)
+    }
     assert {name: reasons for name, reasons in found.items() if reasons} == NOT_RUN
 
 
