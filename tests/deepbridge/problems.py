@@ -71,11 +71,11 @@ def random_data(rng, shape, n_classes, n_patterns, largest=3):
 
 
 @st.composite
-def perceptrons(draw, max_inputs=80, max_hidden=70, max_layers=3, max_patterns=40, fixed=True):
+def perceptrons(draw, max_inputs=80, max_hidden=70, max_layers=3, max_patterns=40, fixed=True, min_layers=0):
     """Multi-layer perceptrons."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     size = st.one_of(st.integers(1, 9), st.integers(1, max_hidden))
-    hidden = tuple(draw(st.lists(size, min_size=0, max_size=max_layers)))
+    hidden = tuple(draw(st.lists(size, min_size=min_layers, max_size=max_layers)))
     n_classes = draw(st.sampled_from([2, 3, 10]))
     fixed_output = bool(fixed and hidden and n_classes == 2 and draw(st.booleans()))
     n_inputs = draw(st.integers(1, max_inputs))
