@@ -25,11 +25,12 @@ def plot_results(
 ) -> list[Path]:
     """Draw every figure that a file of results has data for.
 
-    The names of the figures begin with the name of the file, here fig6: fig6 is the overview, fig6_paths_n_inputs_1001
-    shows errors along the paths between solutions with N = 1001, fig6_plane_... errors in the plane through three
-    solutions, fig6_success how often training succeeds, fig6_across barriers between solutions of two algorithms; other
-    measures have figures of their own. Those of a plug-in need the plug-in imported, otherwise there is a warning.
-    Every picture stores in its metadata from which file it was drawn: ``binland info FIGURE`` shows it.
+    The names of the figures begin with the name of the file, such as fig6: ``fig6`` is the overview,
+    ``fig6_paths_n_inputs_1001`` shows errors along the paths between solutions with N = 1001, ``fig6_plane_...`` errors
+    in the plane through three solutions, ``fig6_success`` how often training succeeds, ``fig6_across`` barriers between
+    solutions of two algorithms; other measures have figures of their own. Those of a plug-in need the plug-in imported,
+    otherwise there is a warning. Every picture stores in its metadata from which file it was drawn:
+    ``binland info FIGURE`` shows it.
 
     Parameters
     ----------

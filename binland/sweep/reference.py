@@ -19,6 +19,7 @@ from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Family, has
 from binland.sweep.contracts.measure import Measure
 from binland.sweep.contracts.section import Section
+from binland.sweep.contracts.statement import Statement
 from binland.sweep.grid import Repeats
 
 REQUIRED = "required"
@@ -122,6 +123,7 @@ def _figures() -> Iterator[Table]:
     for name, measure in registry.measures().items():
         if measure.FigureSettings.model_fields:
             yield Table(f"figure.{name}", "", _text(measure.FigureSettings), _keys_of(measure.FigureSettings))
+    yield Table("figure.statements", "", _text(Statement), _keys_of(Statement))
 
 
 def _compute() -> Iterator[Table]:

@@ -11,21 +11,17 @@ Labels = Annotated[list[Text], Field(min_length=1)]
 
 
 class Statement(Section):
-    """A statement in words, with the claim that is checked and the panel that shows it.
+    """A statement in words, the panel that shows it, and one claim that is checked against the panel."""
 
-    text: the statement. panel: name of a panel, such as "test_error". symmetry: the symmetry state to look at, by
-    default the last one. Exactly one claim: ranks: at every point the values increase from each of these algorithms to
-    the next; falls, rises: the values of these algorithms decrease or increase along the swept setting; below: all
-    values of the panel are less than this number.
-    """
-
-    text: Text
-    panel: Text
-    symmetry: Text | None = None
-    ranks: Annotated[list[Text], Field(min_length=2)] | None = None
-    falls: Labels | None = None
-    rises: Labels | None = None
-    below: float | None = None
+    text: Text = Field(description="the statement in words")
+    panel: Text = Field(description='name of a panel, such as "test_error"; `binland plot --panel ?` lists them')
+    symmetry: Text | None = Field(None, description="symmetry state that is looked at, by default the last one")
+    ranks: Annotated[list[Text], Field(min_length=2)] | None = Field(
+        None, description="claim: at every point values rise from each of these algorithms to the next"
+    )
+    falls: Labels | None = Field(None, description="claim: values of these algorithms fall along what is swept")
+    rises: Labels | None = Field(None, description="claim: values of these algorithms rise along what is swept")
+    below: float | None = Field(None, description="claim: all values of the panel are below this one, in its unit")
 
     @model_validator(mode="after")
     def _one_claim(self) -> "Statement":
