@@ -196,7 +196,7 @@ def plot(
     from binland.plots.page import Page
     from binland.sweep.plugins import load
 
-    page = Page(style, tuple(format.split(",")), dpi, width, not no_title, latex)
+    page = Page(style, tuple(word.strip() for word in format.split(",")), dpi, width, not no_title, latex)
     load(plugin or (), Path.cwd())
     with _tidily():
         for path in plot_results(file, out, theory, page, csv, panel or ()):

@@ -1,5 +1,6 @@
 """Styles, formats and metadata of figures, their tables, and drawing into axes of one's own."""
 
+import os
 import re
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from binland.errors import InvalidInputError, StoreError
 from binland.plots import Page, Panel, panels, plot_local_energy, plot_panel, plot_path, plot_plane, plot_results
 from binland.plots.chart import Axis, Chart, Curve, Headline, Look
 from binland.plots.draw import draw_chart
-from binland.plots.letters import is_mathematics, written
+from binland.plots.letters import is_mathematics, wrapped, written
 from binland.plots.provenance import result_file, source
 from binland.sweep.info import file_id
 from tests.sweep.small import spec
@@ -96,8 +97,8 @@ def test_a_style_file_of_ones_own(finished, tmp_path):
         ({"formats": "png"}, "give some of png, pdf, svg"),
         ({"formats": ()}, "give some of"),
         ({"dpi": 3}, "from 20 to 2400"),
-        ({"width": 5000}, "from 25 to 2000 mm"),
-        ({"width": float("nan")}, "from 25 to 2000 mm"),
+        ({"width": 5000}, "from 40 to 2000 mm"),
+        ({"width": float("nan")}, "from 40 to 2000 mm"),
         ({"title": "no"}, "is not true or false"),
     ],
 )
@@ -236,3 +237,49 @@ def test_on_a_narrow_page_panels_stand_below_one_another(count):
     assert narrow.get_figwidth() == 3.4
     assert narrow.axes[0].get_subplotspec().get_gridspec().ncols == 1
     assert wide.axes[0].get_subplotspec().get_gridspec().ncols == min(count, 2)
+
+
+def test_values_that_agree_in_six_digits_have_figures_of_their_own(tmp_path):
+    rates = [0.12345678, 0.12345679]
+    small = spec(grid={"n_inputs": [21], "algorithms.SGD.learning_rate": rates, "disorder_samples": 1})
+    bl.run_sweep(small, tmp_path / "x.h5")
+    named = [name for name in panels(tmp_path / "x.h5") if name.startswith("paths_")]
+    assert len(named) == 2
+
+
+def test_what_is_in_the_way_of_a_table_is_not_read(finished, tmp_path):
+    os.mkfifo(tmp_path / f"{finished.stem}_barrier.csv")
+    with pytest.raises(StoreError, match="no table of binland"):
+        plot_results(finished, tmp_path, page=Page(formats=("png",)), only=["barrier"], csv=True)
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda axes: plot_path(bl.barrier(*THREE[:2], TRAIN, seed=0), axes, None), "label=None: give a text"),
+        (lambda axes: plot_path(bl.barrier(*THREE[:2], TRAIN, seed=0), axes, linestyle="-"), "is no field of a look"),
+        (lambda axes: plot_plane(bl.plane(*THREE, TRAIN, points=3), axes, names=("a",)), "one for each of the 3"),
+    ],
+)
+def test_bad_arguments_of_drawing_are_one_line(axes, draw, words):
+    with pytest.raises(InvalidInputError, match=words):
+        draw(axes)
+
+
+def test_a_width_that_letters_do_not_fit_is_one_line(finished, tmp_path):
+    with pytest.raises(InvalidInputError, match="letters of 15 points need at least 93 mm"):
+        plot_results(finished, tmp_path, page=Page(style="talk", width=90), only=["barrier"])
+    with pytest.raises(InvalidInputError, match="give a list of names"):
+        plot_results(finished, tmp_path, only="barrier")
+
+
+def test_mathematics_is_not_broken_into_lines():
+    lines = wrapped("a few words and $a + b + c + d + e$ and more words", 1.0, 9)
+    assert "$a + b + c + d + e$" in lines.replace("\n", "|")
+    assert lines.count("\n") > 1
+
+
+def test_a_title_of_the_user_stays(finished, axes):
+    axes.set_title("mine")
+    plot_panel(finished, "barrier", axes)
+    assert axes.get_title() == "mine"

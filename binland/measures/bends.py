@@ -134,7 +134,7 @@ def _legs(results: Any, pairs: Pairs, kind: str) -> Iterator[Curve]:
     for k, leg in enumerate(LEGS):
         values = pairs.values("bends_error").sel(bend_line=kind, leg=leg)
         halves = values.assign_coords(leg_position=(k + values["leg_position"]) / 2)
-        labels = {"pair": pairs.label, "line": kind, "leg": leg}
+        labels = {**pairs.ends, "line": kind, "leg": leg}
         yield band(halves, "leg_position", looks_of(results)[pairs.label], **labels)
 
 

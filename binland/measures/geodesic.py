@@ -5,7 +5,6 @@ fractions of violated constraints at the points with barycentric coordinates sha
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
@@ -122,7 +121,7 @@ def geodesics(results: Any, point: dict[str, Any], theory: bool = True) -> Chart
         band(
             data["geodesic_energy"].sel(algorithm=label),
             "geodesic_place",
-            replace(style(results, label), marker=""),
+            style(results, label),
             algorithm=label,
         )
         for label in results.labels

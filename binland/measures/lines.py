@@ -207,6 +207,11 @@ class Pairs(NamedTuple):
         """Both names, for example "RSGD-SGD"."""
         return f"{self.first}-{self.second}"
 
+    @property
+    def ends(self) -> dict[str, str]:
+        """The two algorithms, as labels of a curve."""
+        return {"first": self.first, "second": self.second}
+
     def values(self, name: str) -> "xr.DataArray":
         """A variable of the measure for these pairs."""
         return self.data[f"{self.prefix}{name}"]
@@ -231,7 +236,7 @@ def looks_of(results: Any) -> dict[str, Look]:
     looks: dict[str, Look] = {}
     mixed = 0
     for k, a in enumerate(results.labels):
-        looks[f"{a}-{a}"] = Look(style(results, a).color)
+        looks[f"{a}-{a}"] = replace(style(results, a), line="-")
         for b in results.labels[k + 1 :]:
             looks[f"{a}-{b}"] = Look(MIXED[mixed % len(MIXED)], line="--")
             mixed += 1
@@ -250,7 +255,7 @@ def along_lines(results: Any, point: dict[str, Any], name: str, label: str) -> C
     panels = []
     for kind in map(str, data["line"].to_numpy()):
         curves = [
-            band(pairs.values(name).sel(line=kind), "line_position", looks[pairs.label], pair=pairs.label, line=kind)
+            band(pairs.values(name).sel(line=kind), "line_position", looks[pairs.label], **pairs.ends, line=kind)
             for pairs in pairs_of(results, data, "lines")
         ]
         axes = Axis("place on the line (first algorithm at 0)"), Axis(label, zero=True)

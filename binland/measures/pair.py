@@ -197,7 +197,7 @@ def along_paths(
     curves = []
     for place, usual in each(results):
         x, *mean_error = values(at.sel(place))
-        shown = replace(usual, **{"marker": "", **(look or {})})
+        shown = replace(usual, **(look or {}))
         one = curve(x, (mean_error[0], np.nan_to_num(mean_error[1])), 100, shown, **place, **labels)
         curves.append(replace(one, band=True))
     return curves

@@ -44,6 +44,8 @@ def _point(ending: str, points: Sequence[str]) -> str:
 
 def chosen(results: Results, names: Sequence[str]) -> dict[str, Chart]:
     """A chart for each of the named panels, by ending of the file name; InvalidInputError for unknown names."""
+    if isinstance(names, str):
+        raise InvalidInputError(f"only={names!r}: give a list of names of panels")
     known = panels_of(results, charts_of(results))
     return {f"_{name}": replace(chart, panels=[panel], columns=1) for name, (chart, panel) in _those(known, names)}
 

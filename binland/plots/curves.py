@@ -8,10 +8,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from binland.plots.chart import Axis, Chart, Curve, Entry, Float, Look, Panel, floats
+from binland.plots.chart import Axis, Chart, Curve, Entry, Float, LineStyle, Look, Panel, floats
 from binland.plots.error_bars import error_bar_text, mean_and_error, of_one
 from binland.plots.results import Results, values_of
-from binland.plots.style import BETWEEN, LINES, algorithm_entries, in_state, state_entries, style
+from binland.plots.style import BETWEEN, LINES, in_state, state_entries, style
 from binland.plots.text import counted, digits, headline, short
 
 
@@ -131,17 +131,24 @@ def families(results: Results, quantities: Sequence[Quantity]) -> Chart:
         curves = []
         for algorithm in results.labels:
             for k, point in enumerate(points):
-                look = replace(style(results, algorithm), line=LINES[k % len(LINES)])
+                look = _of_family(results, algorithm, LINES[k % len(LINES)] if others else None)
                 at = numbers.sel({"algorithm": algorithm, **point}).sortby(x.name)
                 labels = {"algorithm": algorithm, **{name: f"{value:g}" for name, value in point.items()}}
                 curves.append(curve(places, mean_and_error(at, x.name), scale, look, **labels))
         panels.append(Panel(name, Axis(x.meaning), Axis(label), curves))
-    entries = algorithm_entries(results, with_states=False)
+    line = LINES[0] if others else None
+    entries = [Entry(short(name), _of_family(results, name, line)) for name in results.labels]
     for k, point in enumerate(points if others else []):
         words = ", ".join(f"{axis.symbol} = {point[axis.name]:g}" for axis in others)
         entries.append(Entry(words, Look(line=LINES[k % len(LINES)])))
     about = counted(results.data.sizes["solution"], "solution")
     return Chart(panels, headline(results, f"{about};", f"{error_bar_text(results.data)}."), entries=entries, size=SIZE)
+
+
+def _of_family(results: Results, algorithm: str, line: LineStyle | None) -> Look:
+    """The look of an algorithm, with the line of a value of the other axis if there is one."""
+    look = style(results, algorithm)
+    return look if line is None else replace(look, line=line)
 
 
 def between(results: Results) -> Chart:
@@ -169,5 +176,5 @@ def _between(results: Results, name: str, scale: float, looks: Mapping[tuple[str
     for (a, b), look in looks.items():
         both = results.data[name].sel(across=((start == a) & (end == b)) | ((start == b) & (end == a)))
         for state in results.states:
-            labels = {"algorithm": f"{a} and {b}", "symmetry": state}
+            labels = {"first": a, "second": b, "symmetry": state}
             yield along(results, both.sel(symmetry=state), scale, in_state(results, look, state), **labels)

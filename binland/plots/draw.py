@@ -15,7 +15,8 @@ from binland.plots.letters import wrapped, written
 from binland.plots.looks import in_matplotlib
 
 MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
-NARROWEST = 2.4  # inches that a panel needs; on a narrower page fewer are side by side
+NARROWEST, NARROWEST_OF_GRID = 2.4, 1.3  # inches that a panel needs; on a narrower page fewer are side by side
+MARKERS = 8  # along a curve with a band, about so many
 SMALL = 0.65  # size of the letters of an inset, in units of the usual size
 COLORS = "viridis"  # colour map of filled contours: suits colour-blind readers, and grey prints
 
@@ -74,7 +75,9 @@ def _band(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
     """Draw a curve with a shaded band of its error."""
     error = np.zeros(len(curve.y)) if curve.error is None else curve.error
     look: dict[str, Any] = {"alpha": curve.look.alpha * 0.22, "color": curve.look.color, "linewidth": 0}
-    line = axes.plot(curve.x, curve.y, label=written(curve.name), **in_matplotlib(curve.look, letters))
+    every = max(1, len(curve.x) // MARKERS)
+    shown = in_matplotlib(curve.look, letters)
+    line = axes.plot(curve.x, curve.y, label=written(curve.name), markevery=every, **shown)
     return [*line, axes.fill_between(curve.x, curve.y - error, curve.y + error, **look)]
 
 
@@ -101,14 +104,15 @@ def _set_axes(panel: Panel, axes: Axes, letters: float) -> None:
         axes.set_aspect("equal")
     box, unit = axes.get_window_extent(), axes.figure.dpi
     width, height = box.width / unit, box.height / unit
-    axes.set_title(written(wrapped(panel.title, width, size)), fontsize=size)
+    if panel.title:
+        axes.set_title(written(wrapped(panel.title, width, size)), fontsize=size)
     axes.tick_params(labelsize=0.85 * size)
     axes.set_xlabel(written(wrapped(panel.x.label, width, size)), fontsize=size)
     axes.set_ylabel(written(wrapped(panel.y.label, height, size)), fontsize=size)
     _set_x(panel.x, axes, 0.85 * size, letters)
     _set_y(panel.y, axes, panel)
     if panel.top is not None and letters == 1.0:
-        _draw_top(panel.top, axes, size)
+        _draw_top(panel.top, axes, size, width)
 
 
 def _set_x(axis: Axis, axes: Axes, size: float, letters: float) -> None:
@@ -137,10 +141,10 @@ def _set_y(axis: Axis, axes: Axes, panel: Panel) -> None:
         axes.set_ylim(axis.low, axis.high)
 
 
-def _draw_top(axis: Axis, axes: Axes, size: float) -> None:
+def _draw_top(axis: Axis, axes: Axes, size: float, width: float) -> None:
     """Draw a second x axis above the panel."""
     top = axes.secondary_xaxis("top")
-    top.set_xlabel(written(axis.label), fontsize=0.9 * size)
+    top.set_xlabel(written(wrapped(axis.label, width, 0.9 * size)), fontsize=0.9 * size)
     top.set_xticks(
         [x for x, _ in axis.ticks or ()], [written(text) for _, text in axis.ticks or ()], fontsize=0.85 * size
     )
@@ -173,8 +177,8 @@ def _shape(chart: Chart, width: float | None, scale: float) -> tuple[int, tuple[
     if width is None:
         return columns, (scale * chart.size[0], scale * chart.size[1])
     bar = 0.0 if chart.levels is None else 1.0
-    if not chart.grid:
-        columns = max(1, min(columns, int((width - bar) // NARROWEST)))
+    least = NARROWEST_OF_GRID if chart.grid else NARROWEST
+    columns = max(1, min(columns, int((width - bar) // least)))
     side = (width - bar) / columns
     tall = chart.size[1] * side / chart.size[0]
     return columns, (side, max(tall, min(1.8, chart.size[1])))

@@ -95,6 +95,8 @@ def _write_table(chart: Chart, target: Path) -> Path:
 
 
 def _is_ours(target: Path) -> bool:
+    if not target.is_file():
+        return False
     with target.open(encoding="utf-8", errors="replace") as file:
         first = file.readline(200)
-    return first.startswith("panel,") and "x_label,y_label" in first
+    return first.startswith(("panel,x_label,y_label,", "panel,inset,x_label,y_label,"))

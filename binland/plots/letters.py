@@ -14,6 +14,8 @@ from matplotlib.textpath import TextPath
 
 FILLED = 0.9  # share of the width that lines are made for, since some have wider letters than the average
 MATHEMATICS = re.compile(r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)")  # rules of pandoc: "$5 and $6" is no formula
+LONGEST = 100  # letters of mathematics in one line
+GLUE = "\ue000"  # instead of spaces within mathematics, which is not broken into lines
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "#%&_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})
 
 
@@ -73,4 +75,9 @@ def wrapped(text: str, inches: float, size: float | None = None) -> str:
     with any_letters():
         width = TextPath((0, 0), text.replace("$", ""), size=size or rcParams["font.size"]).get_extents().width / 72
     letters = max(1, int(FILLED * len(text) * inches / max(width, 1e-9)))
-    return textwrap.fill(text, letters, break_on_hyphens=False) if len(text) > letters else text
+    if len(text) <= letters:
+        return text
+    longest = max((len(match[0]) for match in MATHEMATICS.finditer(text)), default=0)
+    letters = max(letters, min(longest, LONGEST))
+    whole = MATHEMATICS.sub(lambda match: match[0].replace(" ", GLUE), text)
+    return textwrap.fill(whole, letters, break_on_hyphens=False).replace(GLUE, " ")

@@ -1,5 +1,6 @@
 """`Page`: style, size and formats of figures, and how they are written."""
 
+import math
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib import rc_params_from_file
 from matplotlib.figure import Figure
 
@@ -21,7 +23,15 @@ from binland.plots.letters import any_letters
 from binland.plots.provenance import FORMATS, metadata, source
 
 INCH = 25.4  # mm
-ALWAYS = {"pdf.fonttype": 42, "ps.fonttype": 42, "svg.hashsalt": "binland", "legend.frameon": True}  # 42: TrueType
+ALWAYS: dict[str, Any] = {  # whatever a style file says
+    "pdf.fonttype": 42,  # TrueType
+    "ps.fonttype": 42,
+    "pdf.use14corefonts": False,
+    "svg.hashsalt": "binland",
+    "figure.dpi": 100,
+    "savefig.bbox": None,  # figures are as wide as they are asked to be
+}
+NARROWEST = 6.2  # mm of a figure for each point of its letters
 STYLES: dict[str, dict[str, Any]] = {
     "screen": {"font.size": 9.5, "lines.linewidth": 1.3, "lines.markersize": 5, "savefig.dpi": 150},
     "paper": {
@@ -43,8 +53,8 @@ STYLES: dict[str, dict[str, Any]] = {
     },
 }
 SCALES = {"talk": 1.5}  # factor of the size of panels if no width is given: larger letters need larger panels
-WIDTHS, DPIS = (25, 2000), (20, 2400)
-MOST_PIXELS = 60_000  # along a side of a PNG file
+WIDTHS, DPIS = (40, 2000), (20, 2400)
+MOST_PIXELS = 1.5e8  # of a PNG file, which takes 600 MB while it is drawn
 
 
 @dataclass(frozen=True)
@@ -60,8 +70,9 @@ class Page:
     dpi : int, optional
         Pixels per inch of PNG files, 20 to 2400; by default that of the style: 150, for a paper 600.
     width : float, optional
-        Width of figures in mm, 25 to 2000; a narrow figure has fewer panels side by side. By default a figure is as
-        wide as its panels need.
+        Width of figures in mm, 40 to 2000, and at least 6.2 for each point of the letters: 50 for "paper", 59 for
+        "screen", 93 for "talk". A narrow figure has fewer panels side by side. By default a figure is as wide as its
+        panels need.
     title : bool, default True
         Whether figures have a headline: title of the sweep, sizes, what the error bars are.
     latex : bool, default False
@@ -87,8 +98,8 @@ class Page:
     latex: bool = False
 
     def __post_init__(self) -> None:
-        unknown = [one for one in self.formats if one not in FORMATS]
-        if isinstance(self.formats, str) or unknown or not self.formats:
+        given = self.formats if isinstance(self.formats, list | tuple) else ()
+        if not given or any(one not in FORMATS for one in given):
             raise InvalidInputError(f"formats={self.formats!r}: give some of {', '.join(FORMATS)}")
         for name, value, (low, high), unit in (("dpi", self.dpi, DPIS, ""), ("width", self.width, WIDTHS, " mm")):
             if value is not None and not _between(value, low, high):
@@ -115,7 +126,7 @@ class Page:
         InvalidInputError
             If `style` is a file that cannot be read as a style of matplotlib.
         """
-        settings: Any = {**STYLES["screen"], **ALWAYS, **self._style(), "text.usetex": self.latex}
+        settings: Any = {**STYLES["screen"], **self._style(), **ALWAYS, "text.usetex": self.latex}
         with matplotlib.rc_context(settings):
             yield
 
@@ -130,7 +141,7 @@ class Page:
             )
         try:
             settings: Any = rc_params_from_file(path, fail_on_error=True, use_default_template=False)
-            return dict(settings)
+            return {name: value for name, value in settings.items() if name != "backend"}
         except Exception as error:
             raise InvalidInputError(f"{path}: is no style file of matplotlib ({error})") from None
 
@@ -146,9 +157,23 @@ class Page:
         -------
         matplotlib.figure.Figure
             The figure, which pyplot does not know.
+
+        Raises
+        ------
+        InvalidInputError
+            If the width is too small for the letters, LaTeX fails, or a style file makes drawing impossible.
         """
         width = None if self.width is None else self.width / INCH
-        return draw_chart(chart, width, self.title, SCALES.get(str(self.style), 1.0))
+        least = NARROWEST * matplotlib.rcParams["font.size"]
+        if self.width is not None and self.width < least:
+            letters = f"letters of {matplotlib.rcParams['font.size']:g} points"
+            raise InvalidInputError(f"width={self.width:g}: {letters} need at least {math.ceil(least)} mm")
+        try:
+            return draw_chart(chart, width, self.title, SCALES.get(str(self.style), 1.0))
+        except RuntimeError as error:  # of LaTeX, which prints pages
+            raise InvalidInputError(f"LaTeX cannot set the text of a figure ({error}); leave latex out") from None
+        except ValueError as error:
+            raise InvalidInputError(f"style={str(self.style)!r}: no figure can be drawn with it ({error})") from None
 
     def save(self, figure: Figure, folder: Path, name: str, origin: dict[str, str]) -> list[Path]:
         """Write a figure in every format; call it within `settings`.
@@ -173,15 +198,15 @@ class Page:
         Raises
         ------
         InvalidInputError
-            If a file cannot be written or a PNG file would have more than 60 000 pixels along a side, or LaTeX fails.
+            If a file cannot be written or a PNG file would have more than 1.5e8 pixels, or LaTeX fails.
         StoreError
             If there is a file of the same name that binland did not draw.
         """
         dpi = self.dpi or matplotlib.rcParams["savefig.dpi"]
         dpi = figure.dpi if dpi == "figure" else dpi
-        pixels = int(max(figure.get_size_inches()) * dpi)
+        pixels = float(np.prod(figure.get_size_inches() * dpi))
         if "png" in self.formats and pixels > MOST_PIXELS:
-            raise InvalidInputError(f"{name}.png would have {pixels} pixels along a side; choose a smaller dpi")
+            raise InvalidInputError(f"{name}.png would have {pixels:.2g} pixels; choose a smaller dpi or width")
         targets = [folder / f"{name}.{kind}" for kind in self.formats]
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from binland.disk import read_whole
-from binland.errors import StoreError
+from binland.errors import StoreError, one_line
 from binland.sweep.info import facts, file_id
 from binland.version import version
 
+LONGEST = 300  # letters of a fact
 MARK = "binland-figure:"
 FORMATS = ("png", "pdf", "svg")
 KEPT = "title", "created", "git", "code", "version_binland"  # facts about the file of results that a figure keeps
@@ -46,14 +47,16 @@ def source(figure: Path) -> dict[str, str] | None:
         facts = json.loads(base64.urlsafe_b64decode(kept[1]))
     except (ValueError, RecursionError):
         return None
-    return {str(name): str(value) for name, value in facts.items()} if isinstance(facts, dict) else None
+    if not isinstance(facts, dict) or "file_id" not in facts:
+        return None
+    return {str(name): one_line(str(value), LONGEST) for name, value in facts.items()}
 
 
 def result_file(figure: Path, source: Mapping[str, str]) -> Path | None:
     """The file of results of a figure, or None if it is not near the figure or the current folder (see NEAR)."""
     folders = {(base / near).resolve(): None for base in (figure.parent, Path()) for near in NEAR}
     for folder in folders:
-        for path in sorted(folder.glob("*.h5")):
+        for path in sorted(folder.glob("*.h5"), key=lambda path: (path.name != source.get("file"), path.name)):
             if _is(path, source.get("file_id", "")):
                 return path
     return None

@@ -16,7 +16,7 @@ from binland.sweep.store.layout import DONE, Layout
 from binland.sweep.store.store import Store
 from binland.sweep.words import STATES, TRAINING
 
-MOST = 50  # algorithms in a figure
+MOST = 200  # algorithms in a figure
 
 
 class Results(NamedTuple):
@@ -113,7 +113,7 @@ def values_of(axes: Iterable[Axis]) -> list[dict[str, float]]:
 
 def shown_number(value: float) -> str:
     """A number as text: integers with all digits, others with six."""
-    return str(value) if isinstance(value, int) else f"{value:g}"
+    return str(value) if isinstance(value, int) else f"{value:.12g}"
 
 
 def read(path: str | Path, theory: bool = False) -> Results:

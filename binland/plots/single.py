@@ -1,5 +1,6 @@
 """Draw single results, or single panels of a file of results, into any axes of matplotlib."""
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def plot_path(path: Any, ax: "Axes | None" = None, label: str = "", **look: Any)
     Raises
     ------
     InvalidInputError
-        If `path` has no errors along a path.
+        If `path` has no errors along a path, or a field of the look or the label is not allowed.
 
     Examples
     --------
@@ -54,9 +55,24 @@ def plot_path(path: Any, ax: "Axes | None" = None, label: str = "", **look: Any)
             f"{type(path).__name__} has no errors along a path: give what shortest_path or path return"
         )
     x = _places(path, len(errors))
-    curve = Curve(x, PERCENT * floats(errors), look=Look(**look), name=label)
+    curve = Curve(x, PERCENT * floats(errors), look=_look(look), name=_text(label))
     panel = Panel("path", Axis("place on the path"), Axis("train error (%)"), [curve])
     return panel.draw(ax)
+
+
+def _look(given: dict[str, Any]) -> Look:
+    """A look of some of its fields; raises InvalidInputError on others."""
+    known = [field.name for field in fields(Look)]
+    for name in given.keys() - {*known}:
+        raise InvalidInputError(f"{name} is no field of a look: give some of {', '.join(known)}")
+    return Look(**given)
+
+
+def _text(given: object) -> str:
+    """A text for a legend; raises InvalidInputError on anything else."""
+    if not isinstance(given, str):
+        raise InvalidInputError(f"label={given!r}: give a text")
+    return given
 
 
 def _places(path: Any, count: int) -> Any:
@@ -104,8 +120,8 @@ def plot_local_energy(energy: Any, ax: "Axes | None" = None, label: str = "", **
     order = np.argsort(strengths)
     error = None if np.isnan(energy.std).all() else PERCENT * floats(energy.std)[order]
     unit, name = (PERCENT, "flipped weights (%)") if hasattr(energy, "fractions") else (1, "noise amplitude")
-    shown = Look(**{"marker": "o", **look})
-    curve = Curve(unit * floats(strengths)[order], PERCENT * floats(energy.mean)[order], error, None, shown, label)
+    x, y = unit * floats(strengths)[order], PERCENT * floats(energy.mean)[order]
+    curve = Curve(x, y, error, None, _look({"marker": "o", **look}), _text(label))
     label_y = "local energy: increase of the train error (%)"
     return Panel("local_energy", Axis(name), Axis(label_y), [curve]).draw(ax)
 
@@ -137,7 +153,9 @@ def plot_plane(plane: Any, ax: "Axes | None" = None, names: tuple[str, ...] = ("
     >>> contours, *texts = bl.plots.plot_plane(bl.plane(*solutions, train, points=5), figure.subplots())
     >>> bar = figure.colorbar(contours, label="train error (%)")
     """
-    points = [(name, float(x), float(y)) for name, (x, y) in zip(names, plane.corners, strict=True)]
+    if len(names) != len(plane.corners):
+        raise InvalidInputError(f"names={names!r}: give one for each of the {len(plane.corners)} solutions")
+    points = [(_text(name), float(x), float(y)) for name, (x, y) in zip(names, plane.corners, strict=True)]
     contours = Contours(plane.x, plane.y, PERCENT * floats(plane.errors), points)
     axes = Axis("along 0 to 1 (latent units)"), Axis("perpendicular (latent units)")
     return Panel("plane", *axes, [contours], equal=True).draw(ax)
@@ -195,7 +213,8 @@ def plot_panel(path: str | Path, name: str, ax: "Axes | None" = None, theory: bo
     Returns
     -------
     list of matplotlib.artist.Artist
-        Curves with their error bars. They have names, so that `ax.legend()` works.
+        Curves with their error bars. They have names, so that `ax.legend()` works (matplotlib
+        leaves out names that begin with "_").
 
     Raises
     ------

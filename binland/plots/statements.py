@@ -40,24 +40,45 @@ def _of(results: Results) -> list[Statement]:
 
 
 def _checked(statement: Statement, panel: Panel | None) -> Verdict:
+    """The verdict on one statement."""
     if panel is None:
         return Verdict(statement.text, "not known", f"there is no panel {statement.panel}")
-    curves = _curves(statement, panel)
-    counts = list(_counts(statement, curves))
-    known = sum(count.of for count in counts)
+    groups = _groups(statement, panel)
+    named = {name for group in groups.values() for name in group}
+    missing = [name for name in _labels(statement) if name not in named]
+    if missing or not groups:
+        what = ", ".join(missing) or "this symmetry state"
+        return Verdict(statement.text, "not known", f"{statement.panel} has no curve of {what}")
+    counts = [count for words, curves in groups.items() for count in _counts(statement, curves, words)]
+    return _verdict(statement, [count for count in counts if count.of])
+
+
+def _verdict(statement: Statement, counts: Sequence["Count"]) -> Verdict:
+    """All counts together; nothing is known where nothing is finished."""
+    known, right = sum(count.of for count in counts), sum(count.right for count in counts)
     if not known:
         return Verdict(statement.text, "not known", "nothing of it is finished")
-    right = sum(count.right for count in counts)
     holds = "yes" if right == known else "partly" if right else "no"
-    return Verdict(statement.text, holds, "; ".join(str(count) for count in counts if count.of))
+    return Verdict(statement.text, holds, "; ".join(map(str, counts)))
 
 
-def _curves(statement: Statement, panel: Panel) -> dict[str, Curve]:
-    """The measured curves of each algorithm, in one symmetry state."""
+def _labels(statement: Statement) -> list[str]:
+    """The algorithms that a statement names."""
+    return [*(statement.ranks or ()), *(statement.falls or ()), *(statement.rises or ())]
+
+
+def _groups(statement: Statement, panel: Panel) -> dict[str, dict[str, Curve]]:
+    """The measured curves in one symmetry state, by algorithm: a group for each other label, in words."""
     curves = [one for one in panel.curves if not one.theory and "algorithm" in one.labels]
     states = [one.labels["symmetry"] for one in curves if "symmetry" in one.labels]
     state = statement.symmetry or (states[-1] if states else None)
-    return {one.labels["algorithm"]: one for one in curves if one.labels.get("symmetry") == state}
+    groups: dict[str, dict[str, Curve]] = {}
+    for one in curves:
+        if one.labels.get("symmetry") == state:
+            others = {key: value for key, value in one.labels.items() if key not in ("algorithm", "symmetry")}
+            words = ", ".join(f"{key} {value}" for key, value in others.items())
+            groups.setdefault(words, {})[one.labels["algorithm"]] = one
+    return groups
 
 
 class Count(NamedTuple):
@@ -74,22 +95,24 @@ class Count(NamedTuple):
         return f"{self.name}: at {self.right} of {self.of} {self.unit}{beyond}"
 
 
-def _counts(statement: Statement, curves: Mapping[str, Curve]) -> Iterator[Count]:
-    if statement.ranks is not None:
-        yield _ranks([curves[name] for name in statement.ranks if name in curves], " < ".join(statement.ranks))
+def _counts(statement: Statement, curves: Mapping[str, Curve], words: str) -> Iterator[Count]:
+    """The counts of a statement in one group of curves; words: what tells the group from others."""
+    where = f" ({words})" if words else ""
+    if statement.ranks is not None and curves.keys() >= {*statement.ranks}:
+        yield _ranks([curves[name] for name in statement.ranks], f"{' < '.join(statement.ranks)}{where}")
     for word, sign in (("falls", -1), ("rises", 1)):
         for name in getattr(statement, word) or ():
             if name in curves:
-                yield _steps(curves[name], sign, f"{name} {word}")
+                yield _steps(curves[name], sign, f"{name} {word}{where}")
     if statement.below is not None:
         for name, curve in curves.items():
             known = curve.y[np.isfinite(curve.y)]
             right = int((known < statement.below).sum())
-            yield Count(f"{name} below {digits(statement.below)}", right, None, len(known), "points")
+            yield Count(f"{name} below {digits(statement.below)}{where}", right, None, len(known), "points")
 
 
 def _ranks(curves: Sequence[Curve], name: str) -> Count:
-    """At how many points the values of the curves increase from one curve to the next."""
+    """Values one above the other, at every point."""
     values = np.stack([curve.y for curve in curves])
     return _count(np.diff(values, axis=0), _both([_error(curve) for curve in curves]), name, "points")
 

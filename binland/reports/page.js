@@ -33,7 +33,8 @@ function sparse(axis, pixels) {
   return { ...axis, tickangle: 0, ticktext: axis.ticktext.map((text, k) => (k % 2 ? "" : text)) };
 }
 
-const hidden = (meta) => ["algorithm", "symmetry"].some((key) => off[key].has((meta || {})[key]));
+const hidden = (meta = {}) =>
+  off.symmetry.has(meta.symmetry) || ["algorithm", "first", "second"].some((key) => off.algorithm.has(meta[key]));
 
 // Hide the points whose size is switched off.
 function shown(trace, layout) {

@@ -1,6 +1,7 @@
 """`report`: one HTML file about one or several sweeps, which needs neither network nor a server."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 from binland.checks import checked_path, true_or_false
 from binland.disk import write_new
 from binland.errors import InvalidInputError
+from binland.plots.chart import Entry
 from binland.plots.charts import charts_of, panels_of
 from binland.plots.results import Results, read
 from binland.plots.statements import verdicts
-from binland.plots.style import algorithm_entries
-from binland.plots.text import headline, of_sweep
+from binland.plots.style import style
+from binland.plots.text import headline, of_sweep, short
 from binland.reports.sections import averages, paths_of, progress, sections_of
 from binland.reports.swatches import swatch
 from binland.sweep.contracts.statement import Statement
@@ -82,7 +84,6 @@ def page(sweeps: Sequence[Results], statements: Sequence[Statement] | None = Non
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["swatch"] = swatch
     shown = [_sweep(results, statements) for results in sweeps]
     return environment.from_string(_resource("page.html")).render(
         sweeps=shown,
@@ -114,6 +115,7 @@ def _sweep(results: Results, statements: Sequence[Statement] | None) -> dict[str
     title, about = headline(results, of_sweep(results).rstrip(";") + ".")
     return {
         "file": results.path.name,
+        "quoted": shlex.quote(results.path.name),
         "title": title,
         "about": about,
         "facts": [(name, made[name]) for name in SHOWN if name in made],
@@ -145,10 +147,17 @@ def _data(sweep: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _switches(sweeps: Sequence[Results]) -> dict[str, Any]:
-    """What the reader can switch on and off: algorithms, with their looks, and symmetry states."""
-    entries = {one.name: one for results in sweeps for one in algorithm_entries(results, with_states=False)}
+    """What can be switched on and off: algorithms and symmetry states."""
+    labels = dict.fromkeys(label for results in sweeps for label in results.labels)
     states = list(dict.fromkeys(state for results in sweeps for state in results.states))
-    return {"algorithm": list(entries.values()), "symmetry": states if len(states) > 1 else []}
+    return {"algorithm": [_switch(sweeps, label) for label in labels], "symmetry": states if len(states) > 1 else []}
+
+
+def _switch(sweeps: Sequence[Results], label: str) -> dict[str, str]:
+    """The switch of an algorithm; with its look, unless it has another one in each file."""
+    looks = {style(results, label) for results in sweeps if label in results.labels}
+    shown = swatch(Entry(label, looks.pop())) if len(looks) == 1 else ""
+    return {"label": label, "name": short(label), "swatch": shown}
 
 
 def _differences(sweeps: Sequence[Results]) -> list[list[str]]:

@@ -59,7 +59,8 @@ def table(chart: Chart) -> Section | None:
     whole = table_of(chart)
     if "value" in whole:
         return None
-    kept = whole.drop(columns=["curve"]) if {"algorithm", "row", "pair"} & {*whole} else whole
+    told = [name for name in ("algorithm", "row", "first") if name in whole and whole[name].notna().all()]
+    kept = whole.drop(columns=["curve"]) if told else whole  # else the name tells what it is
     return {
         "columns": [str(name) for name in kept],
         "rows": [[_cell(value) for value in row] for row in kept.to_numpy()],
@@ -89,15 +90,17 @@ def paths_of(results: Results) -> Section | None:
     if name not in results.data:
         return None
     values, along = results.data[name], str(results.data[name].dims[-1])
-    if "disorder" in values.dims:
-        each = max(1, values.size // values.sizes["disorder"])
-        values = values.isel(disorder=slice(max(1, MOST_NUMBERS // each)))
+    samples = values.sizes["disorder"]
+    values = values.isel(disorder=slice(max(1, MOST_NUMBERS * samples // max(1, values.size))))
     dims = [str(dim) for dim in values.dims[:-1]]
     return {
         "dims": [{"name": dim, "values": [_name(values, dim, k) for k in range(values.sizes[dim])]} for dim in dims],
         "x": numbers(values[along].to_numpy()),
         "y": [None if np.isnan(one).all() else [_rounded(v) for v in 100 * one] for one in _rows(values)],
         "label": "train error (%)",
+        "note": ""
+        if values.sizes["disorder"] == samples
+        else f"Of {samples} disorder samples the first ones are here.",
     }
 
 

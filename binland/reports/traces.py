@@ -13,6 +13,7 @@ SYMBOLS = {
     ">": "triangle-right", "<": "triangle-left", "p": "pentagon", "h": "hexagon", "H": "hexagon2", "8": "octagon",
     "*": "star", "P": "cross", "X": "x", "x": "x-thin-open", "_": "line-ew-open",
 }  # fmt: skip
+MARKERS = 8  # along a curve with a band, at most
 WIDTH, SIZE = 1.8, 8  # of lines and markers, in pixels
 Trace = dict[str, Any]
 
@@ -84,7 +85,9 @@ def _band(curve: Curve, panel: Panel) -> Iterator[Trace]:
     yield {**edge, "y": numbers(curve.y + error), **fill}
     trace = _curve(curve, panel)
     trace.pop("error_y", None)
-    yield trace
+    trace["marker"]["maxdisplayed"] = MARKERS
+    hover = trace["hovertemplate"].replace("<extra>", " ± %{customdata:.2~g}<extra>")
+    yield trace | {"customdata": numbers(error), "hovertemplate": hover}
 
 
 def _transparent(color: str, alpha: float) -> str:

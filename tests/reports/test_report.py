@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,9 +12,10 @@ import pytest
 
 import binland as bl
 from binland.errors import InvalidInputError, StoreError
-from binland.plots import panels
+from binland.plots import Axis, Curve, Panel, panels
 from binland.plots.charts import charts_of
 from binland.plots.results import read
+from binland.plots.statements import verdicts
 from binland.reports.page import page, report
 from binland.reports.traces import figure_of
 from tests.sweep.small import settings
@@ -83,6 +85,48 @@ def test_statements_are_checked(tmp_path):
     assert rows[0] == ("a &lt; b", ranked)
     assert rows[1:3] == [("all below", "yes"), ("none below", "no")]
     assert rows[4] == ("of nothing", "not-known")
+
+
+def verdict(panel, **claim):
+    results = SimpleNamespace(figure={"statements": [{"text": "x", "panel": "p", **claim}]})
+    (one,) = verdicts(results, {"p": panel})
+    return one.holds, one.how
+
+
+def drawn(y, error=0.1, **labels):
+    return Curve(np.arange(3.0), np.array(y, float), np.full(3, error), labels=labels)
+
+
+def shown(*curves):
+    return Panel("p", Axis(), Axis(), curves)
+
+
+LOW, HIGH = drawn([1, 2, 3], algorithm="A", symmetry="raw"), drawn([2, 3, 3.05], algorithm="B", symmetry="raw")
+
+
+def test_a_statement_counts_points_in_order_and_those_beyond_error_bars():
+    assert verdict(shown(LOW, HIGH), ranks=["A", "B"]) == ("yes", "A < B: at 3 of 3 points, 2 beyond error bars")
+    assert verdict(shown(LOW, HIGH), ranks=["B", "A"]) == ("no", "B < A: at 0 of 3 points, 0 beyond error bars")
+    assert verdict(shown(LOW, HIGH), rises=["B"]) == ("yes", "B rises: at 2 of 2 steps, 1 beyond error bars")
+    assert verdict(shown(LOW), below=2.5) == ("partly", "A below 2.5: at 2 of 3 points")
+    unfinished = drawn([1, np.nan, np.nan], algorithm="A")
+    assert verdict(shown(unfinished), below=2.5)[0] == "yes"
+    assert verdict(shown(unfinished), falls=["A"]) == ("not known", "nothing of it is finished")
+
+
+def test_a_statement_about_what_is_not_there_is_not_known():
+    assert verdict(shown(LOW, HIGH), ranks=["A", "C"]) == ("not known", "p has no curve of C")
+    assert verdict(shown(LOW), ranks=["A", "B", "C"]) == ("not known", "p has no curve of B, C")
+    assert verdict(shown(LOW), symmetry="Raw", falls=["A"]) == ("not known", "p has no curve of A")
+    assert verdict(shown(LOW), symmetry="Raw", below=1.0) == ("not known", "p has no curve of this symmetry state")
+
+
+def test_a_statement_looks_at_all_curves_of_an_algorithm():
+    both = shown(drawn([1, 2, 3], algorithm="A", N="21"), drawn([3, 2, 1], algorithm="A", N="31"))
+    holds, how = verdict(both, rises=["A"])
+    assert holds == "partly"
+    assert how.startswith("A rises (N 21): at 2 of 2 steps")
+    assert "A rises (N 31): at 0 of 2 steps" in how
 
 
 @pytest.mark.parametrize(
