@@ -282,7 +282,7 @@ def info(
     from binland.sweep.info import configuration_text, facts
 
     if file.suffix.lower() in (".png", ".pdf", ".svg"):
-        _figure_info(file)
+        _figure_info(file, toml)
         return
     if not toml:
         for name, value in facts(file).items():
@@ -291,19 +291,27 @@ def info(
     say(configuration_text(file))
 
 
-def _figure_info(figure: Path) -> None:
+def _figure_info(figure: Path, toml: bool) -> None:
     from binland.plots.provenance import result_file, source
+    from binland.sweep.info import configuration_text
 
     origin = source(figure)
     if origin is None:
         raise InvalidInputError(
             f"{figure}: says nothing about a result file; binland did not draw it, or its metadata are gone"
         )
+    path = result_file(figure, origin)
+    if toml:
+        if path is None:
+            raise InvalidInputError(f"{figure}: its result file {origin['file']} is {NOWHERE}; bring it there")
+        say(configuration_text(path))
+        return
     for name, value in origin.items():
         say(f"{name}: {value}")
-    path = result_file(figure, origin)
-    where = f"{path}" if path is not None else "not in the folder of the figure, nor here, nor in the folders above"
-    say(f"result file: {where}")
+    say(f"result file: {NOWHERE if path is None else path}")
+
+
+NOWHERE = "not in the folder of the figure, nor here, nor in the folders above"
 
 
 @app.command()

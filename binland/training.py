@@ -45,8 +45,9 @@ def fit(
     callback : callable, optional
         A function that is called with a `TrainingState` after every epoch, by SimulatedAnnealing at every record of the
         history, by FBP after every step, by RBP after every sweep. If it returns True, the training ends there; nothing
-        else that it returns matters. It changes no number. An `Algorithm` of your own that is to accept one needs an
-        argument ``callback=None`` in its ``fit``.
+        else that it returns matters. ADV begins with a phase on random labels, in which ``state.phase`` is
+        "pretraining" and ``state.error`` NaN. A callback changes no number. Your own `Algorithm` that is to accept
+        one needs an argument ``callback=None`` in its ``fit``.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -49,6 +50,12 @@ def test_the_command_line_tells_it_too(finished, tmp_path):
     run(["plot", str(finished), "--out", str(tmp_path), *options])
     text = run(["info", str(tmp_path / f"{finished.stem}_barrier.pdf")])
     assert f"file_id: {file_id(finished)}" in text
+    figure = tmp_path / f"{finished.stem}_barrier.pdf"
+    there = ["info", "--toml", str(figure)]
+    refused = subprocess.run([sys.executable, "-m", "binland", *there], capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    shutil.copy(finished, tmp_path / "moved.h5")
+    assert run(there) == run(["info", "--toml", str(finished)])
     other = tmp_path / "other.png"
     plt.imsave(other, np.zeros((2, 2)))
     done = subprocess.run([sys.executable, "-m", "binland", "info", str(other)], capture_output=True, text=True)
@@ -192,7 +199,9 @@ def test_paths_of_every_kind(axes):
     (line,) = plot_path(path, axes)
     assert np.allclose(line.get_ydata(), 100 * path.errors)
     assert line.get_xdata()[[0, -1]].tolist() == [0, 1]
+    first = line.get_color()
     (line,) = plot_path(bent, axes)
+    assert line.get_color() != first
     x, y = line.get_data()
     assert np.allclose(y, 100 * bent.errors)
     assert x[bent.first.length] == pytest.approx(bent.first.length / bent.length)

@@ -163,7 +163,7 @@ class RSGD(SGD):
     Parameters
     ----------
     learning_rate, epochs, batch_size, ste_window, clip, init_width, output_scale, stop_at_zero_error
-        As in `SGD`; training stops when the centre has no train error.
+        As in `SGD`, of every replica; `stop_at_zero_error` looks at the train error of the centre.
     replicas : int, default 5
         Number of replicas y, at least 1.
     coupling : float, default 0.002

@@ -9,6 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from binland.plots.axes import current
 from binland.plots.chart import Axis, Chart, Contours, Curve, Float, Panel, Rule, Span, Triangle
 from binland.plots.frame import framed
 from binland.plots.letters import wrapped, written
@@ -38,12 +39,8 @@ def draw_panel(panel: Panel, axes: Axes, levels: Float | None = None, letters: f
 
 
 def drawn_in(panel: Panel, axes: Axes | None) -> list[Artist]:
-    """Draw a panel into given axes, or into the current ones of pyplot if axes is None; returns the artists."""
-    if axes is None:
-        from matplotlib import pyplot
-
-        axes = pyplot.gca()
-    return draw_panel(panel, axes)
+    """Draw a panel into given axes, or into the current ones of pyplot."""
+    return draw_panel(panel, current(axes))
 
 
 def _draw(mark: Any, axes: Axes, levels: Float | None, letters: float) -> list[Artist]:

@@ -1,7 +1,6 @@
 """Texts for matplotlib: formulas between dollar signs, characters that a font lacks, line breaks."""
 
 import logging
-import re
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -12,8 +11,9 @@ from matplotlib import rcParams
 from matplotlib.mathtext import MathTextParser
 from matplotlib.textpath import TextPath
 
+from binland.plots.formulas import MATHEMATICS
+
 FILLED = 0.9  # share of the width that lines are made for, since some have wider letters than the average
-MATHEMATICS = re.compile(r"\$(?=[^\s$])[^$]*(?<=[^\s$])\$(?!\d)")  # rules of pandoc: "$5 and $6" is no formula
 LONGEST = 100  # letters of mathematics in one line
 GLUE = "\ue000"  # instead of spaces within mathematics, which is not broken into lines
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "#%&_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})

@@ -9,6 +9,7 @@ import numpy as np
 from binland.checks import true_or_false
 from binland.errors import InvalidInputError, one_line
 from binland.extras import needed_by
+from binland.plots.axes import current, next_color
 from binland.plots.chart import Axis, Contours, Curve, Look, Panel, floats
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def plot_path(path: Any, ax: "Axes | None" = None, label: str = "", **look: Any)
     label : str, default ""
         Name of the curve in a legend.
     **look
-        Fields of `binland.plots.Look`: color, marker, line, alpha, width, size, hollow.
+        Fields of `binland.plots.Look`: color, by default the next one of matplotlib's cycle, marker, line, alpha,
+        width, size, hollow.
 
     Returns
     -------
@@ -54,18 +56,17 @@ def plot_path(path: Any, ax: "Axes | None" = None, label: str = "", **look: Any)
         raise InvalidInputError(
             f"{type(path).__name__} has no errors along a path: give what shortest_path or path return"
         )
-    x = _places(path, len(errors))
-    curve = Curve(x, PERCENT * floats(errors), look=_look(look), name=_text(label))
-    panel = Panel("path", Axis("place on the path"), Axis("train error (%)"), [curve])
-    return panel.draw(ax)
+    x, axes = _places(path, len(errors)), current(ax)
+    curve = Curve(x, PERCENT * floats(errors), look=_look(look, axes), name=_text(label))
+    return Panel("path", Axis("place on the path"), Axis("train error (%)"), [curve]).draw(axes)
 
 
-def _look(given: dict[str, Any]) -> Look:
-    """A look of some of its fields; raises InvalidInputError on others."""
+def _look(given: dict[str, Any], axes: "Axes") -> Look:
+    """A look of some of its fields, in the next colour of the axes; raises InvalidInputError on other fields."""
     known = [field.name for field in fields(Look)]
     for name in given.keys() - {*known}:
         raise InvalidInputError(f"{name} is no field of a look: give some of {', '.join(known)}")
-    return Look(**given)
+    return Look(**given) if "color" in given else Look(**given, color=next_color(axes))
 
 
 def _text(given: object) -> str:
@@ -121,9 +122,10 @@ def plot_local_energy(energy: Any, ax: "Axes | None" = None, label: str = "", **
     error = None if np.isnan(energy.std).all() else PERCENT * floats(energy.std)[order]
     unit, name = (PERCENT, "flipped weights (%)") if hasattr(energy, "fractions") else (1, "noise amplitude")
     x, y = unit * floats(strengths)[order], PERCENT * floats(energy.mean)[order]
-    curve = Curve(x, y, error, None, _look({"marker": "o", **look}), _text(label))
+    axes = current(ax)
+    curve = Curve(x, y, error, None, _look({"marker": "o", **look}, axes), _text(label))
     label_y = "local energy: increase of the train error (%)"
-    return Panel("local_energy", Axis(name), Axis(label_y), [curve]).draw(ax)
+    return Panel("local_energy", Axis(name), Axis(label_y), [curve]).draw(axes)
 
 
 def plot_plane(plane: Any, ax: "Axes | None" = None, names: tuple[str, ...] = ("0", "1", "2")) -> "list[Artist]":

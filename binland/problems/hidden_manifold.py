@@ -63,7 +63,9 @@ class HiddenManifolds(SignProblem[ManifoldSettings]):
 
     def summary(self, settings: ManifoldSettings) -> str:
         """D and P, in words."""
-        return f"D = {settings.latent_dim}, P = {settings.n_patterns}"
+        kinds = ((settings.teacher_kind, "binary", "teacher"), (settings.feature_kind, "gaussian", "features"))
+        others = [f"{kind} {what}, " for kind, usual, what in kinds if kind != usual]
+        return f"{''.join(others)}D = {settings.latent_dim}, P = {settings.n_patterns}"
 
 
 def _manifold(settings: ManifoldSettings, seed: SeedFor) -> HiddenManifold:

@@ -12,6 +12,7 @@ from binland.disk import write_new
 from binland.errors import InvalidInputError
 from binland.plots.chart import Entry
 from binland.plots.charts import charts_of, panels_of
+from binland.plots.formulas import in_unicode
 from binland.plots.results import Results, read
 from binland.plots.statements import verdicts
 from binland.plots.style import style
@@ -116,7 +117,7 @@ def _sweep(results: Results, statements: Sequence[Statement] | None) -> dict[str
     return {
         "file": results.path.name,
         "quoted": shlex.quote(results.path.name),
-        "title": title,
+        "title": in_unicode(title),
         "about": about,
         "facts": [(name, made[name]) for name in SHOWN if name in made],
         "versions": [(name.removeprefix("version_"), made[name]) for name in made if name.startswith("version_")],
@@ -157,7 +158,7 @@ def _switch(sweeps: Sequence[Results], label: str) -> dict[str, str]:
     """The switch of an algorithm; with its look, unless it has another one in each file."""
     looks = {style(results, label) for results in sweeps if label in results.labels}
     shown = swatch(Entry(label, looks.pop())) if len(looks) == 1 else ""
-    return {"label": label, "name": short(label), "swatch": shown}
+    return {"label": label, "name": in_unicode(short(label)), "swatch": shown}
 
 
 def _differences(sweeps: Sequence[Results]) -> list[list[str]]:

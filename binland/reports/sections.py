@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from binland.plots.chart import Chart, Panel
+from binland.plots.formulas import in_unicode
 from binland.plots.results import Results, shown_number
 from binland.plots.table import table_of
 from binland.plots.text import digits
@@ -43,8 +44,10 @@ def _section(name: str, charts: Sequence[tuple[str, Chart]]) -> Section:
 def _view(point: str, chart: Chart) -> Section:
     """A chart at one point of the grid: panels (insets as panels of their own), legend and table of numbers."""
     panels = [shown for panel in chart.panels for shown in _with_inset(panel)]
-    figures = [{"title": panel.title, **figure_of(panel, chart.levels, chart.color_label)} for panel in panels]
-    legend = [{"name": entry.name, "swatch": swatch(entry)} for entry in chart.legend]
+    figures = [
+        {"title": in_unicode(panel.title), **figure_of(panel, chart.levels, chart.color_label)} for panel in panels
+    ]
+    legend = [{"name": in_unicode(entry.name), "swatch": swatch(entry)} for entry in chart.legend]
     about = chart.headline.facts
     return {"point": point, "about": about, "panels": figures, "legend": legend, "table": table(chart)}
 

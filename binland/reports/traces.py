@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from binland.plots.chart import Axis, Contours, Curve, Float, LineStyle, Look, Mark, Panel, Rule, Span, Triangle
+from binland.plots.formulas import in_unicode
 
 DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
 SYMBOLS = {
@@ -66,7 +67,7 @@ def _hover(curve: Curve, panel: Panel) -> str:
 
 def _plain(text: str) -> str:
     """A text in which plotly finds neither HTML nor placeholders such as %{x}."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("%{", "% {")
+    return in_unicode(text).replace("&", "&amp;").replace("<", "&lt;").replace("%{", "% {")
 
 
 def _band(curve: Curve, panel: Panel) -> Iterator[Trace]:

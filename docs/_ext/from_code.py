@@ -106,7 +106,7 @@ def _plain(text: str) -> str:
 def _commands() -> Iterator[str]:
     runner = CliRunner()
     for command in commands.registered_commands:
-        name = command.name or command.callback.__name__  # type: ignore[union-attr]
+        name = command.name or command.callback.__name__.replace("_", "-")  # type: ignore[union-attr]
         text = runner.invoke(commands, [name, "--help"], prog_name="binland", env=NARROW).output
         yield from ("", f"## `binland {name}`", "", "```text", text.strip("\n"), "```")
 

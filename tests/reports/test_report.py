@@ -14,6 +14,7 @@ import binland as bl
 from binland.errors import InvalidInputError, StoreError
 from binland.plots import Axis, Curve, Panel, panels
 from binland.plots.charts import charts_of
+from binland.plots.formulas import in_unicode
 from binland.plots.results import read
 from binland.plots.statements import verdicts
 from binland.reports.page import page, report
@@ -181,3 +182,17 @@ def test_the_command_line_writes_it(finished, tmp_path):
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert "r.html" in done.stdout
     assert subprocess.run(words, capture_output=True, text=True).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (r"SGD, $\eta = 0.1$", "SGD, \u03b7 = 0.1"),
+        (r"$\mathrm{SGD}_{Xavier}$", "SGD_Xavier"),
+        (r"$\Delta \times \kappa$", "\u0394 \u00d7 \u03ba"),
+        ("costs $5 and $6", "costs $5 and $6"),
+        ("plain_{x}", "plain_{x}"),
+    ],
+)
+def test_mathematics_becomes_letters(text, plain):
+    assert in_unicode(text) == plain
