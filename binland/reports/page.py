@@ -9,7 +9,7 @@ from typing import Any
 
 from binland.checks import checked_path, true_or_false
 from binland.disk import write_new
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 from binland.plots.chart import Entry
 from binland.plots.charts import charts_of, panels_of
 from binland.plots.formulas import in_unicode
@@ -73,10 +73,17 @@ def report(
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     if not 1 <= len(given) <= MOST_FILES:
         raise InvalidInputError(f"{len(given)} files: give 1 to {MOST_FILES}")
+    if statements is not None and not all(isinstance(one, Statement) for one in _listed(statements)):
+        raise InvalidInputError(f"statements={shown(statements)}: give a list of binland.sweep.contracts Statements")
     target = checked_path("out", out)
-    found = [read(path, true_or_false("theory", theory)) for path in given]
-    write_new(target, page(found, statements).encode())
+    sweeps = [read(path, true_or_false("theory", theory)) for path in given]
+    write_new(target, page(sweeps, statements).encode())
     return target
+
+
+def _listed(given: Any) -> Sequence[Any]:
+    """A list or a tuple as it is; something that holds no statement instead of anything else."""
+    return given if isinstance(given, list | tuple) else (given,)
 
 
 def page(sweeps: Sequence[Results], statements: Sequence[Statement] | None = None) -> str:
@@ -85,16 +92,16 @@ def page(sweeps: Sequence[Results], statements: Sequence[Statement] | None = Non
     from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    shown = [_sweep(results, statements) for results in sweeps]
+    parts = [_sweep(results, statements) for results in sweeps]
     return environment.from_string(_resource("page.html")).render(
-        sweeps=shown,
-        names=list(dict.fromkeys(section["name"] for sweep in shown for section in sweep["sections"])),
+        sweeps=parts,
+        names=list(dict.fromkeys(section["name"] for sweep in parts for section in sweep["sections"])),
         switches=_switches(sweeps),
         differences=_differences(sweeps),
         style=_resource("page.css"),
         script=_resource("page.js"),
         plotly=get_plotlyjs(),
-        data=_json([_data(sweep) for sweep in shown]),
+        data=_json([_data(sweep) for sweep in parts]),
         version=version("binland"),
     )
 

@@ -8,7 +8,7 @@ from binland.sweep import registry
 from binland.sweep.contracts.family import has
 from binland.sweep.contracts.measure import Measure
 from binland.sweep.contracts.statement import Statement
-from binland.sweep.messages import did_you_mean, unknown
+from binland.sweep.messages import unknown
 from binland.sweep.spec import SweepSpec, validated
 from binland.sweep.stored import check_stored
 from binland.sweep.tasks import between_algorithms
@@ -93,28 +93,20 @@ def _check_weights(spec: SweepSpec, measure: Measure[Any], settings: Any) -> Non
 def figures(spec: SweepSpec, tables: dict[str, Any]) -> dict[str, Any]:
     """The tables of [figure], checked: settings of figures of the measures, and statements."""
     stated, tables = tables.get(STATEMENTS), {name: tables[name] for name in tables if name != STATEMENTS}
-    own = {} if stated is None else {STATEMENTS: _statements(spec, stated)}
+    own = {} if stated is None else {STATEMENTS: _statements(stated)}
     return own | _figures(spec, tables)
 
 
 STATEMENTS = "statements"
 
 
-def _statements(spec: SweepSpec, tables: Any) -> list[dict[str, Any]]:
+def _statements(tables: Any) -> list[dict[str, Any]]:
     """[[figure.statements]]"""
     if not isinstance(tables, list):
         raise InvalidInputError(
             f"figure.{STATEMENTS} = {shown(tables)} is no list of tables; write [[figure.{STATEMENTS}]]"
         )
-    checked = [_statement(table) for table in tables]
-    for one in checked:
-        for label in (*(one.ranks or ()), *(one.falls or ()), *(one.rises or ())):
-            if label not in spec.kinds:
-                hint = did_you_mean(label, [*spec.kinds])
-                raise InvalidInputError(
-                    f"figure.{STATEMENTS}: no algorithm {shown(label)};{hint} {', '.join(spec.kinds)}"
-                )
-    return [one.model_dump() for one in checked]
+    return [_statement(table).model_dump() for table in tables]
 
 
 def _statement(table: Any) -> Any:

@@ -135,7 +135,6 @@ def test_a_statement_looks_at_all_curves_of_an_algorithm():
     [
         ({"text": "x", "panel": "barrier"}, "a statement has one of ranks, falls, rises, below"),
         ({"text": "x", "panel": "barrier", "below": 1.0, "falls": ["SGD"]}, "a statement has one of"),
-        ({"text": "x", "panel": "barrier", "falls": ["SGDD"]}, "did you mean SGD"),
         ({"text": "x", "panel": "barrier", "fals": ["SGD"]}, "fals"),
         ("text", "figure.statements"),
     ],
