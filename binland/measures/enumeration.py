@@ -111,20 +111,15 @@ def components(results: Any) -> Chart:
 
 def local_entropies(results: Any, point: dict[str, Any]) -> Panel:
     """ln(number of solutions at distance d from the trained one) / n against d / n, for n weights."""
-    from binland.plots.curves import curve
-    from binland.plots.error_bars import mean_and_error
+    from binland.plots.curves import against
     from binland.plots.overlay import lay_over
-    from binland.plots.style import style
 
     at = results.data.sel(point)
     n = int(at["n_weights"])
     counts = at["enumeration_distances"].isel(flips=slice(n + 1))
     entropy = np.log(counts.where(counts > 0)) / n
     x = np.arange(n + 1) / n
-    curves = [
-        curve(x, mean_and_error(entropy.sel(algorithm=label), "flips"), 1, style(results, label), algorithm=label)
-        for label in results.labels
-    ]
+    curves = against(results, x, entropy, "flips")
     axes = Axis("distance from the solution, d / n"), Axis("ln(solutions at d) / n, where there are some")
     return lay_over(Panel("enumeration", *axes, curves), results, point)
 

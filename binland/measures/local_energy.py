@@ -114,17 +114,12 @@ LABEL = "local energy: increase of the train error (%)"
 
 def local_energies(results: Any, point: dict[str, Any]) -> Panel:
     """Local energies against the fraction of flipped weights at a point of the grid, a curve for each algorithm."""
-    from binland.plots.curves import curve
-    from binland.plots.error_bars import mean_and_error
+    from binland.plots.curves import against
     from binland.plots.overlay import lay_over
-    from binland.plots.style import style
 
     data = results.data.sel(point).sortby("fraction")
     x, energies = 100 * data["fraction"].to_numpy(), data["local_energy"]
-    curves = [
-        curve(x, mean_and_error(energies.sel(algorithm=label), "fraction"), 100, style(results, label), algorithm=label)
-        for label in results.labels
-    ]
+    curves = against(results, x, energies, "fraction", 100)
     axes = Axis(results.layout.words["perturbation"]), Axis(f"{LABEL}{results.at(point)}")
     return lay_over(Panel("local_energy", *axes, curves), results, point)
 

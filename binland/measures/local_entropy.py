@@ -95,19 +95,16 @@ def entropies(results: Any, point: dict[str, Any]) -> Chart:
     Numbers whose computation did not converge are left out. The upper bound, the entropy of all weights at that
     distance, is a curve of theory.
     """
-    from binland.plots.curves import curve
-    from binland.plots.error_bars import error_bar_text, mean_and_error
+    from binland.plots.curves import against
+    from binland.plots.error_bars import error_bar_text
     from binland.plots.overlay import lay_over
-    from binland.plots.style import THEORY, algorithm_entries, style
+    from binland.plots.style import THEORY, algorithm_entries
     from binland.plots.text import headline
 
     data = results.data.sel(point).sortby(ALONG)
     known = data["local_entropy"].where(data["local_entropy_converged"] == 1)
     x = data[ALONG].to_numpy()
-    curves = [
-        curve(x, mean_and_error(known.sel(algorithm=label), ALONG), 1, style(results, label), algorithm=label)
-        for label in results.labels
-    ]
+    curves = against(results, x, known, ALONG)
     fine = np.linspace(0, x.max(), 200)
     bound = Curve(fine, entr(fine) + entr(1 - fine), look=THEORY, name="all weights", theory=True)
     axes = Axis("Hamming distance from the solution (fraction of weights)"), Axis("local entropy per weight")

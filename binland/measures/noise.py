@@ -103,16 +103,11 @@ def at_the_middle(results: Any) -> Panel:
 
 def energies(results: Any, point: dict[str, Any]) -> Panel:
     """Local energies against the amplitude at a point of the grid, a curve for each algorithm."""
-    from binland.plots.curves import curve
-    from binland.plots.error_bars import mean_and_error
-    from binland.plots.style import style
+    from binland.plots.curves import against
 
     data = results.data.sel(point).sortby("sigma")
     x, values = data["sigma"].to_numpy(), data["noise_energy"]
-    curves = [
-        curve(x, mean_and_error(values.sel(algorithm=label), "sigma"), 100, style(results, label), algorithm=label)
-        for label in results.labels
-    ]
+    curves = against(results, x, values, "sigma", 100)
     label = f"local energy: increase of the train error (%){results.at(point)}"
     return Panel("noise", Axis("noise amplitude"), Axis(label), curves)
 

@@ -48,6 +48,14 @@ def of_algorithms(
     ]
 
 
+def against(results: Results, x: NDArray[Any], values: xr.DataArray, along: str, scale: float = 1) -> list[Curve]:
+    """A quantity against one of its own dimensions at x (T,), a curve for every algorithm. along: the dimension."""
+    return [
+        curve(x, mean_and_error(values.sel(algorithm=label), along), scale, style(results, label), algorithm=label)
+        for label in results.labels
+    ]
+
+
 def each(results: Results) -> Iterator[tuple[dict[str, str], Look]]:
     """Labels and look of every algorithm in every symmetry state: ({"algorithm": ..., "symmetry": ...}, Look)."""
     for label in results.labels:
