@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -127,9 +128,45 @@ def test_latex_that_is_not_here_is_one_line(monkeypatch):
         Page(latex=True)
 
 
-def test_text_for_latex_is_escaped_outside_of_mathematics(monkeypatch):
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("5 % of a_b & $x_1$", r"5 \% of a\_b \& $x_1$"),
+        ("a < b > c | d", r"a \textless{} b \textgreater{} c \textbar{} d"),  # inverted marks and a dash otherwise
+        ("\u03c3 \u00b1 \u03a9", r"$\sigma$ $\pm$ $\Omega$"),
+        ("$\u03c3^2$", r"$\sigma ^2$"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+    ],
+)
+def test_text_for_latex_is_escaped_outside_of_mathematics(monkeypatch, text, latex):
     monkeypatch.setitem(plt.rcParams, "text.usetex", True)
-    assert written("5 % of a_b & $x_1$") == r"5 \% of a\_b \& $x_1$"
+    assert written(text) == latex
+
+
+def test_latex_sets_letters_and_numbers_in_one_font(monkeypatch, tmp_path):
+    monkeypatch.setattr("shutil.which", lambda _: "latex")
+    with Page(latex=True).settings():
+        assert plt.rcParams["font.family"] == ["serif"]
+    own = tmp_path / "own.mplstyle"
+    own.write_text("font.family: monospace")
+    with Page(own, latex=True).settings():
+        assert plt.rcParams["font.family"] == ["monospace"]
+
+
+def test_what_latex_objects_to_is_one_short_line(monkeypatch):
+    pages = "latex was not able to process:\nfile.tex\n! LaTeX Error: no such letter.\nl.28 x\n" + 1000 * "(a.sty)"
+    monkeypatch.setattr("binland.plots.page.draw_chart", Mock(side_effect=RuntimeError(pages)))
+    with pytest.raises(InvalidInputError) as error:
+        Page().draw(Chart((), Headline("", "")))
+    assert str(error.value) == ("LaTeX cannot set the text of a figure (LaTeX Error: no such letter.); leave latex out")
+
+
+@pytest.mark.skipif(not (shutil.which("latex") and shutil.which("dvipng")), reason="needs LaTeX")
+def test_latex_sets_the_text_of_all_formats(finished, tmp_path):
+    page = Page("paper", formats=("png", "pdf", "svg"), latex=True)
+    paths = plot_results(finished, tmp_path, page=page, only=["barrier"])
+    assert [path.suffix for path in paths] == [".png", ".pdf", ".svg"]
+    assert all(source(path) is not None for path in paths)
 
 
 def test_files_of_others_are_not_replaced(finished, tmp_path):
@@ -286,6 +323,13 @@ def test_mathematics_is_not_broken_into_lines():
     lines = wrapped("a few words and $a + b + c + d + e$ and more words", 1.0, 9)
     assert "$a + b + c + d + e$" in lines.replace("\n", "|")
     assert lines.count("\n") > 1
+
+
+def test_values_and_units_stay_with_their_names_when_lines_break():
+    lines = wrapped("local energy: increase of the train error (%) at N = 1001", 1.6, 9).split("\n")
+    assert len(lines) > 1
+    assert all("N = 1001" in line for line in lines if "N" in line)
+    assert any("error (%)" in line for line in lines)
 
 
 def test_a_title_of_the_user_stays(finished, axes):

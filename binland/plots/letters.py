@@ -1,6 +1,7 @@
 """Texts for matplotlib: formulas between dollar signs, characters that a font lacks, line breaks."""
 
 import logging
+import re
 import textwrap
 import warnings
 from collections.abc import Iterator
@@ -11,12 +12,20 @@ from matplotlib import rcParams
 from matplotlib.mathtext import MathTextParser
 from matplotlib.textpath import TextPath
 
-from binland.plots.formulas import MATHEMATICS
+from binland.plots.formulas import MATHEMATICS, command
 
 FILLED = 0.9  # share of the width that lines are made for, since some have wider letters than the average
 LONGEST = 100  # letters of mathematics in one line
-GLUE = "\ue000"  # instead of spaces within mathematics, which is not broken into lines
-SPECIAL = str.maketrans({c: f"\\{c}" for c in "#%&_{}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"})
+GLUE = "\ue000"  # instead of spaces where lines do not end: in mathematics, in "N = 1001", before "(%)"
+SPECIAL = {  # characters that LaTeX takes for something else, or sets as another one
+    **{letter: rf"\{letter}" for letter in "#%&_{}$"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
 
 
 def written(text: str) -> str:
@@ -44,14 +53,19 @@ def is_mathematics(text: str) -> bool:
 
 
 def _for_latex(text: str) -> str:
-    """A text for LaTeX: formulas as they are, special characters elsewhere escaped."""
-    if not is_mathematics(text):
-        return _escaped(text)
-    return "$".join(part if k % 2 else _escaped(part) for k, part in enumerate(text.split("$")))
+    """A text for LaTeX: formulas as they are, special characters elsewhere escaped, Greek letters as commands."""
+    parts = text.split("$") if is_mathematics(text) else [text]
+    return "$".join("".join(map(_in_formula if k % 2 else _in_text, part)) for k, part in enumerate(parts))
 
 
-def _escaped(text: str) -> str:
-    return text.translate(SPECIAL | {ord("$"): r"\$", ord("^"): r"\textasciicircum{}"})
+def _in_formula(letter: str) -> str:
+    name = command(letter)
+    return f"{name} " if name else letter
+
+
+def _in_text(letter: str) -> str:
+    name = command(letter)
+    return f"${name}$" if name else SPECIAL.get(letter, letter)
 
 
 @contextmanager
@@ -80,4 +94,5 @@ def wrapped(text: str, inches: float, size: float | None = None) -> str:
     longest = max((len(match[0]) for match in MATHEMATICS.finditer(text)), default=0)
     letters = max(letters, min(longest, LONGEST))
     whole = MATHEMATICS.sub(lambda match: match[0].replace(" ", GLUE), text)
+    whole = re.sub(r" = (?=\S)| (?=\(%\))", lambda match: match[0].replace(" ", GLUE), whole)
     return textwrap.fill(whole, letters, break_on_hyphens=False).replace(GLUE, " ")

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from binland.checks import checked_path, true_or_false
 from binland.disk import new_version, why
-from binland.errors import InvalidInputError, StoreError
+from binland.errors import InvalidInputError, StoreError, one_line
 from binland.plots.chart import Chart
 from binland.plots.draw import draw_chart
 from binland.plots.letters import any_letters
@@ -31,6 +31,7 @@ ALWAYS: dict[str, Any] = {  # whatever a style file says
     "figure.dpi": 100,
     "savefig.bbox": None,  # figures are as wide as they are asked to be
 }
+SANS = "sans-serif"  # the family of fonts that matplotlib has if nobody chose another one
 NARROWEST = 6.2  # mm of a figure for each point of its letters
 STYLES: dict[str, dict[str, Any]] = {
     "screen": {"font.size": 9.5, "lines.linewidth": 1.3, "lines.markersize": 5, "savefig.dpi": 150},
@@ -54,6 +55,7 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 SCALES = {"talk": 1.5}  # factor of the size of panels if no width is given: larger letters need larger panels
 WIDTHS, DPIS = (40, 2000), (20, 2400)
+LONGEST = 200  # letters of an error of LaTeX
 MOST_PIXELS = 1.5e8  # of a PNG file, which takes 600 MB while it is drawn
 
 
@@ -127,6 +129,8 @@ class Page:
             If `style` is a file that cannot be read as a style of matplotlib.
         """
         settings: Any = {**STYLES["screen"], **self._style(), **ALWAYS, "text.usetex": self.latex}
+        if self.latex and matplotlib.rcParams["font.family"] == [SANS]:
+            settings.setdefault("font.family", "serif")  # LaTeX sets numbers with serifs, whatever the letters have
         with matplotlib.rc_context(settings):
             yield
 
@@ -171,7 +175,9 @@ class Page:
         try:
             return draw_chart(chart, width, self.title, SCALES.get(str(self.style), 1.0))
         except RuntimeError as error:  # of LaTeX, which prints pages
-            raise InvalidInputError(f"LaTeX cannot set the text of a figure ({error}); leave latex out") from None
+            raise InvalidInputError(
+                f"LaTeX cannot set the text of a figure ({_objection(error)}); leave latex out"
+            ) from None
         except ValueError as error:
             raise InvalidInputError(f"style={str(self.style)!r}: no figure can be drawn with it ({error})") from None
 
@@ -215,8 +221,16 @@ class Page:
         except (OSError, ValueError) as error:
             raise InvalidInputError(f"{folder}: cannot be written ({why(error)}); choose another --out") from None
         except RuntimeError as error:  # of LaTeX, which prints pages
-            raise InvalidInputError(f"{name}: LaTeX cannot set its text ({error}); leave latex out") from None
+            raise InvalidInputError(
+                f"{name}: LaTeX cannot set its text ({_objection(error)}); leave latex out"
+            ) from None
         return targets
+
+
+def _objection(error: RuntimeError) -> str:
+    """What LaTeX objects to: of the pages that it prints, the line that begins with an exclamation mark."""
+    lines = str(error).splitlines()
+    return one_line(next((line.removeprefix("! ") for line in lines if line.startswith("!")), str(error)), LONGEST)
 
 
 def _between(value: Any, low: float, high: float) -> bool:
