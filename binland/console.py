@@ -16,3 +16,12 @@ def say(text: str) -> None:
 def complain(text: str) -> None:
     """Print a text on stderr as one line."""
     errors.print(one_line(text), markup=False)
+
+
+def size(count: float) -> str:
+    """A number of bytes as text, for example "1.06 MB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.3g} {unit}"

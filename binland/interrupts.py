@@ -4,10 +4,12 @@ Python runs a signal handler between any two steps of the main thread, also insi
 exception raised there is printed and dropped, and the interrupted step with it.
 """
 
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,6 +17,7 @@ from typing import Any
 
 # Ctrl-C; sent by batch systems before a kill; sent when a terminal is closed
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+PATIENCE = 10.0  # seconds after Ctrl-C; after that another one ends the process at once
 Handler = Callable[[int, FrameType | None], Any]
 
 
@@ -122,3 +125,32 @@ def leave(*_: object) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second signal could otherwise arrive between the next two lines
     os.write(2, b"interrupted; nothing is lost\n")
     os._exit(130)
+
+
+class _Once:
+    """A signal handler that raises KeyboardInterrupt at the first signal and ignores others while files are closed.
+
+    After PATIENCE seconds another signal ends the process at once; nothing that is recorded is lost by that either.
+    """
+
+    def __init__(self) -> None:
+        self._first = math.inf
+
+    def __call__(self, *_: object) -> None:
+        now = time.monotonic()
+        if self._first == math.inf:
+            self._first = now
+            raise KeyboardInterrupt
+        if now - self._first > PATIENCE:
+            leave()
+
+
+@contextmanager
+def tidily() -> Iterator[None]:
+    """Close files in order when a signal ends the program; a SIGHUP that is ignored, as by nohup, stays ignored."""
+    once = _Once()
+    for number in ENDING:
+        if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, once)
+    with watched():
+        yield

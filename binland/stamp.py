@@ -11,8 +11,8 @@ from binland.version import version
 LIBRARIES = ("numpy", "numba", "scipy")
 # Code that draws, prints, stores or schedules changes no numbers.
 OTHERS = (
-    "__main__.py", "bar.py", "cli.py", "console.py", "environment.py", "errors.py", "extras.py", "interrupts.py",
-    "lazy.py", "log.py", "stamp.py", "summary.py", "version.py", "plots", "overlays", "reports",
+    "__main__.py", "bar.py", "cli.py", "commands", "console.py", "environment.py", "errors.py", "extras.py",
+    "interrupts.py", "lazy.py", "log.py", "stamp.py", "summary.py", "version.py", "plots", "overlays", "reports",
     "sweep/store", "sweep/blame.py", "sweep/config.py", "sweep/connect.py", "sweep/grid.py", "sweep/measuring.py",
     "sweep/estimate.py", "sweep/export.py", "sweep/graph.py", "sweep/info.py", "sweep/load.py", "sweep/messages.py",
     "sweep/older.py", "sweep/plugins.py", "sweep/progress.py", "sweep/provenance.py", "sweep/reference.py",
