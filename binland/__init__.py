@@ -118,4 +118,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a name that is not there is an error of types, too
-    __getattr__, __dir__ = lazy(__name__, _MODULES, globals())
+    __getattr__, __dir__ = lazy(__name__, _MODULES, globals(), {"report": "report"})

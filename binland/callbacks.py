@@ -26,17 +26,20 @@ class TrainingState(Summary):
     phase : {"training", "pretraining"}
         "pretraining" for the first phase of ADV, on random labels; "training" for everything else.
     epoch : int
-        How many epochs of this phase are done, 1 after the first one. For SimulatedAnnealing and RBP sweeps instead of
-        epochs, for FBP steps.
+        How many epochs of this phase are done, 1 after the first one. For RBP sweeps instead of epochs, for FBP steps.
+        SimulatedAnnealing counts sweeps, and looks at its errors after some of them only; where it ends early, at an
+        energy of zero, this is the sweep after which it would have looked.
     n_epochs : int
         How many epochs this phase has if nothing ends it early.
     errors : (runs,) float64
         Train error of each run, a fraction in [0, 1]; that of the centre if there are replicas. There is one run,
-        except in `deepbridge.fit_many`. NaN where errors were not counted: in the first phase of ADV, and in epochs
-        that ``history_every`` leaves out.
+        except in `deepbridge.fit_many`, where a run that has ended at zero error keeps its last one. NaN where errors
+        were not counted: in the first phase of ADV, and in epochs that ``history_every`` leaves out.
     replica_errors : (runs, R) float64, or None
         Train errors of the R replicas: of RSGD with binary weights, and of SimulatedAnnealing with several replicas.
         None for all others.
+    solution_of : callable
+        Takes the number of a run and returns the solution that it has reached; `solution` calls it.
 
     Examples
     --------
@@ -62,7 +65,7 @@ class TrainingState(Summary):
     n_epochs: int
     errors: NDArray[np.float64]
     replica_errors: NDArray[np.float64] | None
-    _solution: Callable[[int], Any]
+    solution_of: Callable[[int], Any]
 
     _shown = ("phase", "epoch", "n_epochs", "error")
 
@@ -91,7 +94,7 @@ class TrainingState(Summary):
         """
         if positive_int("run", run, minimum=0) >= len(self.errors):
             raise InvalidInputError(f"run={run} is none of the {len(self.errors)} of this training: 0, 1, ...")
-        return self._solution(run)
+        return self.solution_of(run)
 
 
 Callback = Callable[[TrainingState], object]
@@ -102,7 +105,7 @@ def ended_by(callback: Callback, state: TrainingState) -> bool:
     try:
         answer = callback(state)
     finally:
-        object.__setattr__(state, "_solution", _gone)
+        object.__setattr__(state, "solution_of", _gone)
     return isinstance(answer, bool | np.bool_) and bool(answer)  # no other value ends a training
 
 

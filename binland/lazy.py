@@ -8,14 +8,17 @@ from binland.extras import needed_by
 
 
 def lazy(
-    package: str, modules: Mapping[str, tuple[str, ...]], namespace: dict[str, Any], extra: str = ""
+    package: str,
+    modules: Mapping[str, tuple[str, ...]],
+    namespace: dict[str, Any],
+    extra: str | Mapping[str, str] = "",
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package with lazy imports.
 
     A module is public itself where it is said to define its own name.
 
-    extra: of the installation, that brings all they need; without one a message names the smallest that is missing.
-    `__version__` is there, too.
+    extra: of the installation, that brings all they need, or one for each of some names; without one a message names
+    the smallest that is missing. `__version__` is there, too.
     """
     home = {name: module for module, names in modules.items() for name in names}
 
@@ -26,7 +29,7 @@ def lazy(
             return namespace.setdefault(name, version())
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        with needed_by(f"{package}.{name}", extra):
+        with needed_by(f"{package}.{name}", extra if isinstance(extra, str) else extra.get(name, "")):
             module = import_module(f"{package}.{home[name]}")
         value = namespace[name] = module if home[name] == name else getattr(module, name)
         return value

@@ -5,6 +5,8 @@ from html import escape
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import numpy as np
+
 from binland.errors import LONGEST, one_line, shown
 
 FEW = 6  # longest array of which all numbers are written
@@ -32,8 +34,8 @@ class TrainingSummary(Summary):
 
     def _facts(self) -> list[tuple[str, Any]]:
         history = _value(self, "history")
-        last = [] if history is None or not len(history) else [("history[-1]", history[-1])]
-        return [*super()._facts(), *last]
+        known = [] if history is None else [error for error in history if not np.isnan(error)]
+        return [*super()._facts(), *(("last of history", error) for error in known[-1:])]
 
 
 def _value(thing: object, name: str) -> Any:
@@ -47,6 +49,8 @@ def text(value: Any, longest: int = LONGEST) -> str:
     """A value as a short text: numbers with four digits, long arrays as shape and type."""
     if getattr(value, "ndim", None) == 1 and len(value) <= FEW:
         return f"[{', '.join(map(text, value))}]"
+    if isinstance(value, np.bool_):
+        return str(bool(value))
     if isinstance(value, Real) and not isinstance(value, bool):
         return str(int(value)) if isinstance(value, Integral) else f"{float(value):.4g}"
     return shown(value, longest)

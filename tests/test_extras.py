@@ -102,7 +102,8 @@ def test_without_any_extra_sweeps_are_missing_and_nothing_else():
     lines = dict(row.split(": ", 1) for row in found.stdout.splitlines())
     assert lines.keys() == OF_SWEEPS < {*bl.__all__}
     for name, said in lines.items():
-        assert re.fullmatch(line(rf"binland\.{name}", r"\w+", "sweep").replace(".[", r"\.\["), f"{said}"), said
+        extra = "report" if name == "report" else "sweep"
+        assert re.fullmatch(line(rf"binland\.{name}", r"\w+", extra).replace(".[", r"\.\["), f"{said}"), said
 
 
 @pytest.mark.parametrize("package", ["binland.theory", "binland.spherical"])
@@ -129,6 +130,14 @@ def test_figures_of_files_need_an_extra(code):
     assert re.fullmatch(r"ModuleNotFoundError: .* needs \w+: pip install '\.\[plot\]' in a clone of binland", said), (
         said
     )
+
+
+@pytest.mark.parametrize("module", ["plotly", "jinja2"])
+def test_a_report_needs_its_extra(tmp_path, module):
+    (tmp_path / "x.toml").write_text(SWEEP)
+    code = "import binland as bl\nbl.run_sweep('x.toml', 'x.h5', progress=False)\nbl.report('x.h5', 'x.html')"
+    said = python({module}, code, cwd=tmp_path).stderr.splitlines()[-1]
+    assert said == f"ModuleNotFoundError: {line('binland.report', module, 'report')}"
 
 
 DRAWN = """

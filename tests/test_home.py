@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 import binland as bl
 import deepbridge as db
@@ -266,6 +267,42 @@ def test_a_training_of_a_deep_network_ends_and_goes_on(tmp_path):
     assert np.array_equal(on.history, whole.history)
 
 
+def test_a_run_that_has_ended_keeps_its_error():
+    network, algorithm = db.BinaryMLP(6, (31,), 3), db.SGD(epochs=60, learning_rate=1.0, stop_at_zero_error=True)
+    data, errors = db.Dataset(DATA.inputs[:8], np.arange(8) % 3, 3), []
+    runs = db.fit_many(network, data, algorithm, [0, 1, 2], callback=lambda state: errors.append(state.errors))
+    lasts = [run.history[~np.isnan(run.history)][-1] for run in runs]
+    assert 0 in lasts
+    assert any(np.isnan(run.history[len(errors) - 1]) for run in runs)  # one has ended before the others
+    assert not np.isnan(errors).any()
+    assert np.array_equal(errors[-1], lasts)
+    for run, last in zip(runs, lasts, strict=True):
+        cells = Cells(run._repr_html_()).texts
+        assert cells[cells.index("last of history") + 1] == f"{last:.4g}"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        lambda: torch.set_float32_matmul_precision("medium"),
+        lambda: torch.set_grad_enabled(False),
+        lambda: torch.set_default_dtype(torch.float64),
+    ],
+)
+def test_settings_of_torch_that_a_callback_makes_change_no_number(setting):
+    network, data = db.MLP(64, (32,), 3), (np.random.default_rng(0).normal(size=(60, 64)), np.arange(60) % 3)
+    algorithm = db.continuous.SGD(epochs=3)
+    whole = db.fit(network, data, algorithm, 0)
+    before = torch.get_float32_matmul_precision(), torch.is_grad_enabled(), torch.get_default_dtype()
+    try:
+        told = db.fit(network, data, algorithm, 0, callback=lambda _: setting())
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.set_grad_enabled(before[1])
+        torch.set_default_dtype(before[2])
+    assert np.array_equal(told.flat, whole.flat)
+
+
 def test_a_training_of_a_continuous_network_ends():
     network, data = db.MLP(6, (5,), 3), (np.random.default_rng(0).normal(size=(20, 6)), np.arange(20) % 3)
     algorithm = db.continuous.SGD(epochs=5, history_every=1)
@@ -454,7 +491,7 @@ def test_the_table_says_what_the_attributes_do(results):
     assert cells[cells.index("barrier") + 1] == f"{path.barrier:.4g}"
     assert cells[cells.index("start") + 1] == repr(path.start)
     cells = Cells(results[12]._repr_html_()).texts
-    assert cells[cells.index("history[-1]") + 1] == f"{results[12].history[-1]:.4g}"
+    assert cells[cells.index("last of history") + 1] == f"{results[12].history[-1]:.4g}"
 
 
 def test_texts_are_escaped_and_colours_are_the_pages():
@@ -498,6 +535,16 @@ def test_a_sweep_is_gone_on_with(finished):
     assert machine == sweep.solution(**where).machine
     assert sweep.solution(**where).error(test) == pytest.approx(float(there.test_error), abs=1e-12)
     assert train.n_patterns == 30
+
+
+def test_a_sweep_is_printed_as_its_file_is_now(tmp_path):
+    path = tmp_path / "a b.h5"
+    sweep = bl.run_sweep(spec(), path, progress=False)
+    larger = spec(grid={"disorder_samples": 3})
+    total = len(bl.run_sweep(larger, path, progress=False, extend=True).states())
+    assert f"tasks: {total} done of {total}" in repr(sweep)
+    assert "3 disorder samples" in repr(sweep)
+    assert f"binland plot '{path}'" in repr(sweep)
 
 
 def test_run_sweep_gives_a_sweep(tmp_path):

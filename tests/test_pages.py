@@ -46,6 +46,34 @@ def test_a_figure_says_from_which_file_it_was_drawn(finished, tmp_path):
     assert result_file(path, origin) == copy.resolve()
 
 
+def test_a_figure_of_a_file_that_was_extended_later_says_so(tmp_path):
+    path = tmp_path / "a.h5"
+    bl.run_sweep(spec(), path, progress=False)
+    (figure,) = plot_results(path, tmp_path, page=Page(formats=("png",)), only=["barrier"])
+    info = [sys.executable, "-m", "binland", "info", "--toml", str(figure)]
+    assert subprocess.run(info, capture_output=True, text=True, check=True).stderr == ""
+    larger = spec(grid={"disorder_samples": 3})
+    bl.run_sweep(larger, path, progress=False, extend=True)
+    told = subprocess.run(info, capture_output=True, text=True, check=True)
+    assert "has been extended since" in told.stderr
+    assert "disorder_samples = 3" in told.stdout
+
+
+def test_what_cannot_be_drawn_is_one_line(axes, finished):
+    for draw in (plot_path, plot_local_energy, plot_plane):
+        with pytest.raises(InvalidInputError, match=r"dict .*: give what"):
+            draw({}, axes)
+    for ax in (7, Figure()):
+        with pytest.raises(InvalidInputError, match="give axes of matplotlib"):
+            plot_panel(finished, "barrier", ax)
+
+
+def test_a_single_size_has_one_tick(tmp_path, axes):
+    bl.run_sweep(spec(grid={"n_inputs": [21]}), tmp_path / "a.h5", progress=False)
+    plot_panel(tmp_path / "a.h5", "barrier", axes)
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["21"]
+
+
 def test_the_command_line_tells_it_too(finished, tmp_path):
     options = ["--panel", "barrier", "--format", "pdf", "--style", "paper", "--width", "86", "--no-title", "--csv"]
     run(["plot", str(finished), "--out", str(tmp_path), *options])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from binland.console import say
+from binland.console import complain, say
 from binland.errors import InvalidInputError
 
 NOWHERE = "not in the folder of the figure, nor here, nor in the folders above"
@@ -24,15 +24,16 @@ def info(
     if file.suffix.lower() in (".png", ".pdf", ".svg"):
         _figure_info(file, toml)
         return
+    made, configuration = facts(file), configuration_text(file)  # both before anything is printed
     if not toml:
-        for name, value in facts(file).items():
+        for name, value in made.items():
             say(f"# {name}: {value}")
         say("")
-    say(configuration_text(file))
+    say(configuration)
 
 
 def _figure_info(figure: Path, toml: bool) -> None:
-    from binland.plots.provenance import result_file, source
+    from binland.plots.provenance import extended, result_file, source
     from binland.sweep.info import configuration_text
 
     origin = source(figure)
@@ -41,6 +42,8 @@ def _figure_info(figure: Path, toml: bool) -> None:
             f"{figure}: says nothing about a result file; binland did not draw it, or its metadata are gone"
         )
     path = result_file(figure, origin)
+    if path is not None and extended(path, origin):
+        complain(f"warning: {path} has been extended since {figure} was drawn; its configuration is another one now")
     if toml:
         if path is None:
             raise InvalidInputError(f"{figure}: its result file {origin['file']} is {NOWHERE}; bring it there")

@@ -139,7 +139,7 @@ class Shallow(BinaryFamily[ShallowModel]):
     def warm_up(self) -> None:
         """Compile every kernel of a sweep, or load it, so that workers only load: about 5 s on a new machine."""
         patterns = HiddenManifold(3, 2, seed=0).sample(4, seed=0)
-        solutions = [fit(CommitteeMachine(3, 3), patterns, RSGD(epochs=1, replicas=2), seed) for seed in (0, 1)]
+        solutions = [RSGD(epochs=1, replicas=2).fit(CommitteeMachine(3, 3), patterns, seed) for seed in (0, 1)]
         local_energy(solutions[0], patterns, [0.5], 1)
         shortest_path(solutions[0], solutions[1], patterns, order="guided")
 

@@ -258,7 +258,7 @@ def along_lines(results: Any, point: dict[str, Any], name: str, label: str) -> C
             band(pairs.values(name).sel(line=kind), "line_position", looks[pairs.label], **pairs.ends, line=kind)
             for pairs in pairs_of(results, data, "lines")
         ]
-        axes = Axis("place on the line (first algorithm at 0)"), Axis(label, zero=True)
+        axes = Axis("place on the line (0: first algorithm)"), Axis(label, zero=True)
         panels.append(Panel(f"{name}_{kind}", *axes, curves, title=kind))
     return of_pairs(panels, results, point, "lines")
 

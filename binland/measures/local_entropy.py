@@ -98,7 +98,7 @@ def entropies(results: Any, point: dict[str, Any]) -> Chart:
     from binland.plots.curves import against
     from binland.plots.error_bars import error_bar_text
     from binland.plots.overlay import lay_over
-    from binland.plots.style import THEORY, algorithm_entries
+    from binland.plots.style import BOUND, algorithm_entries
     from binland.plots.text import headline
 
     data = results.data.sel(point).sortby(ALONG)
@@ -106,7 +106,7 @@ def entropies(results: Any, point: dict[str, Any]) -> Chart:
     x = data[ALONG].to_numpy()
     curves = against(results, x, known, ALONG)
     fine = np.linspace(0, x.max(), 200)
-    bound = Curve(fine, entr(fine) + entr(1 - fine), look=THEORY, name="all weights", theory=True)
+    bound = Curve(fine, entr(fine) + entr(1 - fine), look=BOUND, name="all weights", theory=True)
     axes = Axis("Hamming distance from the solution (fraction of weights)"), Axis("local entropy per weight")
     panel = lay_over(Panel("local_entropy", *axes, [*curves, bound]), results, point)
     facts = headline(results, results.words_of(point), f"{error_bar_text(data)}.")

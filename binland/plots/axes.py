@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from binland.errors import InvalidInputError, shown
 from binland.extras import needed_by
 
 if TYPE_CHECKING:
@@ -9,7 +10,9 @@ if TYPE_CHECKING:
 
 
 def current(ax: "Axes | None") -> "Axes":
-    """Given axes of matplotlib, or the current ones of pyplot."""
+    """Given axes of matplotlib, or the current ones of pyplot; raises InvalidInputError if they are no axes."""
+    if ax is not None and not hasattr(ax, "errorbar"):
+        raise InvalidInputError(f"ax={shown(ax)}: give axes of matplotlib, such as those of figure.subplots()")
     if ax is not None:
         return ax
     with needed_by("drawing", "plot"):

@@ -100,7 +100,8 @@ def axes_of(results: Results) -> tuple[Axis, Axis | None]:
     if not _by_weights(results):
         values = floats(axis.values)
         wide = len(values) > 2 and values.min() > 0 and values.max() / values.min() > 50
-        return Axis(axis.meaning, log=bool(wide)), None
+        one = [(float(values[0]), f"{values[0]:g}")] if len(values) == 1 else None  # matplotlib's lie far around it
+        return Axis(axis.meaning, bool(wide), one), None
     counts = x_values(results)
     return Axis("number of parameters", True, [(count, _count(int(count))) for count in counts]), _top(results)
 

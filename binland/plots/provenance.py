@@ -1,6 +1,7 @@
 """Metadata of a figure that say from which file of results it was drawn: write, read, find the file."""
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from binland.disk import read_whole
 from binland.errors import StoreError, one_line
-from binland.sweep.info import facts, file_id
+from binland.sweep.info import configuration_text, facts, file_id
 from binland.version import version
 
 LONGEST = 300  # letters of a fact
@@ -24,7 +25,23 @@ def source_of(path: Path, ending: str) -> dict[str, str]:
     """Facts about the file of results at `path`. ending: end of the figure's name, which says what it shows."""
     made = facts(path)
     kept: dict[str, str] = {name: made[name] for name in KEPT if name in made}
-    return {"file": path.name, "file_id": file_id(path), "figure": ending, **kept, "drawn_with": version("binland")}
+    return {
+        "file": path.name,
+        "file_id": file_id(path),
+        "figure": ending or "overview",
+        **kept,
+        "configuration": _digest(path),
+        "drawn_with": version("binland"),
+    }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(configuration_text(path).encode()).hexdigest()[:16]
+
+
+def extended(path: Path, source: Mapping[str, str]) -> bool:
+    """Whether the configuration of a file of results has changed since a figure was drawn from it."""
+    return source.get("configuration", "") not in ("", _digest(path))
 
 
 def metadata(source: Mapping[str, str], kind: str) -> dict[str, Any]:

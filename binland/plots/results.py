@@ -124,5 +124,5 @@ def read(path: str | Path, theory: bool = False) -> Results:
     path = checked_path("path", path)
     store, data = Store.open(path), load_results(path)
     if not bool((data[f"{TRAINING}_state"] == DONE).any()):
-        raise StoreError(f"{path}: no finished task yet; run `binland sweep` first")
+        raise StoreError(f"{path}: no finished task; `binland status` shows why, `binland sweep` goes on with it")
     return Results(path, store.layout, store.settings, data, {}, theory)

@@ -42,7 +42,7 @@ def plot_path(path: Any, ax: "Axes | None" = None, label: str = "", **look: Any)
     Raises
     ------
     InvalidInputError
-        If `path` has no errors along a path, or a field of the look or the label is not allowed.
+        If `path` has no errors along a path, `ax` are no axes, or a field of the look or the label is not allowed.
 
     Examples
     --------
@@ -106,6 +106,11 @@ def plot_local_energy(energy: Any, ax: "Axes | None" = None, label: str = "", **
     list of matplotlib.artist.Artist
         Curve and error bars.
 
+    Raises
+    ------
+    InvalidInputError
+        If `energy` is no local energy, `ax` are no axes, or a field of the look or the label is not allowed.
+
     Examples
     --------
     >>> import binland as bl
@@ -117,6 +122,8 @@ def plot_local_energy(energy: Any, ax: "Axes | None" = None, label: str = "", **
     >>> ax.get_xlabel()
     'flipped weights (%)'
     """
+    if not hasattr(energy, "fractions") and not hasattr(energy, "sigmas"):
+        raise InvalidInputError(f"{type(energy).__name__} is no local energy: give what local_energy returns")
     strengths = energy.fractions if hasattr(energy, "fractions") else energy.sigmas
     order = np.argsort(strengths)
     error = None if np.isnan(energy.std).all() else PERCENT * floats(energy.std)[order]
@@ -145,6 +152,11 @@ def plot_plane(plane: Any, ax: "Axes | None" = None, names: tuple[str, ...] = ("
     list of matplotlib.artist.Artist
         The contours, from which `figure.colorbar` makes a colour bar, and the texts.
 
+    Raises
+    ------
+    InvalidInputError
+        If `plane` is no plane, `ax` are no axes, or there is not one name for each solution.
+
     Examples
     --------
     >>> import binland as bl
@@ -155,6 +167,8 @@ def plot_plane(plane: Any, ax: "Axes | None" = None, names: tuple[str, ...] = ("
     >>> contours, *texts = bl.plots.plot_plane(bl.plane(*solutions, train, points=5), figure.subplots())
     >>> bar = figure.colorbar(contours, label="train error (%)")
     """
+    if not hasattr(plane, "corners"):
+        raise InvalidInputError(f"{type(plane).__name__} is no plane: give what plane returns")
     if len(names) != len(plane.corners):
         raise InvalidInputError(f"names={names!r}: give one for each of the {len(plane.corners)} solutions")
     points = [(_text(name), float(x), float(y)) for name, (x, y) in zip(names, plane.corners, strict=True)]

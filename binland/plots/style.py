@@ -47,7 +47,7 @@ ROWS = "osD^vP"  # markers of kinds of lines
 LIGHT = 0.55  # opacity of raw curves beside aligned ones
 RAW: LineStyle = (0, (1.2, 1.4))  # dotted, so that raw and aligned curves differ in grey prints, too
 BETWEEN_STATES: LineStyle = (0, (4, 1.5))
-THEORY = Look(width=1.0, line="-")  # look of curves of theory
+BOUND = Look(line=(0, (1, 2)))  # look of a bound from theory, beside curves of theory, which are full
 
 
 def style(results: Results, label: str) -> Look:

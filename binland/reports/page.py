@@ -10,6 +10,7 @@ from typing import Any
 from binland.checks import checked_path, true_or_false
 from binland.disk import write_new
 from binland.errors import InvalidInputError, shown
+from binland.extras import needed_by
 from binland.plots.chart import Entry
 from binland.plots.charts import charts_of, panels_of
 from binland.plots.formulas import in_unicode
@@ -88,8 +89,9 @@ def _listed(given: Any) -> Sequence[Any]:
 
 def page(sweeps: Sequence[Results], statements: Sequence[Statement] | None = None) -> str:
     """The HTML text of the page."""
-    from jinja2 import Environment
-    from plotly.offline import get_plotlyjs
+    with needed_by("binland.report", "report"):
+        from jinja2 import Environment
+        from plotly.offline import get_plotlyjs
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     parts = [_sweep(results, statements) for results in sweeps]

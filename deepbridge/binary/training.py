@@ -27,7 +27,7 @@ from deepbridge.binary.networks import Layer, Network, check_fit
 from deepbridge.binary.solutions import Latents, Solution, checked_layers
 from deepbridge.common.checkpoints import checked, part
 from deepbridge.common.data import Dataset, random_classes
-from deepbridge.common.devices import Device, as_device, full_precision
+from deepbridge.common.devices import Device, as_device, full_precision, usual
 from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hashed, identity, run_through
 
 LARGEST_NETWORK = 10**9  # weights of all runs and replicas
@@ -215,8 +215,7 @@ def train_many(
     )
     runs = _Runs(network, dataset, algorithm, streams, begun, place, kind)
     run_through(runs, place, checkpoint, checkpoint_seconds, known, progress, callback)
-    with full_precision():
-        return [runs.solution(k) for k in range(len(seeds))]
+    return [runs.solution(k) for k in range(len(seeds))]
 
 
 class _Runs:
@@ -275,7 +274,15 @@ class _Runs:
         if trained <= 0:
             unknown = np.full((self._runs, 1 + self._replicas), np.nan)
             return self._told("pretraining", self._epoch, self._pretrained, unknown)
-        return self._told("training", trained, self.algorithm.epochs, self._history[trained - 1].copy())
+        errors = self._history[trained - 1].copy()
+        for run in self._stopped:
+            errors[run] = self._last(run)
+        return self._told("training", trained, self.algorithm.epochs, errors)
+
+    def _last(self, run: int) -> NDArray[np.float64]:
+        """The last recorded errors of a run: centre, then replicas."""
+        known = self._history[:, run]
+        return np.asarray(known[~np.isnan(known[:, 0])][-1])
 
     def _told(self, phase: Phase, epoch: int, n_epochs: int, errors: NDArray[np.float64]) -> TrainingState:
         replicas = errors[:, 1:] if isinstance(self.algorithm, RSGD) else None
@@ -316,6 +323,8 @@ class _Runs:
             return self._stopped[run]
         return [layer[run * self._replicas : (run + 1) * self._replicas] for layer in self._descent.latents]
 
+    @usual()
+    @full_precision()
     def solution(self, run: int) -> Solution:
         """The centre of the replicas of a run."""
         replicas = [layer.cpu().numpy().astype(np.float32) for layer in self._latents_of(run)]

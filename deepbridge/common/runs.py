@@ -18,7 +18,7 @@ from binland.errors import InvalidInputError, shown
 from binland.rng import Seed
 from binland.stamp import code_stamp
 from deepbridge.common.checkpoints import Checkpoint
-from deepbridge.common.devices import full_precision, model
+from deepbridge.common.devices import full_precision, model, usual
 from deepbridge.common.stamp import stamp
 from deepbridge.log import logger
 
@@ -108,9 +108,10 @@ def run_through(
     true_or_false("progress", progress)
     logger.debug("training begins at epoch %d of %d on %s", runs.done, runs.epochs, place)
     bar = Bar(description="training", total=runs.epochs, completed=runs.done, wanted=progress, transient=True)
-    with full_precision(), bar:
+    with bar:
         while not runs.finished:
-            runs.epoch()
+            with usual(), full_precision():  # for each epoch anew, since a callback may have changed settings of torch
+                runs.epoch()
             saved.keep(runs.state)
             bar.update(completed=runs.done)
             if callback is not None and ended_by(callback, runs.standing()):

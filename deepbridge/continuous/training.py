@@ -130,7 +130,7 @@ def fit_many(
         A function that is called after every epoch with a `binland.TrainingState`, which knows phase, epoch, errors of
         the runs and ``.solution(run)``. If it returns True, all runs end there; a checkpoint keeps them as they are, so
         that the same call goes on from there. It changes no number. Networks with dropout, and an `Algorithm` of your
-        own, train one run after the other, and the callback hears of one run at a time.
+        own, train one run after the other: the callback hears of one run at a time, and True ends that one.
 
     Returns
     -------
@@ -212,7 +212,6 @@ def _own(
 
 
 @usual()
-@full_precision()
 def train_many(
     network: Network,
     data: Data | Examples,
@@ -252,7 +251,8 @@ def train_many(
     known = {}
     if checkpoint is not None:
         known = identity(streams, place, dtype, **_identity(network, examples, algorithm, start))
-    training = Training(network, examples, algorithm, streams, start, place, kind)
+    with full_precision():
+        training = Training(network, examples, algorithm, streams, start, place, kind)
     run_through(training, place, checkpoint, checkpoint_seconds, known, progress, callback)
     return [training.solution(run) for run in range(len(seeds))]
 
@@ -420,6 +420,8 @@ class Training:
         found = scores(self.network, states, self._examples, self._device)
         self.history[epoch] = found.errors / len(self._examples)
 
+    @usual()
+    @full_precision()
     def solution(self, run: int) -> ContinuousSolution:
         """The current solution of a run; for RSGD the mean of its replicas."""
         state = {name: tensor.cpu() for name, tensor in self._rule.centre(run).items()}

@@ -7,6 +7,7 @@ the HDF5 file second sees every finished task, whatever the writer does meanwhil
 import json
 import math
 import os
+import shlex
 import stat
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -166,17 +167,28 @@ class Store:
         return table(type(self).__name__, self._facts())
 
     def _facts(self) -> list[tuple[str, str]]:
+        """Names and values to print, of the file as it is now, which may have been extended or replaced."""
+        try:
+            return type(self).open(self.path)._described()
+        except StoreError:
+            return self._described()
+
+    def _described(self) -> list[tuple[str, str]]:
         layout = self.layout
         swept = [f"{axis.name} = {list(axis.values)}" for axis in layout.axes]
+        samples = f"{layout.disorder_samples} disorder sample{'' if layout.disorder_samples == 1 else 's'}"
         return [
             ("sweep", self.title or "untitled"),
             ("file", str(self.path)),
             ("tasks", self._counts()),
-            ("grid", "; ".join([*swept, f"{layout.disorder_samples} disorder samples"])),
+            (
+                "grid",
+                "; ".join([*swept, samples]),
+            ),
             ("algorithms", ", ".join(layout.labels)),
             ("measured", ", ".join(kind for kind in layout.kinds if kind != TRAINING)),
             ("numbers", f"bl.load_results({str(self.path)!r})"),
-            ("figures", f"binland plot {self.path}"),
+            ("figures", f"binland plot {shlex.quote(str(self.path))}"),
         ]
 
     def _counts(self) -> str:

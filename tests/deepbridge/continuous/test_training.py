@@ -225,7 +225,7 @@ def test_the_first_coupling_is_loss_over_distance():
     seen = []
     algorithm = replace(ALGORITHMS["RSGD"], epochs=1, batch_size=9)
     training.fit(
-        network, data, algorithm, 5, dtype="float64", callback=lambda t: seen.append(t._solution.__self__._rule.first)
+        network, data, algorithm, 5, dtype="float64", callback=lambda t: seen.append(t.solution_of.__self__._rule.first)
     )
     modules = [first_module(network, rng) for rng in streams_of(5, 3)[2]]
     losses = [naive.mean_loss(module, *as_tensors(network, data)) for module in modules]
@@ -269,7 +269,7 @@ def test_a_run_that_knows_its_random_labels_waits_for_the_others(epochs):
     took = {}
 
     def learnt(t):
-        for run in t._solution.__self__._learnt:
+        for run in t.solution_of.__self__._learnt:
             took.setdefault(run, t.epoch)
 
     many = training.fit_many(network, data, algorithm, range(4), dtype="float64", callback=learnt)
