@@ -195,6 +195,13 @@ def test_a_command_without_its_extra_is_one_line(tmp_path, command):
     )
 
 
+def test_several_workers_without_certificates_are_one_line(tmp_path):
+    (tmp_path / "x.toml").write_text(SWEEP)
+    found = binland({"cryptography"}, *COMMANDS["sweep"], "--workers", 2, cwd=tmp_path)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert found.stderr == f"error: {line('binland sweep', 'cryptography', 'sweep')}\n"
+
+
 def test_help_needs_no_extra():
     found = binland(EVERY, "--help")
     assert (found.returncode, found.stderr) == (0, "")

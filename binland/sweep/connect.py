@@ -10,6 +10,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -19,6 +20,7 @@ from distributed.comm.core import connect
 from distributed.utils import LoopRunner, wait_for
 
 from binland.errors import ClusterError, reason, shown
+from binland.extras import needed_by
 from binland.interrupts import deferred
 
 CONNECT_SECONDS = 10.0
@@ -59,6 +61,8 @@ async def _greet(address: str) -> None:
 @contextmanager
 def local_client(count: int) -> Iterator[Client]:
     """A client of `count` new worker processes on this machine; raises ClusterError if they do not start."""
+    with needed_by("more than one worker", "sweep"):
+        import_module("cryptography")  # for the certificates; without it Dask names no extra
     with ExitStack() as stack:
         try:
             settings = {
