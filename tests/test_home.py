@@ -287,20 +287,22 @@ def test_a_run_that_has_ended_keeps_its_error():
         lambda: torch.set_float32_matmul_precision("medium"),
         lambda: torch.set_grad_enabled(False),
         lambda: torch.set_default_dtype(torch.float64),
+        lambda: torch.set_num_threads(2),
     ],
 )
 def test_settings_of_torch_that_a_callback_makes_change_no_number(setting):
     network, data = db.MLP(64, (32,), 3), (np.random.default_rng(0).normal(size=(60, 64)), np.arange(60) % 3)
     algorithm = db.continuous.SGD(epochs=3)
     whole = db.fit(network, data, algorithm, 0)
-    before = torch.get_float32_matmul_precision(), torch.is_grad_enabled(), torch.get_default_dtype()
+    before = torch.get_float32_matmul_precision(), torch.is_grad_enabled()
+    kept = torch.get_num_threads(), torch.get_default_dtype()
     try:
         told = db.fit(network, data, algorithm, 0, callback=lambda _: setting())
     finally:
         torch.set_float32_matmul_precision(before[0])
         torch.set_grad_enabled(before[1])
-        torch.set_default_dtype(before[2])
     assert np.array_equal(told.flat, whole.flat)
+    assert kept == (torch.get_num_threads(), torch.get_default_dtype())
 
 
 def test_a_training_of_a_continuous_network_ends():

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import matplotlib.pyplot as plt
@@ -20,7 +21,8 @@ from binland.plots import Page, Panel, panels, plot_local_energy, plot_panel, pl
 from binland.plots.chart import Axis, Chart, Curve, Headline, Look
 from binland.plots.draw import draw_chart
 from binland.plots.letters import is_mathematics, wrapped, written
-from binland.plots.provenance import result_file, source
+from binland.plots.provenance import extended, result_file, source, source_of
+from binland.sweep import registry
 from binland.sweep.info import file_id
 from tests.sweep.small import spec
 
@@ -57,6 +59,14 @@ def test_a_figure_of_a_file_that_was_extended_later_says_so(tmp_path):
     told = subprocess.run(info, capture_output=True, text=True, check=True)
     assert "has been extended since" in told.stderr
     assert "disorder_samples = 3" in told.stdout
+
+
+def test_what_is_installed_does_not_extend_a_file(finished, tmp_path, monkeypatch):
+    """A default measure of a plug-in is not in the file, though the configuration that is shown names every one."""
+    origin = source_of(finished, "")
+    assert not extended(finished, origin)
+    monkeypatch.setattr(registry, "measures", lambda: {"new": SimpleNamespace(by_default=True)})
+    assert not extended(finished, origin)
 
 
 def test_what_cannot_be_drawn_is_one_line(axes, finished):
@@ -164,6 +174,10 @@ def test_latex_that_is_not_here_is_one_line(monkeypatch):
         ("\u03c3 \u00b1 \u03a9", r"$\sigma$ $\pm$ $\Omega$"),
         ("$\u03c3^2$", r"$\sigma ^2$"),
         (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("\u03bb \u039b \u0391", r"$\lambda$ $\Lambda$ $A$"),
+        (r"$\text{\input x} = 1$", r"$\mbox{\textbackslash{}input x} = 1$"),
+        ("$x^^5cinput$", r"\$x\textasciicircum{}\textasciicircum{}5cinput\$"),
+        ("a--b's `c`", r"a{-}{-}b\textquotesingle{}s \textasciigrave{}c\textasciigrave{}"),
     ],
 )
 def test_text_for_latex_is_escaped_outside_of_mathematics(monkeypatch, text, latex):
@@ -186,7 +200,9 @@ def test_what_latex_objects_to_is_one_short_line(monkeypatch):
     monkeypatch.setattr("binland.plots.page.draw_chart", Mock(side_effect=RuntimeError(pages)))
     with pytest.raises(InvalidInputError) as error:
         Page().draw(Chart((), Headline("", "")))
-    assert str(error.value) == ("LaTeX cannot set the text of a figure (LaTeX Error: no such letter.); leave latex out")
+    assert str(error.value) == (
+        "LaTeX cannot set the text of a figure (LaTeX Error: no such letter., l.28 x); leave latex out"
+    )
 
 
 @pytest.mark.skipif(not (shutil.which("latex") and shutil.which("dvipng")), reason="needs LaTeX")
@@ -358,6 +374,9 @@ def test_values_and_units_stay_with_their_names_when_lines_break():
     assert len(lines) > 1
     assert all("N = 1001" in line for line in lines if "N" in line)
     assert any("error (%)" in line for line in lines)
+    for text, inches in (("local energy N = 1001", 0.5), ("x at temperature = 0.01, learning_rate = 0.05 (%)", 1.0)):
+        lines = wrapped(text, inches, 9).split("\n")
+        assert " ".join(lines) == text  # no word is cut, and no blank is lost
 
 
 def test_a_title_of_the_user_stays(finished, axes):

@@ -13,7 +13,7 @@ from binland.flatness import local_energy
 from binland.overlays.kinds import crosses
 from binland.plots.chart import Mark, Panel
 from binland.sweep.contracts.overlay import Overlay
-from binland.sweep.load import load_problem, load_solution
+from binland.sweep.load import load_solution, load_train
 
 
 class LocalEnergies(Overlay):
@@ -86,7 +86,7 @@ def _energies(
 @lru_cache(maxsize=4)
 def _patterns(path: Path, changed: int, point: tuple[tuple[str, float], ...], disorder: int) -> Any:
     """The train patterns of a disorder sample, cached."""
-    return load_problem(path, disorder=disorder, **dict(point))[1]
+    return load_train(path, disorder=disorder, **dict(point))
 
 
 LOCAL_ENERGIES = LocalEnergies()

@@ -17,6 +17,7 @@ from binland.plots.formulas import MATHEMATICS, command
 FILLED = 0.9  # share of the width that lines are made for, since some have wider letters than the average
 LONGEST = 100  # letters of mathematics in one line
 GLUE = "\ue000"  # instead of spaces where lines do not end: in mathematics, in "N = 1001", before "(%)"
+WORDS = re.compile(r"\\text\{([^{}]*)\}")  # words in a formula
 SPECIAL = {  # characters that LaTeX takes for something else, or sets as another one
     **{letter: rf"\{letter}" for letter in "#%&_{}$"},
     "\\": r"\textbackslash{}",
@@ -25,6 +26,9 @@ SPECIAL = {  # characters that LaTeX takes for something else, or sets as anothe
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+    "-": "{-}",  # two of them would be a dash
 }
 
 
@@ -54,18 +58,26 @@ def is_mathematics(text: str) -> bool:
 
 def _for_latex(text: str) -> str:
     """A text for LaTeX: formulas as they are, special characters elsewhere escaped, Greek letters as commands."""
-    parts = text.split("$") if is_mathematics(text) else [text]
-    return "$".join("".join(map(_in_formula if k % 2 else _in_text, part)) for k, part in enumerate(parts))
+    parts = text.split("$") if is_mathematics(text) and not _dangerous(text) else [text]
+    return "$".join((_formula if k % 2 else _text)(part) for k, part in enumerate(parts))
 
 
-def _in_formula(letter: str) -> str:
-    name = command(letter)
-    return f"{name} " if name else letter
+def _dangerous(text: str) -> bool:
+    r"""Whether TeX would read commands where matplotlib reads letters: ^^5c is a backslash, \text may hold anything."""
+    return "^^" in text or r"\text" in WORDS.sub("", text)
 
 
-def _in_text(letter: str) -> str:
-    name = command(letter)
-    return f"${name}$" if name else SPECIAL.get(letter, letter)
+def _formula(text: str) -> str:
+    """A formula for LaTeX, with the words in it escaped."""
+    return "".join(rf"\mbox{{{_text(part)}}}" if k % 2 else _symbols(part) for k, part in enumerate(WORDS.split(text)))
+
+
+def _symbols(text: str) -> str:
+    return "".join(f"{command(letter)} " if command(letter) else letter for letter in text)
+
+
+def _text(text: str) -> str:
+    return "".join(f"${command(c)}$" if command(c) else SPECIAL.get(c, c) for c in text)
 
 
 @contextmanager
@@ -94,5 +106,6 @@ def wrapped(text: str, inches: float, size: float | None = None) -> str:
     longest = max((len(match[0]) for match in MATHEMATICS.finditer(text)), default=0)
     letters = max(letters, min(longest, LONGEST))
     whole = MATHEMATICS.sub(lambda match: match[0].replace(" ", GLUE), text)
-    whole = re.sub(r" = (?=\S)| (?=\(%\))", lambda match: match[0].replace(" ", GLUE), whole)
+    for together in (r"\S+ = \S+", r"\S+ \(%\)"):
+        whole = re.sub(together, lambda match: match[0].replace(" ", GLUE if len(match[0]) <= letters else " "), whole)
     return textwrap.fill(whole, letters, break_on_hyphens=False).replace(GLUE, " ")

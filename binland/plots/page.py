@@ -68,7 +68,8 @@ class Page:
     style : str or pathlib.Path, default "screen"
         "screen", "paper" (letters of 8 points, thin lines), "talk" (large letters), or a style file of matplotlib.
     formats : sequence of str, default ("png", "pdf")
-        Some of "png", "pdf" and "svg". Fonts of PDF files are embedded as TrueType (Type 42).
+        Some of "png", "pdf" and "svg". Fonts of PDF files are embedded as TrueType (Type 42), unless LaTeX sets the
+        text.
     dpi : int, optional
         Pixels per inch of PNG files, 20 to 2400; by default that of the style: 150, for a paper 600.
     width : float, optional
@@ -228,9 +229,10 @@ class Page:
 
 
 def _objection(error: RuntimeError) -> str:
-    """What LaTeX objects to: of the pages that it prints, the line that begins with an exclamation mark."""
+    """What LaTeX objects to: of the pages that it prints, the line that begins with "!" and the place in the text."""
     lines = str(error).splitlines()
-    return one_line(next((line.removeprefix("! ") for line in lines if line.startswith("!")), str(error)), LONGEST)
+    said = [line.removeprefix("! ") for line in lines if line.startswith(("!", "l."))]
+    return one_line(", ".join(said) or str(error), LONGEST)
 
 
 def _between(value: Any, low: float, high: float) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 
 from binland.disk import read_whole
 from binland.errors import StoreError, one_line
-from binland.sweep.info import configuration_text, facts, file_id
+from binland.sweep.info import facts, file_id
+from binland.sweep.store.store import Store
 from binland.version import version
 
 LONGEST = 300  # letters of a fact
@@ -36,7 +37,8 @@ def source_of(path: Path, ending: str) -> dict[str, str]:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(configuration_text(path).encode()).hexdigest()[:16]
+    """A short hash of the settings in a file; those that it does not name depend on what is installed."""
+    return hashlib.sha256(json.dumps(Store.open(path).settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def extended(path: Path, source: Mapping[str, str]) -> bool:

@@ -14,7 +14,7 @@ from binland.checks import is_integer
 from binland.errors import InvalidInputError, StoreError, shown
 from binland.sweep import execute
 from binland.sweep.spec import Axis, Point, SweepSpec
-from binland.sweep.store.layout import DONE, Layout, Stored, layout_of, state_of
+from binland.sweep.store.layout import Layout, Stored, layout_of, state_of
 from binland.sweep.store.opening import attributes
 from binland.sweep.store.store import Snapshot, Store
 from binland.sweep.store.tables import corner, present
@@ -168,11 +168,21 @@ def load_problem(path: str | Path, disorder: int = 0, **where: float) -> Problem
     >>> machine, train, test = bl.load_problem("fig6.h5", n_inputs=1001)  # doctest: +SKIP
     >>> bl.load_solution("fig6.h5", n_inputs=1001, algorithm="RSGD").error(test)  # doctest: +SKIP
     """
+    drawn = _drawn(path, disorder, where)
+    return Problem(drawn.model, drawn.train, drawn.test)
+
+
+def load_train(path: str | Path, disorder: int = 0, **where: float) -> Any:
+    """The train patterns that `load_problem` returns; the test patterns, which are often many, are not drawn."""
+    return _drawn(path, disorder, where).train
+
+
+def _drawn(path: str | Path, disorder: int, where: dict[str, float]) -> Any:
+    """A problem of a sweep whose patterns are drawn when they are asked for."""
     store = Store.open(path)
     point = _point(path, store.layout.axes, where)
     disorder = _known(path, "disorder", disorder, range(store.layout.disorder_samples))
-    drawn = execute.draw(_spec_of(store), point, disorder)
-    return Problem(drawn.model, drawn.train, drawn.test)
+    return execute.draw(_spec_of(store), point, disorder)
 
 
 def load_solution(
@@ -235,13 +245,14 @@ def load_solution(
         labels = ", ".join(map(repr, layout.labels))
         raise InvalidInputError(f"{path}: algorithm={shown(algorithm)} is not one of its labels {labels}")
     task = Task(TRAINING, Cell(point, disorder, algorithm), (solution,))
-    if store.states().get(task) != DONE:
+    spec = _spec_of(store)
+    names_needed = [*spec.family.rebuilt_from, *(spec.family.latents if spec.latents else ()), "history"]
+    arrays = store.arrays(task, names_needed)
+    if arrays is None:
         raise InvalidInputError(
             f"{path}: {in_words(layout.axes, task)} is not among its finished solutions; see `binland status`"
         )
-    spec = _spec_of(store)
-    names_needed = [*spec.family.rebuilt_from, *(spec.family.latents if spec.latents else ()), "history"]
-    return execute.decode(spec, task, 0, present({name: store.values(task, name) for name in names_needed}))
+    return execute.decode(spec, task, 0, present(arrays))
 
 
 def _spec_of(store: Store) -> SweepSpec:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -108,13 +109,28 @@ def run_through(
     true_or_false("progress", progress)
     logger.debug("training begins at epoch %d of %d on %s", runs.done, runs.epochs, place)
     bar = Bar(description="training", total=runs.epochs, completed=runs.done, wanted=progress, transient=True)
-    with bar:
+    with full_precision() if callback is None else nullcontext(), bar:  # once is faster
         while not runs.finished:
             with usual(), full_precision():  # for each epoch anew, since a callback may have changed settings of torch
                 runs.epoch()
             saved.keep(runs.state)
             bar.update(completed=runs.done)
-            if callback is not None and ended_by(callback, runs.standing()):
-                break
+            if callback is not None:
+                with _kept():
+                    ended = ended_by(callback, runs.standing())
+                if ended:
+                    break
         saved.keep(runs.state, now=True)
     logger.debug("training ends at epoch %d of %d", runs.done, runs.epochs)
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """Context after which settings of torch on which numbers depend, and which no epoch sets, are as before."""
+    threads, dtype = torch.get_num_threads(), torch.get_default_dtype()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)

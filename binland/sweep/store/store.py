@@ -10,7 +10,7 @@ import os
 import shlex
 import stat
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -139,6 +139,12 @@ class Snapshot:
         """One variable of one task."""
         arrays = self.arrays(task) if task in self.records else {}
         return arrays[variable] if variable in arrays else self.read(variable, self.layout.index(task))
+
+    def done(self, task: Task) -> bool:
+        """Whether a task is done."""
+        if task in self.records:
+            return "failure" not in self.records[task].facts
+        return int(self.read(f"{task.kind}_state", self.layout.index(task))) == DONE
 
     def _of_tasks(self, what: str, allowed: Callable[[NDArray[Any]], NDArray[np.bool_]]) -> dict[Task, Any]:
         """The variable KIND_what for every task; raises StoreError on values that no writer writes."""
@@ -356,10 +362,38 @@ class Store:
             If the file is damaged, or holds another sweep than when it was opened.
         """
         with self.snapshot() as snapshot:
-            moved = in_layout(task, self.layout, snapshot.layout)
-            if moved is None:
-                raise StoreError(f"{self.path}: holds another sweep than when it was opened; open it again")
-            return snapshot.values(moved, variable)
+            return snapshot.values(self._moved(task, snapshot), variable)
+
+    def arrays(self, task: Task, variables: Iterable[str]) -> Arrays | None:
+        """Read several variables of one task, all of the same moment.
+
+        Parameters
+        ----------
+        task : Task
+            One of the tasks in ``.states()``.
+        variables : iterable of str
+            Their names.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray, or None
+            The values, without the dimensions of the grid; None if the task is not done.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged, or holds another sweep than when it was opened.
+        """
+        with self.snapshot() as snapshot:
+            there = self._moved(task, snapshot)
+            return {name: snapshot.values(there, name) for name in variables} if snapshot.done(there) else None
+
+    def _moved(self, task: Task, snapshot: Snapshot) -> Task:
+        """The same task in the file as it is now, which may have been extended."""
+        moved = in_layout(task, self.layout, snapshot.layout)
+        if moved is None:
+            raise StoreError(f"{self.path}: holds another sweep than when it was opened; open it again")
+        return moved
 
     def _known(self, snapshot: Snapshot, found: dict[Task, Any]) -> dict[Task, Any]:
         """Facts about tasks that were in the file when it was opened; it may have been extended since."""
