@@ -14,6 +14,7 @@ Blocks of a page run in its order, in one namespace and one folder of their own.
 import contextlib
 import doctest
 import io
+import logging
 import os
 import re
 import shlex
@@ -185,15 +186,19 @@ def _importing_from(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Figures are not shown, and are closed at the end."""
+    """Figures are not shown, and are closed at the end; loggers have their former levels then."""
     import matplotlib.pyplot as plt
 
+    loggers = [logging.getLogger(name) for name in ("binland", "deepbridge")]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
         try:
             yield
         finally:
             plt.close("all")
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
 
 
 def _merged(base: dict[str, object], more: dict[str, object]) -> dict[str, object]:

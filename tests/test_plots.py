@@ -91,7 +91,7 @@ def test_what_is_drawn_is_what_the_panel_says(finished):
 def test_an_empty_sweep_is_not_drawn(tmp_path):
     with writing(tmp_path / "empty.h5", spec()):
         pass
-    with pytest.raises(StoreError, match="no finished task yet"):
+    with pytest.raises(StoreError, match="no finished task; `binland status` shows why"):
         plot_results(tmp_path / "empty.h5", tmp_path)
 
 
