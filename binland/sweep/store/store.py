@@ -187,10 +187,7 @@ class Store:
             ("sweep", self.title or "untitled"),
             ("file", str(self.path)),
             ("tasks", self._counts()),
-            (
-                "grid",
-                "; ".join([*swept, samples]),
-            ),
+            ("grid", "; ".join([*swept, samples])),
             ("algorithms", ", ".join(layout.labels)),
             ("measured", ", ".join(kind for kind in layout.kinds if kind != TRAINING)),
             ("numbers", f"bl.load_results({str(self.path)!r})"),
