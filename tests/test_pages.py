@@ -63,7 +63,7 @@ def test_a_figure_of_a_file_that_was_extended_later_says_so(tmp_path):
 
 def test_what_is_installed_does_not_extend_a_file(finished, tmp_path, monkeypatch):
     """A default measure of a plug-in is not in the file, though the configuration that is shown names every one."""
-    origin = source_of(finished, "")
+    origin = source_of(finished, bl.Sweep.open(finished).settings)
     assert not extended(finished, origin)
     monkeypatch.setattr(registry, "measures", lambda: {"new": SimpleNamespace(by_default=True)})
     assert not extended(finished, origin)

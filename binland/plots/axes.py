@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 def current(ax: "Axes | None") -> "Axes":
     """Given axes of matplotlib, or the current ones of pyplot; raises InvalidInputError if they are no axes."""
-    if ax is not None and not hasattr(ax, "errorbar"):
+    if ax is None:
+        with needed_by("drawing", "plot"):
+            from matplotlib import pyplot
+        return pyplot.gca()
+    if not hasattr(ax, "errorbar"):
         raise InvalidInputError(f"ax={shown(ax)}: give axes of matplotlib, such as those of figure.subplots()")
-    if ax is not None:
-        return ax
-    with needed_by("drawing", "plot"):
-        from matplotlib import pyplot
-    return pyplot.gca()
+    return ax
 
 
 def next_color(axes: "Axes") -> str:

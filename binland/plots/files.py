@@ -70,11 +70,11 @@ def plot_results(
     page, folder = page or Page(), checked_path("out", out)
     results = read(path, true_or_false("theory", theory))
     charts = chosen(results, only) if only else charts_of(results)
-    written = []
+    origin, written = source_of(results.path, results.settings), []
     for ending, chart in charts.items():
-        name, origin = f"{results.path.stem}{ending}", source_of(results.path, ending)
+        name, shown = f"{results.path.stem}{ending}", {"figure": ending} if ending else {}
         with page.settings():
-            written += page.save(page.draw(chart), folder, name, origin)
+            written += page.save(page.draw(chart), folder, name, origin | shown)
         if true_or_false("csv", csv):
             written.append(_write_table(chart, folder / f"{name}.csv"))
     return written

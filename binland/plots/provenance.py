@@ -22,28 +22,28 @@ _PATTERN = re.compile(rb"binland-figure:([A-Za-z0-9_=-]{1,100000}):")
 NEAR = (".", "..")  # where to look for a file of results, from the figure and from the current folder
 
 
-def source_of(path: Path, ending: str) -> dict[str, str]:
-    """Facts about the file of results at `path`. ending: end of the figure's name, which says what it shows."""
+def source_of(path: Path, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Facts about the file of results at `path`, for all of its figures. settings: those of the sweep that is drawn."""
     made = facts(path)
     kept: dict[str, str] = {name: made[name] for name in KEPT if name in made}
     return {
         "file": path.name,
         "file_id": file_id(path),
-        "figure": ending or "overview",
+        "figure": "overview",
         **kept,
-        "configuration": _digest(path),
+        "configuration": _digest(settings),
         "drawn_with": version("binland"),
     }
 
 
-def _digest(path: Path) -> str:
+def _digest(settings: Mapping[str, Any]) -> str:
     """A short hash of the settings in a file; those that it does not name depend on what is installed."""
-    return hashlib.sha256(json.dumps(Store.open(path).settings, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def extended(path: Path, source: Mapping[str, str]) -> bool:
     """Whether the configuration of a file of results has changed since a figure was drawn from it."""
-    return source.get("configuration", "") not in ("", _digest(path))
+    return source.get("configuration", "") not in ("", _digest(Store.open(path).settings))
 
 
 def metadata(source: Mapping[str, str], kind: str) -> dict[str, Any]:
