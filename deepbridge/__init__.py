@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from binland.lazy import lazy
-from deepbridge import continuous
+from deepbridge import connectivity, continuous
 
 if TYPE_CHECKING:
     from deepbridge.binary.algorithms import ADV, RSGD, SGD
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         distance,
         fit,
         fit_many,
+        landscape,
         load_solution,
         local_energy,
         merge,
@@ -65,6 +66,7 @@ _MODULES = {
         "distance",
         "fit",
         "fit_many",
+        "landscape",
         "load_solution",
         "local_energy",
         "merge",
@@ -95,6 +97,7 @@ __all__ = [
     "align",
     "align_many",
     "barrier",
+    "connectivity",
     "continuous",
     "distance",
     "euclidean",
@@ -103,6 +106,7 @@ __all__ = [
     "from_module",
     "hamming",
     "interpolate",
+    "landscape",
     "load",
     "load_solution",
     "local_energy",

@@ -439,6 +439,49 @@ def merge(solutions: Sequence[Any], align: str | None = "coordinate", **options:
     return _of(solutions[0], "merging", "merging", "merge")(solutions, align, **options)
 
 
+def landscape(network: Any, data: Any, test: Any = None, **options: Any) -> Any:
+    """The loss of a network as a function of flat parameters, which `deepbridge.connectivity` explores.
+
+    Continuous networks: the cross-entropy as a function of all parameters; batch-norm statistics are estimated on the
+    train data at every point. Binary networks: the cross-entropy of the signs as a function of the latents, with
+    straight-through gradients.
+
+    Parameters
+    ----------
+    network : Network
+        The architecture: of a solution ``solution.network``, of your own module ``from_module(...).network``.
+    data : Dataset, Patterns or tuple
+        Train data.
+    test : Dataset, Patterns or tuple, optional
+        Test data, on which results are measured, too.
+    **options
+        device : str or torch.device, default "cpu"; dtype : {"float32", "float64"}, default "float32". For continuous
+        networks also geometry : {"flat", "toroid"}, default "flat"; on a toroid points are normalised networks and
+        lines are geodesics.
+
+    Returns
+    -------
+    Landscape
+        For `deepbridge.connectivity.autoneb` and its other functions.
+
+    Raises
+    ------
+    InvalidInputError
+        If network, data or options do not fit.
+
+    Examples
+    --------
+    >>> import deepbridge as db, numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> data = rng.normal(size=(60, 10)), rng.integers(3, size=60)
+    >>> db.landscape(db.MLP(10, (8,), 3), data).size
+    115
+    """
+    continuous = isinstance(network, Network)
+    made = _of_network(network, "landscape", "NetworkLandscape" if continuous else "LatentLandscape")
+    return made(network, data, test, **options)
+
+
 def load_solution(path: str | Path, network: Any = None) -> Any:
     """Read a solution of a deep network from the file that its ``.save`` wrote, bit for bit.
 

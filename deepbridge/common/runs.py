@@ -30,7 +30,10 @@ MOST_RUNS = 10_000
 class Runs(Protocol):
     """A training of one or more runs, epoch by epoch."""
 
-    epochs: int
+    @property
+    def epochs(self) -> int:
+        """Number of epochs in all."""
+        ...
 
     @property
     def finished(self) -> bool:
@@ -99,16 +102,18 @@ def run_through(
     identity: dict[str, str],
     progress: bool,
     callback: Callback | None = None,
+    word: str = "training",
 ) -> None:
     """All epochs, from where a checkpoint stands, with a bar on a terminal or in a notebook.
 
-    identity: of the training, for the checkpoint. callback: is told of each of them, and ends the loop by True.
+    identity: of the training, for the checkpoint. callback: is told of each of them, and ends the loop by True. word:
+    what it is called on the bar and in logs.
     """
     saved = Checkpoint(checkpoint, positive("checkpoint_seconds", seconds, zero=True), identity)
     saved.restore(runs.restore, place)
     true_or_false("progress", progress)
-    logger.debug("training begins at epoch %d of %d on %s", runs.done, runs.epochs, place)
-    bar = Bar(description="training", total=runs.epochs, completed=runs.done, wanted=progress, transient=True)
+    logger.debug("%s begins at epoch %d of %d on %s", word, runs.done, runs.epochs, place)
+    bar = Bar(description=word, total=runs.epochs, completed=runs.done, wanted=progress, transient=True)
     with full_precision() if callback is None else nullcontext(), bar:  # once is faster
         while not runs.finished:
             with usual(), full_precision():  # for each epoch anew, since a callback may have changed settings of torch
@@ -121,7 +126,7 @@ def run_through(
                 if ended:
                     break
         saved.keep(runs.state, now=True)
-    logger.debug("training ends at epoch %d of %d", runs.done, runs.epochs)
+    logger.debug("%s ends at epoch %d of %d", word, runs.done, runs.epochs)
 
 
 @contextmanager

@@ -1,0 +1,86 @@
+"""Chains of points: spacing, tangents and forces of a nudged elastic band, for all points at once.
+
+A chain is (K, n): K points, the first and the last of which stay. With the steps d_i = p_{i+1} - p_i as rows of a
+matrix D, every tangent is a sum of two neighbouring rows, and so the force on all points is the gradient minus a matrix
+with two diagonals times D. Nothing here loops over points.
+"""
+
+import torch
+from torch import Tensor
+
+
+def steps_of(points: Tensor) -> Tensor:
+    """Steps from each point to the next, (K - 1, n)."""
+    return points[1:] - points[:-1]
+
+
+def redistributed(points: Tensor, steps: Tensor, weights: Tensor) -> Tensor:
+    """Points on the same polygon, with distances along it in proportion to weights (K - 1,); the ends stay.
+
+    Worked example: points 0, 1, 4 on a line with equal weights. Lengths are 1 and 3, the middle point goes to place 2
+    of 4, which is one third of the way along the second step: (2/3) 1 + (1/3) 4 = 2.
+    """
+    lengths = steps.double().norm(dim=1)
+    marks = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
+    targets = weights.double().cumsum(0)[:-1] / weights.double().sum() * marks[-1]
+    left = (torch.searchsorted(marks, targets, right=True) - 1).clamp(0, len(lengths) - 1)
+    shares = ((targets - marks[left]) / lengths[left].clamp_min(torch.finfo(torch.float64).tiny)).clamp(0, 1)
+    made = points.clone()
+    made[1:-1] = points[left] + shares.to(points)[:, None] * steps[left]
+    return made
+
+
+def tangent_weights(losses: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Coefficients of the step before and the step behind in the improved tangents of inner points, (K - 2,) each.
+
+    The tangent points to the neighbour with the higher loss; at a maximum or minimum both steps count, weighted by how
+    much the losses differ. Not yet of norm one. Losses (K,), lengths of the steps (K - 1,). Henkelman and Jonsson, J.
+    Chem. Phys. 113, 9978 (2000), equations 8 to 11.
+
+    Worked example: losses 0, 2, 1. The middle is a maximum; differences are 2 before and 1 behind. The neighbour
+    behind is higher, so the step behind gets the larger difference: weights 1 (before) and 2 (behind).
+    """
+    before, behind = losses[1:-1] - losses[:-2], losses[2:] - losses[1:-1]
+    rising, falling = (before > 0) & (behind > 0), (before < 0) & (behind < 0)
+    large, small = torch.maximum(before.abs(), behind.abs()), torch.minimum(before.abs(), behind.abs())
+    up = losses[2:] > losses[:-2]
+    first = torch.where(rising, 0.0, torch.where(falling, 1.0, torch.where(up, small, large)))
+    second = torch.where(rising, 1.0, torch.where(falling, 0.0, torch.where(up, large, small)))
+    level = (first == 0) & (second == 0)  # all losses are the same
+    first, second = torch.where(level, 1.0, first), torch.where(level, 1.0, second)
+    # d_i has length l_i, and the formula is for unit vectors at extrema
+    sizes = lengths.clamp_min(torch.finfo(lengths.dtype).tiny)
+    return first / sizes[:-1], second / sizes[1:]
+
+
+def across(gradients: Tensor, steps: Tensor, losses: Tensor, pull: Tensor | None = None) -> Tensor:
+    """Gradients (K - 2, n) of inner points without the parts along the tangents; written into `gradients`.
+
+    steps: (K - 1, n). losses: (K,). pull: (K - 2,) spring forces along the unit tangents, which are added; or None.
+    """
+    lengths = steps.double().norm(dim=1)
+    first, second = tangent_weights(losses.double(), lengths)
+    before, behind = steps[:-1], steps[1:]
+    cosines = (before * behind).sum(1, dtype=torch.float64)
+    sizes = (first * lengths[:-1]).square() + (second * lengths[1:]).square() + 2 * first * second * cosines
+    sizes = sizes.clamp_min(torch.finfo(torch.float64).tiny)
+    products = first * (gradients * before).sum(1, dtype=torch.float64)
+    products = products + second * (gradients * behind).sum(1, dtype=torch.float64)
+    amounts = products / sizes if pull is None else products / sizes + pull / sizes.sqrt()
+    gradients.addcmul_(before, (amounts * first).to(gradients)[:, None], value=-1)
+    return gradients.addcmul_(behind, (amounts * second).to(gradients)[:, None], value=-1)
+
+
+def inserted(points: Tensor, weights: Tensor, gaps: dict[int, float]) -> tuple[Tensor, Tensor]:
+    """The chain with one more point in some gaps, each at a place in (0, 1), and the weights of its steps."""
+    rows: list[Tensor] = []
+    sizes: list[Tensor] = []
+    for k in range(len(points) - 1):
+        rows.append(points[k])
+        share = gaps.get(k)
+        if share is None:
+            sizes.append(weights[k])
+            continue
+        rows.append(torch.lerp(points[k], points[k + 1], share))
+        sizes += [share * weights[k], (1 - share) * weights[k]]
+    return torch.stack([*rows, points[-1]]), torch.stack(sizes)

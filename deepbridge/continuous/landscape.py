@@ -1,0 +1,271 @@
+"""The loss of a continuous network as a landscape: what `deepbridge.connectivity` works on."""
+
+import math
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value, vmap
+
+from binland.checks import one_of
+from binland.errors import InvalidInputError, shown
+from binland.rng import Seed
+from deepbridge.common.devices import Device, as_device, full_precision, usual
+from deepbridge.common.runs import checked_dtype, hashed
+from deepbridge.connectivity.geometry import Geometry, Piece, Toroid
+from deepbridge.connectivity.landscape import Landscape, Values
+from deepbridge.continuous.alignment import Method, align
+from deepbridge.continuous.evaluation import Row, restated, scores
+from deepbridge.continuous.examples import Data, Examples, as_examples
+from deepbridge.continuous.geodesics import spheres
+from deepbridge.continuous.networks import Network, cast, check_network
+from deepbridge.continuous.normalisation import normalize
+from deepbridge.continuous.solutions import ContinuousSolution, check_solution
+from deepbridge.continuous.units import LAYERS, State, owner
+
+LARGEST = 2**26  # entries of a layer's output for all points and patterns that are computed together
+PART = 2000  # patterns whose gradients are computed together, when the gradient of all is asked for
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class NetworkLandscape(Landscape):
+    """The loss of a continuous network on its train data, as a function of all parameters in one row.
+
+    `deepbridge.landscape` makes it. Batch-norm statistics are no coordinates: they are estimated on the train data at
+    every point, and are those of the mini-batch in gradients. Dropout is off.
+
+    Parameters
+    ----------
+    network : Network
+        The architecture, also ``from_module(...).network`` of a module of your own.
+    data : Dataset, Patterns or tuple
+        Train data.
+    test : Dataset, Patterns or tuple, optional
+        Test data, on which results are measured, too.
+    geometry : {"flat", "toroid"}, default "flat"
+        "toroid": points are normalised networks, and lines are geodesics.
+    device : str or torch.device, default "cpu"
+        Where it is computed.
+    dtype : {"float32", "float64"}, default "float32"
+        Type of the parameters.
+
+    Raises
+    ------
+    InvalidInputError
+        If network and data do not fit, or there are no symmetries to make a toroid.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        data: Data,
+        test: Data | None = None,
+        *,
+        geometry: str = "flat",
+        device: Device = "cpu",
+        dtype: str = "float32",
+    ):
+        check_network(network)
+        self.network, self.device, self.dtype = network, as_device(device), checked_dtype(dtype)
+        self.train = as_examples(network, data).to(self.device, self.dtype)
+        self.test = None if test is None else as_examples(network, test).to(self.device, self.dtype)
+        self.size, self.n_patterns, self.has_test = network.n_weights, len(self.train), test is not None
+        self._shapes = [network.shapes[name] for name in network.parameters]
+        self._sizes = [math.prod(shape) for shape in self._shapes]
+        self.geometry = Geometry()
+        if one_of("geometry", geometry, ("flat", "toroid")) == "toroid":
+            self.geometry = Toroid(self._spheres())
+
+    def _spheres(self) -> list[tuple[list[Piece], float]]:
+        """The spheres of hidden units, and of the last layer, as entries of flat points."""
+        first = dict(zip(self.network.parameters, _before(self._sizes), strict=True))
+        made = []
+        for sphere in spheres(self.network):
+            last = sphere.tensors == (f"{self.network.last_layer}.weight",)
+            radius = math.sqrt(self.network.n_outputs) if last and sphere.units == 1 else 1.0
+            widths = [math.prod(self.network.shapes[name]) // sphere.units for name in sphere.tensors]
+            pieces = [Piece(first[n], sphere.units, width) for n, width in zip(sphere.tensors, widths, strict=True)]
+            made.append((pieces, radius))
+        if not made:
+            raise InvalidInputError(f'{shown(self.network)} has no units to normalise; take geometry="flat"')
+        return made
+
+    @cached_property
+    def filters(self) -> Tensor:
+        """Rows of the weights of layers, numbered; -1 for biases, batch-norms and what is not trained."""
+        modules = dict(self.network.template.named_modules())
+        parts, count = [], 0
+        for name, shape in zip(self.network.parameters, self._shapes, strict=True):
+            size = math.prod(shape)
+            if len(shape) < 2 or not isinstance(modules[owner(name)], LAYERS) or name in self.network.constants:
+                parts.append(torch.full((size,), -1))
+                continue
+            parts.append(count + torch.arange(shape[0]).repeat_interleave(size // shape[0]))
+            count += shape[0]
+        return torch.cat(parts)
+
+    def state(self, point: Tensor) -> State:
+        """Parameters of a point by name, and buffers as the module has them at first; parameters are views."""
+        named = zip(self.network.parameters, point.split(self._sizes), self._shapes, strict=True)
+        return {name: part.view(shape) for name, part, shape in named} | self._buffers
+
+    @cached_property
+    def _buffers(self) -> State:
+        found = {n: t.to(self.device) for n, t in self.network.template.named_buffers() if n in self.network.shapes}
+        return cast(found, self.dtype)
+
+    def flat(self, solution: Any) -> Tensor:
+        """Parameters of a solution, normalised for a toroid; or numbers as they are."""
+        if not isinstance(solution, ContinuousSolution):
+            return super().flat(solution)
+        check_solution(solution)
+        if solution.network != self.network:
+            raise InvalidInputError(f"{shown(solution.network)} is not the landscape's network {shown(self.network)}")
+        one = normalize(solution) if self.geometry.name == "toroid" else solution
+        return torch.cat([one.state[name].reshape(-1) for name in self.network.parameters]).to(self.device, self.dtype)
+
+    def solution(self, point: Tensor) -> ContinuousSolution:
+        """The network at a point, with batch-norm statistics of the train data."""
+        state = restated(self.network, self.state(point.to(self.device, self.dtype)), self.train)
+        return ContinuousSolution(self.network, {name: state[name].detach().cpu().clone() for name in self._ordered})
+
+    @property
+    def _ordered(self) -> list[str]:
+        return list(self.network.shapes)
+
+    def aligned(self, solution: Any, to: Any, method: str, seed: Seed) -> ContinuousSolution:
+        """A solution aligned to another by `deepbridge.align`; both are normalised before on a toroid."""
+        moved, fixed = (self._as_solution(one) for one in (solution, to))
+        chosen: Method = method  # type: ignore[assignment]
+        return align(moved, fixed, chosen, (self.train.inputs, self.train.classes), seed=seed).solution
+
+    def _as_solution(self, one: Any) -> ContinuousSolution:
+        return self.solution(self.point(one))
+
+    def values(self, corners: Tensor, shares: Tensor | None = None, test: bool = False) -> Values:
+        """Losses and errors at sums of a few points, whose first layers are run on the data only once."""
+        examples = self.test if test else self.train
+        if examples is None:
+            raise InvalidInputError("the landscape has no test data; give test to db.landscape")
+        found = scores(self.network, Sums(self, corners, shares), examples, self.device)
+        return Values(found.losses, found.errors, len(examples))
+
+    @usual()
+    def gradients(self, points: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Losses and gradients on a mini-batch, common or one for each point; those of all data in parts."""
+        with full_precision():
+            if batch is None:
+                return self._of_all(points)
+            own = batch.ndim == 2
+            rows = max(1, LARGEST // (batch.shape[-1] * self.network.widest))
+            parts = [
+                self._of(points[k : k + rows], self._examples(batch[k : k + rows] if own else batch))
+                for k in range(0, len(points), rows)
+            ]
+        return torch.cat([losses for losses, _ in parts]), torch.cat([gradients for _, gradients in parts])
+
+    def _of_all(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        if self.n_patterns <= PART:
+            return self._of(points, self.train)
+        order = torch.arange(self.n_patterns).tensor_split(-(-self.n_patterns // PART))
+        losses, gradients = points.new_zeros(len(points)), torch.zeros_like(points)
+        for batch in order:
+            here = self.gradients(points, batch)
+            losses.add_(here[0], alpha=len(batch) / self.n_patterns)
+            gradients.add_(here[1], alpha=len(batch) / self.n_patterns)
+        return losses, gradients
+
+    def _examples(self, batch: Tensor) -> Examples:
+        batch = batch.to(self.device)
+        return Examples(self.train.inputs[batch], self.train.classes[batch])
+
+    def _of(self, points: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
+        """Losses and gradients of all points together, or one after the other where that is faster."""
+        own = examples.classes.ndim == 2
+        if self._singly:
+            each = [
+                self._one(point, Examples(examples.inputs[k], examples.classes[k]) if own else examples)
+                for k, point in enumerate(points)
+            ]
+            return torch.stack([loss for loss, _ in each]), torch.stack([gradient for _, gradient in each])
+        where = 0 if own else None
+        run = vmap(grad_and_value(self._loss), in_dims=(0, where, where), randomness="different")
+        gradients, losses = run(points.detach(), examples.inputs, examples.classes)
+        return losses.detach(), gradients.detach()
+
+    def _one(self, point: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
+        leaf = point.detach().requires_grad_()
+        loss = self._loss(leaf, *examples)
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        return loss.detach(), gradient
+
+    def _loss(self, point: Tensor, inputs: Tensor, classes: Tensor) -> Tensor:
+        parts = zip(self.network.parameters, point.split(self._sizes), self._shapes, strict=True)
+        state = {name: part.view(shape) for name, part, shape in parts}
+        constants = self.network.constants
+        state = {name: constants[name].to(part) if name in constants else part for name, part in state.items()}
+        buffers = {name: tensor.clone() for name, tensor in self._buffers.items()}
+        outputs = functional_call(self._training, (state, buffers), (inputs,))
+        if outputs.shape[-1] == 1:
+            logits = outputs[..., 0]
+            return nn.functional.binary_cross_entropy_with_logits(logits, classes.to(logits.dtype))
+        return nn.functional.cross_entropy(outputs, classes)
+
+    @cached_property
+    def _training(self) -> nn.Module:
+        """The module in training mode, so that batch-norms use the mini-batch, but without dropout."""
+        module = self.network.copied(self.dtype).to(self.device).train()
+        for one in module.modules():
+            if isinstance(one, nn.modules.dropout._DropoutNd):
+                one.eval()
+        return module
+
+    @cached_property
+    def _singly(self) -> bool:
+        """Whether networks run one after the other: convolutions and batch-norms on a CPU, where it is faster."""
+        if self.device.type != "cpu":
+            return False
+        return self.network.has_batch_norm or any(isinstance(m, CONVOLUTIONS) for m in self.network.template.modules())
+
+    def identity(self) -> dict[str, str]:
+        """Network and train data; test data change no path."""
+        data = hashed([self.train.inputs.cpu().numpy(), self.train.classes.cpu().numpy()])
+        return {"network": f"{self.network!r} {self.network.shapes}", "data": data, "geometry": self.geometry.name}
+
+
+class Sums(Row):
+    """Networks whose parameters are sums of those of a few points, with coefficients shares (T, C).
+
+    With batch-norm, statistics are estimated on the train data at every point, once.
+    """
+
+    def __init__(self, landscape: NetworkLandscape, corners: Tensor, shares: Tensor | None):
+        self._landscape, self._points, self._shares = landscape, corners, shares
+        few = shares is not None and len(corners) < len(shares)
+        self.corners = [landscape.state(corner) for corner in corners] if few else ()
+        self._statistics: dict[int, State] = {}
+
+    def __len__(self) -> int:
+        return len(self._points) if self._shares is None else len(self._shares)
+
+    def state(self, i: int) -> State:
+        """Tensors of network i."""
+        landscape = self._landscape
+        point = self._points[i] if self._shares is None else self._shares[i].to(self._points) @ self._points
+        state = landscape.state(point)
+        if not landscape.network.has_batch_norm:
+            return state
+        if i not in self._statistics:
+            found = restated(landscape.network, state, landscape.train)
+            self._statistics[i] = {name: found[name] for name in found if name not in landscape.network.parameters}
+        return state | self._statistics[i]
+
+    def entrance(self, i: int) -> Tensor | None:
+        """The coefficients of network i, (C, 1)."""
+        return None if self._shares is None else self._shares[i][:, None]
+
+
+def _before(sizes: list[int]) -> list[int]:
+    """Sums of all earlier sizes."""
+    return [sum(sizes[:k]) for k in range(len(sizes))]
