@@ -1,0 +1,1 @@
+"""How the minima of a landscape are connected."""
