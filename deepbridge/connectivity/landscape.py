@@ -38,11 +38,25 @@ class Values:
 
 
 class Landscape(ABC):
-    """A loss as a function of flat parameters; base of those of functions and networks.
+    """A loss as a function of n numbers: the base of landscapes of networks and of functions.
 
-    size: number n of parameters. n_patterns: number of patterns over which the loss is a mean, 1 if it is none.
-    has_test: whether there are test data. geometry: the space of the points. filters: (n,) int64, for each parameter
-    the number of the filter that it belongs to, -1 for biases and batch-norms.
+    `deepbridge.landscape` makes those of networks. Your own need `filters`, `values`, `gradients` and `identity`; every
+    method here works on them.
+
+    Attributes
+    ----------
+    size : int
+        Number n of parameters.
+    dtype : torch.dtype
+        Type of points.
+    device : torch.device
+        Where points are.
+    n_patterns : int
+        Number of train patterns over which the loss is a mean; 1 if it is none.
+    has_test : bool
+        Whether there are test data.
+    geometry : Geometry
+        The space of the points: flat, or a product of spheres.
     """
 
     size: int
@@ -55,32 +69,98 @@ class Landscape(ABC):
     @property
     @abstractmethod
     def filters(self) -> Tensor:
-        """(n,) int64 numbers of filters."""
+        """(n,) int64: for each parameter the number of its filter, -1 for biases and batch-norms."""
 
     @abstractmethod
     def values(self, corners: Tensor, shares: Tensor | None = None, test: bool = False) -> Values:
         """Losses and errors on all train or test data.
 
-        corners: (C, n). shares: (T, C), the points are ``shares @ corners``; None for the corners themselves.
+        Parameters
+        ----------
+        corners : torch.Tensor of shape (C, n)
+            Points.
+        shares : torch.Tensor of shape (T, C), optional
+            The values are those at ``shares @ corners``; None, the default, means at the corners themselves. With few
+            corners networks are faster, because their first layer is run on the data once for each corner.
+        test : bool, default False
+            Whether on test data.
+
+        Returns
+        -------
+        Values
+            ``.losses``, (T,), and ``.error_counts`` or None.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no test data.
         """
 
     @abstractmethod
     def gradients(self, points: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Losses (T,) and gradients (T, n) at points (T, n).
+        """Losses and gradients at many points.
 
-        batch: (B,) numbers of train patterns, or (T, B) for every point its own; None for all.
+        Parameters
+        ----------
+        points : torch.Tensor of shape (T, n)
+            Points.
+        batch : torch.Tensor of shape (B,) or (T, B), int64, optional
+            Numbers of train patterns, for all points or for every point its own; None, the default, means all.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            Losses (T,) and gradients (T, n).
         """
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
-        """What numbers depend on besides the points, for checkpoints."""
+        """What numbers depend on besides the points, so that a checkpoint of another landscape is refused.
+
+        Returns
+        -------
+        dict of str to str
+            Names and descriptions or hashes.
+        """
 
     def point(self, solution: Any) -> Tensor:
-        """Flat parameters (n,) of a solution, or an array of numbers as they are."""
+        """Flat parameters of a solution.
+
+        Parameters
+        ----------
+        solution : ContinuousSolution, Solution or array_like of shape (n,)
+            A solution of the landscape's network, or numbers.
+
+        Returns
+        -------
+        torch.Tensor of shape (n,)
+            A point of the geometry: on a toroid the network is normalised.
+
+        Raises
+        ------
+        InvalidInputError
+            If it does not fit.
+        """
         return self.geometry.onto(self.flat(solution)[None])[0]
 
     def flat(self, solution: Any) -> Tensor:
-        """The parameters as they are, before they are brought onto the geometry."""
+        """Flat parameters as they are, before they are brought onto the geometry.
+
+        Parameters
+        ----------
+        solution : ContinuousSolution, Solution or array_like of shape (n,)
+            A solution of the landscape's network, or numbers.
+
+        Returns
+        -------
+        torch.Tensor of shape (n,)
+            The parameters.
+
+        Raises
+        ------
+        InvalidInputError
+            If it does not fit.
+        """
         try:
             made = torch.as_tensor(np.asarray(solution, np.float64)).to(self.device, self.dtype)
         except (TypeError, ValueError):
@@ -90,11 +170,42 @@ class Landscape(ABC):
         return made
 
     def solution(self, point: Tensor) -> Any:
-        """The inverse of `point`."""
+        """The inverse of `point`.
+
+        Parameters
+        ----------
+        point : torch.Tensor of shape (n,)
+            A point.
+
+        Returns
+        -------
+        ContinuousSolution, Solution or numpy.ndarray
+            What the landscape is of; networks get batch-norm statistics of the train data.
+        """
         return point.cpu().numpy()
 
     def aligned(self, solution: Any, to: Any, method: str, seed: Seed) -> Any:
-        """A solution moved by symmetries towards another; only networks have any."""
+        """A solution moved by the symmetries of its network towards another.
+
+        Parameters
+        ----------
+        solution, to : ContinuousSolution, Solution or array_like
+            The one that moves, and the one that stays.
+        method : {"greedy", "coordinate", "activations"}
+            As in `deepbridge.align`.
+        seed : int, SeedSequence or Generator
+            Fixes what "coordinate" draws.
+
+        Returns
+        -------
+        ContinuousSolution or Solution
+            The moved one.
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape has no symmetries.
+        """
         raise InvalidInputError(f"alignment={shown(method)}: this landscape has no symmetries; leave alignment out")
 
 
