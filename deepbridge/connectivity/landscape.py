@@ -1,7 +1,8 @@
 """The protocol that all methods here work on: flat parameters -> loss, error, gradient.
 
-A landscape is a loss as a function of n real numbers. Every method asks it for two things only: values at many points,
-which are sums of a few others (`values`), and gradients at many points (`gradients`). Networks with batch-norm are
+A landscape is a loss as a function of n real numbers. Most methods ask it for two things only: values at many points,
+which are sums of a few others (`values`), and gradients at many points (`gradients`). Measures of flatness also ask for
+products with the Hessian (`curvature`) and for the outputs' derivatives (`outputs_along`). Networks with batch-norm are
 functions of their parameters alone here, because their statistics are estimated on the train data at every point.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import grad_and_value, vmap
+from torch.func import grad, grad_and_value, jvp, vmap
 
 from binland.checks import positive_int
 from binland.errors import InvalidInputError, reason, shown
@@ -74,6 +75,18 @@ class Landscape(ABC):
     @abstractmethod
     def identity(self) -> dict[str, str]:
         """What numbers depend on besides the points, for checkpoints."""
+
+    def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
+        """A function that multiplies vectors (K, n) with the Hessian of the loss on all train data at a point (n,)."""
+        raise InvalidInputError(f"{type(self).__name__} has no second derivatives, so there is no Hessian")
+
+    def hessian_products(self, point: Tensor, vectors: Tensor) -> Tensor:
+        """Products (K, n) of vectors (K, n) with the Hessian of the loss on all train data at a point (n,)."""
+        return self.curvature(point)(vectors)
+
+    def outputs_along(self, point: Tensor, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs (P, C) on all train data at a point, their derivatives (P, C) along a vector (n,), labels (P,)."""
+        raise InvalidInputError(f"{type(self).__name__} has no differentiable outputs of a network")
 
     def point(self, solution: Any) -> Tensor:
         """Flat parameters (n,) of a solution, or an array of numbers as they are."""
@@ -151,6 +164,14 @@ class Function(Landscape):
         """Values and gradients at every point."""
         gradients, losses = self._gradients(points)
         return losses.detach(), gradients.detach()
+
+    def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
+        """Forward over reverse derivatives, all vectors at once."""
+
+        def product(vector: Tensor) -> Tensor:
+            return jvp(grad(self._function), (point.detach(),), (vector,))[1].detach()
+
+        return vmap(product)
 
     def identity(self) -> dict[str, str]:
         """Name of the function."""
