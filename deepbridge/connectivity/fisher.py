@@ -40,7 +40,7 @@ def fisher_rao(landscape: Landscape, solution: Any, labels: str = "model") -> fl
     -----
     For a network of L layers with ReLUs and no bias, the derivative of the outputs f along w is L f (theorem 3.1 of the
     paper, which counts the layers L + 1), and w F w = L^2 E[(f dl/df)^2]. Any network: the derivative is computed by
-    one pass of forward differentiation, in evaluation mode with batch-norm statistics of the train data held fixed.
+    differentiation along w, in evaluation mode with batch-norm statistics of the train data held fixed.
 
     References
     ----------

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import grad, grad_and_value, jvp, vmap
+from torch.func import grad, grad_and_value, vjp, vmap
 
 from binland.checks import positive_int
 from binland.errors import InvalidInputError, reason, shown
@@ -166,12 +166,9 @@ class Function(Landscape):
         return losses.detach(), gradients.detach()
 
     def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
-        """Forward over reverse derivatives, all vectors at once."""
-
-        def product(vector: Tensor) -> Tensor:
-            return jvp(grad(self._function), (point.detach(),), (vector,))[1].detach()
-
-        return vmap(product)
+        """Derivatives of the gradient, all vectors at once."""
+        _, product = vjp(grad(self._function), point.detach())
+        return lambda vectors: vmap(product)(vectors)[0].detach()
 
     def identity(self) -> dict[str, str]:
         """Name of the function."""

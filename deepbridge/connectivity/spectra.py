@@ -1,5 +1,6 @@
 """The trace and the density of eigenvalues of a Hessian, from products with random vectors."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,7 +194,8 @@ def spectral_density(
     >>> bool(0.9 < found.density.sum() * (found.eigenvalues[1] - found.eigenvalues[0]) < 1.01)
     True
     """
-    with needed_by("spectral_density"):
+    with needed_by("spectral_density"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what it imports
         from curvlinops import lanczos_approximate_spectrum
     matrix, rng = hessian(landscape, solution), generator(seed, "spectrum")
     count, most = limited("draws", draws, MOST), limited("points", points, MOST, minimum=2)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, jvp, vmap
+from torch.func import functional_call, grad_and_value, vmap
 
 from binland.checks import one_of
 from binland.errors import InvalidInputError, shown
@@ -233,12 +233,9 @@ class NetworkLandscape(Landscape):
     @usual()
     def outputs_along(self, point: Tensor, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Outputs and their derivatives, in evaluation mode with batch-norm statistics as in `curvature`."""
-        fixed, found = self._outputs_near(point), []
-        _ = self._evaluating  # made here, since inside of jvp it cannot be
+        fixed = self._outputs_near(point)
         with full_precision():
-            for part in self._parts():
-                along = jvp(lambda leaf, inputs=part.inputs: fixed(leaf, inputs), (point.detach(),), (vector,))
-                found.append([tensor.detach() for tensor in along])
+            found = [_along(lambda leaf, part=part: fixed(leaf, part.inputs), point, vector) for part in self._parts()]
         outputs, slopes = (torch.cat(tensors) for tensors in zip(*found, strict=True))
         return outputs, slopes, self.train.classes
 
@@ -310,6 +307,19 @@ class Sums(Row):
     def entrance(self, i: int) -> Tensor | None:
         """The coefficients of network i, (C, 1)."""
         return None if self._shares is None else self._shares[i][:, None]
+
+
+def _along(function: Callable[[Tensor], Tensor], point: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
+    """Values of a function at a point and their derivatives along a vector.
+
+    The gradient of a sum of values with weights u is linear in u; its product with the vector has these as slopes.
+    """
+    leaf = point.detach().clone().requires_grad_()
+    values = function(leaf)
+    weights = torch.zeros_like(values, requires_grad=True)
+    (gradient,) = torch.autograd.grad(values, leaf, weights, create_graph=True)
+    (slopes,) = torch.autograd.grad(gradient, weights, vector)
+    return values.detach(), slopes
 
 
 def cross_entropy(outputs: Tensor, classes: Tensor) -> Tensor:
