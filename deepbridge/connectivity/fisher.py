@@ -39,8 +39,8 @@ def fisher_rao(landscape: Landscape, solution: Any, labels: str = "model") -> fl
     Notes
     -----
     For a network of L layers with ReLUs and no bias, the derivative of the outputs f along w is L f (theorem 3.1 of the
-    paper, which counts the layers L + 1), and w F w = L^2 E[(f dl/df)^2]. Any network: the derivative is computed by
-    differentiation along w, in evaluation mode with batch-norm statistics of the train data held fixed.
+    paper, which counts the layers L + 1), and w F w = L^2 E[(f dl/df)^2]. Of any network, the derivative along w
+    is computed by automatic differentiation, in evaluation mode with the batch-norm statistics of the train data fixed.
 
     References
     ----------
