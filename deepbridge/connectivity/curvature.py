@@ -62,8 +62,8 @@ class Hessian(Summary):
 
         Parameters
         ----------
-        dtype : numpy.dtype, default float64
-            Type of its vectors; products are computed in the type of the landscape.
+        dtype : numpy.dtype, optional
+            Type of its vectors, by default float64; products are computed in the type of the landscape.
 
         Returns
         -------

@@ -79,11 +79,11 @@ def flatness_table(
         Made by `deepbridge.landscape`; test errors are computed if it has test data.
     solutions : sequence of ContinuousSolution, Solution or array_like of shape (n,)
         The solutions, at least one.
-    measures : sequence of str or mapping of str to callable, default all
-        "eigenvalue" (the largest of the Hessian), "trace" (of the Hessian), "sam" (rho = 0.05), "asam" (adaptive,
-        rho = 0.5), "keskar" (in percent), "volume" (typical log-volume of the basin), "fisher_rao" (squared norm), each
-        with the default settings of its function. Or functions of your own, called with landscape, solution and seed,
-        that return a number.
+    measures : sequence of str or mapping of str to callable, optional
+        By default all of "eigenvalue" (the largest of the Hessian), "trace" (of the Hessian), "sam" (rho = 0.05),
+        "asam" (adaptive, rho = 0.5), "keskar" (in percent), "volume" (typical log-volume of the basin), "fisher_rao"
+        (squared norm), each with the default settings of its function. Or functions of your own, called with
+        landscape, solution and seed, that return a number.
     seed : int, SeedSequence or Generator, default 0
         Fixes what is random; it is the same for all solutions, so that their differences are less noisy.
 
