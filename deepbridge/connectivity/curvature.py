@@ -38,6 +38,13 @@ class Hessian(Summary):
     ------
     InvalidInputError
         If the landscape has no second derivatives.
+
+    Examples
+    --------
+    >>> import deepbridge as db
+    >>> bowl = db.connectivity.Function(lambda x: x[0] ** 2 + 3 * x[1] ** 2, size=2)
+    >>> db.connectivity.hessian(bowl, [1.0, 1.0]).to_scipy() @ [1.0, 2.0]
+    array([ 2., 12.])
     """
 
     _shown = ("shape", "dtype")
@@ -49,7 +56,7 @@ class Hessian(Summary):
 
     def __matmul__(self, columns: Tensor) -> Tensor:
         """The product with a vector (n,) or the columns of a matrix (n, K), in their type."""
-        if columns.shape[0] != self.shape[0] or columns.ndim not in (1, 2):
+        if columns.ndim not in (1, 2) or columns.shape[0] != self.shape[0]:
             raise InvalidInputError(
                 f"{tuple(columns.shape)} is not the shape of a vector ({self.shape[0]},) or of columns"
             )
