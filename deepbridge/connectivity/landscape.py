@@ -167,7 +167,7 @@ class Function(Landscape):
 
     def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
         """Derivatives of the gradient, all vectors at once."""
-        _, product = vjp(grad(self._function), point.detach())
+        product = vjp(grad(self._function), point.detach())[1]
         return lambda vectors: vmap(product)(vectors)[0].detach()
 
     def identity(self) -> dict[str, str]:

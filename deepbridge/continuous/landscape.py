@@ -235,7 +235,7 @@ class NetworkLandscape(Landscape):
         """Outputs and their derivatives, in evaluation mode with batch-norm statistics as in `curvature`."""
         fixed = self._outputs_near(point)
         with full_precision():
-            found = [_along(lambda leaf, part=part: fixed(leaf, part.inputs), point, vector) for part in self._parts()]
+            found = [_along(fixed, part.inputs, point, vector) for part in self._parts()]
         outputs, slopes = (torch.cat(tensors) for tensors in zip(*found, strict=True))
         return outputs, slopes, self.train.classes
 
@@ -309,13 +309,15 @@ class Sums(Row):
         return None if self._shares is None else self._shares[i][:, None]
 
 
-def _along(function: Callable[[Tensor], Tensor], point: Tensor, vector: Tensor) -> tuple[Tensor, Tensor]:
-    """Values of a function at a point and their derivatives along a vector.
+def _along(
+    function: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, point: Tensor, vector: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Values of a function of parameters and inputs at a point, and their derivatives along a vector.
 
     The gradient of a sum of values with weights u is linear in u; its product with the vector has these as slopes.
     """
     leaf = point.detach().clone().requires_grad_()
-    values = function(leaf)
+    values = function(leaf, inputs)
     weights = torch.zeros_like(values, requires_grad=True)
     (gradient,) = torch.autograd.grad(values, leaf, weights, create_graph=True)
     (slopes,) = torch.autograd.grad(gradient, weights, vector)
