@@ -228,3 +228,31 @@ def test_directions_are_eigenvectors_of_norm_one_or_at_the_norms_of_filters():
 def test_what_does_not_fit_is_refused_in_one_line(call, message):
     with pytest.raises(InvalidInputError, match=message):
         call(connectivity.Function(lambda x: (x**2).sum(), 2))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_products_and_fisher_forms_of_random_networks(seed):
+    rng = np.random.default_rng(seed)
+    hidden = tuple(rng.integers(1, 6, size=rng.integers(1, 4)).tolist())
+    n_inputs, n_outputs, count = int(rng.integers(1, 6)), int(rng.choice([1, 3, 4])), int(rng.integers(1, 9))
+    network = db.MLP(n_inputs, hidden, n_outputs)
+    arrays = rng.standard_normal((count, n_inputs)), rng.integers(max(2, n_outputs), size=count)
+    there = db.landscape(network, arrays, dtype="float64")
+    point = there.point(rng.standard_normal(there.size))
+    module, inputs, classes = module_and_data(there, point)
+    loss, flat = naive.module_loss(module, inputs, classes)
+    dense = naive.hessian(loss, flat)
+    found = there.hessian_products(point, torch.eye(there.size, dtype=torch.float64)).numpy()
+    np.testing.assert_allclose(found, dense, atol=1e-10 * max(1, np.abs(dense).max()))
+    form = point.numpy() @ naive.fisher(module, inputs) @ point.numpy()
+    assert connectivity.fisher_rao(there, point) == pytest.approx(form, rel=1e-8, abs=1e-12)
+
+
+def test_on_a_toroid_it_is_the_flat_hessian_of_the_normalised_network():
+    curved, flat = landscape("mlp", geometry="toroid"), landscape("mlp")
+    one = solution("mlp", 0)
+    a, b = (
+        connectivity.hessian_eigenvalues(curved, one, 3),
+        connectivity.hessian_eigenvalues(flat, db.normalize(one), 3),
+    )
+    np.testing.assert_allclose(a.values, b.values, rtol=1e-6)
