@@ -26,6 +26,7 @@ RETURNED = {
     "deepbridge.binary.planes": ("plane",),
     "deepbridge.binary.symmetry": ("align",),
     "deepbridge.binary.training": ("fit", "fit_many"),
+    "deepbridge.binary.volumes": ("hamming_volume",),
 }
 
 

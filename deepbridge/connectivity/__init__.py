@@ -6,23 +6,48 @@ from binland.lazy import lazy
 
 if TYPE_CHECKING:
     from deepbridge.connectivity.bands import AutoNEB, autoneb
+    from deepbridge.connectivity.correlation import (
+        GranulatedKendall,
+        RankCorrelation,
+        granulated_kendall,
+        rank_correlation,
+    )
+    from deepbridge.connectivity.curvature import Eigenvalues, Hessian, hessian, hessian_directions, hessian_eigenvalues
     from deepbridge.connectivity.curves import Curve, curve
     from deepbridge.connectivity.diffusion import DiffusionPotential, diffusion_potential
     from deepbridge.connectivity.distances import distance_matrix
     from deepbridge.connectivity.embedding import Embedding, embed
+    from deepbridge.connectivity.fisher import fisher_rao
+    from deepbridge.connectivity.flatness import FlatnessTable, flatness_table
     from deepbridge.connectivity.graphs import nearest_neighbour_graph
     from deepbridge.connectivity.landscape import Function, Landscape
     from deepbridge.connectivity.lines import line
     from deepbridge.connectivity.merge_trees import Branches, MergeTree, merge_tree
     from deepbridge.connectivity.persistence import Persistence, graph_persistence, surface_persistence
     from deepbridge.connectivity.results import LandscapePath
+    from deepbridge.connectivity.sharpness import keskar_sharpness, sam_sharpness
+    from deepbridge.connectivity.spectra import SpectralDensity, Trace, hessian_trace, spectral_density
     from deepbridge.connectivity.stars import Star, StarPaths, star
     from deepbridge.connectivity.trees import BarrierTree, barrier_tree
+    from deepbridge.connectivity.volumes import BasinVolume, basin_volume
 
 _MODULES = {
     "bands": (
         "AutoNEB",
         "autoneb",
+    ),
+    "correlation": (
+        "GranulatedKendall",
+        "RankCorrelation",
+        "granulated_kendall",
+        "rank_correlation",
+    ),
+    "curvature": (
+        "Eigenvalues",
+        "Hessian",
+        "hessian",
+        "hessian_directions",
+        "hessian_eigenvalues",
     ),
     "curves": (
         "Curve",
@@ -36,6 +61,11 @@ _MODULES = {
     "embedding": (
         "Embedding",
         "embed",
+    ),
+    "fisher": ("fisher_rao",),
+    "flatness": (
+        "FlatnessTable",
+        "flatness_table",
     ),
     "graphs": ("nearest_neighbour_graph",),
     "landscape": (
@@ -54,6 +84,16 @@ _MODULES = {
         "surface_persistence",
     ),
     "results": ("LandscapePath",),
+    "sharpness": (
+        "keskar_sharpness",
+        "sam_sharpness",
+    ),
+    "spectra": (
+        "SpectralDensity",
+        "Trace",
+        "hessian_trace",
+        "spectral_density",
+    ),
     "stars": (
         "Star",
         "StarPaths",
@@ -63,32 +103,56 @@ _MODULES = {
         "BarrierTree",
         "barrier_tree",
     ),
+    "volumes": (
+        "BasinVolume",
+        "basin_volume",
+    ),
 }
 
 __all__ = [
     "AutoNEB",
     "BarrierTree",
+    "BasinVolume",
     "Branches",
     "Curve",
     "DiffusionPotential",
+    "Eigenvalues",
     "Embedding",
+    "FlatnessTable",
     "Function",
+    "GranulatedKendall",
+    "Hessian",
     "Landscape",
     "LandscapePath",
     "MergeTree",
     "Persistence",
+    "RankCorrelation",
+    "SpectralDensity",
     "Star",
     "StarPaths",
+    "Trace",
     "autoneb",
     "barrier_tree",
+    "basin_volume",
     "curve",
     "diffusion_potential",
     "distance_matrix",
     "embed",
+    "fisher_rao",
+    "flatness_table",
+    "granulated_kendall",
     "graph_persistence",
+    "hessian",
+    "hessian_directions",
+    "hessian_eigenvalues",
+    "hessian_trace",
+    "keskar_sharpness",
     "line",
     "merge_tree",
     "nearest_neighbour_graph",
+    "rank_correlation",
+    "sam_sharpness",
+    "spectral_density",
     "star",
     "surface_persistence",
 ]

@@ -1,7 +1,8 @@
 """The protocol that all methods here work on: flat parameters -> loss, error, gradient.
 
-A landscape is a loss as a function of n real numbers. Every method asks it for two things only: values at many points,
-which are sums of a few others (`values`), and gradients at many points (`gradients`). Networks with batch-norm are
+A landscape is a loss as a function of n real numbers. Most methods ask it for two things only: values at many points,
+which are sums of a few others (`values`), and gradients at many points (`gradients`). Measures of flatness also ask for
+products with the Hessian (`curvature`) and for the outputs' derivatives (`outputs_along`). Networks with batch-norm are
 functions of their parameters alone here, because their statistics are estimated on the train data at every point.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import grad_and_value, vmap
+from torch.func import grad, grad_and_value, vjp, vmap
 
 from binland.checks import positive_int
 from binland.errors import InvalidInputError, reason, shown
@@ -122,6 +123,68 @@ class Landscape(ABC):
         dict of str to str
             Names and descriptions or hashes.
         """
+
+    def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
+        """A function that multiplies vectors with the Hessian of the loss on all train data at a point.
+
+        Parameters
+        ----------
+        point : torch.Tensor of shape (n,)
+            The point.
+
+        Returns
+        -------
+        callable
+            From vectors (K, n) to products (K, n); what can be kept of the point is computed once.
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape has no second derivatives.
+        """
+        raise InvalidInputError(f"{type(self).__name__} has no second derivatives, so there is no Hessian")
+
+    def hessian_products(self, point: Tensor, vectors: Tensor) -> Tensor:
+        """Products of vectors with the Hessian of the loss on all train data at a point.
+
+        Parameters
+        ----------
+        point : torch.Tensor of shape (n,)
+            The point.
+        vectors : torch.Tensor of shape (K, n)
+            The vectors.
+
+        Returns
+        -------
+        torch.Tensor of shape (K, n)
+            The products.
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape has no second derivatives.
+        """
+        return self.curvature(point)(vectors)
+
+    def outputs_along(self, point: Tensor, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs of a network on all train data, and how they change along a vector.
+
+        Parameters
+        ----------
+        point, vector : torch.Tensor of shape (n,)
+            The point, and the direction of the derivative.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            Outputs (P, C), their derivatives (P, C), and labels (P,).
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape is not that of a network with differentiable outputs.
+        """
+        raise InvalidInputError(f"{type(self).__name__} has no differentiable outputs of a network")
 
     def point(self, solution: Any) -> Tensor:
         """Flat parameters of a solution.
@@ -262,6 +325,11 @@ class Function(Landscape):
         """Values and gradients at every point."""
         gradients, losses = self._gradients(points)
         return losses.detach(), gradients.detach()
+
+    def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
+        """Derivatives of the gradient, all vectors at once."""
+        product = vjp(grad(self._function), point.detach())[1]
+        return lambda vectors: vmap(product)(vectors)[0].detach()
 
     def identity(self) -> dict[str, str]:
         """Name of the function."""
