@@ -26,7 +26,7 @@ def plane(losses=None, trajectory=None, kind="directions", **more):
 def line(test=True):
     x = np.linspace(-1, 1, 5)
     made = {"losses": 1 + x**2, "errors": x**2 / 2, "test_losses": 2 + x**2 if test else None, "test_errors": None}
-    return SimpleNamespace(x=x, y=None, solutions=marks([[0.0], [0.5], [9.0]], [0, 0, 0.9]), trajectory=None, **made)
+    return SimpleNamespace(x=x, y=None, solutions=marks([[0.0], [0.5], [9.0]], [0, 0, 0.999]), trajectory=None, **made)
 
 
 def path(kind="autoneb", high=2.0):
@@ -92,7 +92,7 @@ def test_along_a_line_train_and_test_are_curves():
     assert rule.get_xdata()[0] == 0.5
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train loss", "test loss", "1"]
     assert axes.get_ylabel() == "loss"
-    assert axes.get_title() == "solutions up to 90 % outside of the line"
+    assert axes.get_title() == "solutions up to 100 % outside of the line"
     axes = Figure().subplots()
     curve, _ = plot_surface(line(test=False), axes, "errors", logarithmic=True)
     assert curve.get_ydata().tolist() == [50, 12.5, 12.5, 12.5, 50]

@@ -64,13 +64,9 @@ def plot_surface(
 
     Examples
     --------
-    >>> import binland as bl, deepbridge as db
-    >>> from matplotlib.figure import Figure
-    >>> bowl = db.connectivity.Function(lambda x: (x**2).sum(), size=2)
-    >>> axes = Figure().subplots()
-    >>> contours, *texts = bl.plots.plot_surface(db.connectivity.surface(bowl, [0, 0], [[1, 0], [0, 1]]), axes)
-    >>> axes.get_xlabel()
-    'direction 1'
+    >>> import binland as bl
+    >>> around = db.connectivity.surface(landscape, solution)  # doctest: +SKIP
+    >>> bl.plots.plot_surface(around, logarithmic=True)  # doctest: +SKIP
     """
     if any(getattr(surface, name, None) is None for name in ("losses", "x", "solutions")):
         raise InvalidInputError(f"{type(surface).__name__} is no surface: give what surface or plane_through returns")
@@ -169,8 +165,13 @@ def _caption(surface: Any) -> str:
     for name in ("solutions", "trajectory"):
         marks = getattr(surface, name, None)
         if marks is not None and len(marks.relative) and marks.relative.max() > OUTSIDE:
-            told.append(f"{name} up to {100 * marks.relative.max():.2g} % outside of the {where}")
+            told.append(f"{name} up to {_percent(float(marks.relative.max()))} % outside of the {where}")
     return "; ".join(told)
+
+
+def _percent(share: float) -> str:
+    """A share in percent, with two digits."""
+    return f"{100 * share:.0f}" if share >= 0.1 else f"{100 * share:.2g}"
 
 
 def plot_landscape_path(
@@ -206,11 +207,9 @@ def plot_landscape_path(
 
     Examples
     --------
-    >>> import binland as bl, deepbridge as db
-    >>> from matplotlib.figure import Figure
-    >>> well = db.connectivity.Function(lambda x: (x[0] ** 2 - 1) ** 2 + x[1] ** 2, size=2)
-    >>> path = db.connectivity.autoneb(well, [-1, 0], [1, 0], db.connectivity.AutoNEB(cycles=[(20, 0.01)]))
-    >>> (curve,) = bl.plots.plot_landscape_path(path, Figure().subplots())
+    >>> import binland as bl
+    >>> path = db.connectivity.autoneb(landscape, start, end)  # doctest: +SKIP
+    >>> bl.plots.plot_landscape_path({"AutoNEB": path}, values="errors")  # doctest: +SKIP
     """
     named, axes = _named(paths), current(ax)
     true_or_false("logarithmic", logarithmic)

@@ -30,7 +30,8 @@ class Projections(Summary):
     distances : numpy.ndarray of shape (S,)
         Euclidean distances from there: the projection errors.
     relative : numpy.ndarray of shape (S,)
-        Distances as shares of those from the origin, in [0, 1]: 0 inside, 1 if perpendicular to it.
+        Distances as shares of those from the origin, in [0, 1]: 0 inside, 1 if perpendicular to it. For solutions near
+        their best-fitting plane, shares of distances from their mean, which lies in it.
     """
 
     coordinates: NDArray[np.float64]
@@ -57,13 +58,17 @@ class Frame(NamedTuple):
         """The point (n,) with given coordinates."""
         return self.origin + np.asarray(coordinates, np.float64) @ self.directions
 
-    def projected(self, points: Iterable[Tensor]) -> Projections:
-        """Points (n,), one after the other, projected orthogonally (normal equations)."""
+    def projected(self, points: Iterable[Tensor], centre: NDArray[np.float64] | None = None) -> Projections:
+        """Points (n,), one after the other, projected orthogonally (normal equations).
+
+        centre: (n,), from where relative distances are measured, by default the origin.
+        """
         gram, made = self.directions @ self.directions.T, []
+        middle = 0.0 if centre is None else centre - self.origin
         for point in points:
             step = point.double().cpu().numpy() - self.origin
             place = np.linalg.solve(gram, self.directions @ step)
-            made.append((place, np.linalg.norm(step - place @ self.directions), np.linalg.norm(step)))
+            made.append((place, np.linalg.norm(step - place @ self.directions), np.linalg.norm(step - middle)))
         places = np.array([place for place, _, _ in made]).reshape(-1, len(gram))
         outside, lengths = (np.array([one[k] for one in made], np.float64) for k in (1, 2))
         shares = np.divide(outside, lengths, out=np.zeros_like(outside), where=lengths > 0)

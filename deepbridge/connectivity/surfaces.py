@@ -234,7 +234,7 @@ def plane_through(
     best = one_of("fit", fit, ("first three", "best")) == "best"
     rows = all_of(landscape, listed, alignment, seed)
     frame = _best(rows) if best else _through(rows)
-    marks = frame.projected(rows)
+    marks = frame.projected(rows, torch.stack(rows).mean(0, dtype=torch.float64).cpu().numpy() if best else None)
     low, high = marks.coordinates.min(0), marks.coordinates.max(0)
     pad = beyond * (high - low)
     counts = _two("points", points, 2, _count)

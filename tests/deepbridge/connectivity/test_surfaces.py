@@ -212,6 +212,8 @@ def test_the_best_plane_has_the_smallest_projection_errors(seed, count, size):
     first = quiet(plane_through, bowl, points, 3)
     sizes = np.linalg.svd(points - points.mean(0), compute_uv=False)
     assert (best.solutions.distances**2).sum() == pytest.approx((sizes[2:] ** 2).sum())
+    from_mean = np.linalg.norm(points - points.mean(0), axis=1)
+    assert best.solutions.relative == pytest.approx(best.solutions.distances / from_mean)
     assert (best.solutions.distances**2).sum() <= (first.solutions.distances**2).sum() * (1 + 1e-9)
     for found in (best, first):
         assert found.directions @ found.directions.T == pytest.approx(np.eye(2), abs=1e-9)
