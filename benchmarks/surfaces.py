@@ -1,5 +1,5 @@
 """Loss surfaces beside loops in PyTorch: `python benchmarks/surfaces.py [--tiny] [--repeat 5] [--device cpu]
-[--only mlp lenet]`.
+[--points 51] [--only mlp lenet]`.
 
 Losses and errors of a network in a plane of two filter-normalised directions, by `db.connectivity.surface`, against a
 loop that sets the weights of a module point by point and evaluates batches of 1000 images, as one would write it. Both
@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--points", type=int, help="along each axis, in place of 51 and 11")
     given = parser.parse_args()
     torch.set_num_threads(1)
     console = Console(width=160)
@@ -122,7 +123,8 @@ def main() -> None:
     names = ("network", "images", "points", "together", "loop", "loop / together", "bound", "foreseen")
     table = Table(*names, title="losses and errors in a plane")
     for name in given.only:
-        table.add_row(*row(*CASES[name][given.tiny], given.repeat, given.device))
+        network, per_class, points = CASES[name][given.tiny]
+        table.add_row(*row(network, per_class, given.points or points, given.repeat, given.device))
     console.print(table)
 
 

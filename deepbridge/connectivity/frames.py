@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from binland.checks import real_array
+from binland.checks import LARGEST_FLOAT, SMALLEST_FLOAT, real_array
 from binland.errors import InvalidInputError
 from binland.summary import Summary
 from deepbridge.connectivity.landscape import Landscape
@@ -81,8 +81,12 @@ def frame_of(landscape: Landscape, origin: Tensor, directions: Any) -> Frame:
     if rows.shape not in ((1, size), (2, size)) or not np.isfinite(rows).all():
         raise InvalidInputError(f"directions of shape {rows.shape} are not one or two rows of {size} finite numbers")
     norms = np.linalg.norm(rows, axis=1)
-    if not norms.all():
-        raise InvalidInputError("a direction is zero everywhere, as random ones are at a solution 0; give another one")
+    for norm in norms.tolist():
+        if not SMALLEST_FLOAT <= norm <= LARGEST_FLOAT:
+            bounds = f"{SMALLEST_FLOAT:g} to {LARGEST_FLOAT:g}"
+            raise InvalidInputError(
+                f"a direction has length {norm:g}, not from {bounds}; random ones are zero where the solution is"
+            )
     units = rows / norms[:, None]
     if len(rows) == 2 and np.linalg.norm(units[1] - (units[1] @ units[0]) * units[0]) < PARALLEL:
         raise InvalidInputError("the two directions are parallel and span no plane; give different ones")

@@ -15,7 +15,9 @@ from deepbridge.connectivity.landscape import Landscape, Values
 from deepbridge.connectivity.run import Job
 from deepbridge.log import logger
 
-WORK = 2**37  # parameters times patterns times points of a chunk: at most some seconds for most networks
+WORK = (
+    2**37
+)  # parameters times patterns times points of a chunk: seconds for perceptrons, minutes for deep convolutions
 FEWEST, MOST = 8, 256  # points of a chunk
 SMALL, LARGE = 4, 24  # points of the two measurements of time; more than corners, whose first layers are run once
 QUICK = 1.0  # seconds for SMALL points below which LARGE ones are measured, too

@@ -419,7 +419,8 @@ THREE = np.eye(3)
     ("call", "words"),
     [
         (lambda: surface(3, [1, 2, 3]), "is not a landscape"),
-        (lambda: surface(BOWL, [0, 0, 0]), "a direction is zero everywhere"),
+        (lambda: surface(BOWL, [0, 0, 0]), "a direction has length 0, not from"),
+        (lambda: surface(BOWL, [1, 2, 3], [[1, 2, 3e20], [1, 1, 1]]), "a direction has length 3e.20"),
         (lambda: surface(BOWL, [1, 2]), "is not a point of 3 finite numbers"),
         (lambda: surface(BOWL, [1, 2, 3], [[1, 2]]), "are not one or two rows of 3 finite numbers"),
         (lambda: surface(BOWL, [1, 2, 3], THREE), "are not one or two rows of 3 finite numbers"),
