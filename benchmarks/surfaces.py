@@ -41,19 +41,20 @@ def row(network: Network, per_class: int, points: int, repeat: int, device: str)
     directions = random_directions(landscape, one)
     foreseen = surface_cost(landscape, one, directions, points).seconds
 
-    def together() -> Surface:
-        return surface(landscape, one, directions, points, progress=False)
+    made: list[Surface] = []
+    found: list[tuple[np.ndarray, np.ndarray]] = []
 
-    made = together()
+    def together() -> None:
+        made.append(surface(landscape, one, directions, points, progress=False))
 
-    def loop() -> tuple[np.ndarray, np.ndarray]:
-        return point_by_point(one.to_module().to(device).eval(), landscape, made)
+    def loop() -> None:
+        found.append(point_by_point(one.to_module().to(device).eval(), landscape, made[0]))
 
-    losses, errors = loop()
-    apart, far = int(np.abs(errors - made.error_counts).max()), float(np.abs(losses / made.losses - 1).max())
+    ours, theirs = in_turns(repeat, together, loop)
+    losses, errors = found[0]
+    apart, far = int(np.abs(errors - made[0].error_counts).max()), float(np.abs(losses / made[0].losses - 1).max())
     assert apart <= max(2, len(landscape.train) // 1000), f"errors differ by {apart}: more than rounding explains"
     assert far < 1e-4, f"losses differ by {far:.1e} of their size"
-    ours, theirs = in_turns(repeat, together, loop)
     return (
         repr(network), str(len(landscape.train)), f"{points} x {points}", spread(ours), spread(theirs),
         ratio(theirs, ours), bound(network, landscape, points**2), f"{foreseen:.3g} s",
