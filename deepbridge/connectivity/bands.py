@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +19,7 @@ from deepbridge.connectivity.landscape import Landscape
 from deepbridge.connectivity.measured import Sampled, sampled
 from deepbridge.connectivity.results import LandscapePath, path_of
 from deepbridge.connectivity.run import Job, ends_of, run_job
+from deepbridge.connectivity.shapes import Polygon
 
 PUBLISHED = ((1000, 0.1),) * 4 + ((2000, 0.1),) * 2 + ((1000, 0.01),) * 4 + ((1000, 0.001),) * 4
 BLOCK = 25  # steps between two looks at the checkpoint and the progress bar
@@ -210,9 +210,8 @@ def autoneb(
     first, last = ends_of(landscape, start, end, alignment, seed)
     band = Band(landscape, first, last, chosen, Batches(landscape.n_patterns, chosen.batch_size, seed, "autoneb"))
     band.budget = None if budget is None else positive_int("budget", budget)
-    run_job(
-        band, landscape, checkpoint, checkpoint_seconds, {"settings": repr(chosen), "budget": str(budget)}, progress
-    )
+    settled = {"settings": repr(chosen), "budget": str(budget), "seed": str(band.batches.key)}
+    run_job(band, landscape, checkpoint, checkpoint_seconds, settled, progress)
     return band.result()
 
 
@@ -226,7 +225,7 @@ class Band(Job):
     word = "nudged elastic band"
 
     def __init__(self, landscape: Landscape, start: Tensor, end: Tensor, settings: AutoNEB, batches: Batches):
-        self._landscape, self._settings, self._batches = landscape, settings, batches
+        self._landscape, self._settings, self.batches = landscape, settings, batches
         ts = torch.linspace(0, 1, settings.pivots + 2, dtype=torch.float64)
         self.points = landscape.geometry.between(start, end, ts)
         self.weights = torch.ones(settings.pivots + 1, dtype=torch.float64, device=start.device)
@@ -292,8 +291,8 @@ class Band(Job):
     def _values(self) -> Sampled:
         """Losses on the chain, on the train data."""
         if self._measured is None:
-            self._measured = sampled(self._landscape, self.points, self._settings.between, test=False)
-            self.evaluations += len(self._measured.ts)
+            self._measured = sampled(self._landscape, self._polygon, self._settings.between, test=False)
+            self.evaluations += self._measured.evaluations
         return self._measured
 
     def _step(self, rate: float) -> None:
@@ -304,7 +303,7 @@ class Band(Job):
             points = self.points = geometry.onto(redistributed(points, steps, self.weights))
             steps = steps_of(points)
         inner = points[1:-1]
-        found, gradients = self._landscape.gradients(inner, self._batches[self.steps])
+        found, gradients = self._landscape.gradients(inner, self.batches[self.steps])
         losses = torch.cat([self._ends[:1], found.to(self._ends), self._ends[1:]])
         if settings.weight_decay:
             gradients = gradients.add_(inner, alpha=settings.weight_decay)
@@ -324,14 +323,17 @@ class Band(Job):
         excess = lengths - self.weights / self.weights.sum() * lengths.sum()
         return self._settings.spring * (excess[1:] - excess[:-1])
 
+    @property
+    def _polygon(self) -> Polygon:
+        return Polygon(self.points, self._landscape.geometry)
+
     def result(self) -> LandscapePath:
         """The chain, measured."""
-        values = sampled(self._landscape, self.points, self._settings.between, test=True)
-        self.evaluations += len(values.ts) * (2 if values.test else 1)
-        history = np.array([*self.history, values.train.losses.max()])
+        values = sampled(self._landscape, self._polygon, self._settings.between, test=True)
         return path_of(
-            "autoneb", self._landscape, self.points, values, gradients=self.gradients, evaluations=self.evaluations,
-            complete=not self.spent, history=history,
+            "autoneb", self._landscape, self._polygon, values, gradients=self.gradients, complete=not self.spent,
+            evaluations=self.evaluations + values.evaluations,
+            history=[*self.history, float(values.train.losses.max())],
         )  # fmt: skip
 
     def begun(self) -> list[Tensor]:

@@ -12,17 +12,17 @@ from binland.rng import Seed, generator
 class Batches:
     """Mini-batches of all patterns: step s has batch s of an endless row of epochs, each in its own random order.
 
-    per_epoch: number of batches of an epoch; the last one may have fewer patterns.
+    key: number of the random stream. per_epoch: number of batches of an epoch; the last one may have fewer patterns.
     """
 
     def __init__(self, n_patterns: int, batch_size: int, seed: Seed, purpose: str):
         self._count, self._size = n_patterns, min(batch_size, n_patterns)
-        self._key = int(generator(seed, purpose).integers(2**63))
+        self.key = int(generator(seed, purpose).integers(2**63))
         self.per_epoch = -(-n_patterns // self._size)
         self._order = lru_cache(maxsize=256)(self._drawn)
 
     def _drawn(self, stream: int, epoch: int) -> Tensor:
-        return torch.from_numpy(np.random.default_rng([self._key, stream, epoch]).permutation(self._count))
+        return torch.from_numpy(np.random.default_rng([self.key, stream, epoch]).permutation(self._count))
 
     def __getitem__(self, step: int) -> Tensor | None:
         """(B,) numbers of patterns of a step; None if a batch holds all of them."""

@@ -5,8 +5,12 @@ matrix D, every tangent is a sum of two neighbouring rows, and so the force on a
 with two diagonals times D. Nothing here loops over points.
 """
 
+import math
+
 import torch
 from torch import Tensor
+
+NOTHING = 1e-12  # square of a tangent, over those of its two parts, that is rounding
 
 
 def steps_of(points: Tensor) -> Tensor:
@@ -48,8 +52,7 @@ def tangent_weights(losses: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
     second = torch.where(rising, 1.0, torch.where(falling, 0.0, torch.where(up, large, small)))
     level = (first == 0) & (second == 0)  # all losses are the same
     first, second = torch.where(level, 1.0, first), torch.where(level, 1.0, second)
-    # d_i has length l_i, and the formula is for unit vectors at extrema
-    sizes = lengths.clamp_min(torch.finfo(lengths.dtype).tiny)
+    sizes = torch.where(lengths == 0, 1.0, lengths)  # the equations are for steps of length one at extrema
     return first / sizes[:-1], second / sizes[1:]
 
 
@@ -62,8 +65,9 @@ def across(gradients: Tensor, steps: Tensor, losses: Tensor, pull: Tensor | None
     first, second = tangent_weights(losses.double(), lengths)
     before, behind = steps[:-1], steps[1:]
     cosines = (before * behind).sum(1, dtype=torch.float64)
-    sizes = (first * lengths[:-1]).square() + (second * lengths[1:]).square() + 2 * first * second * cosines
-    sizes = sizes.clamp_min(torch.finfo(torch.float64).tiny)
+    parts = (first * lengths[:-1]).square() + (second * lengths[1:]).square()
+    sizes = parts + 2 * first * second * cosines
+    sizes = torch.where(sizes > NOTHING * parts, sizes, math.inf)  # opposite steps, or none: there is no tangent
     products = first * (gradients * before).sum(1, dtype=torch.float64)
     products = products + second * (gradients * behind).sum(1, dtype=torch.float64)
     amounts = products / sizes if pull is None else products / sizes + pull / sizes.sqrt()

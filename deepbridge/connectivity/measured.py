@@ -1,23 +1,22 @@
-"""Values along a polygon of points, with places by length, and how many evaluations were made."""
+"""Values along a path."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from deepbridge.connectivity.landscape import Landscape, Values
+from deepbridge.connectivity.shapes import Polygon, Shape
 
 LARGEST = 2**28  # entries of points that are made at once on a curved geometry
 
 
 @dataclass(frozen=True, eq=False)
 class Sampled:
-    """Values at points between the corners of a polygon.
+    """Values at places on a path.
 
-    ts: (T,) places by length, 0 to 1. corner: (T,) numbers of the corners before. share: (T,) how far to the next.
+    ts: (T,) places, 0 to 1. corner: (T,) of polygons, numbers of the corners before. share: (T,) how far to the next.
     """
 
     ts: NDArray[np.float64]
@@ -26,45 +25,49 @@ class Sampled:
     train: Values
     test: Values | None
 
-
-def sampled(landscape: Landscape, corners: Tensor, between: int, test: bool) -> Sampled:
-    """Values at the corners (K, n) and at `between` points inside of every step, evenly spaced."""
-    shares, corner = places(len(corners), between)
-    lengths = landscape.geometry.lengths(corners).cpu().numpy()
-    marks = np.concatenate([[0.0], lengths.cumsum()])
-    last = np.minimum(corner + 1, len(corners) - 1)
-    ts = marks[corner] + shares * (marks[last] - marks[corner])
-    ts = ts / marks[-1] if marks[-1] > 0 else np.linspace(0, 1, len(ts))
-    ts[0], ts[-1] = 0.0, 1.0
-    train = on_polygon(landscape, corners, corner, shares, False)
-    there = on_polygon(landscape, corners, corner, shares, True) if test and landscape.has_test else None
-    return Sampled(ts, corner, shares, train, there)
+    @property
+    def evaluations(self) -> int:
+        """Number of networks that were evaluated."""
+        return len(self.ts) * (2 if self.test else 1)
 
 
-def places(count: int, between: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Shares of the way to the next corner, and numbers of the corner before, of all points of a polygon."""
-    inner = np.linspace(0, 1, between + 2)[:-1]
-    corner = np.repeat(np.arange(count - 1), between + 1)
-    return np.append(np.tile(inner, count - 1), 0.0), np.append(corner, count - 1)
-
-
-def on_polygon(
-    landscape: Landscape, corners: Tensor, corner: NDArray[np.int64], shares: NDArray[np.float64], test: bool
-) -> Values:
-    """Values at points between neighbouring corners; on flat space as sums of corners, which networks do faster."""
-    parts = []
-    for k in range(len(corners) - 1):
-        here = (corner == k) | ((corner == k + 1) & (k + 2 == len(corners)))
-        ts = torch.from_numpy(np.where(corner[here] == k, shares[here], 1.0))
-        two = corners[k : k + 2]
-        if landscape.geometry.name == "flat":
-            parts.append(landscape.values(two, torch.stack([1 - ts, ts], 1), test))
-            continue
-        rows = max(1, LARGEST // corners.shape[1])
-        parts += [
-            landscape.values(landscape.geometry.between(two[0], two[1], part), None, test) for part in ts.split(rows)
+def sampled(landscape: Landscape, polygon: Polygon, between: int, test: bool) -> Sampled:
+    """Values at the corners of a polygon and at `between` points inside of every line, evenly spaced."""
+    inner, count = np.linspace(0, 1, between + 2)[:-1], len(polygon.corners) - 1
+    corner, share = np.repeat(np.arange(count), between + 1), np.tile(inner, count)
+    ts = polygon.marks[corner] + share * np.diff(polygon.marks)[corner]
+    ts, corner, share = np.append(ts, 1.0), np.append(corner, count), np.append(share, 0.0)
+    parts = {}
+    for here in (False, True) if test and landscape.has_test else (False,):
+        lines = [
+            _on_line(landscape, polygon, k, inner if k + 1 < count else np.append(inner, 1.0), here)
+            for k in range(count)
         ]
-    return joined(parts)
+        parts[here] = joined(lines)
+    return Sampled(ts, corner, share, parts[False], parts.get(True))
+
+
+def _on_line(landscape: Landscape, polygon: Polygon, k: int, shares: NDArray[np.float64], test: bool) -> Values:
+    """Values on one line of a polygon; on flat space as sums of its two corners, whose first layers run only once."""
+    two = Polygon(polygon.corners[k : k + 2], polygon.geometry, by_length=False)
+    return on_shape(landscape, two, shares, test)
+
+
+def on_shape(landscape: Landscape, shape: Shape, ts: NDArray[np.float64], test: bool) -> Values:
+    """Values at places of a shape."""
+    if landscape.geometry.name == "flat":
+        return landscape.values(shape.corners, shape.shares(ts), test)
+    rows = max(1, LARGEST // shape.corners.shape[1])
+    parts = [ts[k : k + rows] for k in range(0, len(ts), rows)]
+    return joined([landscape.values(shape.points(part), None, test) for part in parts])
+
+
+def at_places(landscape: Landscape, shape: Shape, points: int, test: bool = True) -> Sampled:
+    """Values at evenly spaced places of a shape, on train data and, if there are any and they are wanted, test data."""
+    ts = np.linspace(0, 1, points)
+    unknown = np.zeros(points, np.int64), np.zeros(points)
+    there = on_shape(landscape, shape, ts, True) if test and landscape.has_test else None
+    return Sampled(ts, *unknown, on_shape(landscape, shape, ts, False), there)
 
 
 def joined(parts: list[Values]) -> Values:

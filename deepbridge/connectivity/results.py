@@ -1,10 +1,11 @@
 """Paths through a landscape, as the methods here return them."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from binland.summary import Summary
 from deepbridge.connectivity.landscape import Landscape
 from deepbridge.connectivity.measured import Sampled
 from deepbridge.connectivity.path import OnPath
+from deepbridge.connectivity.shapes import Shape
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -22,7 +24,7 @@ class LandscapePath(OnPath, Summary):
     Attributes
     ----------
     ts : numpy.ndarray of shape (T,)
-        Places of the points by length along the path, 0 at the start and 1 at the end.
+        Places of the points, 0 at the start and 1 at the end: by length, or the parameter of a Bezier curve.
     error_counts : numpy.ndarray of shape (T,), int64, or None
         Number of wrong labels at each place; None for functions without labels.
     n_patterns : int
@@ -30,11 +32,11 @@ class LandscapePath(OnPath, Summary):
     losses : numpy.ndarray of shape (T,)
         Mean cross-entropy in nats, or values of the function.
     kind : str
-        "line", "autoneb", "bezier", "polygon" or "bend".
+        "line", "autoneb", "bezier", "polygon" or "star".
     length : float
         Length of the path in weight space; geodesic on a toroid.
-    corners : numpy.ndarray of shape (K, n)
-        Flat parameters of the polygon's corners, ends included.
+    shape : Shape
+        The curve: a polygon or a Bezier curve of some corners.
     gradients : int
         Number of gradients that were computed, each of one network on one mini-batch.
     evaluations : int
@@ -42,7 +44,8 @@ class LandscapePath(OnPath, Summary):
     complete : bool
         Whether the computation came to its end, rather than to that of its budget.
     history : numpy.ndarray
-        Highest loss on the path: before every cycle of AutoNEB and at the end; empty for lines.
+        Highest loss on the path before every cycle of AutoNEB and at the end; for curves the mean loss of each epoch;
+        empty for lines.
     test_errors, test_losses : numpy.ndarray of shape (T,), or None
         The same on test data, if the landscape has any.
     landscape : Landscape
@@ -51,7 +54,7 @@ class LandscapePath(OnPath, Summary):
 
     kind: str
     length: float
-    corners: NDArray[Any]
+    shape: Shape
     gradients: int
     evaluations: int
     complete: bool
@@ -68,10 +71,15 @@ class LandscapePath(OnPath, Summary):
         return float(self.ts[self.losses.argmax()])
 
     @property
+    def corners(self) -> NDArray[Any]:
+        """Flat parameters of the corners, (K, n), ends included."""
+        return self.shape.corners.cpu().numpy()
+
+    @property
     def detour(self) -> float:
-        """Length of the path over that of the shortest line between its ends, at least 1."""
-        ends = torch.from_numpy(self.corners[[0, -1]])
-        return self.length / float(self.landscape.geometry.lengths(ends).sum())
+        """Length of the path over that of the shortest line between its ends, at least 1; nan if they are equal."""
+        shortest = float(self.landscape.geometry.lengths(self.shape.corners[[0, -1]]).sum())
+        return self.length / shortest if shortest > 0 else math.nan
 
     def point(self, t: float) -> NDArray[Any]:
         """Flat parameters at a place on the path.
@@ -79,7 +87,7 @@ class LandscapePath(OnPath, Summary):
         Parameters
         ----------
         t : float
-            Place by length, in [0, 1].
+            Place, in [0, 1].
 
         Returns
         -------
@@ -91,7 +99,7 @@ class LandscapePath(OnPath, Summary):
         InvalidInputError
             If t is outside [0, 1].
         """
-        return self._at(number_between("t", t, 0, 1)).numpy()
+        return self._at(t).cpu().numpy()
 
     def solution(self, t: float) -> Any:
         """The network at a place on the path, with batch-norm statistics of the train data.
@@ -99,7 +107,7 @@ class LandscapePath(OnPath, Summary):
         Parameters
         ----------
         t : float
-            Place by length, in [0, 1].
+            Place, in [0, 1].
 
         Returns
         -------
@@ -111,34 +119,27 @@ class LandscapePath(OnPath, Summary):
         InvalidInputError
             If t is outside [0, 1].
         """
-        return self.landscape.solution(self._at(number_between("t", t, 0, 1)))
+        return self.landscape.solution(self._at(t))
 
     def _at(self, t: float) -> Tensor:
-        corners, geometry = torch.from_numpy(self.corners), self.landscape.geometry
-        marks = np.concatenate([[0.0], geometry.lengths(corners).numpy().cumsum()])
-        place = t * marks[-1]
-        k = int(np.clip(np.searchsorted(marks, place, side="right") - 1, 0, len(corners) - 2))
-        size = marks[k + 1] - marks[k]
-        share = (place - marks[k]) / size if size > 0 else 0.0
-        return geometry.between(corners[k], corners[k + 1], torch.tensor([share], dtype=torch.float64))[0]
+        return self.shape.points(np.array([number_between("t", t, 0, 1)]))[0]
 
 
 def path_of(
     kind: str,
     landscape: Landscape,
-    corners: Tensor,
+    shape: Shape,
     values: Sampled,
     *,
     gradients: int = 0,
-    evaluations: int = 0,
+    evaluations: int | None = None,
     complete: bool = True,
-    history: NDArray[np.float64] | None = None,
+    history: Sequence[float] = (),
 ) -> LandscapePath:
-    """The result of a method from the values on its polygon."""
+    """The result of a method from the values on its path; evaluations: None for those of the values alone."""
     train, test = values.train, values.test
     return LandscapePath(
-        values.ts, train.error_counts, train.n_patterns, train.losses, kind,
-        float(landscape.geometry.lengths(corners).sum()), corners.detach().cpu().numpy(), gradients, evaluations,
-        complete, np.empty(0) if history is None else history, None if test is None else test.errors,
-        None if test is None else test.losses, landscape,
+        values.ts, train.error_counts, train.n_patterns, train.losses, kind, shape.length(values.ts), shape, gradients,
+        values.evaluations if evaluations is None else evaluations, complete, np.array(history, np.float64),
+        None if test is None else test.errors, None if test is None else test.losses, landscape,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,9 +12,11 @@ from binland.callbacks import TrainingState
 from binland.checks import one_of
 from binland.errors import InvalidInputError
 from binland.rng import Seed
+from deepbridge.common.checkpoints import part
 from deepbridge.common.devices import model
 from deepbridge.common.runs import hashed, run_through
 from deepbridge.common.stamp import stamp
+from deepbridge.connectivity.batches import Batches
 from deepbridge.connectivity.landscape import Landscape, check_landscape
 
 METHODS = ("greedy", "coordinate", "activations")  # of alignment
@@ -60,6 +63,78 @@ class Job(ABC):
         raise NotImplementedError
 
 
+class EpochJob(Job):
+    """A descent on mini-batches, epoch by epoch, within a budget of gradients.
+
+    key: number of its random stream. history: mean loss of the steps of every epoch. spent: whether the budget is used
+    up.
+    """
+
+    budget: int | None = None
+
+    def __init__(self, landscape: Landscape, epochs: int, batch_size: int, rng: np.random.Generator):
+        self.landscape, self._epochs = landscape, epochs
+        self.batches = Batches(landscape.n_patterns, batch_size, rng, "batches")
+        self.key = int(rng.integers(2**63))
+        self.done_epochs = self.gradients = 0
+        self.history: list[float] = []
+        self.spent = False
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the data."""
+        return self._epochs
+
+    @property
+    def done(self) -> int:
+        """Passes that are over."""
+        return self.done_epochs
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are over, or the budget is used up."""
+        return self.spent or self.done == self.epochs
+
+    @property
+    @abstractmethod
+    def per_step(self) -> int:
+        """Gradients of a step."""
+
+    @abstractmethod
+    def step(self, step: int, epoch: int) -> float:
+        """One step on mini-batch `step`; returns the mean loss."""
+
+    @abstractmethod
+    def moving(self) -> Tensor:
+        """What moves."""
+
+    def epoch(self) -> None:
+        """A pass over the data."""
+        losses = []
+        for k in range(self.batches.per_epoch):
+            if self.budget is not None and self.gradients + self.per_step > self.budget:
+                self.spent = True
+                return
+            losses.append(self.step(self.done_epochs * self.batches.per_epoch + k, self.done_epochs))
+            self.gradients += self.per_step
+        if not self.moving().isfinite().all():
+            raise InvalidInputError(f"the {self.word} diverged in epoch {self.done + 1}; lower learning_rate")
+        self.history.append(float(np.mean(losses)))
+        self.done_epochs += 1
+
+    def state(self) -> dict[str, Any]:
+        """Counts and history."""
+        return {name: getattr(self, name) for name in ("done_epochs", "gradients", "history", "spent")}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The inverse of `state`."""
+        done, gradients = (part(state, name, int) for name in ("done_epochs", "gradients"))
+        if not 0 <= done <= self.epochs or gradients < 0:
+            raise ValueError(f"epoch {done} of {self.epochs}, {gradients} gradients")
+        history, spent = [float(one) for one in part(state, "history", list)], part(state, "spent", bool)
+        self.done_epochs, self.gradients, self.history, self.spent = done, gradients, history, spent
+
+
 def run_job(
     job: Job,
     landscape: Landscape,
@@ -82,8 +157,6 @@ def run_job(
 def ends_of(landscape: Landscape, start: Any, end: Any, alignment: str | None, seed: Seed) -> tuple[Tensor, Tensor]:
     """Two minima as points, the second one aligned to the first if that is asked for."""
     first, second = all_of(landscape, [start, end], alignment, seed)
-    if torch.equal(first, second):
-        raise InvalidInputError("start and end are the same point; there is no path between them")
     return first, second
 
 

@@ -189,6 +189,7 @@ class NetworkLandscape(Landscape):
     def _of(self, points: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
         """Losses and gradients of all points together, or one after the other where that is faster."""
         own = examples.classes.ndim == 2
+        _ = self._training, self._buffers  # made here, since inside of vmap they cannot be
         if self._singly:
             each = [
                 self._one(point, Examples(examples.inputs[k], examples.classes[k]) if own else examples)

@@ -13,6 +13,7 @@ import deepbridge as db
 from binland.errors import InvalidInputError, StoreError
 from deepbridge.connectivity import Function, plane_through, random_directions, scans, surface, surface_cost
 from deepbridge.connectivity.surfaces import symmetric
+from tests.deepbridge.connectivity.potentials import mueller_brown
 from tests.deepbridge.continuous.problems import NETWORKS, data, disguised, near, solution
 from tests.naive import surfaces as naive
 
@@ -135,14 +136,6 @@ def test_the_solution_is_a_grid_point():
         assert np.array_equal(found.solution([0, 0]).flat, one.flat.astype(dtype))
 
 
-def mueller_brown(point):
-    x, y = point
-    A, a = torch.tensor([-200.0, -100, -170, 15]), torch.tensor([-1, -1, -6.5, 0.7])
-    b, c = torch.tensor([0, 0, 11, 0.6]), torch.tensor([-10, -10, -6.5, 0.7])
-    dx, dy = x - torch.tensor([1, 0, -0.5, -1.0]), y - torch.tensor([0, 0.5, 1.5, 1.0])
-    return (A * torch.exp(a * dx**2 + b * dx * dy + c * dy**2)).sum()
-
-
 MINIMA = [(-0.558224, 1.441726, -146.69952), (0.623499, 0.028038, -108.16672), (-0.050011, 0.466694, -80.76782)]
 SADDLES = [(-0.822002, 0.624313, -40.66484), (0.212487, 0.292988, -72.24894)]
 
@@ -150,11 +143,10 @@ SADDLES = [(-0.822002, 0.624313, -40.66484), (0.212487, 0.292988, -72.24894)]
 @pytest.mark.parametrize(("x", "y", "value"), [*MINIMA, *SADDLES])
 def test_minima_and_saddles_of_mueller_and_brown(x, y, value):
     """Published places and values; around minima all grid points are higher, around saddles two ways lead down."""
-    potential = Function(mueller_brown, 2)
-    found = quiet(surface, potential, [x, y], np.eye(2), points=21, extent=0.05)
-    assert found.losses[10, 10] == pytest.approx(value, abs=2e-3)
+    found = quiet(surface, mueller_brown(), [x, y], np.eye(2), points=21, extent=0.05)
+    assert found.losses[10, 10] == pytest.approx(value, abs=1e-5)
     loop = [[naive.mueller_brown(x + u, y + v) for u in found.x] for v in found.y]
-    assert found.losses == pytest.approx(np.array(loop), rel=1e-5)
+    assert found.losses == pytest.approx(np.array(loop), rel=1e-12)
     border = np.concatenate([found.losses[0], found.losses[1:, -1], found.losses[-1, -2::-1], found.losses[-2:0:-1, 0]])
     changes = np.count_nonzero(np.diff(np.sign(border - found.losses[10, 10]), append=np.sign(border[0] - value)))
     assert changes == (0 if (x, y, value) in MINIMA else 4)
