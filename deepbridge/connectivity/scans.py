@@ -90,12 +90,15 @@ class Scan(Job):
         self.table[:, here] = evaluated(self._landscape, self._corners, self._shares[here], self._test)
         self._seconds[self._done] = time.perf_counter() - began
         self._done += 1
-        if self.epochs > 3 == self._done == len(self._seconds):  # the first chunk warms up
-            sizes = np.diff(self._bounds)
-            fixed, each = fitted(int(sizes[1]), self._seconds[1], int(sizes[2]), self._seconds[2])
-            self._tell(fixed * self.epochs + each * len(self._shares))
+        if self._done == 3 == len(self._seconds):
+            self._tell(np.diff(self._bounds).tolist())
 
-    def _tell(self, seconds: float) -> None:
+    def _tell(self, sizes: list[int]) -> None:
+        """The time for all, from the second and third chunk, if there are small ones; the first one warms up."""
+        if not len(sizes) > 3 or not sizes[2] > sizes[1]:
+            return
+        fixed, each = fitted(sizes[1], self._seconds[1], sizes[2], self._seconds[2])
+        seconds = fixed * len(sizes) + each * len(self._shares)
         if seconds > WORTH:
             logger.info("surface of %d points: about %.0f s in all", len(self._shares), seconds)
 
@@ -138,7 +141,7 @@ def chunk_of(landscape: Landscape) -> int:
 def bounds(count: int, chunk: int) -> NDArray[np.int64]:
     """First points of all chunks, and the end; the first ones of many are small, for the estimate of time."""
     first = (SMALL, SMALL, min(LARGE, chunk))
-    sizes = list(first) if count >= 2 * sum(first) else []
+    sizes = list(first) if count >= sum(first) + SMALL else []
     rest = np.arange(count - sum(sizes))
     sizes += [len(one) for one in np.array_split(rest, -(-len(rest) // chunk))]
     return np.concatenate([[0], np.cumsum(sizes)])

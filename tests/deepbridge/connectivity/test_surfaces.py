@@ -324,6 +324,14 @@ def test_time_is_told_after_the_first_chunks(monkeypatch, caplog):
     with caplog.at_level(logging.INFO, logger="deepbridge"):
         quiet(surface, bowl, [0, 0], np.eye(2), points=3)
     assert not caplog.text
+    monkeypatch.setattr(scans, "WORK", 0)  # as for large networks
+    for count, told in ((25, True), (19, False), (31, True)):
+        caplog.clear()
+        with caplog.at_level(logging.INFO, logger="deepbridge"):
+            quiet(surface, bowl, [0, 0], [1, 0], points=count)
+        assert ("in all" in caplog.text) == told
+    monkeypatch.undo()
+    monkeypatch.setattr(scans.time, "perf_counter", lambda: float(next(ticks)))
     cost = surface_cost(bowl, [0, 0], np.eye(2), points=51)
     assert cost.seconds == chunks
     assert cost.points == 2601
