@@ -91,8 +91,8 @@ def surface(
     -----
     Batch-norm statistics are estimated anew at every grid point. Many points are evaluated together, so that the data
     go through a network's first layer three times for each chunk of points, not once for each point. A surface that
-    takes more than two seconds is announced in the log "deepbridge" with its estimated time, after its first 16 to 32 points;
-    `surface_cost` estimates it without making the surface.
+    takes more than two seconds is announced in the log "deepbridge" with its estimated time, after its first 16 to 32
+    points; `surface_cost` estimates it without making the surface.
 
     On a landscape with ``geometry="toroid"`` solutions are normalised, and the plane is straight all the same: it
     leaves the spheres, and its points are the networks of these parameters, not brought back onto the spheres.
