@@ -54,8 +54,8 @@ def random_directions(
 
     Notes
     -----
-    Li et al. set the directions of biases and batch-norms to zero. The package loss-landscapes scales each bias to its
-    own size instead, as if it were a filter; that is an error, and its surfaces differ from the published method.
+    Li et al. set the directions of biases and batch-norms to zero. The package loss-landscapes scales the direction of
+    each bias to the size of that bias instead, as if it were a filter. That is a bug, which is not repeated here.
 
     References
     ----------
