@@ -67,6 +67,7 @@ MODULES = {
     "binland.plots": bl.plots,
     "binland.spherical": bl.spherical,
     "deepbridge": db,
+    "deepbridge.connectivity": db.connectivity,
     "deepbridge.continuous": db.continuous,
 }
 

@@ -84,6 +84,12 @@ class LatentLandscape(Landscape):
             count += layer.n_units
         return torch.cat(parts)
 
+    @property
+    def layers(self) -> Tensor:
+        """Weights of each layer, numbered."""
+        sizes = torch.tensor([layer.n_units * layer.fan_in for layer in self.network.free_layers])
+        return torch.arange(len(sizes)).repeat_interleave(sizes)
+
     def flat(self, solution: Any) -> Tensor:
         """Latents of a solution, or its weights if it has none; or numbers as they are. Ties are taken to be +1."""
         if not isinstance(solution, Solution):

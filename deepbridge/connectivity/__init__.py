@@ -15,19 +15,25 @@ if TYPE_CHECKING:
     from deepbridge.connectivity.curvature import Eigenvalues, Hessian, hessian, hessian_directions, hessian_eigenvalues
     from deepbridge.connectivity.curves import Curve, curve
     from deepbridge.connectivity.diffusion import DiffusionPotential, diffusion_potential
+    from deepbridge.connectivity.directions import PrincipalDirections, pca_directions, random_directions
     from deepbridge.connectivity.distances import distance_matrix
     from deepbridge.connectivity.embedding import Embedding, embed
     from deepbridge.connectivity.fisher import fisher_rao
     from deepbridge.connectivity.flatness import FlatnessTable, flatness_table
+    from deepbridge.connectivity.frames import Projections
     from deepbridge.connectivity.graphs import nearest_neighbour_graph
+    from deepbridge.connectivity.grids import Surface
     from deepbridge.connectivity.landscape import Function, Landscape
     from deepbridge.connectivity.lines import line
     from deepbridge.connectivity.merge_trees import Branches, MergeTree, merge_tree
     from deepbridge.connectivity.persistence import Persistence, graph_persistence, surface_persistence
     from deepbridge.connectivity.results import LandscapePath
+    from deepbridge.connectivity.sampling import JumpAndRetrain, Samples, jump_and_retrain
+    from deepbridge.connectivity.scans import SurfaceCost
     from deepbridge.connectivity.sharpness import keskar_sharpness, sam_sharpness
     from deepbridge.connectivity.spectra import SpectralDensity, Trace, hessian_trace, spectral_density
     from deepbridge.connectivity.stars import Star, StarPaths, star
+    from deepbridge.connectivity.surfaces import plane_through, surface, surface_cost
     from deepbridge.connectivity.trees import BarrierTree, barrier_tree
     from deepbridge.connectivity.volumes import BasinVolume, basin_volume
 
@@ -57,6 +63,11 @@ _MODULES = {
         "DiffusionPotential",
         "diffusion_potential",
     ),
+    "directions": (
+        "PrincipalDirections",
+        "pca_directions",
+        "random_directions",
+    ),
     "distances": ("distance_matrix",),
     "embedding": (
         "Embedding",
@@ -67,7 +78,9 @@ _MODULES = {
         "FlatnessTable",
         "flatness_table",
     ),
+    "frames": ("Projections",),
     "graphs": ("nearest_neighbour_graph",),
+    "grids": ("Surface",),
     "landscape": (
         "Function",
         "Landscape",
@@ -84,6 +97,12 @@ _MODULES = {
         "surface_persistence",
     ),
     "results": ("LandscapePath",),
+    "sampling": (
+        "JumpAndRetrain",
+        "Samples",
+        "jump_and_retrain",
+    ),
+    "scans": ("SurfaceCost",),
     "sharpness": (
         "keskar_sharpness",
         "sam_sharpness",
@@ -98,6 +117,11 @@ _MODULES = {
         "Star",
         "StarPaths",
         "star",
+    ),
+    "surfaces": (
+        "plane_through",
+        "surface",
+        "surface_cost",
     ),
     "trees": (
         "BarrierTree",
@@ -122,14 +146,20 @@ __all__ = [
     "Function",
     "GranulatedKendall",
     "Hessian",
+    "JumpAndRetrain",
     "Landscape",
     "LandscapePath",
     "MergeTree",
     "Persistence",
+    "PrincipalDirections",
+    "Projections",
     "RankCorrelation",
+    "Samples",
     "SpectralDensity",
     "Star",
     "StarPaths",
+    "Surface",
+    "SurfaceCost",
     "Trace",
     "autoneb",
     "barrier_tree",
@@ -146,14 +176,20 @@ __all__ = [
     "hessian_directions",
     "hessian_eigenvalues",
     "hessian_trace",
+    "jump_and_retrain",
     "keskar_sharpness",
     "line",
     "merge_tree",
     "nearest_neighbour_graph",
+    "pca_directions",
+    "plane_through",
+    "random_directions",
     "rank_correlation",
     "sam_sharpness",
     "spectral_density",
     "star",
+    "surface",
+    "surface_cost",
     "surface_persistence",
 ]
 

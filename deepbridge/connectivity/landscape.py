@@ -72,6 +72,11 @@ class Landscape(ABC):
     def filters(self) -> Tensor:
         """(n,) int64: for each parameter the number of its filter, -1 for biases and batch-norms."""
 
+    @property
+    def layers(self) -> Tensor:
+        """(n,) int64 numbers of layers, -1 where `filters` are; by default all filters are of one layer."""
+        return self.filters.clamp(max=0)
+
     @abstractmethod
     def values(self, corners: Tensor, shares: Tensor | None = None, test: bool = False) -> Values:
         """Losses and errors on all train or test data.

@@ -108,6 +108,12 @@ class NetworkLandscape(Landscape):
             count += shape[0]
         return torch.cat(parts)
 
+    @property
+    def layers(self) -> Tensor:
+        """Weights of layers, numbered as tensors; -1 where `filters` are."""
+        numbers = torch.arange(len(self._sizes)).repeat_interleave(torch.tensor(self._sizes))
+        return torch.where(self.filters < 0, -1, numbers)
+
     def state(self, point: Tensor) -> State:
         """Parameters of a point by name, and buffers as the module has them at first; parameters are views."""
         named = zip(self.network.parameters, point.split(self._sizes), self._shapes, strict=True)

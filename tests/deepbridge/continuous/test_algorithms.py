@@ -33,6 +33,7 @@ BAD = {
     "averaging": SHARE,
     "noise": NUMBER,
     "coupling_step": NUMBER,
+    "augmentation": ("flips", None, 1, True),
 }
 
 

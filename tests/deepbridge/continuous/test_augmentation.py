@@ -54,6 +54,6 @@ def test_the_default_is_named_by_nothing():
 
 def test_only_images_are_augmented():
     with pytest.raises(InvalidInputError, match="is for images"):
-        db.fit(db.MLP(4, (3,), 2), (np.zeros((5, 4)), np.zeros(5)), SGD(augmentation="flips-and-crops"), seed=0)
+        db.fit(db.MLP(4, (3,), 3), (np.zeros((5, 4)), np.zeros(5)), SGD(augmentation="flips-and-crops"), seed=0)
     with pytest.raises(InvalidInputError, match="augmentation="):
         SGD(augmentation="rotations")
