@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from binland.sweep.run import run_sweep
     from binland.symmetry import Alignment, align
     from binland.training import fit
+    from binland.volumes import HammingVolume, hamming_volume
 
     __version__: str
 
@@ -61,6 +62,7 @@ _MODULES = {
     "symmetry": ("Alignment", "align"),
     "theory": ("theory",),
     "training": ("fit",),
+    "volumes": ("HammingVolume", "hamming_volume"),
 }
 
 __all__ = [
@@ -78,6 +80,7 @@ __all__ = [
     "Enumeration",
     "ExpectedPath",
     "Guided",
+    "HammingVolume",
     "HiddenManifold",
     "LocalEnergy",
     "LocalEntropy",
@@ -98,6 +101,7 @@ __all__ = [
     "expected_path",
     "fit",
     "hamming",
+    "hamming_volume",
     "load",
     "load_patterns",
     "load_problem",

@@ -7,13 +7,16 @@ SWEEP = (
     "cloudpickle", "cryptography", "dask", "distributed", "filelock", "h5netcdf", "h5py", "pandas", "psutil",
     "pydantic", "threadpoolctl", "tomli_w", "xarray",
 )  # fmt: skip
+DEEP = ("torch", "pooch", "tqdm", "sklearn")
 MODULES = {  # modules that each extra installs; if several extras install one, the smallest comes first
     "sweep": SWEEP,
     "plot": (*SWEEP, "matplotlib"),
     "report": (*SWEEP, "matplotlib", "plotly", "jinja2"),
     "cluster": (*SWEEP, "dask_jobqueue"),
-    "deep": ("torch", "pooch", "tqdm", "sklearn"),
+    "deep": DEEP,
+    "landscape": (*DEEP, "gudhi", "curvlinops"),
 }
+APART = {"phate": (*DEEP, "gudhi", "curvlinops", "phate")}  # what `all` leaves out, for its licence
 
 
 def installing(extra: str) -> str:
@@ -40,7 +43,7 @@ def missing(what: str, error: ModuleNotFoundError, extra: str = "") -> str:
     with the module.
     """
     module = (error.name or "").partition(".")[0]
-    bringing = [name for name, modules in MODULES.items() if module in modules]
+    bringing = [name for name, modules in (MODULES | APART).items() if module in modules]
     if not bringing:
         return ""
     return f"{what} needs {module}: {installing(extra if extra in bringing else bringing[0])}"

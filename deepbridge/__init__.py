@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deepbridge.binary.planes import Plane
     from deepbridge.binary.solutions import Solution
     from deepbridge.binary.symmetry import Alignment
+    from deepbridge.binary.volumes import hamming_volume
     from deepbridge.common.data import Dataset, load
     from deepbridge.continuous.algorithms import EntropySGD
     from deepbridge.continuous.alignment import align_many
@@ -50,6 +51,7 @@ _MODULES = {
     "binary.planes": ("Plane",),
     "binary.solutions": ("Solution",),
     "binary.symmetry": ("Alignment",),
+    "binary.volumes": ("hamming_volume",),
     "common.data": ("Dataset", "load"),
     "continuous.algorithms": ("EntropySGD",),
     "continuous.alignment": ("align_many",),
@@ -105,6 +107,7 @@ __all__ = [
     "fit_many",
     "from_module",
     "hamming",
+    "hamming_volume",
     "interpolate",
     "landscape",
     "load",

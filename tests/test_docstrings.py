@@ -26,13 +26,14 @@ RETURNED = {
     "deepbridge.binary.planes": ("plane",),
     "deepbridge.binary.symmetry": ("align",),
     "deepbridge.binary.training": ("fit", "fit_many"),
+    "deepbridge.binary.volumes": ("hamming_volume",),
 }
 
 
 def tables():
     """Packages and their lazy tables of public names."""
     packages = ["binland", "binland.plots", "binland.theory", "binland.spherical"]
-    packages += ["deepbridge", "deepbridge.continuous"] if TORCH else []
+    packages += ["deepbridge", "deepbridge.connectivity", "deepbridge.continuous"] if TORCH else []
     return {package: importlib.import_module(package)._MODULES for package in packages}
 
 
@@ -70,8 +71,14 @@ def callables():
             continue
         for member, value in members(thing):
             function = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
-            if inspect.isfunction(function):
+            if inspect.isfunction(function) and not described_by_a_base(thing, member, function):
                 yield f"{name}.{member}", function
+
+
+def described_by_a_base(cls, member, function):
+    """Whether a method says in one line what is particular to it, and a public base says the rest."""
+    bases = [vars(base)[member] for base in cls.__mro__ if member in vars(base)]
+    return "Parameters" not in function.__doc__ and function is not bases[-1] and "Returns" in bases[-1].__doc__
 
 
 def properties():

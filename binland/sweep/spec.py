@@ -236,8 +236,10 @@ def build(kind: type[Algorithm], label: str, table: Mapping[str, Any]) -> Algori
 
 
 def _plain(algorithm: Algorithm) -> dict[str, Any]:
-    """Kind and all settings of an algorithm."""
-    return {"kind": type(algorithm).__name__, **vars(algorithm)}
+    """Kind and all settings of an algorithm, without those that were added later and are at their default."""
+    usual = {name: getattr(type(algorithm), name) for name in algorithm.added}
+    kept = {name: value for name, value in vars(algorithm).items() if name not in usual or value != usual[name]}
+    return {"kind": type(algorithm).__name__, **kept}
 
 
 def _recipe(algorithm: Algorithm) -> dict[str, int]:

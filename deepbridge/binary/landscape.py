@@ -1,6 +1,7 @@
 """The loss of a binary network as a function of its latents: what `deepbridge.connectivity` works on."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,13 @@ class LatentLandscape(Landscape):
         if x.shape[-1] == 1:
             return functional.binary_cross_entropy_with_logits(x[..., 0], classes.to(x.dtype))
         return functional.cross_entropy(x, classes)
+
+    def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
+        """There is none."""
+        raise InvalidInputError(
+            "a binary network is a step function of its latents and has no Hessian; its flatness is measured by"
+            " db.local_energy or db.hamming_volume"
+        )
 
     def identity(self) -> dict[str, str]:
         """Network and train data; test data change no path."""

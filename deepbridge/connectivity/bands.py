@@ -33,7 +33,7 @@ class AutoNEB:
 
     Parameters
     ----------
-    cycles : sequence of (int, float), default PUBLISHED
+    cycles : sequence of (int, float), optional
         Number of steps and learning rate of each cycle; before each cycle but the first, points are inserted. By
         default 4 x 1000 and 2 x 2000 steps at rate 0.1, 4 x 1000 at 0.01, and 4 x 1000 at 0.001.
     pivots : int, default 3
@@ -51,7 +51,7 @@ class AutoNEB:
         In [0, 1).
     weight_decay : float, default 1e-4
         Factor of the points that is added to the gradient.
-    spring : float, default inf
+    spring : float, default float("inf")
         Stiffness of springs between neighbours. inf, as published: points are redistributed along the chain at every
         step, so that their distances keep their ratios.
 

@@ -16,6 +16,7 @@ from binland.summary import Summary
 from deepbridge.connectivity.landscape import Landscape, check_landscape, points_of
 
 BLOCK = 2**20  # parameters of all points that are converted to float64 together
+NORMALIZATIONS = ("filter", "layer", "none")
 RANK = 1e-12  # variances below this fraction of the largest one count as none
 
 
@@ -70,7 +71,7 @@ def random_directions(
     [5.0, 5.0]
     """
     check_landscape(landscape)
-    one_of("normalization", normalization, ("filter", "layer", "none"))
+    one_of("normalization", normalization, NORMALIZATIONS)
     count, target = positive_int("count", count), landscape.point(solution).double().cpu().numpy()
     checked_memory(f"count={count} directions", 24.0 * count * landscape.size)
     groups = (landscape.layers if normalization == "layer" else landscape.filters).cpu().numpy()

@@ -1,7 +1,8 @@
 """The protocol that all methods here work on: flat parameters -> loss, error, gradient.
 
-A landscape is a loss as a function of n real numbers. Every method asks it for two things only: values at many points,
-which are sums of a few others (`values`), and gradients at many points (`gradients`). Networks with batch-norm are
+A landscape is a loss as a function of n real numbers. Most methods ask it for two things only: values at many points,
+which are sums of a few others (`values`), and gradients at many points (`gradients`). Measures of flatness also ask for
+products with the Hessian (`curvature`) and for the outputs' derivatives (`outputs_along`). Networks with batch-norm are
 functions of their parameters alone here, because their statistics are estimated on the train data at every point.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import grad_and_value, vmap
+from torch.func import grad, grad_and_value, vjp, vmap
 
 from binland.checks import positive_int
 from binland.errors import InvalidInputError, reason, shown
@@ -38,11 +39,25 @@ class Values:
 
 
 class Landscape(ABC):
-    """A loss as a function of flat parameters; base of those of functions and networks.
+    """A loss as a function of n numbers: the base of landscapes of networks and of functions.
 
-    size: number n of parameters. n_patterns: number of patterns over which the loss is a mean, 1 if it is none.
-    has_test: whether there are test data. geometry: the space of the points. filters: (n,) int64, for each parameter
-    the number of the filter that it belongs to, -1 for biases and batch-norms.
+    `deepbridge.landscape` makes those of networks. Your own need `filters`, `values`, `gradients` and `identity`; every
+    method here works on them.
+
+    Attributes
+    ----------
+    size : int
+        Number n of parameters.
+    dtype : torch.dtype
+        Type of points.
+    device : torch.device
+        Where points are.
+    n_patterns : int
+        Number of train patterns over which the loss is a mean; 1 if it is none.
+    has_test : bool
+        Whether there are test data.
+    geometry : Geometry
+        The space of the points: flat, or a product of spheres.
     """
 
     size: int
@@ -55,7 +70,7 @@ class Landscape(ABC):
     @property
     @abstractmethod
     def filters(self) -> Tensor:
-        """(n,) int64 numbers of filters."""
+        """(n,) int64: for each parameter the number of its filter, -1 for biases and batch-norms."""
 
     @property
     def layers(self) -> Tensor:
@@ -66,26 +81,154 @@ class Landscape(ABC):
     def values(self, corners: Tensor, shares: Tensor | None = None, test: bool = False) -> Values:
         """Losses and errors on all train or test data.
 
-        corners: (C, n). shares: (T, C), the points are ``shares @ corners``; None for the corners themselves.
+        Parameters
+        ----------
+        corners : torch.Tensor of shape (C, n)
+            Points.
+        shares : torch.Tensor of shape (T, C), optional
+            The values are those at ``shares @ corners``; None, the default, means at the corners themselves. With few
+            corners networks are faster, because their first layer is run on the data once for each corner.
+        test : bool, default False
+            Whether on test data.
+
+        Returns
+        -------
+        Values
+            ``.losses``, (T,), and ``.error_counts`` or None.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no test data.
         """
 
     @abstractmethod
     def gradients(self, points: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Losses (T,) and gradients (T, n) at points (T, n).
+        """Losses and gradients at many points.
 
-        batch: (B,) numbers of train patterns, or (T, B) for every point its own; None for all.
+        Parameters
+        ----------
+        points : torch.Tensor of shape (T, n)
+            Points.
+        batch : torch.Tensor of shape (B,) or (T, B), int64, optional
+            Numbers of train patterns, for all points or for every point its own; None, the default, means all.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            Losses (T,) and gradients (T, n).
         """
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
-        """What numbers depend on besides the points, for checkpoints."""
+        """What numbers depend on besides the points, so that a checkpoint of another landscape is refused.
+
+        Returns
+        -------
+        dict of str to str
+            Names and descriptions or hashes.
+        """
+
+    def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
+        """A function that multiplies vectors with the Hessian of the loss on all train data at a point.
+
+        Parameters
+        ----------
+        point : torch.Tensor of shape (n,)
+            The point.
+
+        Returns
+        -------
+        callable
+            From vectors (K, n) to products (K, n); what can be kept of the point is computed once.
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape has no second derivatives.
+        """
+        raise InvalidInputError(f"{type(self).__name__} has no second derivatives, so there is no Hessian")
+
+    def hessian_products(self, point: Tensor, vectors: Tensor) -> Tensor:
+        """Products of vectors with the Hessian of the loss on all train data at a point.
+
+        Parameters
+        ----------
+        point : torch.Tensor of shape (n,)
+            The point.
+        vectors : torch.Tensor of shape (K, n)
+            The vectors.
+
+        Returns
+        -------
+        torch.Tensor of shape (K, n)
+            The products.
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape has no second derivatives.
+        """
+        return self.curvature(point)(vectors)
+
+    def outputs_along(self, point: Tensor, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs of a network on all train data, and how they change along a vector.
+
+        Parameters
+        ----------
+        point, vector : torch.Tensor of shape (n,)
+            The point, and the direction of the derivative.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            Outputs (P, C), their derivatives (P, C), and labels (P,).
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape is not that of a network with differentiable outputs.
+        """
+        raise InvalidInputError(f"{type(self).__name__} has no differentiable outputs of a network")
 
     def point(self, solution: Any) -> Tensor:
-        """Flat parameters (n,) of a solution, or an array of numbers as they are."""
+        """Flat parameters of a solution.
+
+        Parameters
+        ----------
+        solution : ContinuousSolution, Solution or array_like of shape (n,)
+            A solution of the landscape's network, or numbers.
+
+        Returns
+        -------
+        torch.Tensor of shape (n,)
+            A point of the geometry: on a toroid the network is normalised.
+
+        Raises
+        ------
+        InvalidInputError
+            If it does not fit.
+        """
         return self.geometry.onto(self.flat(solution)[None])[0]
 
     def flat(self, solution: Any) -> Tensor:
-        """The parameters as they are, before they are brought onto the geometry."""
+        """Flat parameters as they are, before they are brought onto the geometry.
+
+        Parameters
+        ----------
+        solution : ContinuousSolution, Solution or array_like of shape (n,)
+            A solution of the landscape's network, or numbers.
+
+        Returns
+        -------
+        torch.Tensor of shape (n,)
+            The parameters.
+
+        Raises
+        ------
+        InvalidInputError
+            If it does not fit.
+        """
         try:
             made = torch.as_tensor(np.asarray(solution, np.float64)).to(self.device, self.dtype)
         except (TypeError, ValueError):
@@ -95,11 +238,42 @@ class Landscape(ABC):
         return made
 
     def solution(self, point: Tensor) -> Any:
-        """The inverse of `point`."""
+        """The inverse of `point`.
+
+        Parameters
+        ----------
+        point : torch.Tensor of shape (n,)
+            A point.
+
+        Returns
+        -------
+        ContinuousSolution, Solution or numpy.ndarray
+            What the landscape is of; networks get batch-norm statistics of the train data.
+        """
         return point.cpu().numpy()
 
     def aligned(self, solution: Any, to: Any, method: str, seed: Seed) -> Any:
-        """A solution moved by symmetries towards another; only networks have any."""
+        """A solution moved by the symmetries of its network towards another.
+
+        Parameters
+        ----------
+        solution, to : ContinuousSolution, Solution or array_like
+            The one that moves, and the one that stays.
+        method : {"greedy", "coordinate", "activations"}
+            As in `deepbridge.align`.
+        seed : int, SeedSequence or Generator
+            Fixes what "coordinate" draws.
+
+        Returns
+        -------
+        ContinuousSolution or Solution
+            The moved one.
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape has no symmetries.
+        """
         raise InvalidInputError(f"alignment={shown(method)}: this landscape has no symmetries; leave alignment out")
 
 
@@ -156,6 +330,11 @@ class Function(Landscape):
         """Values and gradients at every point."""
         gradients, losses = self._gradients(points)
         return losses.detach(), gradients.detach()
+
+    def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
+        """Derivatives of the gradient, all vectors at once."""
+        product = vjp(grad(self._function), point.detach())[1]
+        return lambda vectors: vmap(product)(vectors)[0].detach()
 
     def identity(self) -> dict[str, str]:
         """Name of the function."""

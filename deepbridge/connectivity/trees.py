@@ -157,9 +157,10 @@ def barrier_tree(
     Examples
     --------
     >>> import deepbridge as db
-    >>> wells = db.connectivity.Function(lambda x: (x[0] ** 2 - 1) ** 2 * (x[0] - 3) ** 2, size=1)
-    >>> db.connectivity.barrier_tree(wells, [[-1], [1], [3]], points=201).edges.tolist()
-    [[1, 2], [0, 1]]
+    >>> wells = db.connectivity.Function(lambda x: (x[0] ** 2 - 1) ** 2 * (x[0] - 2) ** 2, size=1)
+    >>> tree = db.connectivity.barrier_tree(wells, [[-1], [1], [2]], points=201)
+    >>> tree.edge_heights.round(1).tolist(), tree.minimax.round(1)[0].tolist()
+    ([0.4, 4.5], [0.0, 4.5, 4.5])
     """
     if settings is not None and not isinstance(settings, (AutoNEB, Curve)):
         raise InvalidInputError(f"settings={shown(settings)} is not an AutoNEB(...), a Curve(...) or None")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 KINDS = ("continuous-mlp", "lenet", "vgg16")  # of networks, as [model] kind names them
 LARGEST_EXPONENT = 600.0  # largest exponent for which exp times any setting is finite
 Schedule = Literal["cosine", "constant"]
+Augmentation = Literal["none", "flips-and-crops"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,9 @@ class ContinuousAlgorithm(Algorithm):
     history_every : int, default 10
         Epochs from one record of the train error to the next; the last epoch is always recorded. A record costs a pass
         over the data.
+    augmentation : {"none", "flips-and-crops"}, default "none"
+        "flips-and-crops": each time an image is learnt it is mirrored with probability 1/2 and shifted by up to four
+        pixels; what comes in at the margin is zero.
 
     Raises
     ------
@@ -50,6 +54,7 @@ class ContinuousAlgorithm(Algorithm):
     """
 
     families: ClassVar[tuple[str, ...]] = KINDS
+    added: ClassVar[tuple[str, ...]] = ("augmentation",)
 
     learning_rate: float = 0.02
     epochs: int = 300
@@ -59,6 +64,7 @@ class ContinuousAlgorithm(Algorithm):
     weight_decay: float = 0.0
     schedule: Schedule = "cosine"
     history_every: int = 10
+    augmentation: Augmentation = "none"
 
     def __post_init__(self) -> None:
         self._check("learning_rate", positive)
@@ -71,6 +77,7 @@ class ContinuousAlgorithm(Algorithm):
         self._check("weight_decay", positive, zero=True)
         self._check("nesterov", true_or_false)
         self._check("schedule", one_of, allowed=("cosine", "constant"))
+        self._check("augmentation", one_of, allowed=("none", "flips-and-crops"))
 
     def _check(self, name: str, check: Callable[..., Any], **bounds: Any) -> None:
         """Replace a setting by what a check makes of it, so that equal settings read alike (1 and 1.0)."""
@@ -209,6 +216,9 @@ class SGD(_BuiltIn):
         "cosine" lowers the rate to zero over the run, step by step.
     history_every : int, default 10
         Epochs from one record of the train error to the next; the last epoch is always recorded.
+    augmentation : {"none", "flips-and-crops"}, default "none"
+        "flips-and-crops": each time an image is learnt it is mirrored with probability 1/2 and shifted by up to four
+        pixels; what comes in at the margin is zero.
 
     Raises
     ------
@@ -238,7 +248,7 @@ class RSGD(_BuiltIn):
     ----------
     learning_rate : float, default 0.05
         Step size at the beginning, above 0.
-    epochs, batch_size, momentum, nesterov, weight_decay, schedule, history_every
+    epochs, batch_size, momentum, nesterov, weight_decay, schedule, history_every, augmentation
         As in `SGD`.
     replicas : int, default 5
         Number of replicas y, at least 1.
@@ -310,7 +320,7 @@ class ADV(_BuiltIn):
 
     Parameters
     ----------
-    learning_rate, epochs, batch_size, weight_decay, schedule, history_every
+    learning_rate, epochs, batch_size, weight_decay, schedule, history_every, augmentation
         As in `SGD`, for the second phase.
     momentum : float, default 0.0
         Of the second phase, in [0, 1).
@@ -393,7 +403,7 @@ class EntropySGD(_BuiltIn):
     ----------
     learning_rate : float, default 0.1
         Step size of w at the beginning; the schedule applies to it.
-    epochs, batch_size, momentum, nesterov, schedule, history_every
+    epochs, batch_size, momentum, nesterov, schedule, history_every, augmentation
         As in `SGD`.
     weight_decay : float, default 0.0
         Factor of the weights that is added to the gradient, in both kinds of steps.

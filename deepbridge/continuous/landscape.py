@@ -1,6 +1,7 @@
 """The loss of a continuous network as a landscape: what `deepbridge.connectivity` works on."""
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from deepbridge.common.runs import checked_dtype, hashed
 from deepbridge.connectivity.geometry import Geometry, Piece, Toroid
 from deepbridge.connectivity.landscape import Landscape, Values
 from deepbridge.continuous.alignment import Method, align
+from deepbridge.continuous.curvature import Curvature
 from deepbridge.continuous.evaluation import Row, restated, scores
 from deepbridge.continuous.examples import Data, Examples, as_examples
 from deepbridge.continuous.geodesics import spheres
@@ -26,6 +28,7 @@ from deepbridge.continuous.units import LAYERS, State, owner
 
 LARGEST = 2**26  # entries of a layer's output for all points and patterns that are computed together
 PART = 2000  # patterns whose gradients are computed together, when the gradient of all is asked for
+KEPT = 2**26  # entries of the largest layer's output for all patterns, up to which graphs of gradients are kept
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -208,16 +211,55 @@ class NetworkLandscape(Landscape):
         return loss.detach(), gradient
 
     def _loss(self, point: Tensor, inputs: Tensor, classes: Tensor) -> Tensor:
+        buffers = {name: tensor.clone() for name, tensor in self._buffers.items()}
+        return cross_entropy(self._outputs(self._training, buffers, point, inputs), classes)
+
+    def _outputs(self, module: nn.Module, buffers: State, point: Tensor, inputs: Tensor) -> Tensor:
         parts = zip(self.network.parameters, point.split(self._sizes), self._shapes, strict=True)
         state = {name: part.view(shape) for name, part, shape in parts}
         constants = self.network.constants
         state = {name: constants[name].to(part) if name in constants else part for name, part in state.items()}
-        buffers = {name: tensor.clone() for name, tensor in self._buffers.items()}
-        outputs = functional_call(self._training, (state, buffers), (inputs,))
-        if outputs.shape[-1] == 1:
-            logits = outputs[..., 0]
-            return nn.functional.binary_cross_entropy_with_logits(logits, classes.to(logits.dtype))
-        return nn.functional.cross_entropy(outputs, classes)
+        outputs: Tensor = functional_call(module, (state, buffers), (inputs,))
+        return outputs
+
+    def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
+        """Products with the Hessian of the network in evaluation mode.
+
+        Batch-norm statistics are estimated on the train data at the point and then held fixed: the Hessian is that of
+        the network as it is deployed, not of the landscape, on which statistics follow the parameters. It is that in
+        flat coordinates also on a toroid.
+        """
+        fixed = self._outputs_near(point)
+
+        def loss(leaf: Tensor, examples: Examples) -> Tensor:
+            return cross_entropy(fixed(leaf, examples.inputs), examples.classes)
+
+        return Curvature(loss, point, self._parts(), self.n_patterns * self.network.widest <= KEPT)
+
+    @usual()
+    def outputs_along(self, point: Tensor, vector: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs and their derivatives, in evaluation mode with batch-norm statistics as in `curvature`."""
+        fixed = self._outputs_near(point)
+        with full_precision():
+            found = [_along(fixed, part.inputs, point, vector) for part in self._parts()]
+        outputs, slopes = (torch.cat(tensors) for tensors in zip(*found, strict=True))
+        return outputs, slopes, self.train.classes
+
+    def _outputs_near(self, point: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """Outputs for parameters and inputs in evaluation mode, with batch-norm statistics estimated at a point."""
+        state = restated(self.network, self.state(point.detach()), self.train)
+        buffers = {name: state[name] for name in self._buffers}
+        return lambda leaf, inputs: self._outputs(self._evaluating, buffers, leaf, inputs)
+
+    def _parts(self) -> list[Examples]:
+        """The train data in parts."""
+        inputs, classes = self.train
+        return [Examples(*part) for part in zip(inputs.split(PART), classes.split(PART), strict=True)]
+
+    @cached_property
+    def _evaluating(self) -> nn.Module:
+        """The module in evaluation mode."""
+        return self.network.copied(self.dtype).to(self.device).eval()
 
     @cached_property
     def _training(self) -> nn.Module:
@@ -271,6 +313,29 @@ class Sums(Row):
     def entrance(self, i: int) -> Tensor | None:
         """The coefficients of network i, (C, 1)."""
         return None if self._shares is None else self._shares[i][:, None]
+
+
+def _along(
+    function: Callable[[Tensor, Tensor], Tensor], inputs: Tensor, point: Tensor, vector: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Values of a function of parameters and inputs at a point, and their derivatives along a vector.
+
+    The gradient of a sum of values with weights u is linear in u; its product with the vector has these as slopes.
+    """
+    leaf = point.detach().clone().requires_grad_()
+    values = function(leaf, inputs)
+    weights = torch.zeros_like(values, requires_grad=True)
+    (gradient,) = torch.autograd.grad(values, leaf, weights, create_graph=True)
+    (slopes,) = torch.autograd.grad(gradient, weights, vector)
+    return values.detach(), slopes
+
+
+def cross_entropy(outputs: Tensor, classes: Tensor) -> Tensor:
+    """Mean cross-entropy in nats; of a single output, that of its logistic function."""
+    if outputs.shape[-1] == 1:
+        logits = outputs[..., 0]
+        return nn.functional.binary_cross_entropy_with_logits(logits, classes.to(logits.dtype))
+    return nn.functional.cross_entropy(outputs, classes)
 
 
 def _before(sizes: list[int]) -> list[int]:

@@ -14,6 +14,7 @@ from binland.callbacks import Callback, TrainingState, passed_on
 from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed, generator
 from binland.sweep.contracts.algorithm import Algorithm
+from deepbridge.common.augmentation import flipped_and_cropped
 from deepbridge.common.checkpoints import checked, part
 from deepbridge.common.devices import Device, as_device, full_precision, seeded, usual
 from deepbridge.common.runs import MOST_RUNS, checked_dtype, checked_seeds, hashed, identity, run_through
@@ -100,7 +101,7 @@ def fit_many(
 ) -> list[ContinuousSolution]:
     """Train several independent continuous networks in one batch, one for each seed; faster on a GPU than one by one.
 
-    The loss is the cross-entropy, binary for one output, averaged over a mini-batch; there is no augmentation.
+    The loss is the cross-entropy, binary for one output, averaged over a mini-batch.
 
     Parameters
     ----------
@@ -284,6 +285,8 @@ class Training:
         self._pretrained = algorithm.pretrain_epochs if isinstance(algorithm, ADV) else 0
         self._confused = self._adversarial([labels for labels, *_ in streams]) if self._pretrained else None
         self._torch_rngs = [torch.Generator().manual_seed(int(rng.integers(2**63))) for _, rng, *_ in streams]
+        self._views = [int(rng.integers(2**63)) for _, rng, *_ in streams]  # keys of what is drawn for augmentation
+        self._check_augmentation()
         self._draws = draws(network.template, network.example)
         self._try_batches()
         self._rule = self._chosen_rule()
@@ -291,6 +294,14 @@ class Training:
         self.done = 0
         self._learnt: dict[int, list[Tensor]] = {}  # runs that know their random labels, and how they ended
         self.history = np.full((algorithm.epochs, self._runs), np.nan)
+
+    def _check_augmentation(self) -> None:
+        """Raise InvalidInputError if augmentation is asked for and the inputs are no images."""
+        if self.algorithm.augmentation != "none" and len(self.network.input_shape) != 3:
+            raise InvalidInputError(
+                f"augmentation={shown(self.algorithm.augmentation)} is for images (channels, height, width), but"
+                f" {shown(self.network)} reads inputs of shape {self.network.input_shape}; leave it out"
+            )
 
     def _adversarial(self, rngs: list[np.random.Generator]) -> Confused:
         assert isinstance(self.algorithm, ADV)
@@ -347,10 +358,19 @@ class Training:
         """Mini-batches of the true data."""
         batches = self._batches()
         for k, batch in enumerate(batches):
-            gradients, _ = self._gradients(self._examples.inputs[batch], self._examples.classes[batch])
+            inputs = self._seen(self._examples.inputs[batch], epoch, k)
+            gradients, _ = self._gradients(inputs, self._examples.classes[batch])
             self._rule.step(gradients, epoch, (epoch + k / len(batches)) / self.algorithm.epochs)
         if epoch + 1 == self.algorithm.epochs:
             self._rule.finish()
+
+    def _seen(self, inputs: Tensor, epoch: int, k: int) -> Tensor:
+        """The k-th mini-batch (R, B, ...) of an epoch as the networks see it."""
+        if self.algorithm.augmentation == "none":
+            return inputs
+        keys = [key for key in self._views for _ in range(self._replicas)]
+        rngs = [np.random.default_rng([key, epoch, k, r % self._replicas]) for r, key in enumerate(keys)]
+        return torch.stack([flipped_and_cropped(images, rng) for images, rng in zip(inputs, rngs, strict=True)])
 
     def _gradients(self, inputs: Tensor, classes: Tensor) -> tuple[list[Tensor], Tensor]:
         if not self._draws:

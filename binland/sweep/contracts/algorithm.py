@@ -22,6 +22,9 @@ class Algorithm(ABC):
     recipe : int
         Class attribute, 1 by default. Raise it when you change how settings and seeds become numbers; then files of
         sweeps made with the older code are not continued with the new one.
+    added : tuple of str
+        Class attribute: settings that a later version of the class has and earlier ones had not. At their defaults they
+        name nothing, so that files of earlier versions stay valid, and seeds stay the same.
 
     Examples
     --------
@@ -42,6 +45,7 @@ class Algorithm(ABC):
 
     families: ClassVar[tuple[str, ...]] = ()
     recipe: ClassVar[int] = 1
+    added: ClassVar[tuple[str, ...]] = ()
 
     @property
     def n_records(self) -> int:
