@@ -29,7 +29,7 @@ BATCH = 1000  # images of the loop
 # Name: network, images of each class, grid points along each axis; and the same for a quick trial
 CASES = {
     "mlp": ((db.MLP(784, (128, 128)), 600, 51), (db.MLP(784, (16, 16)), 5, 11)),
-    "lenet": ((db.LeNet((1, 28, 28)), 100, 11), (db.LeNet((1, 28, 28)), 5, 7)),
+    "lenet": ((db.LeNet((1, 28, 28)), 100, 9), (db.LeNet((1, 28, 28)), 5, 7)),
 }
 
 
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--points", type=int, help="along each axis, in place of 51 and 11")
+    parser.add_argument("--points", type=int, help="along each axis, in place of 51 and 9")
     given = parser.parse_args()
     torch.set_num_threads(1)
     console = Console(width=160)
