@@ -43,8 +43,8 @@ class LineOf(NamedTuple):
         return self.shape if self.method in (None, "greedy") else f"{self.shape}, {self.method}"
 
 
-class AlignedSettings(OfPairs):
-    """What measures of lines have in common."""
+class ShapeSettings(OfPairs):
+    """What measures of paths have in common: how ends are prepared."""
 
     shapes: Annotated[list[Shape], Field(min_length=1), distinct("shape")] = Field(
         list(SHAPES),
@@ -57,7 +57,6 @@ class AlignedSettings(OfPairs):
         " or by activations on the training data",
     )
     restarts: int = Field(8, ge=1, le=1000, description="starts of the coordinate descent, of which the best is kept")
-    reestimate: bool = Field(True, description="whether batch-norm statistics are estimated anew at every point")
 
     @property
     def lines(self) -> list[LineOf]:
@@ -68,7 +67,13 @@ class AlignedSettings(OfPairs):
         return found
 
 
-def ends_of(settings: AlignedSettings, case: Case, line: LineOf) -> tuple[Any, Any]:
+class AlignedSettings(ShapeSettings):
+    """What measures of lines have in common."""
+
+    reestimate: bool = Field(True, description="whether batch-norm statistics are estimated anew at every point")
+
+
+def ends_of(settings: ShapeSettings, case: Case, line: LineOf) -> tuple[Any, Any]:
     """The two ends of a kind of line, normalised and aligned accordingly."""
     start, end = case.solutions
     if line.kind == "geodesic":
@@ -79,7 +84,7 @@ def ends_of(settings: AlignedSettings, case: Case, line: LineOf) -> tuple[Any, A
     return start, end
 
 
-def alignment_streams(settings: AlignedSettings) -> dict[str, dict[str, Any]]:
+def alignment_streams(settings: ShapeSettings) -> dict[str, dict[str, Any]]:
     """Random streams of the alignments, the same for all measures that align."""
     return {
         f"align {line.kind} {line.method}": {

@@ -231,6 +231,28 @@ class Continuous(TorchFamily[ContinuousModel]):
         first, second, third = three
         return plane(first, second, third, train, points, device=compute.device, **options)
 
+    def landscape(
+        self, model: "Network", train: Dataset, test: Dataset, compute: OnDevice, geometry: str = "flat"
+    ) -> Any:
+        """The landscape of `db.landscape`."""
+        from deepbridge.continuous.landscape import NetworkLandscape
+
+        return NetworkLandscape(model, train, test, geometry=geometry, device=compute.device)
+
+    def connected(
+        self,
+        landscape: Any,
+        start: "ContinuousSolution",
+        end: "ContinuousSolution",
+        path: Any,
+        seed: Seed,
+        settings: Any,
+    ) -> Any:
+        """A path of `db.connectivity` by the settings [measure.curves], with values at evenly spaced places."""
+        from deepbridge.continuous.connecting import connected
+
+        return connected(landscape, start, end, path, seed, settings)
+
 
 CONTINUOUS = Continuous()
 
