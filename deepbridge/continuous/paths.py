@@ -1,6 +1,5 @@
 """Errors and losses on lines between continuous networks and on paths with one bend (paper, 3.1.3 and 4.2)."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from binland.rng import Seed, generator
 from binland.summary import Summary
 from deepbridge.common.data import limited
 from deepbridge.common.devices import Device, as_device
+from deepbridge.connectivity.path import OnPath
 from deepbridge.continuous.algorithms import SGD, ContinuousAlgorithm
 from deepbridge.continuous.evaluation import Row, restated, scores
 from deepbridge.continuous.examples import Data, Examples, as_examples
@@ -28,11 +28,10 @@ from deepbridge.continuous.units import State
 
 POINTS = 25  # as Ainsworth et al. 2022 take them
 MOST_POINTS = 10**6
-FRANKLE = 0.02  # smaller errors above the ends' count as no barrier (Frankle et al. 2020)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ContinuousPath(Summary):
+class ContinuousPath(OnPath, Summary):
     """Errors and losses on a line between two continuous networks (`path`).
 
     Attributes
@@ -55,10 +54,6 @@ class ContinuousPath(Summary):
         The same on test data, if they were given.
     """
 
-    ts: NDArray[np.float64]
-    error_counts: NDArray[np.int64]
-    n_patterns: int
-    losses: NDArray[np.float64]
     kind: Kind
     length: float
     start: ContinuousSolution
@@ -68,41 +63,6 @@ class ContinuousPath(Summary):
     _line: Line = field(default=None, repr=False)  # type: ignore[assignment]
 
     _shown = ("kind", "length", "n_points", "barrier", "ainsworth", "start", "end")
-
-    @property
-    def errors(self) -> NDArray[np.float64]:
-        """Train errors, (T,) in [0, 1]."""
-        return self.error_counts / self.n_patterns
-
-    @property
-    def n_points(self) -> int:
-        """Number of points T."""
-        return len(self.ts)
-
-    @property
-    def barrier(self) -> float:
-        """The highest train error from 0 to 1, ends included (paper, section 4.2)."""
-        return float(self.errors[self._between].max())
-
-    @property
-    def ainsworth(self) -> float:
-        """Barrier of Git Re-Basin: highest loss from 0 to 1 minus the mean loss of the ends, in nats."""
-        return float(self.losses[self._between].max()) - self._ends(self.losses)
-
-    @property
-    def entezari(self) -> float:
-        """Barrier of Entezari et al.: loss at t = 1/2 minus the mean loss of the ends; nan if 1/2 is not in `ts`."""
-        return self._middle(self.losses) - self._ends(self.losses)
-
-    @property
-    def frankle(self) -> float:
-        """Instability of Frankle et al. (2020): highest train error from 0 to 1 minus the mean error of the ends."""
-        return self.barrier - self._ends(self.errors)
-
-    @property
-    def stable(self) -> bool:
-        """Whether `frankle` is below 0.02, which its authors count as no barrier."""
-        return self.frankle < FRANKLE
 
     def solution(self, t: float) -> ContinuousSolution:
         """The network at a place on the line.
@@ -123,17 +83,6 @@ class ContinuousPath(Summary):
             If t is not finite.
         """
         return self.start.at(self._line.at(finite("t", t)))
-
-    @property
-    def _between(self) -> NDArray[np.bool_]:
-        return (self.ts >= 0) & (self.ts <= 1)
-
-    def _ends(self, values: NDArray[Any]) -> float:
-        return float(values[self.ts == 0][0] + values[self.ts == 1][0]) / 2
-
-    def _middle(self, values: NDArray[Any]) -> float:
-        here = values[self.ts == 0.5]
-        return float(here[0]) if len(here) else math.nan
 
 
 def path(

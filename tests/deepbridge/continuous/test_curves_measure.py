@@ -1,0 +1,143 @@
+"""Curved paths in sweeps: what the file holds is what the functions give; figures; refusals."""
+
+import numpy as np
+import pytest
+import torch
+
+import binland as bl
+import deepbridge as db
+from binland.errors import InvalidInputError
+from binland.measures.curves import CURVES, CurveSettings
+from binland.plots.charts import charts_of
+from binland.plots.draw import draw_chart
+from binland.plots.results import read
+from binland.sweep.config import load_spec
+from binland.sweep.load import load_problem
+from binland.sweep.naming import streams
+from binland.sweep.tasks import Cell, Task
+from deepbridge.connectivity import AutoNEB, Curve, Star
+
+TOML = """
+seed = 3
+[data]
+name = "digits"
+per_class = 6
+test_per_class = 4
+[model]
+kind = "continuous-mlp"
+[grid]
+width = [4, 6]
+solutions = 2
+[algorithms.SGD]
+epochs = 3
+[measure]
+noise = false
+lines = false
+[measure.curves]
+shapes = ["linear", "geodesic-aligned"]
+paths = ["line", "autoneb", "bezier", "polygon", "star"]
+points = 5
+bends = 2
+curve_epochs = 2
+star_epochs = 2
+autoneb_steps = 0.001
+autoneb_batch_size = 30
+"""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As in the tasks of a sweep: sums of floats depend on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("curves")
+    (folder / "curves.toml").write_text(TOML)
+    bl.run_sweep(folder / "curves.toml", folder / "curves.h5", report=lambda progress: None)
+    return folder / "curves.h5"
+
+
+def test_a_sweep_holds_what_the_functions_give(result):
+    spec, data = load_spec(result.with_suffix(".toml")), bl.load_results(result)
+    cell = Cell((1,), 0, "SGD")
+    seeds = {n: s.seed for n, s in streams(spec, Task("curves", cell, (0, 1), 0, "")).items()}
+    drawn, network = load_problem(result, disorder=0, width=6), db.MLP(64, (6, 6), 10)
+    fits = [streams(spec, Task("solution", cell, (k,), 0, ""))["fit"].seed for k in (0, 1)]
+    algorithm = spec.at((1,)).algorithms["SGD"]
+    a, b = (db.fit(network, drawn.train, algorithm, seed, progress=False) for seed in fits)
+    at = data.sel(width=6, disorder=0, algorithm="SGD")
+    row = at.isel(pair=int(np.flatnonzero((at["start"] == 0) & (at["end"] == 1))[0]))
+    bent = {"bends": 2, "epochs": 2, "points": 5, "weight_decay": 1e-4}
+    band = AutoNEB(batch_size=30).scaled(0.001)
+    na = db.normalize(a)
+    for shape, geometry, ends in (
+        ("linear", "flat", (a, b)),
+        ("geodesic-aligned", "toroid", (na, db.align(db.normalize(b), na).solution)),
+    ):
+        scape = db.landscape(network, drawn.train, drawn.test, geometry=geometry)
+        found = {
+            "line": db.connectivity.line(scape, *ends, 5),
+            "autoneb": db.connectivity.autoneb(scape, *ends, band, seeds[f"autoneb, {shape}"]),
+            "bezier": db.connectivity.curve(scape, *ends, Curve(**bent), seeds[f"bezier, {shape}"]),
+            "polygon": db.connectivity.curve(scape, *ends, Curve(kind="polygon", **bent), seeds[f"polygon, {shape}"]),
+        }
+        star = Star(epochs=2, points=5)
+        found["star"] = db.connectivity.star(scape, list(ends), star, seeds[f"star, {shape}"]).path(0, 1)
+        for kind, path in found.items():
+            here = row.sel(curve=f"{kind}, {shape}")
+            for name in ("barrier", "highest_loss", "length", "detour", "gradients", "evaluations", "ainsworth"):
+                assert float(here[f"curve_{name}"]) == getattr(path, name), (kind, name)
+            assert float(here["curve_test_barrier"]) == path.test_errors.max()
+            middle = path.solution(0.5)
+            assert float(here["curve_error"].sel(curve_position=0.5)) == middle.error(drawn.train)
+            assert float(here["curve_test_loss"].sel(curve_position=0.5)) == pytest.approx(middle.loss(drawn.test))
+            assert float(here["curve_barrier"]) >= float(here["curve_error"].max()) or kind in ("autoneb", "star")
+
+
+def test_figures_are_drawn(result):
+    charts = charts_of(read(result))
+    wanted = {"curves", "curves_test", "curve_barriers", "curve_barriers_swept", "curve_test_barriers_swept"}
+    assert wanted <= {name.removeprefix("_").removesuffix("_width_6") for name in charts}
+    for name, chart in charts.items():
+        if "curve" in name:
+            figure = draw_chart(chart)
+            assert all(axes.lines or axes.containers for axes in figure.axes)
+
+
+def test_settings_and_what_they_cost():
+    settings = CurveSettings()
+    assert [str(way) for way in settings.ways][:2] == ["line, linear", "bezier, linear"]
+    less, factor = CURVES.quick(settings)
+    assert (less.curve_epochs, less.star_epochs, factor) == (30, 10, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('paths = ["line", "autoneb", "bezier", "polygon", "star"]', "paths = []", "paths"),
+        ('"polygon", "star"', '"star", "star"', "each path may occur once"),
+        ("bends = 2", "bends = 0", "bends"),
+        ("autoneb_steps = 0.001", "autoneb_steps = 0", "autoneb_steps"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_line(tmp_path, old, new, message):
+    file = tmp_path / "sweep.toml"
+    file.write_text(TOML.replace(old, new))
+    with pytest.raises(InvalidInputError, match=message) as error:
+        load_spec(file)
+    assert "\n" not in str(error.value)
+
+
+def test_binary_networks_are_refused(tmp_path):
+    file = tmp_path / "sweep.toml"
+    file.write_text(
+        'seed = 1\n[data]\nkind = "random-labels"\nn_inputs = 11\nn_patterns = 5\n[model]\nkind = "perceptron"\n'
+        "[grid]\nsolutions = 2\n[algorithms.SGD]\nepochs = 2\n[measure.curves]\n"
+    )
+    with pytest.raises(InvalidInputError, match="curves"):
+        load_spec(file)
