@@ -2,7 +2,7 @@
 
 A chain is (K, n): K points, the first and the last of which stay. With the steps d_i = p_{i+1} - p_i as rows of a
 matrix D, every tangent is a sum of two neighbouring rows, and so the force on all points is the gradient minus a matrix
-with two diagonals times D. Nothing here loops over points.
+with two diagonals times D. Nothing here loops over points, and what is long is a product of matrices: one pass over memory.
 """
 
 import math
@@ -24,14 +24,22 @@ def redistributed(points: Tensor, steps: Tensor, weights: Tensor) -> Tensor:
     Worked example: points 0, 1, 4 on a line with equal weights. Lengths are 1 and 3, the middle point goes to place 2
     of 4, which is one third of the way along the second step: (2/3) 1 + (1/3) 4 = 2.
     """
-    lengths = steps.double().norm(dim=1)
+    lengths = lengths_of(steps)
     marks = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])
     targets = weights.double().cumsum(0)[:-1] / weights.double().sum() * marks[-1]
     left = (torch.searchsorted(marks, targets, right=True) - 1).clamp(0, len(lengths) - 1)
-    shares = ((targets - marks[left]) / lengths[left].clamp_min(torch.finfo(torch.float64).tiny)).clamp(0, 1)
-    made = points.clone()
-    made[1:-1] = points[left] + shares.to(points)[:, None] * steps[left]
-    return made
+    shares = ((targets - marks[left]) / torch.where(lengths == 0, 1.0, lengths)[left]).clamp(0, 1)
+    mixing = torch.zeros(len(points), len(points), dtype=torch.float64, device=points.device)
+    inner = torch.arange(1, len(points) - 1, device=points.device)
+    mixing[0, 0] = mixing[-1, -1] = 1
+    mixing[inner, left] = 1 - shares
+    mixing[inner, left + 1] = shares
+    return mixing.to(points) @ points  # one pass over memory, though most coefficients are zero
+
+
+def lengths_of(steps: Tensor) -> Tensor:
+    """Lengths of steps, (K - 1,) float64."""
+    return torch.linalg.vector_norm(steps, dim=1).double()
 
 
 def tangent_weights(losses: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,18 +69,19 @@ def across(gradients: Tensor, steps: Tensor, losses: Tensor, pull: Tensor | None
 
     steps: (K - 1, n). losses: (K,). pull: (K - 2,) spring forces along the unit tangents, which are added; or None.
     """
-    lengths = steps.double().norm(dim=1)
+    gram, slopes = steps @ steps.T, gradients @ steps.T  # all products, though few are needed: fewer passes over memory
+    squares, cosines = gram.diagonal().double(), gram.diagonal(1).double()
+    count, lengths = len(steps), squares.sqrt()
     first, second = tangent_weights(losses.double(), lengths)
-    before, behind = steps[:-1], steps[1:]
-    cosines = (before * behind).sum(1, dtype=torch.float64)
-    parts = (first * lengths[:-1]).square() + (second * lengths[1:]).square()
+    parts = first.square() * squares[:-1] + second.square() * squares[1:]
     sizes = parts + 2 * first * second * cosines
     sizes = torch.where(sizes > NOTHING * parts, sizes, math.inf)  # opposite steps, or none: there is no tangent
-    products = first * (gradients * before).sum(1, dtype=torch.float64)
-    products = products + second * (gradients * behind).sum(1, dtype=torch.float64)
-    amounts = products / sizes if pull is None else products / sizes + pull / sizes.sqrt()
-    gradients.addcmul_(before, (amounts * first).to(gradients)[:, None], value=-1)
-    return gradients.addcmul_(behind, (amounts * second).to(gradients)[:, None], value=-1)
+    uphill = first * slopes.diagonal().double() + second * slopes.diagonal(1).double()
+    amounts = uphill / sizes if pull is None else uphill / sizes + pull / sizes.sqrt()
+    inner = torch.arange(len(gradients), device=steps.device)
+    mixing = torch.zeros(len(gradients), count, dtype=torch.float64, device=steps.device)
+    mixing[inner, inner], mixing[inner, inner + 1] = amounts * first, amounts * second
+    return gradients.addmm_(mixing.to(gradients), steps, alpha=-1)
 
 
 def inserted(points: Tensor, weights: Tensor, gaps: dict[int, float]) -> tuple[Tensor, Tensor]:
