@@ -2,7 +2,7 @@
 
 A chain is (K, n): K points, the first and the last of which stay. With the steps d_i = p_{i+1} - p_i as rows of a
 matrix D, every tangent is a sum of two neighbouring rows, and so the force on all points is the gradient minus a matrix
-with two diagonals times D. Nothing here loops over points, and what is long is a product of matrices: one pass over memory.
+with two diagonals times D. Nothing here loops over points, and what is long is a product of matrices.
 """
 
 import math
