@@ -185,8 +185,22 @@ def hamming_volume(
         draws = np.array([math.comb(n, k) for k in distances])
         return HammingVolume(distances, hits, draws, n, most, share, True)
     count = positive_int("realizations", realizations)
-    rises = local_energy(solution, patterns, distances / n, count, seed)
-    return from_rises(rises, solution.error_count(patterns), patterns.n_patterns, distances, n, most, share)
+    return sampled_volumes(solution, patterns, distances, [most], count, seed, share)[0]
+
+
+def sampled_volumes(
+    solution: Solution,
+    patterns: Patterns,
+    distances: NDArray[np.int64],
+    max_errors: Sequence[int],
+    realizations: int,
+    seed: Seed,
+    confidence: float,
+) -> list[HammingVolume]:
+    """A volume for each of several largest numbers of errors, from the same draws."""
+    n, errors = solution.machine.n_weights, solution.error_count(patterns)
+    rises = local_energy(solution, patterns, distances / n, realizations, seed)
+    return [from_rises(rises, errors, patterns.n_patterns, distances, n, most, confidence) for most in max_errors]
 
 
 def checked_distances(fractions: Sequence[float] | NDArray[np.float64], n_weights: int) -> NDArray[np.int64]:

@@ -25,6 +25,7 @@ from binland.sweep.contracts.problem import Inputs, Limit
 from binland.sweep.contracts.section import ModelSection, Positive
 from binland.symmetry import align
 from binland.training import fit
+from binland.volumes import HammingVolume, checked_distances, errors_below, sampled_volumes
 
 WALKS = 2  # number of the way random walks are drawn; a new number gives tasks new names
 FEW_FLIPS = 16  # up to so many flips the best of all orders is found
@@ -112,7 +113,7 @@ class Shallow(BinaryFamily[ShallowModel]):
         if purpose in ("guided", "lowest", "bottleneck"):
             return {"draws": WALKS, "guided": self.guided_defaults()}
         flips = {"flips": measure.flips} if purpose == "local_energy" else {}
-        return {"draws": WALKS, **flips} if purpose in ("local_energy", "path", "bend") else {}
+        return {"draws": WALKS, **flips} if purpose in ("local_energy", "path", "bend", "hamming") else {}
 
     def limits(self, settings: ShallowModel, inputs: Inputs, algorithms: Sequence[Algorithm]) -> list[Limit]:
         """Number of weights, of all replicas."""
@@ -254,6 +255,22 @@ class Shallow(BinaryFamily[ShallowModel]):
         """Errors in a plane, `bl.plane`."""
         first, second, third = solutions
         return plane(first, second, third, train, points)
+
+    def hamming_volumes(
+        self,
+        solution: Solution,
+        train: Patterns,
+        fractions: Sequence[float],
+        max_errors: Sequence[float],
+        realizations: int,
+        confidence: float,
+        seed: Seed,
+        compute: Any,
+    ) -> list[HammingVolume]:
+        """Volumes of `bl.hamming_volume`, one for each of max_errors."""
+        distances = checked_distances(fractions, solution.machine.n_weights)
+        most = [errors_below(one, train.n_patterns) for one in max_errors]
+        return sampled_volumes(solution, train, distances, most, realizations, seed, confidence)
 
 
 SHALLOW = Shallow()

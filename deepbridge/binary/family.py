@@ -19,6 +19,7 @@ from binland.sweep.contracts.algorithm import Algorithm
 from binland.sweep.contracts.family import Arrays
 from binland.sweep.contracts.problem import Inputs, Limit
 from binland.sweep.contracts.section import ModelSection, Positive
+from binland.volumes import HammingVolume, checked_distances, errors_below
 from deepbridge.binary.algorithms import ADV, RSGD, SGD, is_built_in
 from deepbridge.binary.networks import BinaryConvNet, BinaryMLP, Network
 from deepbridge.common.data import Dataset
@@ -228,6 +229,24 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         """Errors in a plane, `db.plane`."""
         a, b, c = solutions
         return db.plane(a, b, c, train, points, device=compute.device)
+
+    def hamming_volumes(
+        self,
+        solution: "Solution",
+        train: Dataset,
+        fractions: Sequence[float],
+        max_errors: Sequence[float],
+        realizations: int,
+        confidence: float,
+        seed: Seed,
+        compute: DeepCompute,
+    ) -> list[HammingVolume]:
+        """Volumes of `db.hamming_volume`, one for each of max_errors."""
+        from deepbridge.binary.volumes import sampled_volumes
+
+        distances = checked_distances(fractions, solution.network.n_weights)
+        most = [errors_below(one, train.n_patterns) for one in max_errors]
+        return sampled_volumes(solution, train, distances, most, realizations, seed, confidence, compute.device)
 
 
 DEEP = Deep()

@@ -84,5 +84,20 @@ def hamming_volume(
     dataset, n = check_fit(solution.network, data), solution.network.n_weights
     distances, most = checked_distances(fractions, n), errors_below(max_error, dataset.n_patterns)
     share = number_between("confidence", confidence, 0.5, 0.999999)
+    return sampled_volumes(solution, dataset, distances, [most], realizations, seed, share, device)[0]
+
+
+def sampled_volumes(
+    solution: Solution,
+    dataset: Dataset,
+    distances: NDArray[np.int64],
+    max_errors: Sequence[int],
+    realizations: int,
+    seed: Seed,
+    confidence: float,
+    device: Device,
+) -> list[HammingVolume]:
+    """A volume for each of several largest numbers of errors, from the same draws."""
+    n, errors = solution.network.n_weights, solution.error_count(dataset)
     rises = local_energy(solution, dataset, distances / n, realizations, seed, device=device)
-    return from_rises(rises, solution.error_count(dataset), dataset.n_patterns, distances, n, most, share)
+    return [from_rises(rises, errors, dataset.n_patterns, distances, n, most, confidence) for most in max_errors]

@@ -3,7 +3,7 @@
 torch is imported only when something is computed: checking a configuration and reading results do not need it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -252,6 +252,21 @@ class Continuous(TorchFamily[ContinuousModel]):
         from deepbridge.continuous.connecting import connected
 
         return connected(landscape, start, end, path, seed, settings)
+
+    def sharpness(
+        self,
+        solution: "ContinuousSolution",
+        train: Dataset,
+        seeds: Mapping[str, Seed],
+        options: Mapping[str, Any],
+        compute: OnDevice,
+    ) -> dict[str, tuple[float, float]]:
+        """Value and standard error by each definition in seeds, in float32 as the solution."""
+        from deepbridge.connectivity.definitions import DEFINITIONS
+        from deepbridge.continuous.landscape import NetworkLandscape
+
+        landscape = NetworkLandscape(solution.network, train, device=compute.device)
+        return {name: DEFINITIONS[name](landscape, solution, options, seed) for name, seed in seeds.items()}
 
 
 CONTINUOUS = Continuous()
