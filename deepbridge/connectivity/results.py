@@ -134,7 +134,7 @@ def path_of(
     gradients: int = 0,
     evaluations: int | None = None,
     complete: bool = True,
-    history: Sequence[float] = (),
+    history: Sequence[float] | NDArray[np.float64] = (),
 ) -> LandscapePath:
     """The result of a method from the values on its path; evaluations: None for those of the values alone."""
     train, test = values.train, values.test

@@ -154,7 +154,9 @@ class StarPaths(Summary):
         one, other = self.lines[first].shape.corners, self.lines[second].shape.corners
         landscape = self.lines[0].landscape
         shape = Polygon(torch.stack([one[1], one[0], other[1]]), landscape.geometry, by_length=False)
-        return path_of("star", landscape, shape, at_places(landscape, shape, 2 * self.lines[0].n_points - 1))
+        values = at_places(landscape, shape, 2 * self.lines[0].n_points - 1)
+        about: dict[str, Any] = {"gradients": self.gradients, "complete": self.complete, "history": self.history}
+        return path_of("star", landscape, shape, values, **about)
 
 
 def star(

@@ -153,6 +153,8 @@ def test_stars_are_trained_as_written_down():
     one = made.path(0, 2)
     assert one.highest_loss == pytest.approx(max(made.lines[k].highest_loss for k in (0, 2)))
     assert one.detour >= 1
+    assert one.gradients == 36
+    assert len(one.history) == 3
 
 
 def test_a_star_lowers_the_barriers_between_its_minima():
