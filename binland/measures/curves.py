@@ -1,5 +1,5 @@
-"""Curved paths between two continuous networks beside straight ones, `[measure.curves]`: elastic bands (Draxler et al.
-2018), Bezier curves and polygons (Garipov et al. 2018), and one bend by Adam (Lin, Li and Wu 2024).
+"""Curved paths between two deep networks beside straight ones, `[measure.curves]`: elastic bands (Draxler et al. 2018),
+Bezier curves and polygons (Garipov et al. 2018), and one bend by Adam (Lin, Li and Wu 2024).
 
 Verbs: normalized and aligned as in `lines`; landscape(model, train, test, compute, geometry) -> a landscape;
 connected(landscape, start, end, path, seed, settings) -> a path with .errors, .losses, .test_errors, .test_losses at
@@ -94,12 +94,14 @@ class CurveSettings(ShapeSettings):
 class Curves(Measure[CurveSettings]):
     """Paths between two solutions, straight and curved."""
 
-    name, of = "curves", 2
+    name, of, latents = "curves", 2, "needed"  # of binary networks, which move in their latents
     Settings = CurveSettings
 
     def needs(self, settings: CurveSettings) -> tuple[str, ...]:
-        """Verbs: landscapes and paths in them, normalisation and alignment."""
-        return ("landscape", "connected", "normalized", "aligned")
+        """Verbs: landscapes and paths in them, and what prepares the ends."""
+        aligned = ("aligned",) if any(line.method for line in settings.lines) else ()
+        normalized = ("normalized",) if any(line.kind == "geodesic" for line in settings.lines) else ()
+        return ("landscape", "connected", *aligned, *normalized)
 
     def test_patterns(self) -> bool:
         """True: test errors are measured along the paths."""

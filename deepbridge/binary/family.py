@@ -225,6 +225,37 @@ class Deep(TorchFamily[DeepModel], BinaryFamily[DeepModel]):
         """The midpoint of `db.optimized_path`."""
         return db.optimized_midpoint(start, end, train, algorithm, seed, device=compute.device, progress=False)
 
+    def aligned(
+        self,
+        solution: "Solution",
+        to: "Solution",
+        method: Any,
+        train: Dataset,
+        restarts: int,
+        seed: Seed,
+        compute: DeepCompute,
+    ) -> "Solution":
+        """The aligned solution of `db.align`, by a method."""
+        from deepbridge.binary.symmetry import align
+
+        return align(solution, to, method, train, seed=seed, restarts=restarts).solution
+
+    def landscape(
+        self, model: Network, train: Dataset, test: Dataset, compute: DeepCompute, geometry: str = "flat"
+    ) -> Any:
+        """The landscape of `db.landscape`, of the latents; it is always flat."""
+        from deepbridge.binary.landscape import LatentLandscape
+
+        return LatentLandscape(model, train, test, device=compute.device)
+
+    def connected(
+        self, landscape: Any, start: "Solution", end: "Solution", path: Any, seed: Seed, settings: Any
+    ) -> Any:
+        """A path of `db.connectivity` by the settings [measure.curves], with values at evenly spaced places."""
+        from deepbridge.connectivity.connecting import connected
+
+        return connected(landscape, start, end, path, seed, settings)
+
     def plane(self, solutions: Sequence["Solution"], train: Dataset, points: int, compute: DeepCompute) -> "Plane":
         """Errors in a plane, `db.plane`."""
         a, b, c = solutions

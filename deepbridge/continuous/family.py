@@ -249,7 +249,7 @@ class Continuous(TorchFamily[ContinuousModel]):
         settings: Any,
     ) -> Any:
         """A path of `db.connectivity` by the settings [measure.curves], with values at evenly spaced places."""
-        from deepbridge.continuous.connecting import connected
+        from deepbridge.connectivity.connecting import connected
 
         return connected(landscape, start, end, path, seed, settings)
 

@@ -141,3 +141,42 @@ def test_binary_networks_are_refused(tmp_path):
     )
     with pytest.raises(InvalidInputError, match="curves"):
         load_spec(file)
+
+
+DEEP = """
+seed = 3
+[data]
+name = "digits"
+task = "parity"
+per_class = 6
+test_per_class = 4
+[model]
+kind = "mlp"
+[grid]
+width = [11]
+solutions = 2
+[algorithms.SGD]
+epochs = 3
+[measure.curves]
+points = 5
+curve_epochs = 2
+paths = ["line", "bezier"]
+"""
+
+
+def test_binary_networks_are_joined_through_their_latents(tmp_path):
+    file = tmp_path / "deep.toml"
+    file.write_text(DEEP)
+    bl.run_sweep(file, tmp_path / "deep.h5", report=lambda progress: None)
+    data, drawn = bl.load_results(tmp_path / "deep.h5"), load_problem(tmp_path / "deep.h5", disorder=0, width=11)
+    a, b = (bl.load_solution(tmp_path / "deep.h5", width=11, disorder=0, algorithm="SGD", solution=k) for k in (0, 1))
+    scape = db.landscape(a.network, drawn.train, drawn.test)
+    row = data.isel(pair=int(np.flatnonzero((data["start"] == 0) & (data["end"] == 1))[0])).squeeze()
+    found = db.connectivity.line(scape, a, b, 5)
+    assert row["curve_error"].sel(curve="line, linear").to_numpy() == pytest.approx(found.errors)
+    assert a.latents is not None
+    aligned = db.connectivity.line(scape, a, db.align(b, a).solution, 5)
+    assert float(row["curve_barrier"].sel(curve="line, linear-aligned")) == aligned.barrier
+    file.write_text(DEEP + 'shapes = ["geodesic-aligned"]\n')
+    with pytest.raises(InvalidInputError, match="normalized"):
+        load_spec(file)
