@@ -34,6 +34,7 @@ def test_the_barrier_of_a_double_well(height):
     assert path.errors is None
 
 
+@pytest.mark.slow
 def test_a_way_around_a_hill_costs_nothing():
     well = ring()
     settings = AutoNEB(cycles=[(300, 0.02)] * 8, pivots=5, weight_decay=0.0, threshold=0.01)
@@ -43,6 +44,7 @@ def test_a_way_around_a_hill_costs_nothing():
     assert path.detour > 1.3
 
 
+@pytest.mark.slow
 def test_springs_find_the_same_saddle():
     settings = AutoNEB(cycles=[(3000, 1e-4)] * 3, pivots=9, spring=10.0, weight_decay=0.0, momentum=0.0, between=99)
     path = autoneb(mueller_brown(), MINIMA[1], MINIMA[2], settings)

@@ -178,6 +178,7 @@ def test_trees_have_the_lowest_ways_between_all_pairs(seed, count):
     assert tree.highest_loss == expected[~np.eye(count, dtype=bool)].max()
 
 
+@pytest.mark.slow
 def test_a_tree_of_the_mueller_brown_potential_leaves_out_the_highest_pass():
     settings = AutoNEB(cycles=[(300, 1e-4)] * 5, weight_decay=0.0, threshold=0.01, between=99)
     tree = barrier_tree(mueller_brown(), MINIMA, settings, points=51)
