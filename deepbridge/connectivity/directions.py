@@ -13,6 +13,7 @@ from binland.checks import checked_memory, one_of, positive_int
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed, generator
 from binland.summary import Summary
+from deepbridge.connectivity.filters import scaled_to
 from deepbridge.connectivity.landscape import Landscape, check_landscape, points_of
 
 BLOCK = 2**20  # parameters of all points that are converted to float64 together
@@ -72,21 +73,13 @@ def random_directions(
     """
     check_landscape(landscape)
     one_of("normalization", normalization, NORMALIZATIONS)
-    count, target = positive_int("count", count), landscape.point(solution).double().cpu().numpy()
+    count, target = positive_int("count", count), landscape.point(solution)
     checked_memory(f"count={count} directions", 24.0 * count * landscape.size)
-    groups = (landscape.layers if normalization == "layer" else landscape.filters).cpu().numpy()
-    drawn = generator(seed, "random_directions").standard_normal((count, landscape.size)) * (groups >= 0)
-    return drawn if normalization == "none" else np.stack([_scaled(one, target, groups) for one in drawn])
-
-
-def _scaled(drawn: NDArray[np.float64], target: NDArray[np.float64], groups: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Every group of entries scaled to the norm that it has in the target; those of group -1 are zero."""
-    here = groups >= 0
-    norms, wanted = (np.sqrt(np.bincount(groups[here], one[here] ** 2)) for one in (drawn, target))
-    factors = np.divide(wanted, norms, out=np.zeros_like(norms), where=norms > 0)
-    made = np.zeros_like(drawn)
-    made[here] = drawn[here] * factors[groups[here]]
-    return made
+    groups = (landscape.layers if normalization == "layer" else landscape.filters).cpu()
+    drawn = generator(seed, "random_directions").standard_normal((count, landscape.size)) * (groups >= 0).numpy()
+    if normalization == "none":
+        return drawn
+    return scaled_to(target.double().cpu(), torch.from_numpy(drawn), groups).numpy()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
