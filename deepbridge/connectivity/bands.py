@@ -163,7 +163,8 @@ def autoneb(
     alignment : {"greedy", "coordinate", "activations"}, optional
         How `end` is aligned to `start` before; None, the default, takes both as they are.
     budget : int, optional
-        Largest number of gradients (points times steps). When it is used up, the chain is measured as it is.
+        Largest number of gradients (points times steps). When it is used up, the chain is measured as it is; the same
+        call with a larger one goes on from the checkpoint.
     checkpoint : str or pathlib.Path, optional
         File from which the same call goes on after an interruption.
     checkpoint_seconds : float, default 300.0
@@ -210,7 +211,7 @@ def autoneb(
     first, last = ends_of(landscape, start, end, alignment, seed)
     band = Band(landscape, first, last, chosen, Batches(landscape.n_patterns, chosen.batch_size, seed, "autoneb"))
     band.budget = None if budget is None else positive_int("budget", budget)
-    settled = {"settings": repr(chosen), "budget": str(budget), "seed": str(band.batches.key)}
+    settled = {"settings": repr(chosen), "seed": str(band.batches.key)}
     run_job(band, landscape, checkpoint, checkpoint_seconds, settled, progress)
     return band.result()
 
@@ -342,7 +343,7 @@ class Band(Job):
 
     def state(self) -> dict[str, Any]:
         """Everything that changes."""
-        names = (*COUNTS, "spent", "history")
+        names = (*COUNTS, "history")
         tensors = {"points": self.points, "weights": self.weights, "velocity": self._momentum.velocity}
         tensors["ends"] = self._ends
         return {name: getattr(self, name) for name in names} | tensors
@@ -354,7 +355,7 @@ class Band(Job):
         }
         if min(numbers.values()) < 0 or numbers["cycle"] > len(self._settings.cycles):
             raise ValueError(f"counts {shown(numbers)}")
-        history, spent = [float(one) for one in part(state, "history", list)], part(state, "spent", bool)
+        history = [float(one) for one in part(state, "history", list)]
         count = len(state["points"])
         points = checked("points", state["points"], self.points.new_empty(count, self._landscape.size))
         weights = checked("weights", state["weights"], self.weights.new_empty(count - 1), low=0)
@@ -364,7 +365,7 @@ class Band(Job):
             velocity = checked("velocity", velocity, points.new_empty(count - 2, self._landscape.size)).clone()
         for name, value in numbers.items():
             setattr(self, name, value)
-        self.history, self.spent, self._measured, self._ends = history, spent, None, ends.clone()
+        self.history, self._measured, self._ends = history, None, ends.clone()
         self.points, self.weights, self._momentum.velocity = points.clone(), weights.clone(), velocity
 
 

@@ -136,7 +136,8 @@ def curve(
     alignment : {"greedy", "coordinate", "activations"}, optional
         How `end` is aligned to `start` before; None, the default, takes both as they are.
     budget : int, optional
-        Largest number of gradients. When it is used up, the curve is measured as it is.
+        Largest number of gradients. When it is used up, the curve is measured as it is; the same call with
+        a larger one goes on from the checkpoint.
     checkpoint : str or pathlib.Path, optional
         File from which the same call goes on after an interruption.
     checkpoint_seconds : float, default 300.0
@@ -183,7 +184,7 @@ def curve(
     first, last = ends_of(landscape, start, end, alignment, seed)
     training = CurveTraining(landscape, first, last, chosen, seed)
     training.budget = None if budget is None else positive_int("budget", budget)
-    settled = {"settings": repr(chosen), "budget": str(budget), "seed": str(training.key)}
+    settled = {"settings": repr(chosen), "seed": str(training.key)}
     run_job(training, landscape, checkpoint, checkpoint_seconds, settled, progress)
     return training.result()
 

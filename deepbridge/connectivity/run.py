@@ -66,8 +66,8 @@ class Job(ABC):
 class EpochJob(Job):
     """A descent on mini-batches, epoch by epoch, within a budget of gradients.
 
-    key: number of its random stream. history: mean loss of the steps of every epoch. spent: whether the budget is used
-    up.
+    key: number of its random stream. steps: that are done. losses: of the steps of the present epoch. history: mean
+    loss of the steps of every epoch. spent: whether the budget is used up; with a larger one it goes on from there.
     """
 
     budget: int | None = None
@@ -76,7 +76,8 @@ class EpochJob(Job):
         self.landscape, self._epochs = landscape, epochs
         self.batches = Batches(landscape.n_patterns, batch_size, rng, "batches")
         self.key = int(rng.integers(2**63))
-        self.done_epochs = self.gradients = 0
+        self.steps = self.gradients = 0
+        self.losses: list[float] = []
         self.history: list[float] = []
         self.spent = False
 
@@ -88,7 +89,7 @@ class EpochJob(Job):
     @property
     def done(self) -> int:
         """Passes that are over."""
-        return self.done_epochs
+        return self.steps // self.batches.per_epoch
 
     @property
     def finished(self) -> bool:
@@ -109,30 +110,31 @@ class EpochJob(Job):
         """What moves."""
 
     def epoch(self) -> None:
-        """A pass over the data."""
-        losses = []
-        for k in range(self.batches.per_epoch):
+        """A pass over the data, or the rest of it."""
+        epoch = self.done
+        while self.done == epoch:
             if self.budget is not None and self.gradients + self.per_step > self.budget:
                 self.spent = True
                 return
-            losses.append(self.step(self.done_epochs * self.batches.per_epoch + k, self.done_epochs))
+            self.losses.append(self.step(self.steps, epoch))
             self.gradients += self.per_step
+            self.steps += 1
         if not self.moving().isfinite().all():
-            raise InvalidInputError(f"the {self.word} diverged in epoch {self.done + 1}; lower learning_rate")
-        self.history.append(float(np.mean(losses)))
-        self.done_epochs += 1
+            raise InvalidInputError(f"the {self.word} diverged in epoch {epoch + 1}; lower learning_rate")
+        self.history.append(float(np.mean(self.losses)))
+        self.losses = []
 
     def state(self) -> dict[str, Any]:
-        """Counts and history."""
-        return {name: getattr(self, name) for name in ("done_epochs", "gradients", "history", "spent")}
+        """Counts and losses."""
+        return {name: getattr(self, name) for name in ("steps", "gradients", "losses", "history")}
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`."""
-        done, gradients = (part(state, name, int) for name in ("done_epochs", "gradients"))
-        if not 0 <= done <= self.epochs or gradients < 0:
-            raise ValueError(f"epoch {done} of {self.epochs}, {gradients} gradients")
-        history, spent = [float(one) for one in part(state, "history", list)], part(state, "spent", bool)
-        self.done_epochs, self.gradients, self.history, self.spent = done, gradients, history, spent
+        steps, gradients = (part(state, name, int) for name in ("steps", "gradients"))
+        if not 0 <= steps <= self.epochs * self.batches.per_epoch or gradients < 0:
+            raise ValueError(f"step {steps} of {self.epochs * self.batches.per_epoch}, {gradients} gradients")
+        losses, history = ([float(one) for one in part(state, name, list)] for name in ("losses", "history"))
+        self.steps, self.gradients, self.losses, self.history = steps, gradients, losses, history
 
 
 def run_job(

@@ -229,7 +229,7 @@ class Retraining(EpochJob):
         self._keep()
 
     def _keep(self) -> None:
-        first = 1 + self.done_epochs * len(self.points)
+        first = 1 + self.done * len(self.points)
         self.kept[first : first + len(self.points)] = self.points.cpu()
 
     @property
@@ -283,7 +283,7 @@ class Retraining(EpochJob):
 
     def state(self) -> dict[str, Any]:
         """Everything that changes."""
-        filled = 1 + (self.done_epochs + 1) * len(self.points)
+        filled = 1 + (self.done + 1) * len(self.points)
         tensors = {"points": self.points, "velocity": self._momentum.velocity, "kept": self.kept[:filled].clone()}
         return super().state() | tensors
 
@@ -293,6 +293,6 @@ class Retraining(EpochJob):
         if velocity is not None:
             velocity = checked("velocity", velocity, self.points).clone()
         super().restore(state)
-        filled = 1 + (self.done_epochs + 1) * len(self.points)
+        filled = 1 + (self.done + 1) * len(self.points)
         self.kept[:filled] = checked("kept", state["kept"].cpu(), self.kept[:filled])
         self.points, self._momentum.velocity = points.clone(), velocity

@@ -189,7 +189,8 @@ def star(
     alignment : {"greedy", "coordinate", "activations"}, optional
         How all other minima are aligned to the first one before; None, the default, takes them as they are.
     budget : int, optional
-        Largest number of gradients. When it is used up, the star is measured as it is.
+        Largest number of gradients. When it is used up, the star is measured as it is; the same call with
+        a larger one goes on from the checkpoint.
     checkpoint : str or pathlib.Path, optional
         File from which the same call goes on after an interruption.
     checkpoint_seconds : float, default 300.0
@@ -234,7 +235,7 @@ def star(
     feet = torch.stack(all_of(landscape, minima, alignment, seed))
     training = StarTraining(landscape, feet, chosen, seed)
     training.budget = None if budget is None else positive_int("budget", budget)
-    settled = {"settings": repr(chosen), "budget": str(budget), "seed": str(training.key)}
+    settled = {"settings": repr(chosen), "seed": str(training.key)}
     run_job(training, landscape, checkpoint, checkpoint_seconds, settled, progress)
     return training.result()
 

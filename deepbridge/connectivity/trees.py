@@ -171,7 +171,7 @@ def barrier_tree(
     growth = Growth(landscape, corners, settings, int(generator(seed, "barrier_tree").integers(2**63)), points)
     growth.budget = None if budget is None else positive_int("budget", budget)
     growth.checkpoint = None if checkpoint is None else Path(checkpoint), checkpoint_seconds
-    settled = {"settings": repr(settings), "budget": str(budget), "points": str(points), "seed": str(growth.key)}
+    settled = {"settings": repr(settings), "points": str(points), "seed": str(growth.key)}
     run_job(growth, landscape, checkpoint, 0.0, settled, progress)
     return growth.result()
 
@@ -187,7 +187,7 @@ class Growth(Job):
         self._landscape, self._minima, self._settings, self.key = landscape, minima, settings, key
         self.lines, _ = line_heights(landscape, minima, points)
         self.heights, self.refined = self.lines.copy(), np.zeros(self.lines.shape, np.bool_)
-        self.gradients, self.spent = 0, False
+        self.gradients, self.spent, self._part = 0, False, 0  # _part: gradients of a path that is not finished
 
     @property
     def epochs(self) -> int:
@@ -220,9 +220,12 @@ class Growth(Job):
         path = self._joined(*pair, left)
         i, j = pair
         self.heights[i, j] = self.heights[j, i] = min(self.heights[i, j], path.highest_loss)
-        self.gradients += path.gradients
-        self.refined[i, j] = self.refined[j, i] = path.complete
         self.spent = not path.complete
+        if self.spent:
+            self._part = path.gradients
+            return
+        self.gradients += path.gradients
+        self.refined[i, j] = self.refined[j, i] = True
 
     def _joined(self, i: int, j: int, budget: int | None) -> Any:
         """The path of the method between two minima."""
@@ -233,7 +236,7 @@ class Growth(Job):
         options = {"budget": budget, "checkpoint": here, "checkpoint_seconds": seconds, "progress": False}
         ends = (self._minima[k].cpu().numpy() for k in (i, j))
         path = method(self._landscape, *ends, self._settings, seed, **options)
-        if here is not None:
+        if here is not None and path.complete:
             with suppress(OSError):
                 here.unlink()
         return path
@@ -241,7 +244,7 @@ class Growth(Job):
     def result(self) -> BarrierTree:
         """The tree as it is."""
         edges = spanning_tree(self.heights)
-        return BarrierTree(self.heights, self.lines, self.refined, edges, self.gradients, not self.spent)
+        return BarrierTree(self.heights, self.lines, self.refined, edges, self.gradients + self._part, not self.spent)
 
     def begun(self) -> list[Tensor]:
         """The minima."""
@@ -250,16 +253,16 @@ class Growth(Job):
     def state(self) -> dict[str, Any]:
         """Everything that changes."""
         arrays = {"heights": torch.from_numpy(self.heights), "refined": torch.from_numpy(self.refined)}
-        return arrays | {"gradients": self.gradients, "spent": self.spent}
+        return arrays | {"gradients": self.gradients}
 
     def restore(self, state: dict[str, Any]) -> None:
         """The inverse of `state`; raises KeyError, TypeError or ValueError if it does not fit."""
-        gradients, spent = part(state, "gradients", int), part(state, "spent", bool)
+        gradients = part(state, "gradients", int)
         heights = checked("heights", state["heights"].cpu(), torch.from_numpy(self.heights)).numpy().copy()
         refined = state["refined"].cpu().numpy()
         if refined.shape != self.refined.shape or refined.dtype != np.bool_ or gradients < 0:
             raise ValueError("refined pairs of another shape")
-        self.heights, self.refined, self.gradients, self.spent = heights, refined.copy(), gradients, spent
+        self.heights, self.refined, self.gradients = heights, refined.copy(), gradients
 
 
 def spanning_tree(heights: NDArray[np.float64]) -> NDArray[np.int64]:

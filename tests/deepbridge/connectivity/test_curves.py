@@ -302,3 +302,25 @@ def test_lines_are_those_of_the_package():
         expected = db.path(a, b, problems.data("norm"), kind, 9)
         assert found.error_counts[1:-1].tolist() == expected.error_counts[1:-1].tolist()
         np.testing.assert_allclose(found.losses[1:-1], expected.losses[1:-1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", [db.connectivity.autoneb, curve, star, barrier_tree])
+def test_a_larger_budget_goes_on_where_a_smaller_one_ended(method, tmp_path):
+    scape, minima = problems.landscape(dtype="float32"), [problems.solution(seed=seed) for seed in range(3)]
+    settings = Curve(epochs=4, batch_size=20)
+    if method is db.connectivity.autoneb:
+        settings = AutoNEB(cycles=[(10, 0.05), (10, 0.02)], batch_size=20, threshold=0.01, between=4)
+    arguments = minima[:2] if method in (curve, db.connectivity.autoneb) else [minima]
+    settings = Star(epochs=4, batch_size=20) if method is star else settings
+    whole = method(scape, *arguments, settings)
+    file = tmp_path / "file"
+    for budget in (4, 7, 11):
+        part = method(scape, *arguments, settings, budget=budget, checkpoint=file)
+        assert not part.complete
+        assert part.gradients <= budget
+    again = method(scape, *arguments, settings, checkpoint=file)
+    assert again.complete
+    assert again.gradients == whole.gradients
+    for one, other in ((again, whole),) if method is not star else zip(again.lines, whole.lines, strict=True):
+        name = "heights" if method is barrier_tree else "losses"
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
