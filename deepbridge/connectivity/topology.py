@@ -72,6 +72,11 @@ def sample_persistence(
     of this is done if `published`, in the order of the script: run by run, without the last epoch, since it reads
     epochs 0 to 39 of 40. Vertices are then the numbers of samples in this order, 0 for the first after the solution.
 
+    Samples of one run are often nearer to each other than to those of other runs. If all neighbours of its samples are
+    of the same run, the run is a component that stays for ever, and counts up to the largest value: then the total is
+    mostly the number of such runs times the square of the range of the values, which is that of the longest jumps.
+    ``.total(0, essential="drop")`` leaves them out.
+
     What the package phate does before, to project samples onto 100 principal components around their mean, is not
     repeated. Nor are its choices of steps, see `diffusion_potential`.
 

@@ -3,7 +3,7 @@
 torch is imported only when something is computed: checking a configuration and reading results do not need it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -230,6 +230,55 @@ class Continuous(TorchFamily[ContinuousModel]):
 
         first, second, third = three
         return plane(first, second, third, train, points, device=compute.device, **options)
+
+    def neighbourhood(
+        self,
+        solution: "ContinuousSolution",
+        train: Dataset,
+        test: Dataset,
+        options: Mapping[str, Any],
+        seed: Seed,
+        compute: OnDevice,
+    ) -> Any:
+        """Samples of `db.connectivity.jump_and_retrain`; options: those of JumpAndRetrain."""
+        from deepbridge.connectivity.sampling import JumpAndRetrain, jump_and_retrain
+        from deepbridge.continuous.landscape import NetworkLandscape
+
+        landscape = NetworkLandscape(solution.network, train, test, device=compute.device)
+        return jump_and_retrain(landscape, solution, JumpAndRetrain(**options), seed, progress=False)
+
+    def persistence(self, samples: Any, values: str, options: Mapping[str, Any]) -> Any:
+        """Persistence of `db.connectivity.sample_persistence`."""
+        from deepbridge.connectivity.topology import sample_persistence
+
+        return sample_persistence(samples, values=values, **options)  # type: ignore[arg-type]
+
+    def surfaces(
+        self,
+        solution: "ContinuousSolution",
+        train: Dataset,
+        test: Dataset,
+        options: Mapping[str, Any],
+        seed: Seed,
+        compute: OnDevice,
+    ) -> list[Any]:
+        """Surfaces of `db.connectivity.surface`; options: dimensions, realizations, normalization, points, extent."""
+        from deepbridge.connectivity.directions import random_directions
+        from deepbridge.connectivity.surfaces import surface
+        from deepbridge.continuous.landscape import NetworkLandscape
+
+        landscape = NetworkLandscape(solution.network, train, test, device=compute.device)
+        dimensions, many = options["dimensions"], options["realizations"]
+        drawn = random_directions(landscape, solution, dimensions * many, options["normalization"], seed)
+        size = {"points": options["points"], "extent": options["extent"], "progress": False}
+        return [surface(landscape, solution, axes, **size) for axes in np.split(drawn, many)]
+
+    def picture(self, samples: Any) -> NDArray[np.float64]:
+        """Places (S, 2) of samples in a picture of their diffusion potentials, `db.connectivity.embed`."""
+        from deepbridge.connectivity.distances import distance_matrix
+        from deepbridge.connectivity.embedding import embed
+
+        return embed(distance_matrix(samples.points), metric="cosine").coordinates
 
 
 CONTINUOUS = Continuous()
