@@ -3,7 +3,8 @@
 A solution is perturbed and trained again many times over; how components and loops of the samples appear and vanish
 while the level of the loss rises says how rugged the region is. Verbs: neighbourhood(solution, train, test, options,
 seed, compute) -> samples with .losses and .test_losses (S,); persistence(samples, values, options) -> an object with
-.total(dimension, essential=...), .diagram(dimension), .n_components, .n_loops and .largest; picture(samples) -> (S, 2) places.
+.total(dimension, essential=...), .diagram(dimension), .n_components, .n_loops and .largest; picture(samples) -> places
+(S, 2).
 """
 
 from collections.abc import Iterator, Sequence

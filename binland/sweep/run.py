@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +183,10 @@ def check_ready(spec: SweepSpec) -> None:
 def _check_libraries(what: str, modules: Sequence[str]) -> None:
     """Raise InvalidInputError if a module is not installed."""
     for module in modules:
-        if find_spec(module) is None:
-            advice = missing(what, ModuleNotFoundError(name=module)) or f"{what} needs {module}; install it"
-            raise InvalidInputError(advice)
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            raise InvalidInputError(missing(what, error) or f"{what} needs {module}; install it") from None
 
 
 def chosen_profile(smoke: bool, profile: str | None) -> str | None:
