@@ -203,7 +203,16 @@ class Triangle:
     points: Sequence[tuple[str, float, float]] = ()
 
 
-Mark: TypeAlias = Curve | Rule | Span | Contours | Triangle
+@dataclass(frozen=True)
+class Dots:
+    """Points at the places (T, 2) of x and y, coloured by values (T,). points: as in `Contours`."""
+
+    places: Float
+    values: Float
+    points: Sequence[tuple[str, float, float]] = ()
+
+
+Mark: TypeAlias = Curve | Rule | Span | Contours | Triangle | Dots
 
 
 @dataclass(frozen=True)

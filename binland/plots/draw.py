@@ -7,16 +7,18 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from binland.plots.axes import current
-from binland.plots.chart import Axis, Chart, Contours, Curve, Float, Panel, Rule, Span, Triangle
+from binland.plots.chart import Axis, Chart, Contours, Curve, Dots, Float, Panel, Rule, Span, Triangle
 from binland.plots.frame import framed
 from binland.plots.letters import wrapped, written
 from binland.plots.looks import in_matplotlib
 
 MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
 NARROWEST, NARROWEST_OF_GRID = 2.4, 1.3  # inches that a panel needs; on a narrower page fewer are side by side
+DOT = 9  # area of a dot in square points
 MARKERS = 8  # along a curve with a band, about so many
 SMALL = 0.65  # size of the letters of an inset, in units of the usual size
 COLORS = "viridis"  # colour map of filled contours: suits colour-blind readers, and grey prints
@@ -52,7 +54,7 @@ def _draw(mark: Any, axes: Axes, levels: Float | None, letters: float) -> list[A
     if isinstance(mark, Span):
         look: dict[str, Any] = {"color": mark.look.color, "alpha": mark.look.alpha, "linewidth": 0}
         return [axes.axvspan(mark.low, mark.high, label=written(mark.name), **look)]
-    return _contours(mark, axes, levels, letters)
+    return _coloured(mark, axes, levels, letters)
 
 
 def _bars(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
@@ -78,11 +80,15 @@ def _band(curve: Curve, axes: Axes, letters: float) -> list[Artist]:
     return [*line, axes.fill_between(curve.x, curve.y - error, curve.y + error, **look)]
 
 
-def _contours(mark: Contours | Triangle, axes: Axes, levels: Float | None, letters: float) -> list[Artist]:
-    """Draw filled contours, lines over them, and marked places with their texts."""
+def _coloured(mark: Contours | Triangle | Dots, axes: Axes, levels: Float | None, letters: float) -> list[Artist]:
+    """Draw filled contours or coloured dots, lines over them, and marked places with their texts."""
     how: dict[str, Any] = {"levels": levels, "cmap": COLORS}
-    if isinstance(mark, Contours):
-        filled: Any = axes.contourf(mark.x, mark.y, mark.values, **how)
+    if isinstance(mark, Dots):
+        low, high = (None, None) if levels is None else (levels[0], levels[-1])
+        x, y = mark.places.T
+        filled: Any = axes.scatter(x, y, DOT * letters, mark.values, cmap=COLORS, vmin=low, vmax=high)
+    elif isinstance(mark, Contours):
+        filled = axes.contourf(mark.x, mark.y, mark.values, **how)
     else:
         filled = axes.tricontourf(mark.places[:, 0], mark.places[:, 1], mark.values, **how)
     for line in getattr(mark, "lines", ()):
@@ -182,11 +188,11 @@ def _shape(chart: Chart, width: float | None, scale: float) -> tuple[int, tuple[
 
 
 def _fill(chart: Chart, places: Sequence[Axes]) -> list[Any]:
-    """Draw the panels and hide places without one; returns the filled contours, for a colour bar."""
+    """Draw the panels and hide places without one; returns what is coloured by values, for a colour bar."""
     filled = []
     for place, panel in zip(places, chart.panels, strict=False):
         artists = draw_panel(panel, place, chart.levels)
-        filled += [artist for artist in artists if hasattr(artist, "levels")]
+        filled += [one for one in artists if isinstance(one, ScalarMappable) and one.get_array() is not None]
     for place in places[len(chart.panels) :]:
         place.set_axis_off()
     _only_left(chart, places)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from binland.plots.chart import Axis, Contours, Curve, Float, LineStyle, Look, Mark, Panel, Rule, Span, Triangle
+from binland.plots.chart import Axis, Contours, Curve, Dots, Float, LineStyle, Look, Mark, Panel, Rule, Span, Triangle
 from binland.plots.formulas import in_unicode
 
 DASHES = {"-": "solid", "--": "dash", "-.": "dashdot", ":": "dot"}
@@ -43,7 +43,7 @@ def numbers(values: Any) -> list[float | None]:
 def _traces(mark: Mark, panel: Panel, levels: Float | None, color_label: str) -> Iterator[Trace]:
     if isinstance(mark, Curve):
         yield from _band(mark, panel) if mark.band else [_curve(mark, panel)]
-    elif isinstance(mark, Contours | Triangle):
+    elif isinstance(mark, Contours | Triangle | Dots):
         yield _field(mark, levels, color_label)
         for line in getattr(mark, "lines", ()):
             yield _line(line)
@@ -115,10 +115,12 @@ def dash(line: LineStyle) -> str:
     return ",".join(f"{1.5 * length:g}px" for length in line[1])
 
 
-def _field(mark: Contours | Triangle, levels: Float | None, color_label: str) -> Trace:
-    """Filled contours of a plane; a triangle becomes coloured points, since plotly has no contours on triangles."""
+def _field(mark: Contours | Triangle | Dots, levels: Float | None, color_label: str) -> Trace:
+    """Filled contours of a plane, or coloured dots; a triangle becomes these, as plotly has no contours on one."""
     bar = {"title": {"text": color_label, "side": "right"}, "thickness": 12}
-    low, high = (0.0, float(np.nanmax(mark.values))) if levels is None else (float(levels[0]), float(levels[-1]))
+    low, high = (
+        (_lowest(mark), float(np.nanmax(mark.values))) if levels is None else (float(levels[0]), float(levels[-1]))
+    )
     colours = {"colorscale": "Viridis", "colorbar": bar}
     if isinstance(mark, Contours):
         rows = [numbers(row) for row in mark.values]
@@ -126,9 +128,15 @@ def _field(mark: Contours | Triangle, levels: Float | None, color_label: str) ->
         grid = {"x": numbers(mark.x), "y": numbers(mark.y), "z": rows, "zmin": low, "zmax": high, **step}
         return {"type": "contour", **grid, **colours, "hovertemplate": "%{x:.4~g}, %{y:.4~g}: %{z:.4~g}<extra></extra>"}
     x, y = numbers(mark.places[:, 0]), numbers(mark.places[:, 1])
-    marker = {"color": numbers(mark.values), "cmin": low, "cmax": high, "size": 9, "symbol": "hexagon", **colours}
+    look = {"size": 5, "symbol": "circle"} if isinstance(mark, Dots) else {"size": 9, "symbol": "hexagon"}
+    marker = {"color": numbers(mark.values), "cmin": low, "cmax": high, **look, **colours}
     hover = "%{marker.color:.4~g}<extra></extra>"
     return {"type": "scatter", "x": x, "y": y, "mode": "markers", "marker": marker, "hovertemplate": hover}
+
+
+def _lowest(mark: Contours | Triangle | Dots) -> float:
+    """Where the colours begin if no levels are given: at zero, for dots at the smallest value."""
+    return float(np.nanmin(mark.values)) if isinstance(mark, Dots) else 0.0
 
 
 def _line(line: Float) -> Trace:

@@ -1,13 +1,15 @@
 """`run_sweep`: ready tasks go to workers, and one writer stores what they return."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from binland.checks import checked_path, positive_int, true_or_false
 from binland.errors import InvalidInputError, shown
+from binland.extras import missing
 from binland.interrupts import watched
 from binland.log import logger
 from binland.sweep.blame import blamed
@@ -174,6 +176,17 @@ def check_ready(spec: SweepSpec) -> None:
     spec.family.check_ready(setups[0].model, spec.compute)  # libraries, before data are looked for
     for data in {setup.data.model_dump_json(): setup.data for setup in setups}.values():
         spec.problem.check_ready(data)
+    for name, (measure, _) in spec.measures.items():
+        _check_libraries(f"measure.{name}", measure.libraries)
+
+
+def _check_libraries(what: str, modules: Sequence[str]) -> None:
+    """Raise InvalidInputError if a module is not installed."""
+    for module in modules:
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            raise InvalidInputError(missing(what, error) or f"{what} needs {module}; install it") from None
 
 
 def chosen_profile(smoke: bool, profile: str | None) -> str | None:

@@ -76,6 +76,7 @@ def _check_measure(measure: Measure[Any]) -> None:
         raise InvalidInputError(f"repeat = {shown(measure.repeat)} names something else; choose another name")
     if measure.latents not in LATENTS:
         raise InvalidInputError(f"latents = {shown(measure.latents)} is not one of {', '.join(LATENTS)}")
+    _check_texts("libraries", measure.libraries)
     _check_section("Settings", measure.Settings)
     _check_section("FigureSettings", measure.FigureSettings)
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from deepbridge.connectivity.spectra import SpectralDensity, Trace, hessian_trace, spectral_density
     from deepbridge.connectivity.stars import Star, StarPaths, star
     from deepbridge.connectivity.surfaces import plane_through, surface, surface_cost
+    from deepbridge.connectivity.topology import sample_persistence
     from deepbridge.connectivity.trees import BarrierTree, barrier_tree
     from deepbridge.connectivity.volumes import BasinVolume, basin_volume
 
@@ -123,6 +124,7 @@ _MODULES = {
         "surface",
         "surface_cost",
     ),
+    "topology": ("sample_persistence",),
     "trees": (
         "BarrierTree",
         "barrier_tree",
@@ -186,6 +188,7 @@ __all__ = [
     "random_directions",
     "rank_correlation",
     "sam_sharpness",
+    "sample_persistence",
     "spectral_density",
     "star",
     "surface",

@@ -306,8 +306,7 @@ class Band(Job):
         inner = points[1:-1]
         found, gradients = self._landscape.gradients(inner, self.batches[self.steps])
         losses = torch.cat([self._ends[:1], found.to(self._ends), self._ends[1:]])
-        if settings.weight_decay:
-            gradients = gradients.add_(inner, alpha=settings.weight_decay)
+        gradients = self._landscape.decayed(inner, gradients, settings.weight_decay)
         force = across(gradients, steps, losses, self._pull(steps))
         self._momentum.step(inner, geometry.along(inner, force), rate)
         if geometry.name != "flat":

@@ -225,8 +225,7 @@ class CurveTraining(EpochJob):
         raw = shares @ self.corners
         points = geometry.onto(raw)
         losses, found = self.landscape.gradients(points, self.batches[step])
-        if self._settings.weight_decay:
-            found = found.add(points, alpha=self._settings.weight_decay)
+        found = self.landscape.decayed(points, found, self._settings.weight_decay)
         slopes = shares[:, 1:-1].T @ geometry.pulled_back(raw, found) / self.per_step
         bends = self.moving()
         self._momentum.step(bends, geometry.along(bends, slopes), self._settings.rate(epoch))

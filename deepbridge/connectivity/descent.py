@@ -5,19 +5,14 @@ from torch import Tensor
 
 
 class Momentum:
-    """SGD with momentum, as torch.optim.SGD computes it, on points (T, n) that may change in number.
+    """SGD with momentum, as torch.optim.SGD computes it, on points (T, n) that may change in number."""
 
-    decay: factor of the points that is added to the gradient.
-    """
-
-    def __init__(self, momentum: float, decay: float = 0.0, nesterov: bool = False):
-        self._momentum, self._decay, self._nesterov = momentum, decay, nesterov
+    def __init__(self, momentum: float, nesterov: bool = False):
+        self._momentum, self._nesterov = momentum, nesterov
         self.velocity: Tensor | None = None
 
     def step(self, points: Tensor, gradients: Tensor, rate: float) -> None:
         """Move the points in place; uses up the gradients."""
-        if self._decay:
-            gradients.add_(points, alpha=self._decay)
         if not self._momentum:
             points.sub_(gradients, alpha=rate)
             return

@@ -46,6 +46,12 @@ def nearest_neighbour_graph(distances: ArrayLike, k: int = 20, farthest: bool = 
     >>> nearest_neighbour_graph(line, k=1).tolist(), nearest_neighbour_graph(line, k=1, farthest=True).tolist()
     ([[0, 1], [1, 2]], [[0, 2], [1, 2]])
     """
+    chosen = chosen_pairs(distances, k, farthest)
+    return unique_pairs(chosen, len(chosen) // k)
+
+
+def chosen_pairs(distances: ArrayLike, k: int, farthest: bool = False) -> NDArray[np.int64]:
+    """Every point with each of its k neighbours, (n k, 2), point by point; as in `nearest_neighbour_graph`."""
     matrix = as_square(distances)
     n = len(matrix)
     if positive_int("k", k) >= n:
@@ -53,4 +59,4 @@ def nearest_neighbour_graph(distances: ArrayLike, k: int = 20, farthest: bool = 
     keys = -matrix if true_or_false("farthest", farthest) else matrix
     np.fill_diagonal(keys, np.inf)  # a point is not its own neighbour
     nearest = np.argsort(keys, axis=1, kind="stable")[:, :k]
-    return unique_pairs(np.stack([np.repeat(np.arange(n), k), nearest.ravel()], axis=1), n)
+    return np.stack([np.repeat(np.arange(n), k), nearest.ravel()], axis=1)

@@ -119,6 +119,51 @@ class Landscape(ABC):
             Losses (T,) and gradients (T, n).
         """
 
+    def gradients_of_views(
+        self, points: Tensor, batch: Tensor | None, rngs: Sequence[np.random.Generator]
+    ) -> tuple[Tensor, Tensor]:
+        """Losses and gradients on mini-batches of images that are flipped and cropped at random.
+
+        Parameters
+        ----------
+        points : torch.Tensor of shape (T, n)
+            Points.
+        batch : torch.Tensor of shape (B,) or (T, B), int64, or None
+            As in `gradients`.
+        rngs : sequence of T numpy.random.Generator
+            Each fixes how a point sees its images.
+
+        Returns
+        -------
+        tuple of torch.Tensor
+            Losses (T,) and gradients (T, n).
+
+        Raises
+        ------
+        InvalidInputError
+            If the landscape has no images.
+        """
+        raise InvalidInputError(
+            f"augmentation is for networks that read images, not {type(self).__name__}; leave it out"
+        )
+
+    def decayed(self, points: Tensor, gradients: Tensor, factor: float) -> Tensor:
+        """Gradients with weight decay: a factor of all parameters that are trained is added to them, in place.
+
+        Parameters
+        ----------
+        points, gradients : torch.Tensor of shape (T, n)
+            Points, and gradients at them.
+        factor : float
+            The factor.
+
+        Returns
+        -------
+        torch.Tensor of shape (T, n)
+            The changed gradients.
+        """
+        return gradients.add_(points, alpha=factor) if factor else gradients
+
     @abstractmethod
     def identity(self) -> dict[str, str]:
         """What numbers depend on besides the points, so that a checkpoint of another landscape is refused.

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from binland.checks import checked_memory, one_of, positive, positive_int, share
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed, generator
 from binland.summary import Summary
-from deepbridge.common.checkpoints import checked
+from deepbridge.common.checkpoints import checked, part
 from deepbridge.connectivity.descent import Momentum
 from deepbridge.connectivity.directions import NORMALIZATIONS, random_directions
 from deepbridge.connectivity.landscape import Landscape, Values, check_landscape
@@ -22,6 +22,8 @@ from deepbridge.connectivity.measured import joined
 from deepbridge.connectivity.run import EpochJob, run_job
 
 MOST_SAMPLES = 10**5
+AUGMENTATIONS = ("none", "flips-and-crops")
+Augmentation = Literal["none", "flips-and-crops"]
 TOGETHER = 64  # points whose values are computed at once
 
 
@@ -47,6 +49,9 @@ class JumpAndRetrain:
         Factor of the weights that is added to the gradient.
     normalization : {"filter", "layer", "none"}, default "filter"
         Of the directions, as in `random_directions`.
+    augmentation : {"none", "flips-and-crops"}, default "none"
+        "flips-and-crops": images are mirrored and shifted at random each time they are learnt, as in
+        `deepbridge.continuous.SGD`. It suits solutions that were trained so.
 
     Raises
     ------
@@ -72,6 +77,7 @@ class JumpAndRetrain:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     normalization: str = "filter"
+    augmentation: Augmentation = "none"
 
     def __post_init__(self) -> None:
         for name in ("directions", "epochs", "batch_size"):
@@ -83,6 +89,7 @@ class JumpAndRetrain:
         share_kept("momentum", self.momentum)
         positive("weight_decay", self.weight_decay, zero=True)
         one_of("normalization", self.normalization, NORMALIZATIONS)
+        one_of("augmentation", self.augmentation, AUGMENTATIONS)
         if self.n_samples > MOST_SAMPLES:
             raise InvalidInputError(f"{self.n_samples} samples are more than {MOST_SAMPLES}; take less")
 
@@ -225,7 +232,7 @@ class Retraining(EpochJob):
         self.points = landscape.geometry.onto(origin + away)
         self.kept = torch.zeros(settings.n_samples, landscape.size, dtype=landscape.dtype)
         self.kept[0] = origin.cpu()
-        self._momentum = Momentum(settings.momentum, settings.weight_decay)
+        self._momentum = Momentum(settings.momentum)
         self._keep()
 
     def _keep(self) -> None:
@@ -244,12 +251,20 @@ class Retraining(EpochJob):
     def step(self, step: int, epoch: int) -> float:
         """One step of all runs, each on a mini-batch of its own."""
         geometry = self.landscape.geometry
-        batch = self.batches.each(step, len(self.points))
-        losses, gradients = self.landscape.gradients(self.points, batch)
+        losses, gradients = self._gradients(step)
+        gradients = self.landscape.decayed(self.points, gradients, self._settings.weight_decay)
         self._momentum.step(self.points, geometry.along(self.points, gradients), self._settings.learning_rate)
         if geometry.name != "flat":
             self.points = geometry.onto(self.points)
         return float(losses.mean())
+
+    def _gradients(self, step: int) -> tuple[Tensor, Tensor]:
+        """Losses and gradients of all runs on the mini-batches of a step, augmented if that is asked for."""
+        batch = self.batches.each(step, len(self.points))
+        if self._settings.augmentation == "none":
+            return self.landscape.gradients(self.points, batch)
+        rngs = [np.random.default_rng([self.key, step, run]) for run in range(len(self.points))]
+        return self.landscape.gradients_of_views(self.points, batch, rngs)
 
     def epoch(self) -> None:
         """A pass over the data, after which the points are kept."""
@@ -274,8 +289,8 @@ class Retraining(EpochJob):
     def _values(self, test: bool) -> Values | None:
         if test and not self.landscape.has_test:
             return None
-        parts = self.kept.split(TOGETHER)
-        return joined([self.landscape.values(part.to(self.landscape.device), None, test) for part in parts])
+        rows = self.kept.split(TOGETHER)
+        return joined([self.landscape.values(some.to(self.landscape.device), None, test) for some in rows])
 
     def begun(self) -> list[Tensor]:
         """The points after the jumps."""
@@ -294,5 +309,5 @@ class Retraining(EpochJob):
             velocity = checked("velocity", velocity, self.points).clone()
         super().restore(state)
         filled = 1 + (self.done + 1) * len(self.points)
-        self.kept[:filled] = checked("kept", state["kept"].cpu(), self.kept[:filled])
+        self.kept[:filled] = checked("kept", part(state, "kept", Tensor).cpu(), self.kept[:filled])
         self.points, self._momentum.velocity = points.clone(), velocity

@@ -268,6 +268,55 @@ class Continuous(TorchFamily[ContinuousModel]):
         landscape = NetworkLandscape(solution.network, train, device=compute.device)
         return {name: DEFINITIONS[name](landscape, solution, options, seed) for name, seed in seeds.items()}
 
+    def neighbourhood(
+        self,
+        solution: "ContinuousSolution",
+        train: Dataset,
+        test: Dataset,
+        options: Mapping[str, Any],
+        seed: Seed,
+        compute: OnDevice,
+    ) -> Any:
+        """Samples of `db.connectivity.jump_and_retrain`; options: those of JumpAndRetrain."""
+        from deepbridge.connectivity.sampling import JumpAndRetrain, jump_and_retrain
+        from deepbridge.continuous.landscape import NetworkLandscape
+
+        landscape = NetworkLandscape(solution.network, train, test, device=compute.device)
+        return jump_and_retrain(landscape, solution, JumpAndRetrain(**options), seed, progress=False)
+
+    def persistence(self, samples: Any, values: str, options: Mapping[str, Any]) -> Any:
+        """Persistence of `db.connectivity.sample_persistence`."""
+        from deepbridge.connectivity.topology import sample_persistence
+
+        return sample_persistence(samples, values=values, **options)  # type: ignore[arg-type]
+
+    def surfaces(
+        self,
+        solution: "ContinuousSolution",
+        train: Dataset,
+        test: Dataset,
+        options: Mapping[str, Any],
+        seed: Seed,
+        compute: OnDevice,
+    ) -> list[Any]:
+        """Surfaces of `db.connectivity.surface`; options: dimensions, realizations, normalization, points, extent."""
+        from deepbridge.connectivity.directions import random_directions
+        from deepbridge.connectivity.surfaces import surface
+        from deepbridge.continuous.landscape import NetworkLandscape
+
+        landscape = NetworkLandscape(solution.network, train, test, device=compute.device)
+        dimensions, many = options["dimensions"], options["realizations"]
+        drawn = random_directions(landscape, solution, dimensions * many, options["normalization"], seed)
+        size = {"points": options["points"], "extent": options["extent"], "progress": False}
+        return [surface(landscape, solution, axes, **size) for axes in np.split(drawn, many)]
+
+    def picture(self, samples: Any) -> NDArray[np.float64]:
+        """Places (S, 2) of samples in a picture of their diffusion potentials, `db.connectivity.embed`."""
+        from deepbridge.connectivity.distances import distance_matrix
+        from deepbridge.connectivity.embedding import embed
+
+        return embed(distance_matrix(samples.points), metric="cosine").coordinates
+
 
 CONTINUOUS = Continuous()
 

@@ -1,10 +1,11 @@
 """The loss of a continuous network as a landscape: what `deepbridge.connectivity` works on."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
@@ -12,6 +13,7 @@ from torch.func import functional_call, grad_and_value, vmap
 from binland.checks import one_of
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed
+from deepbridge.common.augmentation import flipped_and_cropped
 from deepbridge.common.devices import Device, as_device, full_precision, usual
 from deepbridge.common.runs import checked_dtype, hashed
 from deepbridge.connectivity.geometry import Geometry, Piece, Toroid
@@ -167,12 +169,48 @@ class NetworkLandscape(Landscape):
             if batch is None:
                 return self._of_all(points)
             own = batch.ndim == 2
-            rows = max(1, LARGEST // (batch.shape[-1] * self.network.widest))
             parts = [
-                self._of(points[k : k + rows], self._examples(batch[k : k + rows] if own else batch))
-                for k in range(0, len(points), rows)
+                self._of(points[part], self._examples(batch[part] if own else batch))
+                for part in self._together(len(points), batch.shape[-1])
             ]
         return torch.cat([losses for losses, _ in parts]), torch.cat([gradients for _, gradients in parts])
+
+    def _together(self, count: int, size: int) -> list[slice]:
+        """Points whose gradients on batches of a size are computed together."""
+        rows = max(1, LARGEST // (size * self.network.widest))
+        return [slice(k, k + rows) for k in range(0, count, rows)]
+
+    @usual()
+    def gradients_of_views(
+        self, points: Tensor, batch: Tensor | None, rngs: Sequence[np.random.Generator]
+    ) -> tuple[Tensor, Tensor]:
+        """Losses and gradients on images that every point sees flipped and cropped in its own way."""
+        if len(self.network.input_shape) != 3:
+            raise InvalidInputError(
+                f"augmentation is for images (channels, height, width), but {shown(self.network)} reads inputs of shape"
+                f" {self.network.input_shape}; leave it out"
+            )
+        rows = torch.arange(self.n_patterns) if batch is None else batch
+        rows = rows.expand(len(points), rows.shape[-1])
+        with full_precision():
+            parts = [
+                self._of(points[part], _views(self._examples(rows[part]), rngs[part]))
+                for part in self._together(len(points), rows.shape[1])
+            ]
+        return torch.cat([losses for losses, _ in parts]), torch.cat([gradients for _, gradients in parts])
+
+    def decayed(self, points: Tensor, gradients: Tensor, factor: float) -> Tensor:
+        """Gradients with weight decay of all parameters but the network's constants."""
+        if not self.network.constants:
+            return super().decayed(points, gradients, factor)
+        return gradients.addcmul_(points, self._trained, value=factor)
+
+    @cached_property
+    def _trained(self) -> Tensor:
+        """(n,) 1 for entries that are trained, else 0."""
+        kept = [name not in self.network.constants for name in self.network.parameters]
+        flags = torch.tensor(kept).repeat_interleave(torch.tensor(self._sizes))
+        return flags.to(self.device, self.dtype)
 
     def _of_all(self, points: Tensor) -> tuple[Tensor, Tensor]:
         if self.n_patterns <= PART:
@@ -313,6 +351,12 @@ class Sums(Row):
     def entrance(self, i: int) -> Tensor | None:
         """The coefficients of network i, (C, 1)."""
         return None if self._shares is None else self._shares[i][:, None]
+
+
+def _views(examples: Examples, rngs: Sequence[np.random.Generator]) -> Examples:
+    """Images (T, B, ...) flipped and cropped, those of every point with its own random numbers."""
+    images = [flipped_and_cropped(one, rng) for one, rng in zip(examples.inputs, rngs, strict=True)]
+    return Examples(torch.stack(images), examples.classes)
 
 
 def _along(

@@ -177,3 +177,40 @@ def normalized_arc(a, b, t):
     norm = np.linalg.norm(a)
     angle = math.acos(np.clip(a @ b / norm**2, -1, 1))
     return (math.sin((1 - t) * angle) * a + math.sin(t * angle) * b) / math.sin(angle)
+
+
+def jump_and_retrain(module, inputs, classes, start, jumps, settings, batch, seen=None):
+    """All points in order: the start, all runs after their jumps, all runs after each epoch. One run after the other.
+
+    batch(step, run): numbers of patterns. seen(images, step, run): images as a run sees them.
+    """
+    per_epoch = -(-len(classes) // settings.batch_size)
+    runs = []
+    for run, jump in enumerate(jumps):
+        place = 0
+        for parameter in module.parameters():
+            size = parameter.numel()
+            parameter.data = torch.tensor((start + jump)[place : place + size]).view_as(parameter)
+            place += size
+        trained = [p for p in module.parameters() if p.requires_grad]
+        descent = torch.optim.SGD(
+            trained, settings.learning_rate, settings.momentum, weight_decay=settings.weight_decay
+        )
+        kept = [_flat(module)]
+        module.train()
+        for epoch in range(settings.epochs):
+            for k in range(per_epoch):
+                step = epoch * per_epoch + k
+                rows = batch(step, run)
+                rows = slice(None) if rows is None else rows
+                images = inputs[rows] if seen is None else seen(inputs[rows], step, run)
+                descent.zero_grad()
+                nn.functional.cross_entropy(module(images), classes[rows]).backward()
+                descent.step()
+            kept.append(_flat(module))
+        runs.append(kept)
+    return np.array([start, *(run[epoch] for epoch in range(settings.epochs + 1) for run in runs)])
+
+
+def _flat(module):
+    return np.concatenate([p.detach().reshape(-1).numpy().copy() for p in module.parameters()])

@@ -65,7 +65,8 @@ class Measure(ABC, Generic[S]):
     files. of: number of solutions that it looks at: 1, every solution; 2, every directed pair of an algorithm's
     solutions; 3 or more, the first ones of an algorithm. Settings: class of its table; for pairs derived from OfPairs.
     by_default: whether it is measured if the configuration does not mention it. repeat: name of the dimension of
-    repetitions, if there are any. latents: "needed", "used" if they are stored, or "unused".
+    repetitions, if there are any. latents: "needed", "used" if they are stored, or "unused". libraries: modules that it
+    needs beyond those of the family; a sweep does not begin without them.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Measure(ABC, Generic[S]):
     by_default: bool = False
     repeat: str = ""
     latents: Latents = "unused"
+    libraries: tuple[str, ...] = ()
 
     def needs(self, settings: S) -> tuple[str, ...]:
         """Names of the verbs that the family must have."""
