@@ -240,7 +240,7 @@ def beside_test_errors(results: Any) -> Chart:
         values = results.data["topology_published"]
         panels += [
             against_test_error(
-                results, f"topology_published_{kind}", f"{kind}, published script: {LABEL} (nat²)",
+                results, f"topology_published_{kind}", f"{kind}, published: {LABEL} (nat²)",
                 values.sel(topology_class=kind),
             )
             for kind in CLASSES
@@ -309,7 +309,8 @@ def _picture(at: "xr.Dataset", heights: NDArray[np.float64], label: str) -> Pane
     if not np.isfinite(places).any():
         return Panel("", Axis(), Axis(), [], title=short(label), note="not done yet")
     x, y = places[0].tolist()
-    return Panel("", Axis(), Axis(), [Dots(places, heights, [("S", x, y)])], title=short(label))
+    half = 1.05 * float(np.abs(places[:, 0]).max())  # the first axis is the widest, and both have the same unit
+    return Panel("", Axis(), Axis(low=-half, high=half), [Dots(places, heights, [("S", x, y)])], title=short(label))
 
 
 TOPOLOGY = Topology()

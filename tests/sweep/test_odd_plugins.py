@@ -182,6 +182,7 @@ DECLARED = {
     "a long name": ({"name": "a" * 101}, "is not a name of letters, digits, - and _, at most 100"),
     "no name": ({"name": None}, "Odd: None is not a name"),
     "the name of a dimension": ({"name": "disorder"}, "Odd: 'disorder' is the name of a dimension"),
+    "libraries of a text": ({"libraries": "gudhi"}, "Odd: libraries = 'gudhi' is not a tuple of texts"),
     "of a fraction": ({"of": 1.5}, "Odd: of = 1.5 is not a number of solutions"),
     "of true": ({"of": True}, "Odd: of = True is not a number of solutions"),
     "of many": ({"of": 10**6}, "Odd: of = 1000000 is not a number of solutions"),
