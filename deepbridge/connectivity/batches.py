@@ -1,7 +1,5 @@
 """Mini-batches by number, so that a resumed run sees those of the uninterrupted one."""
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,10 +17,16 @@ class Batches:
         self._count, self._size = n_patterns, min(batch_size, n_patterns)
         self.key = int(generator(seed, purpose).integers(2**63))
         self.per_epoch = -(-n_patterns // self._size)
-        self._order = lru_cache(maxsize=256)(self._drawn)
+        self._epoch, self._orders = -1, dict[int, Tensor]()  # those of one epoch are kept
 
-    def _drawn(self, stream: int, epoch: int) -> Tensor:
-        return torch.from_numpy(np.random.default_rng([self.key, stream, epoch]).permutation(self._count))
+    def _order(self, stream: int, epoch: int) -> Tensor:
+        """The order of the patterns in an epoch of a row."""
+        if epoch != self._epoch:
+            self._epoch, self._orders = epoch, {}
+        if stream not in self._orders:
+            drawn = np.random.default_rng([self.key, stream, epoch]).permutation(self._count)
+            self._orders[stream] = torch.from_numpy(drawn)
+        return self._orders[stream]
 
     def __getitem__(self, step: int) -> Tensor | None:
         """(B,) numbers of patterns of a step; None if a batch holds all of them."""
