@@ -29,7 +29,7 @@ LABELS = {
     "hessian-largest": "largest eigenvalue of the Hessian (larger: sharper)",
     "hessian-trace": "trace of the Hessian (larger: sharper)",
     "fisher-rao": "squared Fisher-Rao norm (larger: sharper)",
-    "volume": "log-volume of the basin (larger: flatter)",
+    "volume": "log-volume of the basin per weight (larger: flatter)",
     "weight-norm": "norm of the weights (neither)",
 }
 
@@ -138,7 +138,8 @@ def quantities(results: Any) -> Iterator[Quantity]:
     data, values = results.data, results.data["sharpness"]
     along = values.dims[-1]  # not "definition" if another measure has other definitions
     for one in map(str, values[along].to_numpy()):
-        yield Quantity(f"sharpness_{one}", LABELS[one], values.sel({along: one}))
+        these = values.sel({along: one})
+        yield Quantity(f"sharpness_{one}", LABELS[one], these / data["n_weights"] if one == "volume" else these)
     if "noise_energy" in data:
         at = data["noise_energy"].sortby("sigma").isel(sigma=-1)
         label = f"local energy (%, amplitude {float(at['sigma']):g}; larger: sharper)"
