@@ -194,7 +194,7 @@ def compared(given: argparse.Namespace, about: str, settings: Any, method: Any) 
     table = Table(*columns, f"{given.threads} threads", "loop, 1 thread", "loop / 1", "loop / all", title=about)
     train, test = images(given.tiny)
     for name, network in networks(given.tiny):
-        if given.networks and name.split()[0] not in given.networks:
+        if given.networks and not {name, name.split()[0]} & {*given.networks}:
             continue
         scape = db.landscape(network, train, test)
         a, b = (scape.point(one) for one in minima(network, train, given.tiny))
@@ -216,6 +216,7 @@ def compared(given: argparse.Namespace, about: str, settings: Any, method: Any) 
         path, (there, _) = results["ours"], results["loop"]
         apart = abs(path.highest_loss / there.losses.max() - 1)
         note = "" if apart < SAME else f" (losses differ by {apart:.1g})"
+        print(name, *(spread(one) for one in times), file=sys.stderr, flush=True)  # before the others are ready
         table.add_row(
             name, str(path.gradients), str(path.evaluations), f"{100 * path.barrier:.2f}",
             f"{100 * path.test_errors.max():.2f}", *(spread(one) for one in times), ratio(times[2], times[0]),
@@ -235,7 +236,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=float, default=0.02, help="times the published numbers of steps")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--networks", nargs="+", help="MLP, LeNet; by default all")
+    parser.add_argument("--networks", nargs="+", help="MLP, 'MLP 2 x 128', LeNet; by default all")
     given = parser.parse_args()
     torch.set_num_threads(1)
     console = Console(width=180)
