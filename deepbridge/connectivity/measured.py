@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from deepbridge.connectivity.landscape import Landscape, Values
@@ -37,20 +38,27 @@ def sampled(landscape: Landscape, polygon: Polygon, between: int, test: bool) ->
     corner, share = np.repeat(np.arange(count), between + 1), np.tile(inner, count)
     ts = polygon.marks[corner] + share * np.diff(polygon.marks)[corner]
     ts, corner, share = np.append(ts, 1.0), np.append(corner, count), np.append(share, 0.0)
-    parts = {}
-    for here in (False, True) if test and landscape.has_test else (False,):
-        lines = [
-            _on_line(landscape, polygon, k, inner if k + 1 < count else np.append(inner, 1.0), here)
-            for k in range(count)
-        ]
-        parts[here] = joined(lines)
+    parts = {
+        here: _on_lines(landscape, polygon, corner, share, here)
+        for here in ((False, True) if test and landscape.has_test else (False,))
+    }
     return Sampled(ts, corner, share, parts[False], parts.get(True))
 
 
-def _on_line(landscape: Landscape, polygon: Polygon, k: int, shares: NDArray[np.float64], test: bool) -> Values:
-    """Values on one line of a polygon; on flat space as sums of its two corners, whose first layers run only once."""
-    two = Polygon(polygon.corners[k : k + 2], polygon.geometry, by_length=False)
-    return on_shape(landscape, two, shares, test)
+def _on_lines(
+    landscape: Landscape, polygon: Polygon, corner: NDArray[np.int64], share: NDArray[np.float64], test: bool
+) -> Values:
+    """Values at shares of the lines behind the corners; on flat space as sums of neighbouring corners."""
+    if landscape.geometry.name != "flat":
+        lines = [Polygon(polygon.corners[k : k + 2], polygon.geometry, by_length=False) for k in range(corner[-1])]
+        inner = [share[:-1][corner[:-1] == k] for k in range(corner[-1])]
+        inner[-1] = np.append(inner[-1], 1.0)
+        return joined([on_shape(landscape, line, ts, test) for line, ts in zip(lines, inner, strict=True)])
+    rows = np.arange(len(corner))
+    mixing = np.zeros((len(corner), len(polygon.corners)))
+    mixing[rows, corner] = 1 - share
+    mixing[rows[:-1], corner[:-1] + 1] = share[:-1]
+    return landscape.values(polygon.corners, torch.from_numpy(mixing), test)
 
 
 def on_shape(landscape: Landscape, shape: Shape, ts: NDArray[np.float64], test: bool) -> Values:

@@ -20,6 +20,7 @@ from deepbridge.connectivity.geometry import Geometry, Piece, Toroid
 from deepbridge.connectivity.landscape import Landscape, Values
 from deepbridge.continuous.alignment import Method, align
 from deepbridge.continuous.curvature import Curvature
+from deepbridge.continuous.dense import Dense
 from deepbridge.continuous.evaluation import Row, restated, scores
 from deepbridge.continuous.examples import Data, Examples, as_examples
 from deepbridge.continuous.geodesics import spheres
@@ -31,6 +32,7 @@ from deepbridge.continuous.units import LAYERS, State, owner
 LARGEST = 2**26  # entries of a layer's output for all points and patterns that are computed together
 PART = 2000  # patterns whose gradients are computed together, when the gradient of all is asked for
 KEPT = 2**26  # entries of the largest layer's output for all patterns, up to which graphs of gradients are kept
+FEW = 3  # corners of rows of networks that are evaluated together
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -159,8 +161,19 @@ class NetworkLandscape(Landscape):
         examples = self.test if test else self.train
         if examples is None:
             raise InvalidInputError("the landscape has no test data; give test to db.landscape")
-        found = scores(self.network, Sums(self, corners, shares), examples, self.device)
-        return Values(found.losses, found.errors, len(examples))
+        if self._dense is not None:
+            with full_precision():
+                losses, errors = self._dense.scores(corners, shares, *examples)
+            return Values(losses.numpy() / len(examples), errors.numpy(), len(examples))
+        parts = [(corners, shares)] if shares is None else few_corners(corners, shares)
+        found = [scores(self.network, Sums(self, *part), examples, self.device) for part in parts]
+        counts = np.concatenate([one.errors for one in found])
+        return Values(np.concatenate([one.losses for one in found]), counts, len(examples))
+
+    @cached_property
+    def _dense(self) -> Dense | None:
+        """A quicker way for fully connected networks on a CPU, or None."""
+        return Dense.of(self.network) if self.device.type == "cpu" else None
 
     @usual()
     def gradients(self, points: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -229,6 +242,8 @@ class NetworkLandscape(Landscape):
 
     def _of(self, points: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
         """Losses and gradients of all points together, or one after the other where that is faster."""
+        if self._dense is not None:
+            return self._dense.slopes(points.detach(), *examples)
         own = examples.classes.ndim == 2
         _ = self._training, self._buffers  # made here, since inside of vmap they cannot be
         if self._singly:
@@ -351,6 +366,23 @@ class Sums(Row):
     def entrance(self, i: int) -> Tensor | None:
         """The coefficients of network i, (C, 1)."""
         return None if self._shares is None else self._shares[i][:, None]
+
+
+def few_corners(corners: Tensor, shares: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Rows of shares (T, C) in runs that need few of the corners, as those on neighbouring lines of a polygon do."""
+    made: list[tuple[Tensor, Tensor]] = []
+    used, begin = set[int](), 0
+    for row, columns in enumerate([set(one.nonzero().flatten().tolist()) for one in shares]):
+        if row > begin and len(used | columns) > max(FEW, len(columns)):
+            made.append(_run(corners, shares[begin:row], used))
+            used, begin = set(), row
+        used |= columns
+    return [*made, _run(corners, shares[begin:], used)]
+
+
+def _run(corners: Tensor, shares: Tensor, used: set[int]) -> tuple[Tensor, Tensor]:
+    columns = sorted(used) or [0]
+    return corners[columns], shares[:, columns]
 
 
 def _views(examples: Examples, rngs: Sequence[np.random.Generator]) -> Examples:

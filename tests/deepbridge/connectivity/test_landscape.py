@@ -219,3 +219,30 @@ def test_landscapes_without_symmetries_refuse_alignment():
     with pytest.raises(InvalidInputError, match="no symmetries"):
         db.connectivity.line(well, [0, 0], [1, 1], alignment="greedy")
     assert isinstance(well.geometry, Geometry)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "norm"])
+def test_a_polygon_of_many_corners_is_measured_as_its_points(kind):
+    """Rows with two coefficients each, in runs of few corners."""
+    scape = problems.landscape(kind)
+    corners = points_of(scape, kind, 6)
+    shares = torch.zeros(26, 6, dtype=torch.float64)
+    for row in range(26):
+        k, t = min(row // 5, 4), row / 5 - min(row // 5, 4)
+        shares[row, k], shares[row, k + 1] = 1 - t, t
+    together, apart = scape.values(corners, shares), scape.values(shares @ corners)
+    np.testing.assert_allclose(together.losses, apart.losses, rtol=1e-9)
+    np.testing.assert_array_equal(together.error_counts, apart.error_counts)
+
+
+def test_runs_of_few_corners():
+    from deepbridge.continuous.landscape import few_corners
+
+    corners = torch.arange(5.0)[:, None]
+    shares = torch.tensor(
+        [[1.0, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0], [0, 0.5, 0.5, 0, 0], [0, 0, 0.2, 0.8, 0], [1, 1, 1, 1, 1]]
+    )
+    runs = few_corners(corners, shares)
+    assert [len(part) for _, part in runs] == [3, 1, 1]
+    assert [one.flatten().tolist() for one, _ in runs] == [[0, 1, 2], [2, 3], [0, 1, 2, 3, 4]]
+    torch.testing.assert_close(torch.cat([part @ one for one, part in runs]), shares @ corners)
