@@ -373,7 +373,7 @@ def few_corners(corners: Tensor, shares: Tensor) -> list[tuple[Tensor, Tensor]]:
     made: list[tuple[Tensor, Tensor]] = []
     used, begin = set[int](), 0
     for row, columns in enumerate([set(one.nonzero().flatten().tolist()) for one in shares]):
-        if row > begin and len(used | columns) > max(FEW, len(columns)):
+        if row > begin and len(used | columns) > FEW and not columns <= used:
             made.append(_run(corners, shares[begin:row], used))
             used, begin = set(), row
         used |= columns
