@@ -271,8 +271,8 @@ def test_chunks_have_more_points_than_corners_and_cover_all(count, chunk):
 def test_an_interrupted_surface_goes_on_where_it_stopped(tmp_path, monkeypatch, stop):
     landscape = db.landscape(NETWORKS["mlp"], data("mlp"), data("mlp", 1))
     one, path = solution("mlp", 0), tmp_path / "checkpoint"
-    whole = quiet(surface, landscape, one, points=11)
     monkeypatch.setattr(scans, "MOST", 8)
+    whole = quiet(surface, landscape, one, points=11)
     epoch, counts = scans.Scan.epoch, []
 
     def counted(self):

@@ -125,7 +125,7 @@ def test_figures_compare_all_definitions_and_the_local_energy(result):
     volume = panels["sharpness_volume_test_error"]
     assert "larger: flatter" in volume.x.label
     ranks = kendall(np.ravel(data["sharpness"].sel(definition="volume")), np.ravel(data["test_error"]))
-    assert volume.title == f"log-volume of the basin\n{ranks}"
+    assert volume.title == f"log-volume of the basin per weight\n{ranks}"
     assert ranks.n_solutions == 8
     crosses = [curve for curve in volume.curves if curve.labels["what"] == "single solutions"]
     assert [(c.labels["algorithm"], c.labels["batch_size"]) for c in crosses] == [
@@ -135,7 +135,7 @@ def test_figures_compare_all_definitions_and_the_local_energy(result):
         ("fast", "30"),
     ]
     at = data.sel(batch_size=30, algorithm="fast", disorder=0)
-    assert np.array_equal(crosses[3].x, at["sharpness"].sel(definition="volume"))
+    assert crosses[3].x == pytest.approx(at["sharpness"].sel(definition="volume").to_numpy() / int(at["n_weights"]))
     assert np.array_equal(crosses[3].y, 100 * at["test_error"])
     energy = panels["sharpness_local_energy_test_error"].curves[-2]
     assert energy.x == pytest.approx(100 * at["noise_energy"].sel(sigma=0.5).mean("draw").to_numpy())
