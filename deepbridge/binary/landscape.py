@@ -23,7 +23,7 @@ from deepbridge.binary.symmetry import Method, align
 from deepbridge.common.data import Dataset
 from deepbridge.common.devices import Device, as_device, full_precision, usual
 from deepbridge.common.runs import checked_dtype, hashed
-from deepbridge.connectivity.landscape import Landscape, Values
+from deepbridge.connectivity.landscape import Landscape, Values, mean_gradients
 
 LARGEST = 2**26  # entries of a layer's output for all points and patterns that are computed together
 PART = 2000  # patterns that are computed together
@@ -146,7 +146,7 @@ class LatentLandscape(Landscape):
         """Losses and straight-through gradients on a mini-batch, common or one for each point; or on all data."""
         inputs, classes = self._on_device(False)
         if batch is None:
-            return self._of_all(points)
+            return mean_gradients(self, points, torch.arange(self.n_patterns).split(PART))
         batch = batch.to(self.device)
         own = batch.ndim == 2
         rows = max(1, LARGEST // (batch.shape[-1] * max(math.prod(x.field_shape) * x.n_units for x in self._layers)))
@@ -159,14 +159,6 @@ class LatentLandscape(Landscape):
                 losses.append(loss.detach())
                 gradients.append(slope.detach())
         return torch.cat(losses), torch.cat(gradients)
-
-    def _of_all(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        losses, gradients = points.new_zeros(len(points)), torch.zeros_like(points)
-        for batch in torch.arange(self.n_patterns).split(PART):
-            loss, gradient = self.gradients(points, batch)
-            losses.add_(loss, alpha=len(batch) / self.n_patterns)
-            gradients.add_(gradient, alpha=len(batch) / self.n_patterns)
-        return losses, gradients
 
     @property
     def _layers(self) -> tuple[Layer, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from binland.checks import number_between, positive, positive_int
+from binland.checks import positive, positive_int, share_kept
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed
 from deepbridge.common.checkpoints import checked, part
@@ -91,8 +91,7 @@ class AutoNEB:
         positive("threshold", self.threshold, zero=True)
         positive("weight_decay", self.weight_decay, zero=True)
         positive("spring", self.spring, infinite=True)
-        if number_between("momentum", self.momentum, 0, 1) == 1:
-            raise InvalidInputError("momentum=1 never forgets; take less")
+        share_kept("momentum", self.momentum)
 
     @property
     def n_steps(self) -> int:

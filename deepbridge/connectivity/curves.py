@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from binland.checks import number_between, one_of, positive, positive_int
+from binland.checks import one_of, positive, positive_int, share_kept
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed, generator
 from deepbridge.common.checkpoints import checked
@@ -84,8 +84,7 @@ class Curve:
             raise InvalidInputError(f"bends={self.bends} are more than {MOST_BENDS}; take less")
         positive("learning_rate", self.learning_rate)
         positive("weight_decay", self.weight_decay, zero=True)
-        if number_between("momentum", self.momentum, 0, 1) == 1:
-            raise InvalidInputError("momentum=1 never forgets; take less")
+        share_kept("momentum", self.momentum)
 
     def rate(self, epoch: int) -> float:
         """Learning rate of an epoch.

@@ -386,6 +386,16 @@ class Function(Landscape):
         return {"network": getattr(self._function, "__qualname__", repr(type(self._function))), "data": str(self.size)}
 
 
+def mean_gradients(landscape: Landscape, points: Tensor, parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Losses and gradients on all train data, as means over parts of them."""
+    losses, gradients = points.new_zeros(len(points)), torch.zeros_like(points)
+    for part in parts:
+        loss, gradient = landscape.gradients(points, part)
+        losses.add_(loss, alpha=len(part) / landscape.n_patterns)
+        gradients.add_(gradient, alpha=len(part) / landscape.n_patterns)
+    return losses, gradients
+
+
 def points_of(landscape: Landscape, solutions: Sequence[Any]) -> Tensor:
     """Solutions or arrays as points (T, n)."""
     return torch.stack([landscape.point(one) for one in solutions])

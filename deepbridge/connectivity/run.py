@@ -10,7 +10,7 @@ from torch import Tensor
 
 from binland.callbacks import TrainingState
 from binland.checks import one_of
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 from binland.rng import Seed
 from deepbridge.common.checkpoints import part
 from deepbridge.common.devices import model
@@ -19,6 +19,7 @@ from deepbridge.common.stamp import stamp
 from deepbridge.connectivity.batches import Batches
 from deepbridge.connectivity.landscape import Landscape, check_landscape
 
+MOST_MINIMA = 1000
 METHODS = ("greedy", "coordinate", "activations")  # of alignment
 
 
@@ -160,6 +161,13 @@ def ends_of(landscape: Landscape, start: Any, end: Any, alignment: str | None, s
     """Two minima as points, the second one aligned to the first if that is asked for."""
     first, second = all_of(landscape, [start, end], alignment, seed)
     return first, second
+
+
+def minima_of(landscape: Landscape, minima: Any, alignment: str | None, seed: Seed) -> Tensor:
+    """Two or more minima as points (M, n), all but the first aligned to the first if that is asked for."""
+    if not isinstance(minima, (list, tuple, np.ndarray)) or not 2 <= len(minima) <= MOST_MINIMA:
+        raise InvalidInputError(f"minima={shown(minima)} is not a list of 2 to {MOST_MINIMA} minima")
+    return torch.stack(all_of(landscape, minima, alignment, seed))
 
 
 def all_of(landscape: Landscape, minima: Any, alignment: str | None, seed: Seed) -> list[Tensor]:

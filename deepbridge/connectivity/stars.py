@@ -20,10 +20,8 @@ from deepbridge.connectivity.landscape import Landscape
 from deepbridge.connectivity.lines import straight
 from deepbridge.connectivity.measured import at_places
 from deepbridge.connectivity.results import LandscapePath, path_of
-from deepbridge.connectivity.run import EpochJob, all_of, run_job
+from deepbridge.connectivity.run import EpochJob, minima_of, run_job
 from deepbridge.connectivity.shapes import Polygon
-
-MOST_MINIMA = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,9 +228,7 @@ def star(
     chosen = settings or Star()
     if not isinstance(chosen, Star):
         raise InvalidInputError(f"settings={shown(settings)} is not a Star(...)")
-    if not isinstance(minima, (list, tuple, np.ndarray)) or not 2 <= len(minima) <= MOST_MINIMA:
-        raise InvalidInputError(f"minima={shown(minima)} is not a list of 2 to {MOST_MINIMA} minima")
-    feet = torch.stack(all_of(landscape, minima, alignment, seed))
+    feet = minima_of(landscape, minima, alignment, seed)
     training = StarTraining(landscape, feet, chosen, seed)
     training.budget = None if budget is None else positive_int("budget", budget)
     settled = {"settings": repr(chosen), "seed": str(training.key)}

@@ -19,10 +19,8 @@ from deepbridge.common.checkpoints import checked, part
 from deepbridge.connectivity.bands import AutoNEB, autoneb
 from deepbridge.connectivity.curves import Curve, curve
 from deepbridge.connectivity.landscape import Landscape
-from deepbridge.connectivity.run import Job, all_of, run_job
+from deepbridge.connectivity.run import Job, minima_of, run_job
 from deepbridge.connectivity.stars import line_heights
-
-MOST_MINIMA = 1000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,10 +162,8 @@ def barrier_tree(
     """
     if settings is not None and not isinstance(settings, (AutoNEB, Curve)):
         raise InvalidInputError(f"settings={shown(settings)} is not an AutoNEB(...), a Curve(...) or None")
-    if not isinstance(minima, (list, tuple, np.ndarray)) or not 2 <= len(minima) <= MOST_MINIMA:
-        raise InvalidInputError(f"minima={shown(minima)} is not a list of 2 to {MOST_MINIMA} minima")
     positive_int("points", points, minimum=2)
-    corners = torch.stack(all_of(landscape, minima, alignment, seed))
+    corners = minima_of(landscape, minima, alignment, seed)
     growth = Growth(landscape, corners, settings, int(generator(seed, "barrier_tree").integers(2**63)), points)
     growth.budget = None if budget is None else positive_int("budget", budget)
     growth.checkpoint = None if checkpoint is None else Path(checkpoint), checkpoint_seconds

@@ -17,7 +17,7 @@ from deepbridge.common.augmentation import flipped_and_cropped
 from deepbridge.common.devices import Device, as_device, full_precision, usual
 from deepbridge.common.runs import checked_dtype, hashed
 from deepbridge.connectivity.geometry import Geometry, Piece, Toroid
-from deepbridge.connectivity.landscape import Landscape, Values
+from deepbridge.connectivity.landscape import Landscape, Values, mean_gradients
 from deepbridge.continuous.alignment import Method, align
 from deepbridge.continuous.curvature import Curvature
 from deepbridge.continuous.dense import Dense
@@ -228,13 +228,8 @@ class NetworkLandscape(Landscape):
     def _of_all(self, points: Tensor) -> tuple[Tensor, Tensor]:
         if self.n_patterns <= PART:
             return self._of(points, self.train)
-        order = torch.arange(self.n_patterns).tensor_split(-(-self.n_patterns // PART))
-        losses, gradients = points.new_zeros(len(points)), torch.zeros_like(points)
-        for batch in order:
-            here = self.gradients(points, batch)
-            losses.add_(here[0], alpha=len(batch) / self.n_patterns)
-            gradients.add_(here[1], alpha=len(batch) / self.n_patterns)
-        return losses, gradients
+        parts = torch.arange(self.n_patterns).tensor_split(-(-self.n_patterns // PART))
+        return mean_gradients(self, points, parts)
 
     def _examples(self, batch: Tensor) -> Examples:
         batch = batch.to(self.device)
