@@ -1,7 +1,8 @@
 """Fully connected ReLU networks on a CPU, many of one architecture at once, differentiated by hand.
 
 What a general module costs beside its matrix products, for every network and every call, is here paid once for all. The
-weights are read where they stand in the flat points, and gradients are written where they belong.
+weights are read where they stand in the flat points, and gradients are written where they belong. Outputs of layers are
+(T, outputs, B), patterns last: sums over a few classes are then taken for many patterns at once.
 """
 
 from itertools import pairwise
@@ -28,7 +29,7 @@ class Layer(NamedTuple):
     def weights_of(self, points: Tensor) -> Tensor:
         """The weights (T, outputs, inputs), a view."""
         end = self.weight + self.outputs * self.inputs
-        return points[:, self.weight : end].unflatten(1, (self.outputs, self.inputs))
+        return points[:, self.weight : end].view(len(points), self.outputs, self.inputs)
 
     def biases_of(self, points: Tensor) -> Tensor | None:
         """The biases (T, outputs), a view, or None."""
@@ -59,26 +60,22 @@ class Dense:
     @torch.no_grad()
     def slopes(self, points: Tensor, inputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Mean cross-entropies (T,), gradients (T, n). inputs: (B, ...), classes: (B,); or (T, B, ...) and (T, B)."""
-        own = classes.ndim == 2
-        x = inputs.flatten(2) if own else inputs.flatten(1)
-        seen: list[Tensor] = [x if own else x.expand(len(points), *x.shape)]
-        for layer in self._layers:
-            seen.append(_linear(layer, points, seen[-1]))
-            if layer is not self._layers[-1]:
-                seen[-1].relu_()
+        x = inputs.flatten(classes.ndim)
+        seen = [_first(self._layers[0], points, x)]
+        for layer in self._layers[1:]:
+            seen.append(_linear(layer, points, seen[-1].relu_()))
         losses, back = _cross_entropies(seen.pop(), classes)
         gradients = torch.empty_like(points)
-        for layer, before in zip(reversed(self._layers), reversed(seen), strict=True):
-            for delta, x, into in zip(back, before, layer.weights_of(gradients), strict=True):
-                torch.mm(delta.T, x, out=into)
-            biases = layer.biases_of(gradients)
-            if biases is not None:
-                biases.copy_(back.sum(1))
-            if layer is not self._layers[0]:
-                onward = torch.empty_like(before)
-                for delta, w, into in zip(back, layer.weights_of(points), onward, strict=True):
-                    torch.mm(delta, w, out=into)
-                back = onward.mul_(before > 0)
+        for layer, before in zip(reversed(self._layers[1:]), reversed(seen), strict=True):
+            layer.weights_of(gradients).copy_(torch.bmm(back, before.mT))
+            _sum_into(layer, gradients, back)
+            back = torch.bmm(layer.weights_of(points).mT, back).mul_(before > 0)
+        first = self._layers[0]
+        for delta, own, into in zip(
+            back, x.expand(len(points), *x.shape[-2:]), first.weights_of(gradients), strict=True
+        ):
+            torch.mm(delta, own, out=into)
+        _sum_into(first, gradients, back)
         return losses, gradients
 
     @torch.no_grad()
@@ -90,7 +87,6 @@ class Dense:
         """
         mixing = None if shares is None or len(shares) <= len(corners) else shares.to(corners)
         points = corners if shares is None else shares.to(corners) @ corners
-        known = points if mixing is None else corners  # networks whose first layers are run
         losses = torch.zeros(len(points), dtype=torch.float64)
         wrong = torch.zeros(len(points), dtype=torch.int64)
         size = max(layer.outputs for layer in self._layers)
@@ -98,27 +94,23 @@ class Dense:
         if mixing is not None:
             patterns = max(64, min(patterns, 32 * PATTERNS // (size * len(corners))))
         rows = max(1, TOGETHER // (min(patterns, len(classes)) * size))
+        first = self._layers[0]
         for x, labels in zip(inputs.flatten(1).split(patterns), classes.split(patterns), strict=True):
-            if mixing is not None:
-                sums = torch.stack([x @ w.T for w in self._layers[0].weights_of(known)])  # (C, b, H)
-            for first in range(0, len(points), rows):
-                here = points[first : first + rows]
-                if mixing is None:
-                    fields = _linear(self._layers[0], here, x.expand(len(here), *x.shape))
+            sums = None if mixing is None else first.weights_of(corners).flatten(0, 1) @ x.T
+            for k in range(0, len(points), rows):
+                here = points[k : k + rows]
+                if mixing is None or sums is None:
+                    fields = _first(first, here, x)
                 else:
-                    some = mixing[first : first + rows]
-                    used = some.any(0).nonzero().flatten().tolist() or [0]
-                    low, high = used[0], used[-1]
-                    few = sums[low : high + 1]
-                    fields = (some[:, low : high + 1] @ few.flatten(1)).view(len(here), *sums.shape[1:])
-                    biases = self._layers[0].biases_of(here)
+                    fields = _mixed(mixing[k : k + rows], sums.view(len(corners), first.outputs, len(x)))
+                    biases = first.biases_of(here)
                     if biases is not None:
-                        fields += biases[:, None]
+                        fields += biases[..., None]
                 for layer in self._layers[1:]:
                     fields = _linear(layer, here, fields.relu_())
                 loss, missed = _judged(fields, labels)
-                losses[first : first + rows] += loss
-                wrong[first : first + rows] += missed
+                losses[k : k + rows] += loss
+                wrong[k : k + rows] += missed
         return losses, wrong
 
 
@@ -139,38 +131,72 @@ def _flattens(module: nn.Module) -> bool:
     return isinstance(first, nn.Flatten) and (first.start_dim, first.end_dim) == (1, -1)
 
 
-def _linear(layer: Layer, points: Tensor, inputs: Tensor) -> Tensor:
-    """Outputs (T, B, outputs) of a layer of every network for inputs (T, B, inputs)."""
-    made = points.new_empty(len(points), inputs.shape[1], layer.outputs)
-    biases = layer.biases_of(points)
-    for k, (w, x) in enumerate(zip(layer.weights_of(points), inputs, strict=True)):
-        if biases is None:
-            torch.mm(x, w.T, out=made[k])
-        else:
-            torch.addmm(biases[k], x, w.T, out=made[k])
-    return made
+def _first(layer: Layer, points: Tensor, x: Tensor) -> Tensor:
+    """Outputs (T, outputs, B) of the first layer of every network, for inputs (B, inputs) or (T, B, inputs)."""
+    weights, biases = layer.weights_of(points), layer.biases_of(points)
+    if x.ndim == 3:
+        return _with_biases(weights, x.mT, biases)
+    flat = weights.flatten(0, 1)  # of all networks, one below the other: a single product
+    made = flat @ x.T if biases is None else torch.addmm(biases.reshape(-1, 1), flat, x.T)
+    return made.view(len(points), layer.outputs, len(x))
+
+
+def _linear(layer: Layer, points: Tensor, fields: Tensor) -> Tensor:
+    """Outputs (T, outputs, B) of another layer of every network."""
+    return _with_biases(layer.weights_of(points), fields, layer.biases_of(points))
+
+
+def _with_biases(weights: Tensor, fields: Tensor, biases: Tensor | None) -> Tensor:
+    return torch.bmm(weights, fields) if biases is None else torch.baddbmm(biases[..., None], weights, fields)
+
+
+def _mixed(shares: Tensor, sums: Tensor) -> Tensor:
+    """Sums (T, outputs, B) of the corners' (C, outputs, B), of which those in between the first and last used count."""
+    used = shares.any(0).nonzero().flatten().tolist() or [0]
+    part = slice(used[0], used[-1] + 1)
+    return (shares[:, part] @ sums[part].flatten(1)).view(len(shares), *sums.shape[1:])
+
+
+def _sum_into(layer: Layer, gradients: Tensor, back: Tensor) -> None:
+    """Gradients of biases: sums over the patterns."""
+    biases = layer.biases_of(gradients)
+    if biases is not None:
+        biases.copy_(back.sum(2))
 
 
 def _cross_entropies(outputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    """Means over the patterns (T,), and their derivatives with respect to the outputs (T, B, C)."""
-    labels = classes.expand(outputs.shape[:2])
-    if outputs.shape[2] == 1:
-        logits, truth = outputs[..., 0], labels.to(outputs.dtype)
+    """Means over the patterns (T,), and their derivatives with respect to the outputs (T, C, B)."""
+    count = outputs.shape[2]
+    labels = classes.expand(len(outputs), count)
+    if outputs.shape[1] == 1:
+        logits, truth = outputs[:, 0], labels.to(outputs.dtype)
         losses = nn.functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(1)
-        return losses, (logits.sigmoid() - truth)[..., None] / outputs.shape[1]
-    logs = outputs.log_softmax(2)
-    losses = -logs.gather(2, labels[..., None])[..., 0].mean(1)
-    slopes = logs.exp_()
-    slopes.scatter_add_(2, labels[..., None], slopes.new_full((1, 1, 1), -1.0).expand(*labels.shape, 1))
-    return losses, slopes.div_(outputs.shape[1])
+        return losses, (logits.sigmoid() - truth)[:, None] / count
+    labels = labels[:, None]
+    top = outputs.amax(1, keepdim=True)
+    right = outputs.gather(1, labels)
+    slopes = outputs.sub_(top).exp_()
+    sums = slopes.sum(1, keepdim=True)
+    losses = (sums.log() + top - right).mean((1, 2))
+    slopes /= sums.mul_(count)
+    share = slopes.new_full((1, 1, 1), -1 / count)
+    return losses, slopes.scatter_add_(1, labels, share.expand_as(labels))
 
 
 def _judged(outputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums of cross-entropies (T,) and numbers of wrong labels (T,) of outputs (T, B, C)."""
-    labels = classes.expand(outputs.shape[:2])
-    if outputs.shape[2] == 1:
-        logits = outputs[..., 0]
+    """Sums of cross-entropies (T,) and numbers of wrong labels (T,) of outputs (T, C, B)."""
+    labels = classes.expand(len(outputs), outputs.shape[2])
+    if outputs.shape[1] == 1:
+        logits = outputs[:, 0]
         losses = nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none")
         return losses.sum(1, dtype=torch.float64), ((logits >= 0) != (labels == 1)).sum(1)
-    losses = outputs.logsumexp(2) - outputs.gather(2, labels[..., None])[..., 0]
-    return losses.sum(1, dtype=torch.float64), (outputs.argmax(2) != labels).sum(1)
+    top, right = outputs.amax(1, keepdim=True), outputs.gather(1, labels[:, None])
+    if (outputs == top).sum() != top.numel():  # equal outputs, of which the first one counts, or none that is a number
+        return _judged_carefully(outputs, labels)
+    losses = (outputs - top).exp_().sum(1).log_().add_((top - right)[:, 0]).sum(1, dtype=torch.float64)
+    return losses, (right < top).sum((1, 2))
+
+
+def _judged_carefully(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    losses = outputs.logsumexp(1) - outputs.gather(1, labels[:, None])[:, 0]
+    return losses.sum(1, dtype=torch.float64), (outputs.argmax(1) != labels).sum(1)

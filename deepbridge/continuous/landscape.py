@@ -232,8 +232,8 @@ class NetworkLandscape(Landscape):
         return mean_gradients(self, points, parts)
 
     def _examples(self, batch: Tensor) -> Examples:
-        batch = batch.to(self.device)
-        return Examples(self.train.inputs[batch], self.train.classes[batch])
+        rows = batch.to(self.device).flatten()  # whole images are copied, which indexing by two dimensions is slow at
+        return Examples(*(all_of.index_select(0, rows).unflatten(0, batch.shape) for all_of in self.train))
 
     def _of(self, points: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
         """Losses and gradients of all points together, or one after the other where that is faster."""

@@ -88,6 +88,36 @@ def test_parts_of_patterns_and_networks_make_no_difference(monkeypatch):
     assert torch.equal(parts[1], whole[1])
 
 
+@settings(max_examples=60)
+@given(st.integers(0, 2**32))
+def test_of_equal_outputs_the_first_one_counts(seed):
+    rng = np.random.default_rng(seed)
+    network = db.MLP(3, (2,), 4)
+    points = torch.from_numpy(rng.integers(-1, 2, size=(5, network.n_weights)).astype(float))
+    points[0] = 0.0
+    inputs, classes = (
+        torch.from_numpy(rng.integers(-1, 2, (30, 3)).astype(float)),
+        torch.from_numpy(rng.integers(4, size=30)),
+    )
+    losses, wrong = Dense.of(network).scores(points, None, inputs, classes)
+    module = network.module().double()
+    for k, point in enumerate(points):
+        nn.utils.vector_to_parameters(point, module.parameters())
+        with torch.no_grad():
+            outputs = module(inputs)
+        assert int(wrong[k]) == int((outputs.argmax(1) != classes).sum())
+        assert float(losses[k]) == pytest.approx(float(loss_of(outputs, classes, "sum")), rel=1e-12)
+
+
+def test_networks_that_overflow_are_wrong_and_have_no_loss():
+    network = db.MLP(3, (2,), 4)
+    points = torch.full((2, network.n_weights), 1e200, dtype=torch.float64)
+    points[1] = 0.0
+    losses, wrong = Dense.of(network).scores(points, None, torch.ones(6, 3).double(), torch.arange(6) % 4)
+    assert losses.isfinite().tolist() == [False, True]
+    assert wrong.tolist() == [4, 4]
+
+
 class Odd(nn.Sequential):
     def forward(self, x):
         return 2 * super().forward(x)
