@@ -75,13 +75,26 @@ def against_test_error(results: Any, name: str, label: str, values: "xr.DataArra
     """Test errors against a quantity of single solutions: a cross for each, means with error bars, tau in the title.
 
     All points of the grid are in one panel; crosses are larger where the swept values are. Values of -inf have ranks
-    and are not drawn.
+    and are not drawn. A solution that is at two points of the grid, as where a setting is written twice, counts once.
     """
     tests = 100 * results.data["test_error"]
-    x, y = (np.ravel(one.to_numpy()) for one in _aligned(values, tests))
+    once = _once(results.data)
+    x, y = (np.ravel(one.where(once).to_numpy()) for one in _aligned(values, tests))
     title = label.partition(" (")[0]
     axes = Axis(label, is_wide(x)), Axis("test error (%)")
     return Panel(name, *axes, list(_marks(results, values, tests)), title=f"{title}\n{kendall(x, y)}")
+
+
+def _once(data: "xr.Dataset") -> "xr.DataArray":
+    """False for solutions with an id that one before has; in files without ids all are True."""
+    import xarray as xr
+
+    if "solution_id" not in data:
+        return xr.DataArray(True)
+    ids = data["solution_id"]
+    once = np.zeros(ids.shape, np.bool_)
+    once.flat[np.unique(ids.to_numpy().astype(str), return_index=True)[1]] = True
+    return ids.copy(data=once)
 
 
 def is_wide(values: NDArray[Any]) -> bool:

@@ -13,10 +13,12 @@ from binland.errors import StoreError
 from binland.sweep.load import load_results
 from binland.sweep.spec import Axis
 from binland.sweep.store.layout import DONE, Layout
+from binland.sweep.store.opening import texts
 from binland.sweep.store.store import Store
 from binland.sweep.words import STATES, TRAINING
 
 MOST = 200  # algorithms in a figure
+ID = f"{TRAINING}_id"
 
 
 class Results(NamedTuple):
@@ -125,4 +127,12 @@ def read(path: str | Path, theory: bool = False) -> Results:
     store, data = Store.open(path), load_results(path)
     if not bool((data[f"{TRAINING}_state"] == DONE).any()):
         raise StoreError(f"{path}: no finished task; `binland status` shows why, `binland sweep` goes on with it")
-    return Results(path, store.layout, store.settings, data, {}, theory)
+    return Results(path, store.layout, store.settings, _with_ids(data, store), {}, theory)
+
+
+def _with_ids(data: xr.Dataset, store: Store) -> xr.Dataset:
+    """Results with the ids of the solutions, which are equal where a setting is there twice; old files have none."""
+    with store.snapshot() as snapshot:
+        if ID not in snapshot.file:
+            return data
+        return data.assign({ID: (data[f"{TRAINING}_state"].dims, texts(snapshot.read(ID)))})

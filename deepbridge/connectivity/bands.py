@@ -42,7 +42,7 @@ class AutoNEB:
         Largest number of points that are inserted before a cycle, at the places that stand out most.
     threshold : float, default 0.1
         A point is inserted only where the loss between two points exceeds the line between their losses by more than
-        this fraction of the difference of the highest and lowest loss of the chain.
+        this fraction of the difference of the highest and lowest loss of the points of the chain.
     between : int, default 9
         Points between two neighbours at which losses are measured, for insertions and for the result.
     batch_size : int, default 512
@@ -186,9 +186,13 @@ def autoneb(
 
     Notes
     -----
-    All points share a mini-batch, so that noise hardly changes the differences of their losses. On a landscape with
-    ``geometry="toroid"`` points are brought back onto the spheres after every step, forces are tangent to them, and
-    lines between neighbours are geodesics.
+    All inner points share a mini-batch, so that noise hardly changes the differences of their losses; those of the
+    ends are on all data. On a landscape with ``geometry="toroid"`` points are brought back onto the spheres after
+    every step, forces are tangent to them, and lines between neighbours are geodesics.
+
+    The published code (PyTorch-AutoNEB) takes a new mini-batch for every point, and at a maximum or minimum of the
+    chain gives the larger weight to the step towards the lower neighbour; here it is that towards the higher one, as in
+    Henkelman and Jonsson.
 
     References
     ----------
@@ -256,7 +260,7 @@ class Band(Job):
     def epoch(self) -> None:
         """A block of steps; before the first one of a cycle, points are inserted."""
         steps, rate = self._settings.cycles[self.cycle]
-        if self.step_of_cycle == 0:
+        if len(self.history) == self.cycle:  # not yet begun; a budget may have ended between this and the first step
             self._begin_cycle()
         for _ in range(min(BLOCK, steps - self.step_of_cycle)):
             if self.budget is not None and self.gradients + len(self.points) - 2 > self.budget:
@@ -371,11 +375,11 @@ def gaps_to_fill(values: Sampled, count: int, settings: AutoNEB) -> dict[int, fl
     """Steps of the chain that get a new point, in order, with its place in (0, 1): where the loss stands out most."""
     losses = values.train.losses
     ends = losses[values.share == 0]
-    size = float(losses.max() - losses.min())
+    size = float(ends.max() - ends.min())
     best: list[tuple[float, int, float]] = []
     for k in range(count - 1):
         here = (values.corner == k) & (values.share > 0)
-        if not here.any() or size == 0:
+        if not here.any():
             continue
         shares = values.share[here]
         excess = losses[here] - ((1 - shares) * ends[k] + shares * ends[k + 1])

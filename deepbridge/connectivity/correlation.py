@@ -84,7 +84,8 @@ def rank_correlation(
     Notes
     -----
     The interval is that between quantiles of the bootstrap samples; samples in which all numbers are equal are left
-    out. It treats solutions as independent draws, which those of one training are not.
+    out. It treats solutions as independent draws, which those of one training are not. With less than about ten
+    solutions it is too short, and of length 0 if their ranks are the same in both.
 
     References
     ----------
@@ -175,8 +176,9 @@ def granulated_kendall(values: Any, gaps: Any, hyperparameters: Sequence[Sequenc
 
     Notes
     -----
-    Within a group, the coefficient is the mean of sign(difference of values) sign(difference of gaps) over all pairs,
-    in which ties count 0 (tau-a), as in the paper. A hyperparameter's coefficient is the mean over its groups.
+    Within a group, the coefficient is the mean of sign(difference of values) sign(difference of gaps) over all pairs
+    that differ in the hyperparameter, in which ties count 0 (tau-a), as in the paper; networks that differ in the seed
+    only are no pair. A hyperparameter's coefficient is the mean over its groups.
 
     References
     ----------
@@ -204,14 +206,14 @@ def granulated_kendall(values: Any, gaps: Any, hyperparameters: Sequence[Sequenc
 
 
 def _of_axis(x: NDArray[np.float64], y: NDArray[np.float64], rows: list[tuple[Any, ...]], axis: int) -> list[float]:
-    """Coefficients of all groups of at least two networks whose other hyperparameters agree."""
+    """Coefficients of all groups of networks whose other hyperparameters agree, and which differ in this one."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for k, row in enumerate(rows):
         groups.setdefault(row[:axis] + row[axis + 1 :], []).append(k)
-    return [tau_a(x[group], y[group]) for group in groups.values() if len(group) > 1]
+    apart = [[(i, j) for i, j in combinations(group, 2) if rows[i] != rows[j]] for group in groups.values()]
+    return [tau_a(x, y, pairs) for pairs in apart if pairs]
 
 
-def tau_a(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Mean of the products of signs of differences over all pairs."""
-    pairs = combinations(range(len(x)), 2)
+def tau_a(x: NDArray[np.float64], y: NDArray[np.float64], pairs: list[tuple[int, int]]) -> float:
+    """Mean of the products of signs of differences over pairs."""
     return float(np.mean([np.sign(x[i] - x[j]) * np.sign(y[i] - y[j]) for i, j in pairs]))

@@ -59,17 +59,18 @@ class Frame(NamedTuple):
         return self.origin + np.asarray(coordinates, np.float64) @ self.directions
 
     def projected(self, points: Iterable[Tensor], centre: NDArray[np.float64] | None = None) -> Projections:
-        """Points (n,), one after the other, projected orthogonally (normal equations).
+        """Points (n,), one after the other, projected orthogonally.
 
         centre: (n,), from where relative distances are measured, by default the origin.
         """
-        gram, made = self.directions @ self.directions.T, []
+        basis, mixing = np.linalg.qr(self.directions.T)
+        made = []
         middle = 0.0 if centre is None else centre - self.origin
         for point in points:
             step = point.double().cpu().numpy() - self.origin
-            place = np.linalg.solve(gram, self.directions @ step)
+            place = np.linalg.solve(mixing, basis.T @ step)
             made.append((place, np.linalg.norm(step - place @ self.directions), np.linalg.norm(step - middle)))
-        places = np.array([place for place, _, _ in made]).reshape(-1, len(gram))
+        places = np.array([place for place, _, _ in made]).reshape(-1, len(mixing))
         outside, lengths = (np.array([one[k] for one in made], np.float64) for k in (1, 2))
         shares = np.divide(outside, lengths, out=np.zeros_like(outside), where=lengths > 0)
         return Projections(places, outside, shares.clip(0, 1))

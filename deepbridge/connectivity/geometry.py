@@ -47,6 +47,8 @@ class Piece(NamedTuple):
 class Toroid(Geometry):
     """A product of spheres, and straight directions for every entry that lies on none.
 
+    Vectors of a single entry have no sphere: between its two points there is no way but the straight one.
+
     Parameters
     ----------
     spheres : sequence of (sequence of Piece, float)
@@ -57,7 +59,7 @@ class Toroid(Geometry):
     name = "toroid"
 
     def __init__(self, spheres: Sequence[tuple[Sequence[Piece], float]]):
-        self._spheres = spheres
+        self._spheres = [(pieces, radius) for pieces, radius in spheres if sum(piece.width for piece in pieces) > 1]
 
     def _rows(self, points: Tensor, pieces: Sequence[Piece]) -> list[Tensor]:
         """Views (T, units, width) of the entries of each piece."""
@@ -94,14 +96,19 @@ class Toroid(Geometry):
         return made
 
     def between(self, a: Tensor, b: Tensor, ts: Tensor) -> Tensor:
-        """Points on arcs of great circles at constant speed; between opposite vectors, the half circle is arbitrary."""
+        """Points on arcs of great circles at constant speed.
+
+        Between opposite vectors all half circles are as short: it is the one through the axis farthest from both.
+        """
         made = super().between(a, b, ts)
         for pieces, radius in self._spheres:
             first, second = (self._rows(x[None], pieces) for x in (a, b))
-            shares = _arc_shares(self._angles(first, second), ts.double())
+            angles = self._angles(first, second)
+            shares = _arc_shares(angles, ts.double())
             rows = self._rows(made, pieces)
             for row, one, other in zip(rows, first, second, strict=True):
                 row.copy_(shares[0][..., None] * one + shares[1][..., None] * other)
+            _go_around(rows, first, angles, ts.double())
             factors = radius / _kept(_products(rows, rows).sqrt())  # against rounding
             for row in rows:
                 row.mul_(factors[..., None].to(row.dtype))
@@ -139,6 +146,22 @@ def _products(a: list[Tensor], b: list[Tensor]) -> Tensor:
 def _kept(norms: Tensor) -> Tensor:
     """Norms, with 1 for those that are zero."""
     return torch.where(norms == 0, torch.ones_like(norms), norms)
+
+
+def _go_around(rows: list[Tensor], first: list[Tensor], angles: Tensor, ts: Tensor) -> None:
+    """Put points (T, units, width) on half circles where the ends are opposite; first: the ends at 0."""
+    opposite = angles[0] > torch.pi - NEAR
+    if not opposite.any():
+        return
+    start = torch.cat([one[0, opposite] for one in first], 1)
+    radius = start.norm(dim=1, keepdim=True)
+    axis = torch.nn.functional.one_hot(start.abs().argmin(1), start.shape[1]).to(start)
+    across = axis - (axis * start).sum(1, keepdim=True) * start / radius.square()
+    across *= radius / across.norm(dim=1, keepdim=True)
+    turns = torch.pi * ts.to(start)[:, None, None]
+    circle = turns.cos() * start + turns.sin() * across
+    for row, part in zip(rows, circle.split([row.shape[2] for row in rows], 2), strict=True):
+        row[:, opposite] = part
 
 
 def _arc_shares(angles: Tensor, ts: Tensor) -> tuple[Tensor, Tensor]:

@@ -374,7 +374,7 @@ class Function(Landscape):
     def gradients(self, points: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Values and gradients at every point."""
         gradients, losses = self._gradients(points)
-        return losses.detach(), gradients.detach()
+        return losses.detach().clone(), gradients.detach().clone()  # constants come as views of one number
 
     def curvature(self, point: Tensor) -> Callable[[Tensor], Tensor]:
         """Derivatives of the gradient, all vectors at once."""

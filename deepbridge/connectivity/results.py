@@ -24,7 +24,8 @@ class LandscapePath(OnPath, Summary):
     Attributes
     ----------
     ts : numpy.ndarray of shape (T,)
-        Places of the points, 0 at the start and 1 at the end: by length, or the parameter of a Bezier curve.
+        Places of the points, 0 at the start and 1 at the end: by length on lines and bands; the parameter of a curve,
+        in which each line of a polygon or star has the same share.
     error_counts : numpy.ndarray of shape (T,), int64, or None
         Number of wrong labels at each place; None for functions without labels.
     n_patterns : int

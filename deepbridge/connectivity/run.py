@@ -21,6 +21,7 @@ from deepbridge.connectivity.landscape import Landscape, check_landscape
 
 MOST_MINIMA = 1000
 METHODS = ("greedy", "coordinate", "activations")  # of alignment
+TRIED = 256  # patterns on which a landscape is tried, to know it again
 
 
 class Job(ABC):
@@ -151,10 +152,25 @@ def run_job(
     if checkpoint is not None:
         begun = hashed([tensor.cpu().numpy() for tensor in job.begun()])
         identity = {"code": stamp(), "device": model(landscape.device), "dtype": str(landscape.dtype), "start": begun}
+        identity["landscape"] = numbers_near(landscape, job.begun()[0].view(-1, landscape.size)[0])
         if landscape.device.type == "cpu":
             identity["threads"] = str(torch.get_num_threads())
         identity |= landscape.identity() | settings
     run_through(job, landscape.device, checkpoint, seconds, identity, progress, word=job.word)
+
+
+def numbers_near(landscape: Landscape, point: Tensor) -> str:
+    """Losses and slopes at a point and at another one, to three digits.
+
+    They tell apart what has the same name: functions, and modules that differ in what is no parameter. Three digits,
+    since the last ones may depend on where arrays lie in memory.
+    """
+    aside = np.random.default_rng(0).standard_normal(landscape.size)
+    step = torch.from_numpy(aside).to(point) * max(float(point.std(correction=0)), 0.1)
+    batch = None if landscape.n_patterns <= TRIED else torch.arange(TRIED)
+    losses, gradients = landscape.gradients(torch.stack([point, point + step]), batch)
+    slopes = gradients.double() @ step.double()
+    return " ".join(f"{number:.3g}" for number in [*losses.tolist(), *slopes.tolist()])
 
 
 def ends_of(landscape: Landscape, start: Any, end: Any, alignment: str | None, seed: Seed) -> tuple[Tensor, Tensor]:

@@ -146,7 +146,8 @@ def barrier_tree(
 
     Notes
     -----
-    Heights are upper bounds of the lowest barriers, since every path is one of many.
+    Every path is one of many, so that the lowest barriers are below its own. Heights are those at the places at which
+    paths are measured, of lines at `points` of them: what is higher in between is not seen.
 
     References
     ----------
@@ -183,7 +184,8 @@ class Growth(Job):
         self._landscape, self._minima, self._settings, self.key = landscape, minima, settings, key
         self.lines, _ = line_heights(landscape, minima, points)
         self.heights, self.refined = self.lines.copy(), np.zeros(self.lines.shape, np.bool_)
-        self.gradients, self.spent, self._part = 0, False, 0  # _part: gradients of a path that is not finished
+        self.gradients, self.spent = 0, False
+        self._part: tuple[int, int, Any] | None = None  # pair and path that the budget has cut
 
     @property
     def epochs(self) -> int:
@@ -215,11 +217,11 @@ class Growth(Job):
             return
         path = self._joined(*pair, left)
         i, j = pair
-        self.heights[i, j] = self.heights[j, i] = min(self.heights[i, j], path.highest_loss)
         self.spent = not path.complete
         if self.spent:
-            self._part = path.gradients
+            self._part = i, j, path
             return
+        lower(self.heights, i, j, path.highest_loss)
         self.gradients += path.gradients
         self.refined[i, j] = self.refined[j, i] = True
 
@@ -239,8 +241,13 @@ class Growth(Job):
 
     def result(self) -> BarrierTree:
         """The tree as it is."""
-        edges = spanning_tree(self.heights)
-        return BarrierTree(self.heights, self.lines, self.refined, edges, self.gradients + self._part, not self.spent)
+        heights, gradients = self.heights.copy(), self.gradients
+        if self._part is not None:
+            i, j, path = self._part
+            lower(heights, i, j, path.highest_loss)
+            gradients += path.gradients
+        edges = spanning_tree(heights)
+        return BarrierTree(heights, self.lines, self.refined, edges, gradients, not self.spent)
 
     def begun(self) -> list[Tensor]:
         """The minima."""
@@ -259,6 +266,11 @@ class Growth(Job):
         if refined.shape != self.refined.shape or refined.dtype != np.bool_ or gradients < 0:
             raise ValueError("refined pairs of another shape")
         self.heights, self.refined, self.gradients = heights, refined.copy(), gradients
+
+
+def lower(heights: NDArray[np.float64], i: int, j: int, height: float) -> None:
+    """Put the height of a pair where it is lower than what is known, or where nothing is."""
+    heights[i, j] = heights[j, i] = np.fmin(heights[i, j], height)
 
 
 def spanning_tree(heights: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -140,8 +140,8 @@ def basin_volume(
     n counts the parameters in filters that are not zero; others (biases, batch-norm) stay as they are. The way outward
     is looked at in steps of a factor of 2, then halved: a narrow wall between two of these places is not seen.
 
-    The result does not change if units are permuted, or if a layer of ReLUs is multiplied by a positive number and the
-    next one divided by it.
+    The volume does not change if units are permuted (the estimate has other random directions then), or if a layer of
+    ReLUs is multiplied by a positive number and the next one divided by it.
 
     In many dimensions the mean of r^n hangs on the few widest directions: ``.effective`` says how many count. With
     one, the log-volume is a lower bound.

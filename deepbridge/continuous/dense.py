@@ -189,7 +189,7 @@ def _judged(outputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
     if outputs.shape[1] == 1:
         logits = outputs[:, 0]
         losses = nn.functional.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype), reduction="none")
-        return losses.sum(1, dtype=torch.float64), ((logits >= 0) != (labels == 1)).sum(1)
+        return losses.sum(1, dtype=torch.float64), (((logits >= 0) != (labels == 1)) | logits.isnan()).sum(1)
     top, right = outputs.amax(1, keepdim=True), outputs.gather(1, labels[:, None])
     if (outputs == top).sum() != top.numel():  # equal outputs, of which the first one counts, or none that is a number
         return _judged_carefully(outputs, labels)
@@ -199,4 +199,4 @@ def _judged(outputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
 
 def _judged_carefully(outputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     losses = outputs.logsumexp(1) - outputs.gather(1, labels[:, None])[:, 0]
-    return losses.sum(1, dtype=torch.float64), (outputs.argmax(1) != labels).sum(1)
+    return losses.sum(1, dtype=torch.float64), ((outputs.argmax(1) != labels) | outputs.isnan().any(1)).sum(1)

@@ -88,13 +88,16 @@ def scores(network: Network, row: Row, examples: Examples, device: torch.device)
 
 
 def judged(outputs: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
-    """Number of wrong labels, and sum of the cross-entropies; of equal outputs the first is the label."""
+    """Number of wrong labels, and sum of the cross-entropies.
+
+    Of equal outputs the first is the label; outputs that are no numbers are wrong.
+    """
     if outputs.shape[-1] == 1:
         logits = outputs[..., 0]
-        wrong = (logits >= 0) != (classes == 1)
+        wrong = ((logits >= 0) != (classes == 1)) | logits.isnan()
         loss = nn.functional.binary_cross_entropy_with_logits(logits, classes.to(logits.dtype), reduction="sum")
     else:
-        wrong = outputs.argmax(-1) != classes
+        wrong = (outputs.argmax(-1) != classes) | outputs.isnan().any(-1)
         loss = nn.functional.cross_entropy(outputs, classes, reduction="sum")
     return wrong.sum(), loss
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from binland.checks import one_of
-from binland.errors import InvalidInputError, shown
+from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed
 from deepbridge.common.augmentation import flipped_and_cropped
 from deepbridge.common.devices import Device, as_device, full_precision, usual
@@ -131,12 +131,19 @@ class NetworkLandscape(Landscape):
     def flat(self, solution: Any) -> Tensor:
         """Parameters of a solution, normalised for a toroid; or numbers as they are."""
         if not isinstance(solution, ContinuousSolution):
-            return super().flat(solution)
+            return self._normalised(super().flat(solution))
         check_solution(solution)
         if solution.network != self.network:
             raise InvalidInputError(f"{shown(solution.network)} is not the landscape's network {shown(self.network)}")
         one = normalize(solution) if self.geometry.name == "toroid" else solution
         return torch.cat([one.state[name].reshape(-1) for name in self.network.parameters]).to(self.device, self.dtype)
+
+    def _normalised(self, point: Tensor) -> Tensor:
+        """The same function up to a factor, as a point of the toroid; what lies on it stays as it is."""
+        near = math.sqrt(torch.finfo(self.dtype).eps)
+        if self.geometry.name == "flat" or torch.allclose(self.geometry.onto(point[None])[0], point, near, 0.0):
+            return point
+        return self.flat(self.solution(point))
 
     def solution(self, point: Tensor) -> ContinuousSolution:
         """The network at a point, with batch-norm statistics of the train data."""
@@ -236,9 +243,20 @@ class NetworkLandscape(Landscape):
         return Examples(*(all_of.index_select(0, rows).unflatten(0, batch.shape) for all_of in self.train))
 
     def _of(self, points: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
-        """Losses and gradients of all points together, or one after the other where that is faster."""
+        """Losses and gradients of all points."""
         if self._dense is not None:
             return self._dense.slopes(points.detach(), *examples)
+        try:
+            return self._differentiated(points, examples)
+        except ValueError as error:
+            count = examples.classes.shape[-1]
+            advice = "; choose batch_size so that the last mini-batch has more" if count == 1 else ""
+            raise InvalidInputError(
+                f"{shown(self.network)} has no gradient on a mini-batch of {count} ({reason(error)}){advice}"
+            ) from None
+
+    def _differentiated(self, points: Tensor, examples: Examples) -> tuple[Tensor, Tensor]:
+        """Losses and gradients of all points together, or one after the other where that is faster."""
         own = examples.classes.ndim == 2
         _ = self._training, self._buffers  # made here, since inside of vmap they cannot be
         if self._singly:

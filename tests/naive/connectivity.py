@@ -91,11 +91,11 @@ def profile(value, points, between):
 
 def inserted(points, weights, losses, shares, gaps, settings):
     """The published rule: at most so many gaps, those that stand out most, each at its highest place."""
-    size, candidates = max(losses) - min(losses), []
     at = {
         k: next(loss for loss, s, g in zip(losses, shares, gaps, strict=True) if g == k and s == 0)
         for k in range(len(points))
     }
+    size, candidates = max(at.values()) - min(at.values()), []
     for k in range(len(points) - 1):
         inner = [
             (loss - ((1 - s) * at[k] + s * at[k + 1]), -s)

@@ -110,6 +110,16 @@ def test_figures_show_shares_with_intervals_and_volumes_beside_test_errors(resul
     assert all(draw_chart(charts[name]) for name in names)
 
 
+def test_solutions_that_are_there_twice_count_once(tmp_path):
+    grid = {"n_inputs": [21], "algorithms.SGD.epochs": [3, 4], "disorder_samples": 2, "solutions": 2}
+    settings = SHALLOW | {"algorithms": {"SGD": {}, "again": {"kind": "SGD", "epochs": 3}}, "grid": grid}
+    data = run(settings, tmp_path / "out.h5")["test_error"].isel(epochs=0)
+    first, second = (data.sel(algorithm=name).to_numpy() for name in ("SGD", "again"))
+    np.testing.assert_array_equal(first, second)
+    panel = charts_of(read(tmp_path / "out.h5"))["_hamming_volume"].panels[0]
+    assert "8 solutions" in panel.title  # of 16, since `again` is the same at both points
+
+
 def test_solutions_without_a_hit_have_the_smallest_volume_and_no_mean(tmp_path):
     tables = SHALLOW | {"algorithms": {"SGD": {"epochs": 0}}, "grid": {"n_inputs": [21], "solutions": 3}}
     data = run(tables | {"measure": {**SHALLOW["measure"], "errors": True}}, tmp_path / "out.h5")

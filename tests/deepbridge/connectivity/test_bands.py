@@ -217,3 +217,23 @@ def test_binary_networks_move_in_their_latents():
     path = autoneb(scape, a, b, AutoNEB(cycles=[(50, 0.05)] * 4, batch_size=60, weight_decay=0.0), alignment="greedy")
     assert path.history[-1] < path.history[0]
     assert path.solution(0.5).error(train) <= path.barrier
+
+
+def test_budgets_that_end_with_a_cycle_change_nothing(tmp_path):
+    well, settings = double_well(), AutoNEB(cycles=[(30, 0.01)] * 3, threshold=0.01, between=4)
+    whole, file = autoneb(well, [-1, 0.0], [1, 0.0], settings), tmp_path / "band"
+    assert len(whole.corners) > 5
+    for budget in (90, 90, 91, 94, 200, 200, 210, 240, 240):
+        part = autoneb(well, [-1, 0.0], [1, 0.0], settings, budget=budget, checkpoint=file)
+        assert not part.complete
+    again = autoneb(well, [-1, 0.0], [1, 0.0], settings, checkpoint=file)
+    np.testing.assert_array_equal(again.corners, whole.corners)
+    np.testing.assert_array_equal(again.history, whole.history)
+    assert (again.gradients, again.evaluations) == (whole.gradients, whole.evaluations)
+
+
+def test_the_threshold_is_a_share_of_what_the_points_of_the_chain_differ_by():
+    hill = db.connectivity.Function(lambda x: torch.exp(-((x[0] - 0.1) ** 2) / 0.002), size=2)
+    still = AutoNEB(cycles=[(1, 1e-9)] * 2, pivots=3, inserted=9, threshold=2.0, between=9, weight_decay=0.0)
+    # points at -1, -0.5, 0, 0.5, 1 have losses 0, 0, exp(-5), 0, 0; between 0 and 0.5 there is 1, many times as much
+    assert len(autoneb(hill, [-1, 0.0], [1, 0.0], still).corners) == 6

@@ -118,3 +118,13 @@ def test_binary_networks_have_the_measures_without_a_hessian_and_own_ones():
         flatness_table(there, found, ["depth"])
     with pytest.raises(InvalidInputError, match="no solutions"):
         flatness_table(there, [])
+
+
+def test_networks_that_differ_in_the_seed_only_are_no_pair():
+    rows = [(16, 0.1), (16, 0.1), (32, 0.1), (32, 0.1)]
+    found = granulated_kendall([1, 2, 3, 4], [1, 2, 4, 3], rows)
+    assert found.axes[0] == 1
+    assert np.isnan(found.axes[1])
+    assert found.groups.tolist() == [1, 0]
+    with pytest.raises(InvalidInputError, match="no two networks"):
+        granulated_kendall([1, 2], [1, 2], [(1, 1), (1, 1)])

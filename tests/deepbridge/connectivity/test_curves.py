@@ -5,10 +5,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 import deepbridge as db
 from binland.errors import InvalidInputError
-from deepbridge.connectivity import AutoNEB, Curve, Star, barrier_tree, curve, line, star
+from deepbridge.connectivity import AutoNEB, Curve, Star, autoneb, barrier_tree, curve, line, star
 from deepbridge.connectivity.curves import CurveTraining
 from deepbridge.connectivity.geometry import Geometry
 from deepbridge.connectivity.shapes import Bezier, Polygon
@@ -324,3 +325,53 @@ def test_a_larger_budget_goes_on_where_a_smaller_one_ended(method, tmp_path):
     for one, other in ((again, whole),) if method is not star else zip(again.lines, whole.lines, strict=True):
         name = "heights" if method is barrier_tree else "losses"
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_trees_of_bands_with_a_budget_are_those_without_one(tmp_path):
+    settings = AutoNEB(cycles=[(20, 1e-4)] * 2, weight_decay=0.0, threshold=0.01, between=9)
+    whole = barrier_tree(mueller_brown(), MINIMA, settings, points=9)
+    for budget in (30, 60, 100, 119, 120, 121, 200):
+        file = tmp_path / f"{budget}"
+        part = barrier_tree(mueller_brown(), MINIMA, settings, points=9, budget=budget, checkpoint=file)
+        assert (part.heights <= part.line_heights).all()
+        again = barrier_tree(mueller_brown(), MINIMA, settings, points=9, checkpoint=file)
+        np.testing.assert_array_equal(again.heights, whole.heights)
+        assert (again.gradients, again.n_refined) == (whole.gradients, whole.n_refined)
+
+
+LANDSCAPES = [
+    [lambda: double_well(1.0), lambda: double_well(10.0)],
+    [lambda: with_activation(nn.ReLU()), lambda: with_activation(nn.LeakyReLU(0.5))],
+]
+
+
+def with_activation(module):
+    chain = nn.Sequential(nn.Linear(2, 2, bias=False), module, nn.Linear(2, 2, bias=False))
+    net = db.from_module(chain, torch.zeros(2, 2), db.Symmetry({})).network
+    rng = np.random.default_rng(0)
+    return db.landscape(net, (rng.normal(size=(20, 2)), rng.integers(2, size=20)), dtype="float64")
+
+
+@pytest.mark.parametrize("pair", LANDSCAPES)
+@pytest.mark.parametrize("method", ["autoneb", "curve", "star", "tree", "surface", "retrain"])
+def test_checkpoints_of_other_functions_and_modules_of_the_same_name_are_refused(pair, method, tmp_path):
+    file = tmp_path / "file"
+
+    def run(scape):
+        a, b = -np.ones(scape.size), np.ones(scape.size)
+        jump = db.connectivity.JumpAndRetrain(directions=1, steps=[1.0], epochs=1)
+        return {
+            "autoneb": lambda: autoneb(scape, a, b, AutoNEB(cycles=[(3, 1e-3)]), checkpoint=file),
+            "curve": lambda: curve(scape, a, b, Curve(epochs=2), checkpoint=file),
+            "star": lambda: star(scape, [a, b], Star(epochs=2), checkpoint=file),
+            "tree": lambda: barrier_tree(scape, [a, b], Curve(epochs=2), checkpoint=file),
+            "surface": lambda: db.connectivity.surface(scape, a, np.eye(scape.size)[:2], points=3, checkpoint=file),
+            "retrain": lambda: db.connectivity.jump_and_retrain(scape, a, jump, checkpoint=file),
+        }[method]()
+
+    run(pair[0]())
+    before = file.read_bytes()
+    run(pair[0]())
+    with pytest.raises(InvalidInputError, match="is the checkpoint of another"):
+        run(pair[1]())
+    assert file.read_bytes() == before

@@ -8,6 +8,7 @@ import torch
 
 import deepbridge as db
 from deepbridge.connectivity.geometry import Geometry, Piece, Toroid
+from deepbridge.continuous.geodesics import Arc, distance
 from tests.deepbridge.connectivity import problems
 from tests.naive import connectivity as naive
 
@@ -132,3 +133,34 @@ def test_normalised_networks_have_the_same_errors():
     one = problems.solution()
     points = [scape.point(one)[None] for scape in (flat, toroid)]
     assert flat.values(points[0]).error_counts == toroid.values(points[1]).error_counts
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_opposite_vectors_are_joined_by_half_circles(seed):
+    rng = np.random.default_rng(seed)
+    space = Toroid([([Piece(0, 2, 2), Piece(4, 2, 1)], 1.5)])
+    a = space.onto(torch.from_numpy(rng.normal(size=(1, 7))))[0]
+    b = space.onto(torch.from_numpy(rng.normal(size=(1, 7))))[0]
+    opposite = [0, 1, 4]  # the first unit
+    b[opposite] = -a[opposite]
+    ts = torch.linspace(0, 1, 41, dtype=torch.float64)
+    points = space.between(a, b, ts)
+    torch.testing.assert_close(points[:, opposite].norm(dim=1), torch.full((41,), 1.5, dtype=torch.float64))
+    arc = Arc(a[opposite][None], b[opposite][None])
+    for t, point in zip(ts.tolist(), points, strict=True):
+        torch.testing.assert_close(point[opposite], arc.at(t)[0])
+    steps = space.lengths(points)
+    torch.testing.assert_close(steps, steps.mean().expand(40))
+    assert float(steps.sum()) == pytest.approx(float(space.lengths(torch.stack([a, b]))[0]))
+
+
+def test_vectors_of_one_number_have_no_sphere():
+    net = db.MLP(1, (5,), 3)
+    scape = db.landscape(net, (np.ones((4, 1)), np.arange(4) % 3), geometry="toroid", dtype="float64")
+    a, b = (db.normalize(db.ContinuousSolution(net, net.initial(seed, torch.float64))) for seed in (0, 1))
+    points = torch.stack([scape.point(one) for one in (a, b)])
+    biases = sum((a.state[name] - b.state[name]).square().sum() for name in ("1.bias", "3.bias"))
+    expected = math.sqrt(distance(a, b) ** 2 + float(biases))  # which has the first weights as straight ways, too
+    assert float(scape.geometry.lengths(points)[0]) == pytest.approx(expected)
+    middle = scape.geometry.between(*points, torch.tensor([0.5]))[0]
+    torch.testing.assert_close(middle[:5], points[:, :5].mean(0))

@@ -256,3 +256,11 @@ def test_on_a_toroid_it_is_the_flat_hessian_of_the_normalised_network():
         connectivity.hessian_eigenvalues(flat, db.normalize(one), 3),
     )
     np.testing.assert_allclose(a.values, b.values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [10, 100])
+def test_a_hessian_of_zeros_has_eigenvalues_zero(size):
+    plane = db.connectivity.Function(lambda x: x.sum(), size=size)
+    found = db.connectivity.hessian_eigenvalues(plane, np.ones(size), 2)
+    assert found.values.tolist() == [0.0, 0.0]
+    np.testing.assert_allclose(found.vectors @ found.vectors.T, np.eye(2), atol=1e-12)

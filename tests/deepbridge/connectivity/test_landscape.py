@@ -246,3 +246,47 @@ def test_runs_of_few_corners():
     assert [len(part) for _, part in runs] == [3, 1, 1]
     assert [one.flatten().tolist() for one, _ in runs] == [[0, 1, 2], [2, 3], [0, 1, 2, 3, 4]]
     torch.testing.assert_close(torch.cat([part @ one for one, part in runs]), shares @ corners)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv", "norm"])
+def test_on_a_toroid_arrays_are_the_same_network_as_solutions(kind):
+    scape, one = problems.landscape(kind, geometry="toroid"), problems.solution(kind)
+    flat = problems.landscape(kind).point(one)
+    point = scape.point(one)
+    torch.testing.assert_close(scape.point(flat.numpy()), point)
+    torch.testing.assert_close(scape.point(point.numpy()), point, rtol=1e-14, atol=0)  # what lies on the spheres stays
+
+
+def test_a_mini_batch_of_one_pattern_has_no_batch_norm():
+    net = problems.network("norm")
+    scape = db.landscape(net, problems.data("norm", count=33))
+    ends = [problems.solution("norm", seed) for seed in (0, 1)]
+    text = "no gradient on a mini-batch of 1 .*choose batch_size so that the last mini-batch has more"
+    with pytest.raises(InvalidInputError, match=text):
+        db.connectivity.curve(scape, *ends, db.connectivity.Curve(epochs=1, batch_size=16))
+    with pytest.raises(InvalidInputError, match=text):
+        db.connectivity.sam_sharpness(scape, ends[0], batch_size=16)
+
+
+@pytest.mark.parametrize("slope", [1.0, 0.0])
+def test_functions_with_constant_gradients(slope):
+    plane = db.connectivity.Function(lambda x: slope * x.sum(), size=3)
+    path = db.connectivity.autoneb(plane, [0.0] * 3, [1.0] * 3, db.connectivity.AutoNEB(cycles=[(3, 0.1)]))
+    assert path.highest_loss == pytest.approx(3 * slope)
+    db.connectivity.curve(plane, [0.0] * 3, [1.0] * 3, db.connectivity.Curve(epochs=3))
+    db.connectivity.jump_and_retrain(plane, [1.0] * 3, db.connectivity.JumpAndRetrain(epochs=2))
+
+
+@pytest.mark.parametrize("kind", ["mlp", "conv"])
+@pytest.mark.parametrize("classes", [3, 1])
+def test_outputs_that_are_no_numbers_are_wrong(kind, classes):
+    chain = problems.MODULES[kind]()
+    chain[-1] = nn.Linear(chain[-1].in_features, classes)
+    net = db.from_module(chain, torch.zeros(2, *problems.SHAPES[kind])).network
+    scape = db.landscape(net, problems.data(kind, classes=max(2, classes)), dtype="float64")
+    points = torch.zeros(2, scape.size, dtype=torch.float64)
+    points[1] = torch.from_numpy(1e200 * np.random.default_rng(0).normal(size=scape.size))
+    found = scape.values(points)
+    assert np.isfinite(found.losses).tolist() == [True, False]
+    outputs = torch.func.functional_call(net.module().double(), scape.state(points[1]), (scape.train.inputs,))
+    assert found.error_counts[1] >= int(outputs.isnan().any(1).sum()) > 0

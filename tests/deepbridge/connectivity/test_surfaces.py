@@ -452,3 +452,10 @@ def test_bad_arguments_are_one_line(call, words):
     with pytest.raises(InvalidInputError, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_coordinates_in_a_plane_of_nearly_parallel_directions():
+    first = np.array([1.0, 2.0, 0.5])
+    second = first + 1e-5 * np.array([2.0, -1.0, 0.0])
+    plane = surface(BOWL, [0.0, 0, 0], [first, second], points=3, trajectory=[0.3 * first + 0.4 * second])
+    np.testing.assert_allclose(plane.trajectory.coordinates[0], [0.3, 0.4], atol=1e-9)
