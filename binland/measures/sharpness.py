@@ -29,7 +29,7 @@ LABELS = {
     "hessian-largest": "largest eigenvalue of the Hessian (larger: sharper)",
     "hessian-trace": "trace of the Hessian (larger: sharper)",
     "fisher-rao": "squared Fisher-Rao norm (larger: sharper)",
-    "volume": "log-volume of the basin over the number of parameters (larger: flatter)",
+    "volume": "log-volume of the basin per parameter (larger: flatter)",
     "weight-norm": "norm of the weights (neither)",
 }
 

@@ -125,7 +125,7 @@ def test_figures_compare_all_definitions_and_the_local_energy(result):
     volume = panels["sharpness_volume_test_error"]
     assert "larger: flatter" in volume.x.label
     ranks = kendall(np.ravel(data["sharpness"].sel(definition="volume")), np.ravel(data["test_error"]))
-    assert volume.title == f"log-volume of the basin over the number of parameters\n{ranks}"
+    assert volume.title == f"log-volume of the basin per parameter\n{ranks}"
     assert ranks.n_solutions == 8
     crosses = [curve for curve in volume.curves if curve.labels["what"] == "single solutions"]
     assert [(c.labels["algorithm"], c.labels["batch_size"]) for c in crosses] == [
