@@ -451,7 +451,7 @@ def landscape(network: Any, data: Any, test: Any = None, **options: Any) -> Any:
     network : Network
         The architecture: of a solution ``solution.network``, of your own module ``from_module(...).network``.
     data : Dataset, Patterns or tuple
-        Train data.
+        Train data; a pair of arrays (inputs, labels) for continuous networks only.
     test : Dataset, Patterns or tuple, optional
         Test data, on which results are measured, too.
     **options
@@ -478,6 +478,10 @@ def landscape(network: Any, data: Any, test: Any = None, **options: Any) -> Any:
     115
     """
     continuous = isinstance(network, Network)
+    if not continuous and not type(network).__module__.startswith("deepbridge.binary."):
+        raise InvalidInputError(
+            f"{shown(network)} is not a network: give solution.network, or from_module(module, example).network"
+        )
     made = _of_network(network, "landscape", "NetworkLandscape" if continuous else "LatentLandscape")
     return made(network, data, test, **options)
 

@@ -11,7 +11,7 @@ from torch.func import grad_and_value, vmap
 from torch.nn import functional
 
 from binland.bits import as_signs
-from binland.checks import positive
+from binland.checks import one_of, positive
 from binland.data import Patterns
 from binland.errors import InvalidInputError, shown
 from binland.rng import Seed
@@ -44,6 +44,8 @@ class LatentLandscape(Landscape):
         Train data.
     test : Dataset or Patterns, optional
         Test data, on which results are measured, too.
+    geometry : {"flat"}, default "flat"
+        Latents have no spheres.
     window : float, default 1.0
         Where signs of hidden units have a gradient, in units of the pre-activation, as in `deepbridge.SGD`.
     device : str or torch.device, default "cpu"
@@ -57,17 +59,21 @@ class LatentLandscape(Landscape):
         If network and data do not fit.
     """
 
+    smooth = False
+
     def __init__(
         self,
         network: Network,
         data: Dataset | Patterns,
         test: Dataset | Patterns | None = None,
         *,
+        geometry: str = "flat",
         window: float = 1.0,
         device: Device = "cpu",
         dtype: str = "float32",
     ):
         check_network(network)
+        one_of("geometry", geometry, ("flat",))  # latents have no norm to keep
         self.network, self.device, self.dtype = network, as_device(device), checked_dtype(dtype)
         self._window = positive("window", window)
         self.train = check_fit(network, data)

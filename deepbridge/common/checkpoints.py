@@ -33,6 +33,7 @@ class Checkpoint:
         if name is not None and not isinstance(name, str):
             raise InvalidInputError(f"checkpoint={shown(path)} is not the path of a file")
         self._path = None if name is None else Path(name)
+        self._name = one_line(str(self._path), 300)  # in messages
         self._seconds = seconds
         self._identity = identity
         self._written = time.monotonic()
@@ -59,14 +60,28 @@ class Checkpoint:
         if self._path is None:
             return None
         try:
+            self._path = Path(os.path.realpath(self._path))  # of a link, the file itself is written
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._part.touch()
-            self._part.unlink()
+            self._check_part()
+            if not self._part.exists():
+                self._part.touch()
+                self._part.unlink()
             if self._path.exists() and not self._path.is_file():
                 raise ValueError("is not a file")  # reading a pipe would block
             return self._path.read_bytes() if self._path.exists() else None
         except (OSError, ValueError) as error:
             raise self._refused(f"{why(error)}; give another file for the checkpoint") from None
+
+    def _check_part(self) -> None:
+        """Raise ValueError if a file that is not ours is where the new file is written first."""
+        if not self._part.exists():
+            return
+        if self._part.is_file():
+            with self._part.open("rb") as file:
+                begin = file.read(len(MAGIC))
+            if MAGIC.startswith(begin):  # the rest of one that was interrupted, possibly very early
+                return
+        raise ValueError(f"is first written to {shown(self._part.name)}, where there is another file")
 
     def _state(self, octets: bytes, device: torch.device) -> dict[str, Any]:
         """The state in the file; raises InvalidInputError if it is of another training."""
@@ -93,22 +108,19 @@ class Checkpoint:
         torch.save({"identity": json.dumps(self._identity), "state": state()}, buffer)
         octets = buffer.getvalue()
         try:
+            self._check_part()
             with self._part.open("wb") as file:
                 file.write(MAGIC + hashlib.sha256(octets).digest() + octets)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(self._part, self._path)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             line = one_line(f"{self._name}: not written ({why(error)}); the training goes on without")
             warnings.warn(line, stacklevel=3)
-            with suppress(OSError):
+            with suppress(OSError, ValueError):
+                self._check_part()
                 self._part.unlink()
         self._written = time.monotonic()
-
-    @property
-    def _name(self) -> str:
-        """The name of the file in messages."""
-        return one_line(str(self._path), 300)
 
     @property
     def _part(self) -> Path:

@@ -208,7 +208,7 @@ def autoneb(
     >>> round(path.highest_loss, 3)
     1.0
     """
-    chosen = settings or AutoNEB()
+    chosen = AutoNEB() if settings is None else settings
     if not isinstance(chosen, AutoNEB):
         raise InvalidInputError(f"settings={shown(settings)} is not an AutoNEB(...)")
     first, last = ends_of(landscape, start, end, alignment, seed)
@@ -277,6 +277,8 @@ class Band(Job):
         values = self._values()
         self.history.append(float(values.train.losses.max()))
         self._ends = torch.from_numpy(values.train.losses[[0, -1]]).to(self.points.device)
+        if not self._ends.isfinite().all():
+            raise InvalidInputError(f"the losses of the ends are {shown(self._ends.tolist())}; they have to be finite")
         if self.cycle:
             gaps = gaps_to_fill(values, len(self.points), self._settings)
             if gaps:

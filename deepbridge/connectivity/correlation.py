@@ -193,7 +193,8 @@ def granulated_kendall(values: Any, gaps: Any, hyperparameters: Sequence[Sequenc
     ([1.0, -1.0], 0.0)
     """
     x, y = _pair(values, gaps, 2)
-    rows = [tuple(one) for one in hyperparameters]
+    listed = isinstance(hyperparameters, (list, tuple, np.ndarray))
+    rows = [tuple(one) for one in hyperparameters if isinstance(one, (list, tuple, np.ndarray))] if listed else []
     if len(rows) != len(x) or len({len(row) for row in rows}) != 1:
         raise InvalidInputError(
             f"{shown(hyperparameters)} is not one row of hyperparameters for each of {len(x)} networks"

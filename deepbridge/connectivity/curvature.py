@@ -10,7 +10,7 @@ from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator
 from torch import Tensor
 
 from binland.checks import checked_memory, one_of, positive, positive_int
-from binland.errors import InvalidInputError
+from binland.errors import InvalidInputError, shown
 from binland.rng import Seed, generator
 from binland.summary import Summary
 from deepbridge.common.data import limited
@@ -56,6 +56,8 @@ class Hessian(Summary):
 
     def __matmul__(self, columns: Tensor) -> Tensor:
         """The product with a vector (n,) or the columns of a matrix (n, K), in their type."""
+        if not isinstance(columns, Tensor):
+            raise InvalidInputError(f"{shown(columns)} is not a tensor; for arrays take the operator of to_scipy()")
         if columns.ndim not in (1, 2) or columns.shape[0] != self.shape[0]:
             raise InvalidInputError(
                 f"{tuple(columns.shape)} is not the shape of a vector ({self.shape[0]},) or of columns"

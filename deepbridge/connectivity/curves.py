@@ -177,7 +177,7 @@ def curve(
     >>> bool(path.highest_loss < db.connectivity.line(ring, [-1, 0], [1, 0]).highest_loss / 5)
     True
     """
-    chosen = settings or Curve()
+    chosen = Curve() if settings is None else settings
     if not isinstance(chosen, Curve):
         raise InvalidInputError(f"settings={shown(settings)} is not a Curve(...)")
     first, last = ends_of(landscape, start, end, alignment, seed)

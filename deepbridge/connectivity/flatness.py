@@ -19,6 +19,7 @@ from deepbridge.connectivity.spectra import hessian_trace
 from deepbridge.connectivity.volumes import basin_volume
 
 Measure = Callable[[Landscape, Any, Seed], float]
+HEIGHTS = ("norm", "loss", "error", "test_loss", "test_error")
 
 MEASURES: dict[str, Measure] = {
     "eigenvalue": lambda landscape, one, seed: hessian_eigenvalues(landscape, one, 1, seed=seed).largest,
@@ -95,7 +96,8 @@ def flatness_table(
     Raises
     ------
     InvalidInputError
-        If a measure is unknown or does not exist for the landscape: binary networks have no Hessian.
+        If a measure is unknown, has the name of another column, or does not exist for the landscape: binary networks
+        have no Hessian.
 
     References
     ----------
@@ -111,8 +113,8 @@ def flatness_table(
     """
     check_landscape(landscape)
     chosen, key = _chosen(measures), int(generator(seed, "flatness_table").integers(2**63))
-    if not len(solutions):
-        raise InvalidInputError("there are no solutions; give at least one")
+    if not isinstance(solutions, (list, tuple, np.ndarray)) or not len(solutions):
+        raise InvalidInputError(f"solutions={shown(solutions)} is not a list of at least one solution")
     columns, seconds = _heights(landscape, solutions), {}
     for name, measure in chosen.items():
         found = [_timed(measure, landscape, one, key) for one in solutions]
@@ -123,8 +125,14 @@ def flatness_table(
 def _chosen(measures: Sequence[str] | Mapping[str, Measure]) -> dict[str, Measure]:
     """Functions by name; raises InvalidInputError if one is unknown."""
     if isinstance(measures, Mapping):
+        for name, measure in measures.items():
+            if not isinstance(name, str) or name in HEIGHTS or not callable(measure):
+                others = ", ".join(HEIGHTS)
+                raise InvalidInputError(f"measure {shown(name)}: it is no function, or its name is one of {others}")
         return dict(measures)
-    words = [measures] if isinstance(measures, str) else list(measures)
+    words = [measures] if isinstance(measures, str) else measures
+    if not isinstance(words, (list, tuple)):
+        raise InvalidInputError(f"measures={shown(measures)} is not a list of names, nor functions by name")
     for word in words:
         if word not in MEASURES:
             raise InvalidInputError(
@@ -150,5 +158,8 @@ def _heights(landscape: Landscape, solutions: Sequence[Any]) -> dict[str, NDArra
 def _timed(measure: Measure, landscape: Landscape, solution: Any, seed: int) -> tuple[float, float]:
     """A measure and the seconds that it took."""
     began = time.perf_counter()
-    value = float(measure(landscape, solution, seed))
-    return value, time.perf_counter() - began
+    value = measure(landscape, solution, seed)
+    try:
+        return float(value), time.perf_counter() - began
+    except (TypeError, ValueError):
+        raise InvalidInputError(f"a measure returns {shown(value)}, not a number") from None

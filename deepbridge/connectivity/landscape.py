@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import grad, grad_and_value, vjp, vmap
 
-from binland.checks import positive_int
+from binland.checks import positive_int, real_array
 from binland.errors import InvalidInputError, reason, shown
 from binland.rng import Seed
 from deepbridge.common.runs import checked_dtype
@@ -58,6 +58,8 @@ class Landscape(ABC):
         Whether there are test data.
     geometry : Geometry
         The space of the points: flat, or a product of spheres.
+    smooth : bool
+        Whether the loss is smooth around a point; that of binary networks is constant around their latents.
     """
 
     size: int
@@ -66,6 +68,7 @@ class Landscape(ABC):
     n_patterns: int = 1
     has_test: bool = False
     geometry: Geometry = Geometry()
+    smooth: bool = True
 
     @property
     @abstractmethod
@@ -274,9 +277,11 @@ class Landscape(ABC):
         InvalidInputError
             If it does not fit.
         """
+        numbers = solution.detach().cpu().numpy() if isinstance(solution, Tensor) else solution
         try:
-            made = torch.as_tensor(np.asarray(solution, np.float64)).to(self.device, self.dtype)
-        except (TypeError, ValueError):
+            with np.errstate(over="ignore"):
+                made = torch.as_tensor(real_array("point", numbers).astype(np.float64)).to(self.device, self.dtype)
+        except InvalidInputError:
             made = torch.empty(0)
         if made.shape != (self.size,) or not made.isfinite().all():
             raise InvalidInputError(f"{shown(solution)} is not a point of {self.size} finite numbers")
@@ -359,6 +364,13 @@ class Function(Landscape):
         if not fits:
             raise InvalidInputError(f"function returns {shown(one)} for a vector, not a tensor with a single number")
         self._gradients = vmap(grad_and_value(function))
+        try:
+            self._gradients(torch.zeros(2, self.size, dtype=self.dtype))
+        except Exception as error:
+            raise InvalidInputError(
+                f"function cannot be differentiated at several vectors at once ({reason(error)}); write it with"
+                " operations of torch, torch.where instead of if, nothing changed in place, and no random numbers"
+            ) from None
 
     @property
     def filters(self) -> Tensor:
@@ -399,6 +411,15 @@ def mean_gradients(landscape: Landscape, points: Tensor, parts: Sequence[Tensor]
 def points_of(landscape: Landscape, solutions: Sequence[Any]) -> Tensor:
     """Solutions or arrays as points (T, n)."""
     return torch.stack([landscape.point(one) for one in solutions])
+
+
+def check_smooth(landscape: object) -> None:
+    """Raise InvalidInputError unless it is a landscape on which small steps change the loss."""
+    check_landscape(landscape)
+    if isinstance(landscape, Landscape) and not landscape.smooth:
+        raise InvalidInputError(
+            "the loss of a binary network is constant around its latents; take db.hamming_volume or db.local_energy"
+        )
 
 
 def check_landscape(landscape: object) -> None:

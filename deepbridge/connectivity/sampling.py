@@ -205,7 +205,7 @@ def jump_and_retrain(
     ((337, 3), True)
     """
     check_landscape(landscape)
-    chosen = settings or JumpAndRetrain()
+    chosen = JumpAndRetrain() if settings is None else settings
     if not isinstance(chosen, JumpAndRetrain):
         raise InvalidInputError(f"settings={shown(settings)} is not a JumpAndRetrain(...)")
     size = torch.finfo(landscape.dtype).bits // 8

@@ -9,9 +9,10 @@ from scipy.optimize import Bounds, minimize
 from torch import Tensor
 
 from binland.checks import positive, positive_int, true_or_false
+from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
 from deepbridge.common.data import limited
-from deepbridge.connectivity.landscape import Landscape, check_landscape
+from deepbridge.connectivity.landscape import Landscape, check_smooth
 
 LARGEST = 2**26  # entries of points that are moved together
 MOST = 10**6
@@ -48,7 +49,7 @@ def sam_sharpness(
     adaptive : bool, default False
         The ball of ASAM: e_i is measured in units of \\|w_i\\| + 0.01.
     seed : int, SeedSequence or Generator, default 0
-        Fixes the mini-batches, and a direction where the gradient is zero and there is more than one step.
+        Fixes the mini-batches, and a direction where the gradient is exactly zero.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def sam_sharpness(
     >>> round(rise, 6)
     0.75
     """
-    check_landscape(landscape)
+    check_smooth(landscape)
     radius, count = positive("rho", rho), limited("steps", steps, MOST)
     point, rng = landscape.point(solution), generator(seed, "sam")
     unit = point.abs() + ETA if true_or_false("adaptive", adaptive) else torch.ones_like(point)
@@ -112,16 +113,16 @@ def _ascent(
     first, slopes = landscape.gradients(point + moved, batch)
     highest = first
     for _ in range(steps):
-        moved = _in_ball(moved + radius * _directions(slopes * unit, steps > 1, rng), radius)
+        moved = _in_ball(moved + radius * _directions(slopes * unit, rng), radius)
         losses, slopes = landscape.gradients(point + unit * moved, batch)
         highest = losses if steps == 1 else torch.maximum(highest, losses)
     return (highest.double() - first.double()).cpu()
 
 
-def _directions(slopes: Tensor, random: bool, rng: np.random.Generator) -> Tensor:
-    """Slopes (T, n) at norm 1; where they are zero random directions, if that is asked for."""
+def _directions(slopes: Tensor, rng: np.random.Generator) -> Tensor:
+    """Slopes (T, n) at norm 1; where they are zero random directions."""
     zero = (slopes == 0).all(1, keepdim=True)
-    if random and zero.any():
+    if zero.any():
         drawn = torch.from_numpy(rng.standard_normal(slopes.shape)).to(slopes)
         slopes = torch.where(zero, drawn, slopes)
     return torch.nn.functional.normalize(slopes, dim=1, eps=torch.finfo(slopes.dtype).tiny)
@@ -143,7 +144,7 @@ def keskar_sharpness(
     Parameters
     ----------
     landscape : Landscape
-        Made by `deepbridge.landscape`, or a `Function` whose values are above -1.
+        Made by `deepbridge.landscape`, or a `Function` whose value at the solution is not negative.
     solution : ContinuousSolution, Solution or array_like of shape (n,)
         The solution w.
     epsilon : float, default 1e-3
@@ -162,7 +163,7 @@ def keskar_sharpness(
     Raises
     ------
     InvalidInputError
-        If an argument is out of range.
+        If an argument is out of range, the loss is negative, or the network binary.
 
     References
     ----------
@@ -175,13 +176,15 @@ def keskar_sharpness(
     >>> round(db.connectivity.keskar_sharpness(bowl, [0.0, 0.0], epsilon=0.5), 6)
     100.0
     """
-    check_landscape(landscape)
+    check_smooth(landscape)
     size, most = positive("epsilon", epsilon), limited("iterations", iterations, MOST)
     point = landscape.point(solution)
     side = len(point) ** -0.5  # of the box for the search, whose first step has length 1
     box = size / side * (point.abs() + 1)
     losses, slopes = landscape.gradients(point[None])
     highest = first = float(losses)
+    if first < 0:
+        raise InvalidInputError(f"the loss is {first:g}, and Keskar's sharpness is for losses that are not negative")
     drawn = torch.from_numpy(generator(seed, "keskar").standard_normal(len(point))).to(point)
     corner = torch.where(slopes[0] == 0, drawn, slopes[0]).sign().double().cpu().numpy() * side
 

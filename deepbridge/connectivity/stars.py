@@ -225,7 +225,7 @@ def star(
     >>> bool(found.highest_loss < found.direct[0, 1])
     True
     """
-    chosen = settings or Star()
+    chosen = Star() if settings is None else settings
     if not isinstance(chosen, Star):
         raise InvalidInputError(f"settings={shown(settings)} is not a Star(...)")
     feet = minima_of(landscape, minima, alignment, seed)

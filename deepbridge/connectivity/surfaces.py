@@ -250,7 +250,9 @@ def _around(
 ) -> tuple[Frame, list[NDArray[np.float64]]]:
     """Frame at a solution, and symmetric coordinates along every direction."""
     check_landscape(landscape)
-    chosen = random_directions(landscape, solution, seed=seed) if directions is None else directions
+    chosen = directions
+    if directions is None:
+        chosen = random_directions(landscape, solution, min(2, landscape.size), seed=seed)
     frame = frame_of(landscape, landscape.point(solution), chosen)
     counts = _two("points", points, len(frame.directions), _count)
     extents = _two("extent", extent, len(frame.directions), positive)

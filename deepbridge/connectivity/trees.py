@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,8 @@ def barrier_tree(
     corners = minima_of(landscape, minima, alignment, seed)
     growth = Growth(landscape, corners, settings, int(generator(seed, "barrier_tree").integers(2**63)), points)
     growth.budget = None if budget is None else positive_int("budget", budget)
-    growth.checkpoint = None if checkpoint is None else Path(checkpoint), checkpoint_seconds
+    file = Path(checkpoint) if isinstance(checkpoint, (str, PathLike)) else None  # others are refused in run_job
+    growth.checkpoint = file, checkpoint_seconds
     settled = {"settings": repr(settings), "points": str(points), "seed": str(growth.key)}
     run_job(growth, landscape, checkpoint, 0.0, settled, progress)
     return growth.result()

@@ -17,7 +17,7 @@ from binland.rng import Seed, generator
 from binland.summary import Summary
 from deepbridge.common.data import limited
 from deepbridge.connectivity.filters import filter_norms, filter_scaled, of_entries
-from deepbridge.connectivity.landscape import Landscape, check_landscape
+from deepbridge.connectivity.landscape import Landscape, check_smooth
 
 START = 2.0**-6  # radius from which the search goes outward, or inward
 SMALLEST, LARGEST = 2.0**-40, 2.0**10  # radii beyond which it ends
@@ -159,7 +159,7 @@ def basin_volume(
     >>> abs(found.log_volume - math.log(math.pi / 4)) < 2e-4
     True
     """
-    check_landscape(landscape)
+    check_smooth(landscape)
     errors = one_of("measure", measure, ("loss", "error")) == "error"
     more = number_between("rise", rise, 0, 1) if errors else positive("rise", rise)
     exactly = number_between("tolerance", tolerance, 1e-9, 0.1)

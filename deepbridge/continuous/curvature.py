@@ -26,6 +26,8 @@ class Curvature:
         """Products (K, n), summed over the parts of the data."""
         products = torch.zeros_like(vectors)
         for leaf, gradient, share in self._made() if self._kept is None else self._kept:
+            if not gradient.requires_grad:  # it is the same everywhere, as where nothing is trained
+                continue
             for vector, product in zip(vectors, products, strict=True):
                 with usual(), full_precision():
                     (here,) = torch.autograd.grad(gradient, leaf, vector, retain_graph=True)
@@ -37,5 +39,7 @@ class Curvature:
         for part in self._parts:
             with usual(), full_precision():
                 leaf = self._point.clone().requires_grad_()
-                (gradient,) = torch.autograd.grad(self._loss(leaf, part), leaf, create_graph=True)
+                loss, gradient = self._loss(leaf, part), torch.zeros_like(self._point)
+                if loss.requires_grad:
+                    (gradient,) = torch.autograd.grad(loss, leaf, create_graph=True)
             yield leaf, gradient, len(part) / self._total

@@ -27,13 +27,13 @@ from deepbridge.continuous.geodesics import spheres
 from deepbridge.continuous.networks import Network, cast, check_network
 from deepbridge.continuous.normalisation import normalize
 from deepbridge.continuous.solutions import ContinuousSolution, check_solution
-from deepbridge.continuous.units import LAYERS, State, owner
+from deepbridge.continuous.units import BATCH_NORMS, LAYERS, State, owner
 
 LARGEST = 2**26  # entries of a layer's output for all points and patterns that are computed together
 PART = 2000  # patterns whose gradients are computed together, when the gradient of all is asked for
 KEPT = 2**26  # entries of the largest layer's output for all patterns, up to which graphs of gradients are kept
 FEW = 3  # corners of rows of networks that are evaluated together
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+SLOW = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.RNNBase, nn.MultiheadAttention)  # for several networks at once
 
 
 class NetworkLandscape(Landscape):
@@ -124,6 +124,12 @@ class NetworkLandscape(Landscape):
         return {name: part.view(shape) for name, part, shape in named} | self._buffers
 
     @cached_property
+    def _others(self) -> list[str]:
+        """Names of buffers that belong to no batch-norm, and are the same at all points."""
+        modules = dict(self.network.template.named_modules())
+        return [name for name in self._buffers if not isinstance(modules[owner(name)], BATCH_NORMS)]
+
+    @cached_property
     def _buffers(self) -> State:
         found = {n: t.to(self.device) for n, t in self.network.template.named_buffers() if n in self.network.shapes}
         return cast(found, self.dtype)
@@ -135,6 +141,12 @@ class NetworkLandscape(Landscape):
         check_solution(solution)
         if solution.network != self.network:
             raise InvalidInputError(f"{shown(solution.network)} is not the landscape's network {shown(self.network)}")
+        for name in self._others:
+            if not torch.equal(solution.state[name].cpu(), self._buffers[name].cpu().to(solution.state[name])):
+                raise InvalidInputError(
+                    f"buffer {shown(name)} of the solution is not that of the landscape's network; make the landscape"
+                    " with the network of this solution"
+                )
         one = normalize(solution) if self.geometry.name == "toroid" else solution
         return torch.cat([one.state[name].reshape(-1) for name in self.network.parameters]).to(self.device, self.dtype)
 
@@ -329,11 +341,14 @@ class NetworkLandscape(Landscape):
 
     @cached_property
     def _training(self) -> nn.Module:
-        """The module in training mode, so that batch-norms use the mini-batch, but without dropout."""
-        module = self.network.copied(self.dtype).to(self.device).train()
+        """The module in evaluation mode, without any dropout, but for batch-norms, which use the mini-batch."""
+        module = self.network.copied(self.dtype).to(self.device).eval()
         for one in module.modules():
-            if isinstance(one, nn.modules.dropout._DropoutNd):
-                one.eval()
+            if isinstance(one, BATCH_NORMS):
+                one.train()
+            if isinstance(one, nn.RNNBase) and self.device.type != "cpu":  # cuDNN has slopes in training mode only
+                one.train()
+                one.dropout = 0.0
         return module
 
     @cached_property
@@ -341,7 +356,7 @@ class NetworkLandscape(Landscape):
         """Whether networks run one after the other: convolutions and batch-norms on a CPU, where it is faster."""
         if self.device.type != "cpu":
             return False
-        return self.network.has_batch_norm or any(isinstance(m, CONVOLUTIONS) for m in self.network.template.modules())
+        return self.network.has_batch_norm or any(isinstance(m, SLOW) for m in self.network.template.modules())
 
     def identity(self) -> dict[str, str]:
         """Network and train data; test data change no path."""

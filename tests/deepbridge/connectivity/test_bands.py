@@ -237,3 +237,25 @@ def test_the_threshold_is_a_share_of_what_the_points_of_the_chain_differ_by():
     still = AutoNEB(cycles=[(1, 1e-9)] * 2, pivots=3, inserted=9, threshold=2.0, between=9, weight_decay=0.0)
     # points at -1, -0.5, 0, 0.5, 1 have losses 0, 0, exp(-5), 0, 0; between 0 and 0.5 there is 1, many times as much
     assert len(autoneb(hill, [-1, 0.0], [1, 0.0], still).corners) == 6
+
+
+def test_a_file_beside_a_checkpoint_is_kept(tmp_path):
+    other = tmp_path / "run.part"
+    other.write_text("precious")
+    with pytest.raises(StoreError, match=r"'run\.part', where there is another file"):
+        autoneb(double_well(), [-1, 0.0], [1, 0.0], QUICK, checkpoint=tmp_path / "run")
+    assert other.read_text() == "precious"
+    other.write_bytes(b"deepbridge che")  # the rest of a checkpoint whose process was killed
+    autoneb(double_well(), [-1, 0.0], [1, 0.0], QUICK, checkpoint=tmp_path / "run")
+    assert {one.name for one in tmp_path.iterdir()} == {"run"}
+
+
+def test_of_a_link_the_file_is_written(tmp_path):
+    (tmp_path / "far").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "far" / "run")
+    path = autoneb(double_well(), [-1, 0.0], [1, 0.0], QUICK, checkpoint=link)
+    assert link.is_symlink()
+    assert (tmp_path / "far" / "run").is_file()
+    again = autoneb(double_well(), [-1, 0.0], [1, 0.0], QUICK, checkpoint=link)
+    np.testing.assert_array_equal(again.corners, path.corners)

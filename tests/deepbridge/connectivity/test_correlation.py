@@ -116,7 +116,7 @@ def test_binary_networks_have_the_measures_without_a_hessian_and_own_ones():
         flatness_table(there, found, ["trace"])
     with pytest.raises(InvalidInputError, match="measure 'depth' is not one of"):
         flatness_table(there, found, ["depth"])
-    with pytest.raises(InvalidInputError, match="no solutions"):
+    with pytest.raises(InvalidInputError, match="not a list of at least one solution"):
         flatness_table(there, [])
 
 
@@ -128,3 +128,20 @@ def test_networks_that_differ_in_the_seed_only_are_no_pair():
     assert found.groups.tolist() == [1, 0]
     with pytest.raises(InvalidInputError, match="no two networks"):
         granulated_kendall([1, 2], [1, 2], [(1, 1), (1, 1)])
+
+
+@pytest.mark.parametrize(
+    ("solutions", "measures", "message"),
+    [
+        (None, ["sam"], "solutions=None"),
+        ([[1.0]], None, "measures=None"),
+        ([[1.0]], {"loss": lambda *given: 1.0}, "its name is one of"),
+        ([[1.0]], {1: lambda *given: 1.0}, "measure 1"),
+        ([[1.0]], {"mine": 5}, "no function"),
+        ([[1.0]], {"mine": lambda *given: "much"}, "returns 'much', not a number"),
+    ],
+)
+def test_tables_that_are_refused(solutions, measures, message):
+    bowl = db.connectivity.Function(lambda x: x.square().sum(), size=1)
+    with pytest.raises(InvalidInputError, match=message):
+        flatness_table(bowl, solutions, measures)

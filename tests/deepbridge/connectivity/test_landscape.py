@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+import binland as bl
 import deepbridge as db
 from binland.errors import InvalidInputError
 from deepbridge.connectivity.geometry import Geometry
@@ -290,3 +291,114 @@ def test_outputs_that_are_no_numbers_are_wrong(kind, classes):
     assert np.isfinite(found.losses).tolist() == [True, False]
     outputs = torch.func.functional_call(net.module().double(), scape.state(points[1]), (scape.train.inputs,))
     assert found.error_counts[1] >= int(outputs.isnan().any(1).sum()) > 0
+
+
+class Odd(nn.Module):
+    """A module with dropout that is no layer, and a buffer that belongs to no batch-norm."""
+
+    def __init__(self, factor=1.0):
+        super().__init__()
+        self.rows = nn.LSTM(3, 4, 2, batch_first=True, dropout=0.5)
+        self.last = nn.Linear(4, 3)
+        self.register_buffer("factor", torch.tensor(factor))
+
+    def forward(self, x):
+        outputs, _ = self.rows(x.unflatten(1, (4, 3)))
+        return self.last(self.factor * nn.functional.dropout(outputs[:, -1], 0.5, self.training))
+
+
+def odd(factor=1.0):
+    network = db.from_module(Odd(factor), torch.zeros(2, 12), db.Symmetry({})).network
+    return network, db.landscape(network, problems.data(), dtype="float64")
+
+
+def test_dropout_is_off_whoever_does_it():
+    _, scape = odd()
+    points = torch.from_numpy(np.random.default_rng(0).normal(size=(2, scape.size)) / 3)
+    losses, gradients = scape.gradients(points)
+    np.testing.assert_allclose(losses.numpy(), scape.values(points).losses, rtol=1e-12)
+    again = scape.gradients(points)[1]
+    torch.testing.assert_close(gradients, again, rtol=0, atol=0)
+
+
+def test_solutions_with_other_buffers_are_refused():
+    network, scape = odd()
+    own = db.ContinuousSolution(network, network.initial(0, torch.float64))
+    assert scape.point(own).shape == (scape.size,)
+    other = db.ContinuousSolution(odd(5.0)[0], {**own.state, "factor": torch.tensor(5.0, dtype=torch.float64)})
+    with pytest.raises(InvalidInputError, match=r"buffer 'factor' of the solution"):
+        scape.point(other)
+
+
+@pytest.mark.parametrize("network", [None, 3, nn.Linear(2, 2), problems.solution()])
+def test_what_is_no_network(network):
+    with pytest.raises(InvalidInputError, match=r"is not a network: give solution\.network"):
+        db.landscape(network, problems.data())
+
+
+def test_latents_have_no_toroid():
+    train = bl.Patterns.random(30, 15, seed=0)
+    assert db.landscape(db.BinaryMLP(15, (7,)), train, geometry="flat").geometry.name == "flat"
+    with pytest.raises(InvalidInputError, match="geometry='toroid'"):
+        db.landscape(db.BinaryMLP(15, (7,)), train, geometry="toroid")
+
+
+@pytest.mark.parametrize("point", [[1j, 0], ["1", "2"], None, "ab", [True, False], [np.nan, 0], [1.0]])
+def test_what_is_no_point(point):
+    bowl = db.connectivity.Function(lambda x: x.square().sum(), size=2)
+    with pytest.raises(InvalidInputError, match="is not a point of 2 finite numbers"):
+        bowl.point(point)
+    assert bowl.point(torch.ones(2, requires_grad=True)).tolist() == [1, 1]
+
+
+def branching(x):
+    return x.sum() if x[0] > 0 else -x.sum()
+
+
+def in_place(x):
+    x += 1
+    return x.sum()
+
+
+@pytest.mark.parametrize("function", [branching, in_place, lambda x: x.sum().item() * x[0]])
+def test_functions_that_cannot_be_differentiated_together(function):
+    with pytest.raises(InvalidInputError, match=r"function (cannot be differentiated|fails)"):
+        db.connectivity.Function(function, size=2)
+
+
+def test_networks_of_which_nothing_is_trained_have_a_hessian_of_zeros():
+    chain = problems.MODULES["mlp"]()
+    chain.requires_grad_(False)
+    network = db.from_module(chain, torch.zeros(2, 12)).network
+    scape = db.landscape(network, problems.data(), dtype="float64")
+    point = np.random.default_rng(0).normal(size=scape.size)
+    assert db.connectivity.hessian_eigenvalues(scape, point, 1).values.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("wrong", [0, [], {}, False, "", 3])
+def test_settings_of_another_kind(wrong):
+    bowl, c = db.connectivity.Function(lambda x: x.square().sum(), size=2), db.connectivity
+    ends = [[0.0, 1.0], [1.0, 0.0]]
+    for call in (lambda: c.autoneb(bowl, *ends, wrong), lambda: c.curve(bowl, *ends, wrong),
+                 lambda: c.star(bowl, ends, wrong), lambda: c.jump_and_retrain(bowl, ends[0], wrong)):  # fmt: skip
+        with pytest.raises(InvalidInputError, match="settings="):
+            call()
+
+
+def test_a_function_of_one_number_has_a_surface():
+    found = db.connectivity.surface(db.connectivity.Function(lambda x: (x - 1).square().sum(), size=1), [1.0], points=3)
+    assert found.losses[1] == 0
+    assert found.losses[0] == found.losses[2] > 0
+
+
+@pytest.mark.parametrize("checkpoint", [123, b"abc", True, ["a"]])
+def test_checkpoints_that_are_no_paths(checkpoint):
+    bowl = db.connectivity.Function(lambda x: x.square().sum(), size=1)
+    with pytest.raises(InvalidInputError, match="checkpoint="):
+        db.connectivity.barrier_tree(bowl, [[0.0], [1.0]], checkpoint=checkpoint)
+
+
+def test_ends_without_a_loss():
+    well = db.connectivity.Function(lambda x: x.sum() / 0 - x.sum() / 0, size=2)
+    with pytest.raises(InvalidInputError, match="have to be finite"):
+        db.connectivity.autoneb(well, [0.0, 0.0], [1.0, 1.0])

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+import binland as bl
+import deepbridge as db
 from binland.errors import InvalidInputError
 from deepbridge import connectivity
 from deepbridge.connectivity import keskar_sharpness, sam_sharpness
@@ -62,7 +64,7 @@ def test_mini_batches_have_worst_places_of_their_own(batch_size):
 
 def test_known_values_of_bowls():
     there, minimum = bowl([1.0, 2.0, 5.0])
-    assert sam_sharpness(there, minimum, 0.1) == 0  # the gradient is zero, and one step does not look elsewhere
+    assert 0.005 <= sam_sharpness(there, minimum, 0.1) <= 0.025  # the gradient is zero: one step in any direction
     assert sam_sharpness(there, minimum, 0.1, steps=100) == pytest.approx(5 * 0.01 / 2, rel=1e-9)
     assert keskar_sharpness(there, minimum, 0.1) == pytest.approx(100 * 8 * 0.04 / 2, rel=1e-9)
 
@@ -99,3 +101,17 @@ def test_the_order_of_units_does_not_matter(measure):
 def test_what_does_not_fit_is_refused_in_one_line(call, message):
     with pytest.raises(InvalidInputError, match=message):
         call(connectivity.Function(wavy, 2))
+
+
+def test_what_is_constant_around_a_point_has_no_sharpness_by_steps():
+    network = db.BinaryMLP(15, (7,))
+    scape = db.landscape(network, bl.Patterns.random(30, 15, seed=0))
+    for measure in (sam_sharpness, keskar_sharpness, db.connectivity.basin_volume):
+        with pytest.raises(InvalidInputError, match=r"constant around its latents; take db\.hamming_volume"):
+            measure(scape, np.ones(scape.size))
+
+
+def test_negative_losses_have_no_share_of_one_plus_loss():
+    low = db.connectivity.Function(lambda x: x.square().sum() - 5, size=2)
+    with pytest.raises(InvalidInputError, match="the loss is -5"):
+        keskar_sharpness(low, [0.0, 0.0])
