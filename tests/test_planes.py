@@ -81,7 +81,7 @@ def test_planes_need_three_solutions_with_latents_of_one_machine():
     other = bl.fit(bl.CommitteeMachine(21, 5), patterns, bl.SGD(epochs=1), 0)
     with pytest.raises(InvalidInputError, match="solutions of different machines"):
         bl.plane(a, b, other, patterns)
-    with pytest.raises(InvalidInputError, match="NoneType given where a Solution is needed"):
+    with pytest.raises(InvalidInputError, match="NoneType given where a binland"):
         bl.plane(a, b, None, patterns)
     with pytest.raises(InvalidInputError, match="21 inputs but the patterns have 5"):
         bl.plane(a, b, c, bl.Patterns.random(9, 5, seed=0))

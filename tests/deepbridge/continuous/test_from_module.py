@@ -179,7 +179,7 @@ REFUSED = {
     "single": (lambda: nn.Linear(6, 3), VECTORS, "give torch.nn.Sequential(module)"),
     "lazy": (lambda: stack(nn.LazyLinear(5), nn.ReLU(), nn.Linear(5, 3)), VECTORS, "cannot be copied"),
     "three axes": (lambda: stack(nn.Linear(6, 3)), SERIES, "not outputs (P, classes)"),
-    "empty": (nn.Flatten, VECTORS, "not float32 or float64"),
+    "empty": (nn.Flatten, VECTORS, "has no parameters"),
     "other shape": (plain, IMAGES, "Sequential does not take example_input"),
 }
 
