@@ -23,7 +23,7 @@ from deepbridge.binary.symmetry import Method, align
 from deepbridge.common.data import Dataset
 from deepbridge.common.devices import Device, as_device, full_precision, usual
 from deepbridge.common.runs import checked_dtype, hashed
-from deepbridge.connectivity.landscape import Landscape, Values, mean_gradients
+from deepbridge.connectivity.landscape import Landscape, Values, joined_parts, mean_gradients
 
 LARGEST = 2**26  # entries of a layer's output for all points and patterns that are computed together
 PART = 2000  # patterns that are computed together
@@ -157,14 +157,13 @@ class LatentLandscape(Landscape):
         own = batch.ndim == 2
         rows = max(1, LARGEST // (batch.shape[-1] * max(math.prod(x.field_shape) * x.n_units for x in self._layers)))
         run = vmap(grad_and_value(self._loss), in_dims=(0, 0, 0) if own else (0, None, None))
-        losses, gradients = [], []
+        parts = []
         with full_precision():
             for k in range(0, len(points), rows):
                 here = batch[k : k + rows] if own else batch
-                slope, loss = run(points[k : k + rows].detach(), inputs[here], classes[here])
-                losses.append(loss.detach())
-                gradients.append(slope.detach())
-        return torch.cat(losses), torch.cat(gradients)
+                slopes, losses = run(points[k : k + rows].detach(), inputs[here], classes[here])
+                parts.append((losses.detach(), slopes.detach()))
+        return joined_parts(parts)
 
     @property
     def _layers(self) -> tuple[Layer, ...]:

@@ -225,7 +225,7 @@ class CurveTraining(EpochJob):
         points = geometry.onto(raw)
         losses, found = self.landscape.gradients(points, self.batches[step])
         found = self.landscape.decayed(points, found, self._settings.weight_decay)
-        slopes = shares[:, 1:-1].T @ geometry.pulled_back(raw, found) / self.per_step
+        slopes = (shares[:, 1:-1].T / self.per_step) @ geometry.pulled_back(raw, found)
         bends = self.moving()
         self._momentum.step(bends, geometry.along(bends, slopes), self._settings.rate(epoch))
         if geometry.name != "flat":

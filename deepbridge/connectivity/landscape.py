@@ -408,6 +408,13 @@ def mean_gradients(landscape: Landscape, points: Tensor, parts: Sequence[Tensor]
     return losses, gradients
 
 
+def joined_parts(parts: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Losses and gradients of several groups of points, one after the other; those of one group are not copied."""
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat([losses for losses, _ in parts]), torch.cat([gradients for _, gradients in parts])
+
+
 def points_of(landscape: Landscape, solutions: Sequence[Any]) -> Tensor:
     """Solutions or arrays as points (T, n)."""
     return torch.stack([landscape.point(one) for one in solutions])

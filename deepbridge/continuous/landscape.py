@@ -17,7 +17,7 @@ from deepbridge.common.augmentation import flipped_and_cropped
 from deepbridge.common.devices import Device, as_device, full_precision, usual
 from deepbridge.common.runs import checked_dtype, hashed
 from deepbridge.connectivity.geometry import Geometry, Piece, Toroid
-from deepbridge.connectivity.landscape import Landscape, Values, mean_gradients
+from deepbridge.connectivity.landscape import Landscape, Values, joined_parts, mean_gradients
 from deepbridge.continuous.alignment import Method, align
 from deepbridge.continuous.curvature import Curvature
 from deepbridge.continuous.dense import Dense
@@ -205,7 +205,7 @@ class NetworkLandscape(Landscape):
                 self._of(points[part], self._examples(batch[part] if own else batch))
                 for part in self._together(len(points), batch.shape[-1])
             ]
-        return torch.cat([losses for losses, _ in parts]), torch.cat([gradients for _, gradients in parts])
+        return joined_parts(parts)
 
     def _together(self, count: int, size: int) -> list[slice]:
         """Points whose gradients on batches of a size are computed together."""
@@ -229,7 +229,7 @@ class NetworkLandscape(Landscape):
                 self._of(points[part], _views(self._examples(rows[part]), rngs[part]))
                 for part in self._together(len(points), rows.shape[1])
             ]
-        return torch.cat([losses for losses, _ in parts]), torch.cat([gradients for _, gradients in parts])
+        return joined_parts(parts)
 
     def decayed(self, points: Tensor, gradients: Tensor, factor: float) -> Tensor:
         """Gradients with weight decay of all parameters but the network's constants."""
