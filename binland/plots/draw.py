@@ -137,11 +137,18 @@ def _thinned(ticks: Sequence[tuple[float, str]], count: int) -> Sequence[tuple[f
 def _set_y(axis: Axis, axes: Axes, panel: Panel) -> None:
     if axis.log:
         axes.set_yscale("log")
+    if axis.linear is not None:
+        axes.set_yscale("asinh", linear_width=axis.linear)
+        axes.autoscale_view(scalex=False)  # margins are those of the scale
     if axis.zero:
         low, high = axes.get_ylim()
         axes.set_ylim(min(0, low), max(high, 1.05 * axes.dataLim.y1))  # room above large values
     if axis.low is not None or axis.high is not None:
         axes.set_ylim(axis.low, axis.high)
+    if axis.linear is not None and axis.ticks is not None:
+        low, high = axes.get_ylim()
+        axes.set_yticks(*zip(*((y, written(text)) for y, text in axis.ticks if low <= y <= high), strict=True))
+        axes.minorticks_off()
 
 
 def _draw_top(axis: Axis, axes: Axes, size: float, width: float) -> None:
