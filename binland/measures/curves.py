@@ -266,7 +266,9 @@ def _swept(results: Any, name: str, text: str, algorithm: str, ends: str) -> Pan
     for kind in kinds_of(results):
         if ends in ("", kind.ends):
             labels = {"algorithm": algorithm, "path": kind.label}
-            curves.append(replace(along(results, values.sel(curve=kind.label), 100, kind.look, **labels), name=kind.name))
+            curves.append(
+                replace(along(results, values.sel(curve=kind.label), 100, kind.look, **labels), name=kind.name)
+            )
     title = ", ".join(filter(None, (algorithm, ends)))
     panel = swept_panel(results, slug(f"{name}_{title}"), text, curves, zero=True, title=title)
     return replace(panel, top=None)

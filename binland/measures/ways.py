@@ -1,4 +1,4 @@
-"""Names and looks of the kinds of paths that `[measure.curves]` stores, such as "bezier, linear-aligned, coordinate"."""
+"""Names and looks of the kinds of paths that `[measure.curves]` has, such as "bezier, linear-aligned, coordinate"."""
 
 from dataclasses import replace
 from typing import Any, NamedTuple

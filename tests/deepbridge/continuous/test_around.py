@@ -126,7 +126,7 @@ def test_topology_is_that_of_the_functions(result, label):
             assert np.isnan(stored[len(spans) :]).all()
     published = sample_persistence(samples, 4, published=True)
     assert at["topology_published"].to_numpy().tolist() == [published.total(0), published.total(1)]
-    picture = embed(distance_matrix(samples.points), metric="cosine")
+    picture = embed(distance_matrix(samples.points, "cosine"))
     assert np.array_equal(at["topology_place"], picture.coordinates)
 
 
