@@ -224,7 +224,7 @@ LOOKS = {"components": Look("#0072B2", "o", "", alpha=0.7), "loops": Look("#D55E
 def beside_test_errors(results: Any) -> Chart:
     """Test error against total persistence: a panel for each loss and kind of class, a cross for each solution."""
     from binland.plots.error_bars import error_bar_text
-    from binland.plots.ranks import against_test_error
+    from binland.plots.ranks import INTERVALS, against_test_error
     from binland.plots.style import algorithm_entries
     from binland.plots.text import headline
 
@@ -246,7 +246,7 @@ def beside_test_errors(results: Any) -> Chart:
             )
             for kind in CLASSES
         ]  # fmt: skip
-    facts = headline(results, "crosses: single solutions of all points;", f"{error_bar_text(results.data)}.")
+    facts = headline(results, "crosses: single solutions of all points;", INTERVALS, f"{error_bar_text(results.data)}.")
     return Chart(panels, facts, entries=algorithm_entries(results, with_states=False), size=(4.8, 4.1))
 
 
