@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from binland.errors import InvalidInputError
 from binland.plots import plot_landscape_path, plot_surface
+from binland.plots.landscapes import _round_numbers
 
 
 def marks(coordinates, relative):
@@ -44,7 +45,7 @@ def test_contours_cover_the_grid_and_the_bar_has_a_label():
     assert filled.levels[0] <= 0 < 5 <= filled.levels[-1]
     assert (axes.get_xlim(), axes.get_ylim()) == ((-1, 1), (-2, 2))
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("direction 1", "direction 2")
-    assert figure.axes[1].get_ylabel() == "train loss"
+    assert figure.axes[1].get_ylabel() == "train loss (nat)"
     assert axes.get_title() == "solutions up to 50 % outside of the plane"
 
 
@@ -80,6 +81,34 @@ def test_planes_through_solutions_have_equal_axes():
     plot_surface(plane(kind="plane"), axes)
     assert axes.get_aspect() == 1
     assert axes.get_xlabel() == "along 0 to 1"
+    plot_surface(plane(kind="plane"), axes, names=("a", "b", "c"))
+    assert axes.get_xlabel() == "along a to b"
+
+
+def test_losses_of_a_function_have_no_unit():
+    figure = Figure()
+    plot_surface(plane(errors=None), figure.subplots())
+    assert figure.axes[1].get_ylabel() == "train loss"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (1e-3, 1e4, [1e-3, 1e-2, 0.1, 1, 10, 100, 1e3, 1e4]),
+        (1e-12, 1e5, 10.0 ** np.arange(-12, 5, 2)),
+        (0.05, 3, [0.1, 0.3, 1, 3]),
+        (0.1, 2, [0.1, 0.2, 0.5, 1, 2]),
+        (0.3, 0.36, [0.3, 0.315, 0.33, 0.345, 0.36]),
+    ],
+)
+def test_ticks_of_logarithmic_colours_are_round(low, high, ticks):
+    assert _round_numbers(low, high) == pytest.approx(ticks)
+    figure = Figure()
+    losses = np.geomspace(low, high, 35).reshape(7, 5)
+    plot_surface(plane(losses), figure.subplots(), logarithmic=True)
+    shown = 10 ** figure.axes[1].get_yticks()
+    assert len(shown) >= 3
+    assert np.isclose(shown, [float(f"{value:.3g}") for value in shown], rtol=1e-12).all(), "no digit is lost"
 
 
 def test_along_a_line_train_and_test_are_curves():
@@ -91,7 +120,7 @@ def test_along_a_line_train_and_test_are_curves():
     assert train.get_color() != test.get_color()
     assert rule.get_xdata()[0] == 0.5
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["train loss", "test loss", "1"]
-    assert axes.get_ylabel() == "loss"
+    assert axes.get_ylabel() == "loss (nat)"
     assert axes.get_title() == "solutions up to 100 % outside of the line"
     axes = Figure().subplots()
     curve, _ = plot_surface(line(test=False), axes, "errors", logarithmic=True)

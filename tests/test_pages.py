@@ -369,6 +369,11 @@ def test_mathematics_is_not_broken_into_lines():
     assert lines.count("\n") > 1
 
 
+def test_lines_of_a_text_are_broken_one_by_one():
+    assert wrapped("a long name of a quantity\ntau = 0.3", 1.0, 9).split("\n")[-1] == "tau = 0.3"
+    assert wrapped("short\ntext", 5.0, 9) == "short\ntext"
+
+
 def test_values_and_units_stay_with_their_names_when_lines_break():
     lines = wrapped("local energy: increase of the train error (%) at N = 1001", 1.6, 9).split("\n")
     assert len(lines) > 1

@@ -17,16 +17,16 @@ from pydantic import Field
 from binland.measures.lines import (
     SIZE,
     LineOf,
+    Pairs,
     Shape,
     ShapeSettings,
     alignment_streams,
     band,
     ends_of,
     pairs_of,
-    row_entries,
-    row_look,
     rows_panel,
 )
+from binland.measures.ways import MOST, entries_of, kinds_of
 from binland.plots.chart import Axis, Chart, Panel
 from binland.sweep.contracts.measure import Arrays, Case, Described, Measure
 from binland.sweep.contracts.section import Positive, distinct
@@ -170,72 +170,108 @@ class Curves(Measure[CurveSettings]):
                     yield f"_curve_{name}s_swept{ending}", against_swept(part, f"curve_{name}", text)
 
 
-def kinds_of(results: Any) -> list[str]:
-    """Kinds of paths in the file."""
-    return [str(kind) for kind in results.data["curve"].to_numpy()]
+# Figures
+
+PERCENT = [(float(value), f"{value:g}") for value in (0, 0.5, 1, 2, 5, 10, 20, 50, 100)]
+MUCH = 10  # times the smallest value
+COLUMNS = 3  # panels in a row, at most
+WIDE = (5.2, 4.6)  # width and height in inches of a panel that has all kinds of paths
+
+
+def readable(panels: Sequence[Panel]) -> list[Panel]:
+    """The panels, where values differ much with an axis on which half a percent and fifty can both be read."""
+    means = np.concatenate([curve.y for panel in panels for curve in panel.curves])
+    if np.nanmax(means, initial=0) <= MUCH * np.nanmin(means, initial=np.inf):
+        return list(panels)
+    return [replace(panel, y=replace(panel.y, ticks=PERCENT, linear=0.5, low=-0.2)) for panel in panels]
 
 
 def along_curves(results: Any, point: dict[str, Any], name: str, label: str) -> Chart:
-    """Errors along paths: a panel for every two algorithms, a curve for each kind of path."""
+    """Errors along paths: a panel for every two algorithms and each preparation of the ends, a curve for each path."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.text import counted, headline
 
-    data, kinds = results.data.sel(point), kinds_of(results)
-    panels = []
-    for pairs in pairs_of(results, data, "curves"):
-        values = pairs.values(name)
-        curves = [
-            band(values.sel(curve=kind), "curve_position", row_look(k, "-"), **pairs.ends, curve=kind)
-            for k, kind in enumerate(kinds)
-        ]
-        axes = Axis("place on the path"), Axis(label, zero=True)
-        panels.append(Panel(f"{name}_{pairs.label}", *axes, curves, title=pairs.label))
+    data, ends = results.data.sel(point), list(dict.fromkeys(kind.ends for kind in kinds_of(results)))
+    panels = [_along(results, pairs, one, name, label) for pairs in pairs_of(results, data, "curves") for one in ends]
     about = f"{counted(data.sizes['solution'], 'solution')} of each; {error_bar_text(data, 'bands')}."
     facts = headline(results, results.words_of(point), about)
-    entries = row_entries(kinds, "-")
-    return Chart(panels, facts, entries=entries, columns=min(3, len(panels)), size=SIZE, share_y=True)
+    columns = len(ends) if 1 < len(ends) <= COLUMNS else min(COLUMNS, len(panels))
+    return Chart(readable(panels), facts, entries=entries_of(results), columns=columns, size=SIZE, share_y=True)
+
+
+def _along(results: Any, pairs: Pairs, ends: str, name: str, label: str) -> Panel:
+    """Errors along the paths between ends that are prepared in one way."""
+    curves = []
+    for kind in kinds_of(results):
+        if kind.ends == ends:
+            values = pairs.values(name).sel(curve=kind.label)
+            one = band(values, "curve_position", kind.look, **pairs.ends, path=kind.label)
+            curves.append(replace(one, name=kind.name))
+    axes, title = (Axis("place on the path"), Axis(label, zero=True)), f"{pairs.label}, {ends}"
+    return Panel(slug(f"{name}_{title}"), *axes, curves, title=title)
+
+
+def slug(text: str) -> str:
+    """A title as part of the name of a panel, which may be one of a file."""
+    return "_".join(text.replace(",", "").replace("(", "").replace(")", "").split())
 
 
 def heights(results: Any, point: dict[str, Any]) -> Chart:
-    """Highest train and test errors of every two algorithms, a colour for each kind of path."""
+    """Highest train and test errors of every two algorithms, a marker for each kind of path."""
     from binland.plots.error_bars import error_bar_text
     from binland.plots.text import counted, headline
 
-    data, kinds = results.data.sel(point), kinds_of(results)
+    data = results.data.sel(point)
     pairs = list(pairs_of(results, data, "curves"))
-    panels = [
-        rows_panel(
-            f"curve_{name}",
-            f"barrier: highest {label} error (%)",
-            {kind: [one.values(f"curve_{name}").sel(curve=kind) for one in pairs] for kind in kinds},
-            pairs,
-            100,
-        )
-        for name, label in (("barrier", "train"), ("test_barrier", "test"))
-    ]
+    panels = [_heights(results, pairs, "barrier", "train"), _heights(results, pairs, "test_barrier", "test")]
     about = f"{counted(data.sizes['solution'], 'solution')} of each; {error_bar_text(data)}."
     facts = headline(results, results.words_of(point), about)
-    return Chart(panels, facts, entries=row_entries(kinds), size=(4.8, 3.7))
+    return Chart(readable(panels), facts, entries=entries_of(results, line=""), size=(4.8, 3.7))
+
+
+def _heights(results: Any, pairs: Sequence[Pairs], name: str, label: str) -> Panel:
+    """Barriers on train or test data, kinds of paths beside each other in the order of the legend."""
+    kinds = kinds_of(results)
+    rows = {kind.label: [one.values(f"curve_{name}").sel(curve=kind.label) for one in pairs] for kind in kinds}
+    panel = rows_panel(f"curve_{name}", "", rows, pairs, 100)
+    curves = [
+        replace(one, look=replace(kind.look, line=""), name=kind.name)
+        for one, kind in zip(panel.curves, kinds, strict=True)
+    ]
+    return replace(panel, marks=curves, y=Axis(f"barrier: highest {label} error (%)", zero=True))
 
 
 def against_swept(results: Any, name: str, text: str) -> Chart:
-    """Barriers within each algorithm against the swept setting: a panel for each, a curve for each kind of path."""
-    from binland.plots.curves import along, swept_panel
+    """Barriers within each algorithm against the swept setting: a panel for each, a curve for each kind of path.
+
+    Many kinds of paths have a panel for each preparation of the ends.
+    """
     from binland.plots.error_bars import error_bar_text
     from binland.plots.text import counted, headline
 
-    kinds, panels = kinds_of(results), []
-    for label in results.labels:
-        values = results.data[name].sel(algorithm=label)
-        curves = [
-            along(results, values.sel(curve=kind), 100, row_look(k, "-"), algorithm=label, curve=kind)
-            for k, kind in enumerate(kinds)
-        ]
-        panel = swept_panel(results, f"{name}_{label}", text, curves, zero=True, title=label)
-        panels.append(replace(panel, top=None))
+    kinds = kinds_of(results)
+    ends = [""] if len(kinds) <= MOST else list(dict.fromkeys(kind.ends for kind in kinds))
+    panels = [_swept(results, name, text, label, one) for label in results.labels for one in ends]
     about = f"{counted(results.data.sizes['pair'], 'directed pair')} of each; {error_bar_text(results.data)}."
     facts = headline(results, results.words_of({}), about)
-    return Chart(panels, facts, entries=row_entries(kinds, "-"), columns=len(panels), size=SIZE, share_y=True)
+    columns = min(COLUMNS, len(panels))
+    return Chart(readable(panels), facts, entries=entries_of(results), columns=columns, size=WIDE, share_y=True)
+
+
+def _swept(results: Any, name: str, text: str, algorithm: str, ends: str) -> Panel:
+    """Barriers of an algorithm against the swept setting; ends: of paths between such ends, "" for all."""
+    from binland.plots.curves import along, swept_panel
+
+    values, curves = results.data[name].sel(algorithm=algorithm), []
+    for kind in kinds_of(results):
+        if ends in ("", kind.ends):
+            labels = {"algorithm": algorithm, "path": kind.label}
+            curves.append(
+                replace(along(results, values.sel(curve=kind.label), 100, kind.look, **labels), name=kind.name)
+            )
+    title = ", ".join(filter(None, (algorithm, ends)))
+    panel = swept_panel(results, slug(f"{name}_{title}"), text, curves, zero=True, title=title)
+    return replace(panel, top=None)
 
 
 CURVES = Curves()

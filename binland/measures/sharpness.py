@@ -30,7 +30,7 @@ LABELS = {
     "hessian-trace": "trace of the Hessian (larger: sharper)",
     "fisher-rao": "squared Fisher-Rao norm (larger: sharper)",
     "volume": "log-volume of the basin per parameter (larger: flatter)",
-    "weight-norm": "norm of the weights (neither)",
+    "weight-norm": "norm of the weights",
 }
 
 

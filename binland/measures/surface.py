@@ -192,11 +192,12 @@ def _panel(values: "xr.DataArray", algorithm: str, label: str) -> Panel:
     from binland.plots.text import short
 
     axes, title = (Axis("direction 1"), Axis("direction 2")), f"{short(algorithm)}, {label.partition(' (')[0]}"
+    name = f"{values.name}_{algorithm}"
     if not np.isfinite(values.to_numpy()).any():
-        return Panel("", *axes, [], title=title, note="not done yet")
+        return Panel(name, *axes, [], title=title, note="not done yet")
     x, y = (values[name].to_numpy() for name in ("surface_x", "surface_y"))
     contours = Contours(x, y, values.transpose("surface_y", "surface_x").to_numpy(), [("S", 0.0, 0.0)])
-    return Panel("", *axes, [contours], title=title, equal=True)
+    return Panel(name, *axes, [contours], title=title, equal=True)
 
 
 SURFACE = Surface()

@@ -8,6 +8,7 @@ seed, compute) -> samples with .losses and .test_losses (S,); persistence(sample
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -223,7 +224,7 @@ LOOKS = {"components": Look("#0072B2", "o", "", alpha=0.7), "loops": Look("#D55E
 def beside_test_errors(results: Any) -> Chart:
     """Test error against total persistence: a panel for each loss and kind of class, a cross for each solution."""
     from binland.plots.error_bars import error_bar_text
-    from binland.plots.ranks import against_test_error
+    from binland.plots.ranks import INTERVALS, against_test_error
     from binland.plots.style import algorithm_entries
     from binland.plots.text import headline
 
@@ -245,7 +246,7 @@ def beside_test_errors(results: Any) -> Chart:
             )
             for kind in CLASSES
         ]  # fmt: skip
-    facts = headline(results, "crosses: single solutions of all points;", f"{error_bar_text(results.data)}.")
+    facts = headline(results, "crosses: single solutions of all points;", INTERVALS, f"{error_bar_text(results.data)}.")
     return Chart(panels, facts, entries=algorithm_entries(results, with_states=False), size=(4.8, 4.1))
 
 
@@ -275,14 +276,15 @@ def _diagram(intervals: "xr.DataArray", label: str) -> Panel:
     known = intervals.to_numpy()[np.isfinite(intervals.to_numpy())]
     x, y = (Axis(f"test loss at {end} (nat)", log=is_wide(known)) for end in ("birth", "death"))
     if not len(known):
-        return Panel("", x, y, [], title=short(label), note="not done yet")
+        return Panel(f"diagram_{label}", x, y, [], title=short(label), note="not done yet")
     curves = []
     for kind, look in LOOKS.items():
         spans = intervals.sel(topology_class=kind)
         birth, death = (spans.sel(topology_end=end).to_numpy() for end in ("birth", "death"))
         curves.append(Curve(birth, death, look=look, name=kind, labels={"algorithm": label, "class": kind}))
     ends = np.array([known.min(), known.max()])
-    return Panel("", x, y, [Curve(ends, ends, look=Look("#999999", width=0.7)), *curves], title=short(label))
+    line = Curve(ends, ends, look=Look("#999999", width=0.7))
+    return Panel(f"diagram_{label}", x, y, [line, *curves], title=short(label))
 
 
 def pictures(results: Any, point: dict[str, Any]) -> Chart:
@@ -305,12 +307,14 @@ def pictures(results: Any, point: dict[str, Any]) -> Chart:
 def _picture(at: "xr.Dataset", heights: NDArray[np.float64], label: str) -> Panel:
     from binland.plots.text import short
 
-    places = at["topology_place"].to_numpy()
+    places, name, title = at["topology_place"].to_numpy(), f"region_{label}", short(label)
+    x, y = Axis("first axis of the picture (nat)"), Axis("second axis (nat)")
     if not np.isfinite(places).any():
-        return Panel("", Axis(), Axis(), [], title=short(label), note="not done yet")
-    x, y = places[0].tolist()
+        return Panel(name, x, y, [], title=title, note="not done yet")
     half = 1.05 * float(np.abs(places[:, 0]).max())  # the first axis is the widest, and both have the same unit
-    return Panel("", Axis(), Axis(low=-half, high=half), [Dots(places, heights, [("S", x, y)])], title=short(label))
+    first, second = places[0].tolist()
+    dots = Dots(places, heights, [("S", first, second)])
+    return Panel(name, x, replace(y, low=-half, high=half), [dots], title=title)
 
 
 TOPOLOGY = Topology()

@@ -233,6 +233,10 @@ class Axis:
         Whether it begins at zero, or below it if values are negative.
     slanted : bool, default False
         Whether the texts of the ticks are written at an angle because they are long.
+    linear : float, optional
+        Of a y axis without `log`: values far below this size are drawn on a linear scale, values far above on a
+        logarithmic one, so that zero and large values can both be read; places are arcsinh(y / linear). Ticks have to
+        be given.
 
     Examples
     --------
@@ -248,6 +252,7 @@ class Axis:
     high: float | None = None
     zero: bool = False
     slanted: bool = False
+    linear: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from binland.plots.error_bars import error_bar_text, mean_and_error, of_one
 from binland.plots.results import Results, values_of
 from binland.plots.style import BETWEEN, LINES, in_state, state_entries, style
 from binland.plots.text import counted, digits, headline, short
+from binland.sweep import registry
+from binland.sweep.spec import Axis as Setting
 
 
 def curve(
@@ -101,9 +103,20 @@ def axes_of(results: Results) -> tuple[Axis, Axis | None]:
         values = floats(axis.values)
         wide = len(values) > 2 and values.min() > 0 and values.max() / values.min() > 50
         one = [(float(values[0]), f"{values[0]:g}")] if len(values) == 1 else None  # matplotlib's lie far around it
-        return Axis(axis.meaning, bool(wide), one), None
+        return Axis(meaning_of(results, axis), bool(wide), one), None
     counts = x_values(results)
     return Axis("number of parameters", True, [(count, _count(int(count))) for count in counts]), _top(results)
+
+
+def meaning_of(results: Results, axis: Setting) -> str:
+    """The meaning of a swept setting; of one such as "units, or filters of VGG16" that of the sweep's kind of model."""
+    first, _, other = axis.meaning.partition(", or ")
+    named = [kind for kind in registry.known("families") if kind in other.lower()] if other else []
+    if not named:
+        return axis.meaning
+    model = results.settings.get("model")
+    kind = model.get("kind") if isinstance(model, Mapping) else None
+    return other if kind in named else first
 
 
 def _count(count: int) -> str:
@@ -116,7 +129,7 @@ def _count(count: int) -> str:
 def _top(results: Results) -> Axis:
     """The axis above a panel: N / D where the sweep has it, else the values of the swept setting."""
     axis, data = results.axes[0], results.data.sortby(results.axes[0].name)
-    name, text, show = axis.name, axis.meaning, "g"
+    name, text, show = axis.name, meaning_of(results, axis), "g"
     if "overparameterization" in data and data["overparameterization"].dims == (axis.name,):
         name, text, show = "overparameterization", "overparameterisation N / D", ".2g"
     values = data[name].to_numpy()
@@ -144,7 +157,7 @@ def families(results: Results, quantities: Sequence[Quantity]) -> Chart:
                 at = numbers.sel({"algorithm": algorithm, **point}).sortby(x.name)
                 labels = {"algorithm": algorithm, **{name: f"{value:g}" for name, value in point.items()}}
                 curves.append(curve(places, mean_and_error(at, x.name), scale, look, **labels))
-        panels.append(Panel(name, Axis(x.meaning), Axis(label), curves))
+        panels.append(Panel(name, Axis(meaning_of(results, x)), Axis(label), curves))
     line = LINES[0] if others else None
     entries = [Entry(short(name), _of_family(results, name, line)) for name in results.labels]
     for k, point in enumerate(points if others else []):

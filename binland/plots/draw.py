@@ -19,6 +19,7 @@ from binland.plots.looks import in_matplotlib
 MARK = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "linewidth": 0.8}
 NARROWEST, NARROWEST_OF_GRID = 2.4, 1.3  # inches that a panel needs; on a narrower page fewer are side by side
 DOT = 9  # area of a dot in square points
+FEW = 5  # ticks of axes whose numbers have many letters, at most so many and one more
 MARKERS = 8  # along a curve with a band, about so many
 SMALL = 0.65  # size of the letters of an inset, in units of the usual size
 COLORS = "viridis"  # colour map of filled contours: suits colour-blind readers, and grey prints
@@ -87,6 +88,7 @@ def _coloured(mark: Contours | Triangle | Dots, axes: Axes, levels: Float | None
         low, high = (None, None) if levels is None else (levels[0], levels[-1])
         x, y = mark.places.T
         filled: Any = axes.scatter(x, y, DOT * letters, mark.values, cmap=COLORS, vmin=low, vmax=high)
+        axes.locator_params(nbins=FEW)
     elif isinstance(mark, Contours):
         filled = axes.contourf(mark.x, mark.y, mark.values, **how)
     else:
@@ -137,11 +139,18 @@ def _thinned(ticks: Sequence[tuple[float, str]], count: int) -> Sequence[tuple[f
 def _set_y(axis: Axis, axes: Axes, panel: Panel) -> None:
     if axis.log:
         axes.set_yscale("log")
+    if axis.linear is not None:
+        axes.set_yscale("asinh", linear_width=axis.linear)
+        axes.autoscale_view(scalex=False)  # margins are those of the scale
     if axis.zero:
         low, high = axes.get_ylim()
         axes.set_ylim(min(0, low), max(high, 1.05 * axes.dataLim.y1))  # room above large values
     if axis.low is not None or axis.high is not None:
         axes.set_ylim(axis.low, axis.high)
+    if axis.linear is not None and axis.ticks is not None:
+        low, high = axes.get_ylim()
+        axes.set_yticks(*zip(*((y, written(text)) for y, text in axis.ticks if low <= y <= high), strict=True))
+        axes.minorticks_off()
 
 
 def _draw_top(axis: Axis, axes: Axes, size: float, width: float) -> None:

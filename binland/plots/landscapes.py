@@ -23,6 +23,8 @@ LABELS = {
 }
 LINES = ("-", "--", "-.", ":")
 LEVELS = 20  # colours of contours, about so many
+FEW = 5  # ticks of an axis, about so many
+MANTISSAS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))  # of ticks of logarithmic colours, from many decades to few
 OUTSIDE = 1e-3  # projection errors below this share are not told
 
 
@@ -77,6 +79,12 @@ def plot_surface(
     return draw(surface, current(ax), values, logarithmic, texts)
 
 
+def _label(result: Any, values: str) -> str:
+    """What values are, with their unit: losses of networks, which have errors, are in nat, those of a function not."""
+    unit = " (nat)" if values.endswith("losses") and getattr(result, "errors", None) is not None else ""
+    return f"{LABELS[values]}{unit}"
+
+
 def _names(names: Any, count: int) -> list[str]:
     """One text for each solution."""
     made = [str(k) for k in range(count)] if names is None else names
@@ -113,7 +121,8 @@ def _draw_line(surface: Any, axes: "Axes", values: str, logarithmic: bool, names
     places = surface.solutions.coordinates[1:, 0]
     inside = [(x, name) for x, name in zip(places.tolist(), names[1:], strict=True) if abs(x) <= surface.x[-1]]
     rules = [Rule(x, name, Look("#777777", line=":")) for x, name in inside]
-    label = Axis(LABELS[values].replace("train ", "") if len(drawn) > 1 else LABELS[values], log=logarithmic)
+    text = _label(surface, values)
+    label = Axis(text.replace("train ", "") if len(drawn) > 1 else text, log=logarithmic)
     artists = Panel("surface", Axis("direction 1"), label, [*curves, *rules], title=_caption(surface)).draw(axes)
     if len(artists) > 1:
         axes.legend()
@@ -137,7 +146,7 @@ def _draw_plane(surface: Any, axes: "Axes", values: str, logarithmic: bool, name
     lines = [] if surface.trajectory is None else [surface.trajectory.coordinates]
     contours = Contours(floats(surface.x), floats(surface.y), z, points, lines)
     plane = getattr(surface, "kind", "") == "plane"
-    labels = ("along 0 to 1", "perpendicular to it") if plane else ("direction 1", "direction 2")
+    labels = (f"along {names[0]} to {names[1]}", "perpendicular to it") if plane else ("direction 1", "direction 2")
     panel = Panel("surface", Axis(labels[0]), Axis(labels[1]), [contours], title=_caption(surface), equal=plane)
     with needed_by("drawing", "plot"):
         from matplotlib.ticker import MaxNLocator
@@ -148,10 +157,27 @@ def _draw_plane(surface: Any, axes: "Axes", values: str, logarithmic: bool, name
     levels = MaxNLocator(LEVELS).tick_values(float(np.nanmin(z)), float(np.nanmax(z)))
     artists = draw_panel(panel, axes, floats(levels))
     axes.set(xlim=(surface.x[0], surface.x[-1]), ylim=(surface.y[0], surface.y[-1]))
-    bar = axes.figure.colorbar(artists[0], ax=axes, label=LABELS[values])  # type: ignore[arg-type]
+    axes.locator_params(nbins=FEW)
+    bar = axes.figure.colorbar(artists[0], ax=axes, label=_label(surface, values))  # type: ignore[arg-type]
     if logarithmic:
+        bar.set_ticks(np.log10(_round_numbers(10 ** levels[0], 10 ** levels[-1])).tolist())
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{10**value:.3g}")
+        bar.ax.minorticks_off()
     return artists
+
+
+def _round_numbers(low: float, high: float) -> Float:
+    """A few round numbers between two positive ones: powers of ten, with some of their multiples between close ends."""
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for mantissas in MANTISSAS:
+        ticks = np.outer(powers, mantissas).ravel()
+        inside = ticks[(low * (1 - 1e-9) <= ticks) & (ticks <= high * (1 + 1e-9))]
+        if len(inside) >= FEW - 1:
+            return floats(inside[:: -(-len(inside) // (2 * FEW))])
+    from matplotlib.ticker import MaxNLocator
+
+    steps = floats(MaxNLocator(FEW).tick_values(low, high))
+    return steps[(low <= steps) & (steps <= high)]
 
 
 def _inside(place: float, axis: Float) -> bool:
@@ -214,7 +240,7 @@ def plot_landscape_path(
     named, axes = _named(paths), current(ax)
     true_or_false("logarithmic", logarithmic)
     curves = [_curve(path, values, name, axes, k, logarithmic) for k, (name, path) in enumerate(named)]
-    y = Axis(LABELS[values], log=logarithmic)
+    y = Axis(_label(named[0][1], values), log=logarithmic)
     artists = Panel("landscape_path", Axis("place on the path, by length"), y, curves).draw(axes)
     if len(curves) > 1:
         axes.legend()

@@ -95,7 +95,14 @@ def any_letters() -> Iterator[None]:
 
 
 def wrapped(text: str, inches: float, size: float | None = None) -> str:
-    """Break a text into lines of a width in inches. size: of the letters in points, by default that of the style."""
+    """Break a text into lines of a width in inches, beside the lines that it has.
+
+    size: of the letters in points, by default that of the style.
+    """
+    return "\n".join(_wrapped(line, inches, size) for line in text.split("\n"))
+
+
+def _wrapped(text: str, inches: float, size: float | None) -> str:
     if not text:
         return text
     with any_letters():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DRAWS = 1000  # bootstrap samples
 CONFIDENCE = 0.95  # share of them inside of the interval
-INTERVALS = f"τ: with {100 * CONFIDENCE:g} % bootstrap intervals, solutions taken as independent;"
+INTERVALS = f"τ: Kendall's, with {100 * CONFIDENCE:g} % bootstrap intervals, solutions taken as independent;"
 WIDE = 50  # a positive quantity whose largest value is so many times its smallest is drawn on a logarithmic axis
 SIZES = (0.7, 1.6)  # of crosses, from the smallest swept value to the largest
 
@@ -31,7 +31,7 @@ class Ranks(NamedTuple):
     def __str__(self) -> str:
         if not np.isfinite(self.tau):
             return f"{self.n_solutions} solutions: too few for ranks, or all equal"
-        return f"Kendall's τ = {self.tau:.2f} ({self.low:.2f} to {self.high:.2f}), {self.n_solutions} solutions"
+        return f"τ = {self.tau:.2f} ({self.low:.2f} to {self.high:.2f}), {self.n_solutions} solutions"
 
 
 def kendall(x: NDArray[Any], y: NDArray[Any], seed: Seed = 0) -> Ranks:

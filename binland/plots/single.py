@@ -173,7 +173,7 @@ def plot_plane(plane: Any, ax: "Axes | None" = None, names: tuple[str, ...] = ("
         raise InvalidInputError(f"names={names!r}: give one for each of the {len(plane.corners)} solutions")
     points = [(_text(name), float(x), float(y)) for name, (x, y) in zip(names, plane.corners, strict=True)]
     contours = Contours(plane.x, plane.y, PERCENT * floats(plane.errors), points)
-    axes = Axis("along 0 to 1 (latent units)"), Axis("perpendicular (latent units)")
+    axes = Axis(f"along {names[0]} to {names[1]} (latent units)"), Axis("perpendicular (latent units)")
     return Panel("plane", *axes, [contours], equal=True).draw(ax)
 
 

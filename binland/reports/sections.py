@@ -16,6 +16,7 @@ from binland.reports.traces import figure_of, numbers
 from binland.sweep.store.layout import DONE, FAILED
 
 MOST_NUMBERS = 400_000  # of errors along single paths in a page; of more, only the first disorder samples are kept
+ALONG = ("path_error", "line_error", "curve_error")  # errors along paths, of which a page has the first that is there
 Section = dict[str, Any]
 
 
@@ -89,8 +90,8 @@ def progress(results: Results) -> list[tuple[str, int, int, int, float]]:
 
 def paths_of(results: Results) -> Section | None:
     """Errors along the path of every single pair, of which the reader can choose; None if there are none."""
-    name = "path_error" if "path_error" in results.data else "line_error"
-    if name not in results.data:
+    name = next((name for name in ALONG if name in results.data), None)
+    if name is None:
         return None
     values, along = results.data[name], str(results.data[name].dims[-1])
     samples = values.sizes["disorder"]

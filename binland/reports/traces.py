@@ -55,7 +55,24 @@ def _curve(curve: Curve, panel: Panel) -> Trace:
     for name, error in (("error_y", curve.error), ("error_x", curve.x_error)):
         if error is not None:
             trace[name] = {"type": "data", "array": numbers(error), "thickness": 1.2, "width": 3}
-    return trace | {"meta": dict(curve.labels), "hovertemplate": _hover(curve, panel)}
+    trace |= {"meta": dict(curve.labels), "hovertemplate": _hover(curve, panel)}
+    return trace if panel.y.linear is None else trace | _placed(curve, panel, trace)
+
+
+def _placed(curve: Curve, panel: Panel, trace: Trace) -> Trace:
+    """What differs where y is drawn at `place`, which plotly has no axis for: y, error bars, and the text with both."""
+    y, error = curve.y, np.zeros(len(curve.y)) if curve.error is None else np.nan_to_num(curve.error)
+    middle, low, high = (place(panel.y, values) for values in (y, y - error, y + error))
+    bars = {"array": numbers(high - middle), "arrayminus": numbers(middle - low), "symmetric": False}
+    both = [list(pair) for pair in zip(numbers(y), numbers(error), strict=True)]
+    hover = trace["hovertemplate"].replace("%{y:.4~g}", "%{customdata[0]:.4~g} ± %{customdata[1]:.2~g}")
+    more = {"error_y": trace["error_y"] | bars} if "error_y" in trace else {}
+    return {"y": numbers(middle), "customdata": both, "hovertemplate": hover, **more}
+
+
+def place(axis: Axis, values: Any) -> Any:
+    """Where values lie along an axis: arcsinh(value / axis.linear) if this is given, else the values."""
+    return values if axis.linear is None else np.arcsinh(values / axis.linear)
 
 
 def _hover(curve: Curve, panel: Panel) -> str:
@@ -82,11 +99,14 @@ def _band(curve: Curve, panel: Panel) -> Iterator[Trace]:
         "meta": dict(curve.labels),
     }
     fill = {"fill": "tonexty", "fillcolor": _transparent(curve.look.color, 0.22 * curve.look.alpha)}
-    yield {**edge, "y": numbers(curve.y - error)}
-    yield {**edge, "y": numbers(curve.y + error), **fill}
+    yield {**edge, "y": numbers(place(panel.y, curve.y - error))}
+    yield {**edge, "y": numbers(place(panel.y, curve.y + error)), **fill}
     trace = _curve(curve, panel)
     trace.pop("error_y", None)
     trace["marker"]["maxdisplayed"] = MARKERS
+    if panel.y.linear is not None:
+        yield trace
+        return
     hover = trace["hovertemplate"].replace("<extra>", " ± %{customdata:.2~g}<extra>")
     yield trace | {"customdata": numbers(error), "hovertemplate": hover}
 
@@ -163,11 +183,12 @@ def _axis(axis: Axis, top: Axis | None, panel: Panel) -> Trace:
     if axis.ticks is not None:
         above = dict(top.ticks or ()) if top is not None else {}
         texts = [_plain(text) + (f"<br>{_plain(above[x])}" if x in above else "") for x, text in axis.ticks]
-        layout |= {"tickmode": "array", "tickvals": [x for x, _ in axis.ticks], "ticktext": texts}
+        where = [place(axis, x) for x, _ in axis.ticks]
+        layout |= {"tickmode": "array", "tickvals": where, "ticktext": texts}
     if axis.zero:
         layout["rangemode"] = "tozero"
     if axis.low is not None or axis.high is not None:
-        layout["range"] = [axis.low, axis.high]
+        layout["range"] = [None if end is None else place(axis, end) for end in (axis.low, axis.high)]
     return layout if panel.framed else {"visible": False}
 
 

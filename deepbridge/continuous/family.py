@@ -311,11 +311,16 @@ class Continuous(TorchFamily[ContinuousModel]):
         return [surface(landscape, solution, axes, **size) for axes in np.split(drawn, many)]
 
     def picture(self, samples: Any) -> NDArray[np.float64]:
-        """Places (S, 2) of samples in a picture of their diffusion potentials, `db.connectivity.embed`."""
+        """Places (S, 2) in nat of samples in a picture of their diffusion potentials, `db.connectivity.embed`.
+
+        As in the paper, the potentials are those of cosine distances; the picture shows the Euclidean distances between
+        potentials, as PHATE does. Cosine distances between potentials are about squares of these: pictures of them
+        collapse to a line.
+        """
         from deepbridge.connectivity.distances import distance_matrix
         from deepbridge.connectivity.embedding import embed
 
-        return embed(distance_matrix(samples.points), metric="cosine").coordinates
+        return embed(distance_matrix(samples.points, "cosine")).coordinates
 
 
 CONTINUOUS = Continuous()

@@ -4,7 +4,7 @@ Random surfaces and planes
 
 The train loss of a network around a solution, in two random directions in which every filter is as large as the
 network's (Li et al. 2018); the same through three solutions; and around the end of a training, in the two principal
-directions of its trajectory.
+directions of its trajectory. Above each stands how far what is marked lies outside of the plane.
 """
 
 import matplotlib.pyplot as plt
@@ -34,9 +34,11 @@ principal = dc.pca_directions(landscape, trajectory, centre="last")
 training = dc.surface(landscape, a, principal.directions, 31, 6.0, trajectory=trajectory, progress=False)
 
 fig, axes = plt.subplots(1, 3, figsize=(14, 4), layout="constrained")
+fig.get_layout_engine().set(wspace=0.05)
 bl.plots.plot_surface(around, axes[0], logarithmic=True)
 bl.plots.plot_surface(through, axes[1], logarithmic=True, names=("a", "b", "c"))
 bl.plots.plot_surface(training, axes[2], logarithmic=True)
 for ax, title in zip(axes, ("random directions", "three solutions", "a training"), strict=True):
-    ax.set_title(title)
+    outside = " ".join(ax.get_title().split())
+    ax.set_title(f"{title}\n{outside}".strip(), fontsize=10)
 plt.show()

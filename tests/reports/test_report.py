@@ -61,6 +61,18 @@ def test_single_paths_are_those_of_the_file(finished, text):
     assert np.allclose(found, 100 * data["path_error"].values[row], rtol=1e-4)
 
 
+def test_without_paths_there_is_no_section_of_them(tmp_path, text):
+    assert 'href="#paths"' in text
+    bl.run_sweep(settings(measure={"pair": False}), tmp_path / "x.h5")
+    alone = page([read(tmp_path / "x.h5")])
+    assert 'href="#paths"' not in alone
+    assert 'id="paths"' not in alone
+
+
+def test_titles_keep_their_lines(text):
+    assert re.search(r"figcaption {[^}]*white-space: pre-line", text)
+
+
 def test_it_needs_no_network(text):
     outside = re.sub(r"<script>.*?</script>", "", text, flags=re.S)
     assert not re.search(r"""(src|href)=["'](?!#|data:)""", outside)

@@ -12,12 +12,14 @@ import deepbridge as db
 from binland.errors import InvalidInputError
 from binland.plots.chart import Axis, Chart, Dots, Headline, Panel
 from binland.plots.charts import charts_of
+from binland.plots.curves import axes_of, meaning_of
 from binland.plots.draw import draw_chart
 from binland.plots.results import read
 from binland.reports.traces import figure_of
 from binland.sweep.config import load_spec
 from binland.sweep.load import load_problem
 from binland.sweep.naming import streams
+from binland.sweep.spec import Axis as Setting
 from binland.sweep.tasks import Cell, Task
 from deepbridge.connectivity import (
     JumpAndRetrain,
@@ -126,7 +128,7 @@ def test_topology_is_that_of_the_functions(result, label):
             assert np.isnan(stored[len(spans) :]).all()
     published = sample_persistence(samples, 4, published=True)
     assert at["topology_published"].to_numpy().tolist() == [published.total(0), published.total(1)]
-    picture = embed(distance_matrix(samples.points), metric="cosine")
+    picture = embed(distance_matrix(samples.points, "cosine"))
     assert np.array_equal(at["topology_place"], picture.coordinates)
 
 
@@ -183,6 +185,32 @@ def test_figures_are_drawn(result):
     assert all(above.all() for above in known)
     for chart in charts.values():
         assert all(json.dumps(figure_of(panel, chart.levels)) for panel in chart.panels)
+
+
+def test_surfaces_regions_and_diagrams_are_panels_with_names(result, tmp_path):
+    names = ["surface_loss_SGD_width_6", "surface_test_error_augmented_width_5", "region_SGD_width_6"]
+    names += ["diagram_augmented_width_6"]
+    assert {*names} <= {*bl.plots.panels(result)}
+    made = bl.plots.plot_results(result, tmp_path, page=bl.plots.Page(formats=["png"]), only=names)
+    assert [path.stem for path in made] == [f"around_{name}" for name in names]
+    region = bl.plots.panels(result)["region_SGD_width_6"]
+    assert (region.x.label, region.y.label) == ("first axis of the picture (nat)", "second axis (nat)")
+
+
+def test_pictures_of_a_region_are_no_lines(result):
+    """Near samples have potentials that are nearly parallel; a picture of the angles would be a line."""
+    places = bl.load_results(result)["topology_place"].stack(at=("disorder", "algorithm", "solution", "width"))
+    assert (places.std("topology_sample") > 0.1).all()
+
+
+def test_widths_are_named_after_the_model(result):
+    setting = Setting("model.width", "width", (5, 6), "H", "units of a layer, or filters of VGG16")
+    one = read(result)
+    for kind, meaning in (("lenet", "units of a layer"), ("vgg16", "filters of VGG16")):
+        assert meaning_of(one._replace(settings={"model": {"kind": kind}}), setting) == meaning
+    other = setting._replace(meaning="flips of labels, or of inputs")
+    assert meaning_of(one, other) == other.meaning, "no kind of model is named"
+    assert axes_of(one)[1].label == "units of a hidden layer"
 
 
 def test_dots_are_coloured_alike_everywhere():

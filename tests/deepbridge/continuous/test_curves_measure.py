@@ -1,16 +1,26 @@
 """Curved paths in sweeps: what the file holds is what the functions give; figures; refusals."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 import binland as bl
 import deepbridge as db
 from binland.errors import InvalidInputError
-from binland.measures.curves import CURVES, CurveSettings
+from binland.measures.curves import CURVES, CurveSettings, readable
+from binland.measures.ways import PATHS, entries_of, kinds_of
+from binland.plots.chart import Axis, Chart, Headline, Panel
+from binland.plots.chart import Curve as Line
 from binland.plots.charts import charts_of
 from binland.plots.draw import draw_chart
 from binland.plots.results import read
+from binland.plots.style import RAW
+from binland.reports.sections import paths_of
+from binland.reports.traces import figure_of
 from binland.sweep.config import load_spec
 from binland.sweep.load import load_problem
 from binland.sweep.naming import streams
@@ -107,6 +117,83 @@ def test_figures_are_drawn(result):
         if "curve" in name:
             figure = draw_chart(chart)
             assert all(axes.lines or axes.containers for axes in figure.axes)
+
+
+def test_curves_differ_without_colours_and_have_names_in_words(result):
+    charts = charts_of(read(result))
+    (panel,) = charts["_curve_barriers_swept"].panels
+    assert [curve.name for curve in panel.curves][::5] == ["line, raw", "line, normalised, aligned"]
+    assert [curve.labels["path"] for curve in panel.curves][1] == "autoneb, linear"
+    looks = [(curve.look.marker, curve.look.line, curve.look.hollow) for curve in panel.curves]
+    assert len({*looks}) == len(looks) == 10
+    for curve in panel.curves:
+        assert curve.look.hollow == curve.name.endswith("raw")
+        assert (curve.look.line == RAW) == curve.name.endswith("raw")
+    for chart in (charts["_curve_barriers_swept"], charts["_curve_barriers_width_6"]):
+        assert [entry.name for entry in chart.entries] == [curve.name for curve in panel.curves]
+    assert [one.title for one in charts["_curves_width_6"].panels] == ["SGD-SGD, raw", "SGD-SGD, normalised, aligned"]
+
+
+def test_many_kinds_of_paths_have_a_legend_of_paths_and_of_ends():
+    ends = [
+        "linear",
+        "linear-aligned",
+        "linear-aligned, coordinate",
+        "geodesic-aligned",
+        "geodesic-aligned, coordinate",
+    ]
+    labels = [f"{path}, {one}" for one in ends for path in PATHS]
+    results = SimpleNamespace(data=xr.Dataset(coords={"curve": labels}))
+    looks = [(kind.look.color, kind.look.marker, kind.look.line) for kind in kinds_of(results)]
+    assert len({*looks}) == len(labels) == 25
+    assert len({(kind.look.marker, kind.look.hollow, kind.look.size) for kind in kinds_of(results)}) == 25
+    words = ["raw", "aligned (layer by layer)", "aligned (coordinate descent)"]
+    names = [entry.name for entry in entries_of(results)]
+    assert names[:8] == ["line", "Bezier curve", "AutoNEB", "polygon", "one bend", *words]
+    assert len(names) == 10
+
+
+def lines_of(*heights):
+    """A panel with a line for each list of heights."""
+    x = np.arange(3.0)
+    marks = [Line(x, np.array(y, float), np.full(3, 0.3), name=str(k)) for k, y in enumerate(heights)]
+    return Panel("p", Axis("x"), Axis("error (%)", zero=True), marks)
+
+
+def test_an_axis_shows_small_and_large_errors_where_there_are_both():
+    same = lines_of([20, 30, 40])
+    assert readable([same]) == [same]
+    (panel,) = readable([lines_of([0, 0.5, np.nan], [50, 60, 70])])
+    figure = draw_chart(Chart([panel], Headline("t", "f")))
+    (axes,) = figure.axes
+    assert axes.get_yscale() == "asinh"
+    assert axes.get_ylim()[0] == -0.2, "bars below zero do not take the room"
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["0", "0.5", "1", "2", "5", "10", "20", "50"]
+    low, high = axes.transData.transform([(0, 0), (0, 0.5)])[:, 1]
+    assert high - low > 0.1 * axes.bbox.height
+
+
+def test_pages_place_errors_on_the_same_axis():
+    (panel,) = readable([lines_of([0, 0.5, np.nan], [50, 60, 70])])
+    small, large = figure_of(panel)["data"]
+    assert small["y"] == [0, pytest.approx(np.arcsinh(1)), None]
+    assert large["customdata"][2] == [70, 0.3]
+    assert np.sinh(large["y"][2] + large["error_y"]["array"][2]) / 2 == pytest.approx(70.3)
+    assert np.sinh(large["y"][2] - large["error_y"]["arrayminus"][2]) / 2 == pytest.approx(69.7)
+    layout = figure_of(panel)["layout"]["yaxis"]
+    assert layout["ticktext"][layout["tickvals"].index(pytest.approx(np.arcsinh(100)))] == "50"
+    assert "customdata[0]" in small["hovertemplate"]
+    banded = replace(panel, marks=[replace(mark, band=True) for mark in panel.curves])
+    low, high, line = figure_of(banded)["data"][3:]
+    assert np.sinh(np.array([low["y"][2], high["y"][2]])) / 2 == pytest.approx([69.7, 70.3])
+    assert line["y"] == large["y"]
+    assert "error_y" not in line
+
+
+def test_single_paths_are_in_the_report(result):
+    paths, data = paths_of(read(result)), bl.load_results(result)["curve_error"]
+    assert [dim["name"] for dim in paths["dims"]] == list(data.dims[:-1])
+    assert np.allclose(paths["y"][-1], 100 * data.to_numpy().reshape(-1, 5)[-1], rtol=1e-4)
 
 
 def test_settings_and_what_they_cost():
