@@ -1,5 +1,5 @@
 """Paths between two minima beside a loop over points: `python benchmarks/connectivity.py [--tiny] [--repeat 3]
-[--only bands curves] [--threads 2] [--steps 0.02]`.
+[--only bands curves] [--threads 2] [--steps 0.02] [--images 6000]`.
 
 bands: AutoNEB as published, with its numbers of steps times --steps, measured at 9 points between neighbours on train
 and test images before every cycle (train) and at the end. curves: a Bezier curve with one bend, measured at 61 points.
@@ -39,9 +39,9 @@ BATCH = 1000  # images at once when the loop measures
 SAME = 1e-3  # largest difference of the highest losses, relative, that rounding explains
 
 
-def images(tiny: bool) -> tuple[db.Dataset, db.Dataset]:
-    """6000 train and 2000 test images of MNIST, or noise."""
-    per_class, test_per_class = (5, 5) if tiny else (600, 200)
+def images(tiny: bool, count: int = 6000) -> tuple[db.Dataset, db.Dataset]:
+    """Train images, and a third as many test images, of MNIST, or noise."""
+    per_class, test_per_class = (5, 5) if tiny else (count // 10, count // 30)
     if "BINLAND_DATA" in os.environ:
         return db.load("mnist", per_class=per_class, test_per_class=test_per_class)
     rng = np.random.default_rng(0)
@@ -192,7 +192,7 @@ def compared(given: argparse.Namespace, about: str, settings: Any, method: Any) 
     """Both ways, for every network."""
     columns = ("network", "gradients", "evaluations", "highest error (%): train", "test", "1 thread")
     table = Table(*columns, f"{given.threads} threads", "loop, 1 thread", "loop / 1", "loop / all", title=about)
-    train, test = images(given.tiny)
+    train, test = images(given.tiny, given.images)
     for name, network in networks(given.tiny):
         if given.networks and not {name, name.split()[0]} & {*given.networks}:
             continue
@@ -236,6 +236,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=float, default=0.02, help="times the published numbers of steps")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--images", type=int, default=6000, help="train images; a third as many for tests")
     parser.add_argument("--networks", nargs="+", help="MLP, 'MLP 2 x 128', LeNet; by default all")
     given = parser.parse_args()
     torch.set_num_threads(1)

@@ -71,10 +71,11 @@ class Dense:
             _sum_into(layer, gradients, back)
             back = torch.bmm(layer.weights_of(points).mT, back).mul_(before > 0)
         first = self._layers[0]
-        for delta, own, into in zip(
-            back, x.expand(len(points), *x.shape[-2:]), first.weights_of(gradients), strict=True
-        ):
-            torch.mm(delta, own, out=into)
+        into = first.weights_of(gradients)
+        if x.ndim == 2 and len(points) > 1:  # a single product, for all networks
+            into.copy_((back.flatten(0, 1) @ x).view_as(into))
+        else:
+            torch.bmm(back, x.expand(len(points), *x.shape[-2:]), out=into)
         _sum_into(first, gradients, back)
         return losses, gradients
 
