@@ -177,10 +177,13 @@ class Topology(Measure[TopologySettings]):
     def panels(self, results: Any) -> list[Any]:
         """Total persistence of components of the test loss against the swept setting."""
         from binland.plots.curves import of_algorithms, swept_panel
+        from binland.plots.ranks import is_wide
 
         at = {"topology_level": "test loss", "topology_class": "components"}
         curves = of_algorithms(results, "topology_persistence", 1, at)
-        return [swept_panel(results, "topology", f"{LABEL} of components, test loss", curves, order=4)]
+        panel = swept_panel(results, "topology", f"{LABEL} of components, test loss (nat²)", curves, order=4)
+        wide = bool(curves) and is_wide(np.concatenate([curve.y for curve in curves]))
+        return [replace(panel, y=replace(panel.y, log=wide))]
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Total persistence beside the test error over the whole grid; for every point diagrams and pictures."""
@@ -231,12 +234,18 @@ def beside_test_errors(results: Any) -> Chart:
     values = results.data["topology_persistence"]
     panels = [
         against_test_error(
-            results, f"topology_{level}_{kind}", f"{kind}, {level}: {LABEL} (nat²)",
+            results, f"topology_{level.replace(' ', '_')}_{kind}", f"{kind}, {level}: {LABEL} (nat²)",
             values.sel(topology_level=level, topology_class=kind),
         )
         for level in LEVELS
         for kind in CLASSES
     ]  # fmt: skip
+    panels.append(
+        against_test_error(
+            results, "topology_vanishing", f"vanishing components, test loss: {LABEL} (nat²)",
+            of_vanishing(results.data.sel(topology_level="test loss")),
+        )
+    )  # fmt: skip
     if "topology_published" in results.data:
         values = results.data["topology_published"]
         panels += [
@@ -248,6 +257,18 @@ def beside_test_errors(results: Any) -> Chart:
         ]  # fmt: skip
     facts = headline(results, "crosses: single solutions of all points;", INTERVALS, f"{error_bar_text(results.data)}.")
     return Chart(panels, facts, entries=algorithm_entries(results, with_states=False), size=(4.8, 4.1))
+
+
+def of_vanishing(data: "xr.Dataset") -> "xr.DataArray":
+    """Total persistence of the components that vanish below the highest loss, of those whose levels are stored.
+
+    Others stay for ever, and count up to the highest loss; often their number times the squared range of the losses is
+    nearly all of the total.
+    """
+    ends = data["topology_interval"].sel(topology_class="components")
+    birth, death = (ends.sel(topology_end=end, drop=True) for end in ("birth", "death"))
+    lifetimes = (death - birth).where(death < data["topology_loss"].max("topology_sample"))
+    return (lifetimes**2).sum("topology_rank").where(data["topology_loss"].notnull().all("topology_sample"))
 
 
 def diagrams(results: Any, point: dict[str, Any]) -> Chart:

@@ -10,6 +10,7 @@ import torch
 import binland as bl
 import deepbridge as db
 from binland.errors import InvalidInputError
+from binland.measures.topology import of_vanishing
 from binland.plots.chart import Axis, Chart, Dots, Headline, Panel
 from binland.plots.charts import charts_of
 from binland.plots.curves import axes_of, meaning_of
@@ -172,7 +173,16 @@ def test_figures_are_drawn(result):
     for part in ("surface", "surface_errors", "diagrams", "region"):
         assert {f"_{part}_width_5", f"_{part}_width_6"} <= set(charts)
     beside = charts["_topology"]
-    assert len(beside.panels) == 6
+    assert len(beside.panels) == 7
+    every = bl.load_results(result).sel(topology_level="test loss")
+    vanishing = of_vanishing(every).stack(at=("disorder", "algorithm", "solution", "width"))
+    for place in vanishing["at"].to_numpy():
+        keys = dict(zip(("disorder", "algorithm", "solution", "width"), place, strict=True))
+        one = every.sel(keys)
+        top = float(one["topology_loss"].max())
+        spans = one["topology_interval"].sel(topology_class="components").to_numpy()
+        expected = sum((death - birth) ** 2 for birth, death in spans if death < top)
+        assert float(vanishing.sel(at=place)) == pytest.approx(expected)
     assert all("8 solutions" in panel.title for panel in beside.panels)
     assert all(draw_chart(chart) for chart in charts.values())
     (dots,) = charts["_region_width_6"].panels[0].marks
