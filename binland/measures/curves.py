@@ -77,13 +77,13 @@ class CurveSettings(ShapeSettings):
     points: int = Field(61, ge=2, le=10_000, description="evenly spaced places of a path, ends included")
     bends: int = Field(1, ge=1, le=1000, description="trained points of a Bezier curve or polygon")
     curve_epochs: Positive = Field(600, description="epochs of a Bezier curve or polygon")
-    curve_learning_rate: float = Field(0.015, gt=0, description="of a Bezier curve or polygon")
+    curve_learning_rate: float = Field(0.015, gt=0, le=1e6, description="of a Bezier curve or polygon")
     curve_batch_size: Positive = Field(128, description="of a Bezier curve, a polygon or a star")
     star_epochs: Positive = Field(200, description="epochs of the one bend")
-    star_learning_rate: float = Field(0.01, gt=0, description="of Adam, which moves the one bend")
+    star_learning_rate: float = Field(0.01, gt=0, le=1e6, description="of Adam, which moves the one bend")
     autoneb_steps: float = Field(1.0, gt=0, le=100, description="steps of the elastic band, times the published ones")
     autoneb_batch_size: Positive = Field(512, description="of the elastic band")
-    weight_decay: float = Field(1e-4, ge=0, description="of all points of paths that are trained, except the star's")
+    weight_decay: float = Field(1e-4, ge=0, le=1e6, description="of all points of paths that are trained, except the star's")
 
     @property
     def ways(self) -> list[Way]:
