@@ -83,7 +83,9 @@ class CurveSettings(ShapeSettings):
     star_learning_rate: float = Field(0.01, gt=0, le=1e6, description="of Adam, which moves the one bend")
     autoneb_steps: float = Field(1.0, gt=0, le=100, description="steps of the elastic band, times the published ones")
     autoneb_batch_size: Positive = Field(512, description="of the elastic band")
-    weight_decay: float = Field(1e-4, ge=0, le=1e6, description="of all points of paths that are trained, except the star's")
+    weight_decay: float = Field(
+        1e-4, ge=0, le=1e6, description="of all points of paths that are trained, except the star's"
+    )
 
     @property
     def ways(self) -> list[Way]:
