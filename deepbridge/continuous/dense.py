@@ -100,7 +100,7 @@ class Dense:
             sums = None if mixing is None else first.weights_of(corners).flatten(0, 1) @ x.T
             for k in range(0, len(points), rows):
                 here = points[k : k + rows]
-                if mixing is None or sums is None:
+                if sums is None or mixing is None:
                     fields = _first(first, here, x)
                 else:
                     fields = _mixed(mixing[k : k + rows], sums.view(len(corners), first.outputs, len(x)))

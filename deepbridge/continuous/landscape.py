@@ -142,7 +142,8 @@ class NetworkLandscape(Landscape):
         if solution.network != self.network:
             raise InvalidInputError(f"{shown(solution.network)} is not the landscape's network {shown(self.network)}")
         for name in self._others:
-            if not torch.equal(solution.state[name].cpu(), self._buffers[name].cpu().to(solution.state[name])):
+            own = self._buffers[name]
+            if not torch.equal(solution.state[name].to(own), own):
                 raise InvalidInputError(
                     f"buffer {shown(name)} of the solution is not that of the landscape's network; make the landscape"
                     " with the network of this solution"

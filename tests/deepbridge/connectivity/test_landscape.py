@@ -325,6 +325,9 @@ def test_solutions_with_other_buffers_are_refused():
     network, scape = odd()
     own = db.ContinuousSolution(network, network.initial(0, torch.float64))
     assert scape.point(own).shape == (scape.size,)
+    tenth = db.ContinuousSolution(odd(0.1)[0], {**own.state, "factor": torch.tensor(0.1, dtype=torch.float64)})
+    single = db.landscape(odd(0.1)[0], problems.data(), dtype="float32")
+    assert single.point(tenth).dtype == torch.float32  # the buffer is the same in the type of the landscape
     other = db.ContinuousSolution(odd(5.0)[0], {**own.state, "factor": torch.tensor(5.0, dtype=torch.float64)})
     with pytest.raises(InvalidInputError, match=r"buffer 'factor' of the solution"):
         scape.point(other)
