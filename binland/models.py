@@ -286,7 +286,8 @@ def check_solutions(*solutions: Solution) -> None:
     """Raise InvalidInputError unless all are solutions."""
     for solution in solutions:
         if not isinstance(solution, Solution):
-            kind = f"{type(solution).__module__.partition('.')[0]}.{type(solution).__name__}"
+            package = type(solution).__module__.partition(".")[0]
+            kind = f"{package}.".removeprefix("builtins.") + type(solution).__name__
             raise InvalidInputError(f"{kind} given where a binland.Solution(machine, weights) is needed")
 
 

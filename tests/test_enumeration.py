@@ -249,7 +249,7 @@ def test_what_cannot_be_enumerated_is_refused_in_one_line():
         (lambda: found.solution(found.count), "beyond the last"),
         (lambda: found.solution(-1), "k=-1"),
         (lambda: found.distances(other), "is not of the machine enumerated"),
-        (lambda: found.distances(3), "where a Solution is needed"),
+        (lambda: found.distances(3), "given where a binland"),
         (lambda: found.bottleneck(a, other), "solutions of different machines"),
         (lambda: found.bottleneck(a, a, "some"), "paths='some' is not one of"),
         (lambda: found.weights([32]), "are not integers from 0 to 2\\^5 - 1"),

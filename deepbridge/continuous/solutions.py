@@ -318,7 +318,7 @@ def checked_state(network: Network, state: Mapping[str, Tensor]) -> State:
         wrong = set(state) ^ set(network.shapes) if isinstance(state, Mapping) else shown(state)
         raise InvalidInputError(f"state does not name the tensors of {shown(network)}: {shown(wrong)}")
     types = {tensor.dtype for tensor in state.values() if isinstance(tensor, Tensor) and tensor.is_floating_point()}
-    if not types:
+    if not network.parameters:
         raise InvalidInputError(f"{shown(network)} has no parameters")
     if len(types) != 1 or not types <= {*TYPES}:
         raise InvalidInputError(f"state is of types {shown(types)}, not float32 or float64 throughout")
