@@ -5,7 +5,6 @@ definition in seeds; options: all settings except definitions.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -170,16 +169,14 @@ def against_swept(results: Any) -> Chart:
 def _swept(results: Any, one: Quantity) -> Panel:
     """A quantity against the swept setting."""
     from binland.plots.curves import along, swept_panel
-    from binland.plots.ranks import is_wide
+    from binland.plots.ranks import on_wide_axis
     from binland.plots.style import style
 
     curves = [
         along(results, one.values.sel(algorithm=label), 1, style(results, label), algorithm=label)
         for label in results.labels
     ]
-    panel = swept_panel(results, one.name, one.label, curves)
-    means = np.concatenate([curve.y for curve in curves])
-    return replace(panel, y=replace(panel.y, log=is_wide(means)))
+    return on_wide_axis(swept_panel(results, one.name, one.label, curves))
 
 
 def _chart(results: Any, panels: list[Panel], *facts: str) -> Chart:

@@ -177,13 +177,12 @@ class Topology(Measure[TopologySettings]):
     def panels(self, results: Any) -> list[Any]:
         """Total persistence of components of the test loss against the swept setting."""
         from binland.plots.curves import of_algorithms, swept_panel
-        from binland.plots.ranks import is_wide
+        from binland.plots.ranks import on_wide_axis
 
         at = {"topology_level": "test loss", "topology_class": "components"}
         curves = of_algorithms(results, "topology_persistence", 1, at)
         panel = swept_panel(results, "topology", f"{LABEL} of components, test loss (nat²)", curves, order=4)
-        wide = bool(curves) and is_wide(np.concatenate([curve.y for curve in curves]))
-        return [replace(panel, y=replace(panel.y, log=wide))]
+        return [on_wide_axis(panel)]
 
     def figures(self, results: Any) -> Iterator[tuple[str, Chart]]:
         """Total persistence beside the test error over the whole grid; for every point diagrams and pictures."""

@@ -103,6 +103,12 @@ def is_wide(values: NDArray[Any]) -> bool:
     return bool(len(known) and known.min() > 0 and known.max() > WIDE * known.min())
 
 
+def on_wide_axis(panel: Panel) -> Panel:
+    """The panel, with a logarithmic y axis if what its curves show needs it."""
+    values = np.concatenate([np.empty(0), *(curve.y for curve in panel.curves)])
+    return replace(panel, y=replace(panel.y, log=is_wide(values)))
+
+
 def _aligned(*arrays: "xr.DataArray") -> "tuple[xr.DataArray, ...]":
     """Arrays with all dimensions in the same order."""
     import xarray as xr

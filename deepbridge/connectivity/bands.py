@@ -18,7 +18,7 @@ from deepbridge.connectivity.descent import Momentum
 from deepbridge.connectivity.landscape import Landscape
 from deepbridge.connectivity.measured import Sampled, sampled
 from deepbridge.connectivity.results import LandscapePath, path_of
-from deepbridge.connectivity.run import Job, ends_of, run_job
+from deepbridge.connectivity.run import Job, ends_of, run_job, settings_of
 from deepbridge.connectivity.shapes import Polygon
 
 PUBLISHED = ((1000, 0.1),) * 4 + ((2000, 0.1),) * 2 + ((1000, 0.01),) * 4 + ((1000, 0.001),) * 4
@@ -208,9 +208,7 @@ def autoneb(
     >>> round(path.highest_loss, 3)
     1.0
     """
-    chosen = AutoNEB() if settings is None else settings
-    if not isinstance(chosen, AutoNEB):
-        raise InvalidInputError(f"settings={shown(settings)} is not an AutoNEB(...)")
+    chosen = settings_of(settings, AutoNEB)
     first, last = ends_of(landscape, start, end, alignment, seed)
     band = Band(landscape, first, last, chosen, Batches(landscape.n_patterns, chosen.batch_size, seed, "autoneb"))
     band.budget = None if budget is None else positive_int("budget", budget)

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from binland.checks import one_of, positive, positive_int, share_kept
-from binland.errors import InvalidInputError, shown
+from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
 from deepbridge.common.checkpoints import checked
 from deepbridge.connectivity.descent import Momentum
 from deepbridge.connectivity.landscape import Landscape
 from deepbridge.connectivity.measured import at_places
 from deepbridge.connectivity.results import LandscapePath, path_of
-from deepbridge.connectivity.run import EpochJob, ends_of, run_job
+from deepbridge.connectivity.run import EpochJob, ends_of, run_job, settings_of
 from deepbridge.connectivity.shapes import Bezier, Polygon, Shape
 
 KINDS = ("bezier", "polygon")
@@ -177,9 +177,7 @@ def curve(
     >>> bool(path.highest_loss < db.connectivity.line(ring, [-1, 0], [1, 0]).highest_loss / 5)
     True
     """
-    chosen = Curve() if settings is None else settings
-    if not isinstance(chosen, Curve):
-        raise InvalidInputError(f"settings={shown(settings)} is not a Curve(...)")
+    chosen = settings_of(settings, Curve)
     first, last = ends_of(landscape, start, end, alignment, seed)
     training = CurveTraining(landscape, first, last, chosen, seed)
     training.budget = None if budget is None else positive_int("budget", budget)

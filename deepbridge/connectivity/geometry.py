@@ -154,14 +154,21 @@ def _go_around(rows: list[Tensor], first: list[Tensor], angles: Tensor, ts: Tens
     if not opposite.any():
         return
     start = torch.cat([one[0, opposite] for one in first], 1)
-    radius = start.norm(dim=1, keepdim=True)
-    axis = torch.nn.functional.one_hot(start.abs().argmin(1), start.shape[1]).to(start)
-    across = axis - (axis * start).sum(1, keepdim=True) * start / radius.square()
-    across *= radius / across.norm(dim=1, keepdim=True)
     turns = torch.pi * ts.to(start)[:, None, None]
-    circle = turns.cos() * start + turns.sin() * across
+    circle = turns.cos() * start + turns.sin() * perpendicular(start)
     for row, part in zip(rows, circle.split([row.shape[2] for row in rows], 2), strict=True):
         row[:, opposite] = part
+
+
+def perpendicular(vectors: Tensor) -> Tensor:
+    """Vectors (count, n) as long as the given ones, at right angles to them, towards the axes farthest from them.
+
+    They are the same for opposite vectors.
+    """
+    radius = vectors.norm(dim=1, keepdim=True)
+    axis = torch.nn.functional.one_hot(vectors.abs().argmin(1), vectors.shape[1]).to(vectors)
+    across = axis - (axis * vectors).sum(1, keepdim=True) * vectors / radius.square()
+    return across * (radius / across.norm(dim=1, keepdim=True))
 
 
 def _arc_shares(angles: Tensor, ts: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from deepbridge.connectivity.landscape import Landscape, check_landscape
 
 MOST_MINIMA = 1000
 METHODS = ("greedy", "coordinate", "activations")  # of alignment
+Kind = TypeVar("Kind")
 TRIED = 256  # patterns on which a landscape is tried, to know it again
 
 
@@ -157,6 +158,15 @@ def run_job(
             identity["threads"] = str(torch.get_num_threads())
         identity |= landscape.identity() | settings
     run_through(job, landscape.device, checkpoint, seconds, identity, progress, word=job.word)
+
+
+def settings_of(settings: Any, kind: type[Kind]) -> Kind:
+    """Settings of a method, or its defaults for None; raises InvalidInputError if they are of another kind."""
+    chosen = kind() if settings is None else settings
+    if not isinstance(chosen, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise InvalidInputError(f"settings={shown(settings)} is not {article} {kind.__name__}(...)")
+    return chosen
 
 
 def numbers_near(landscape: Landscape, point: Tensor) -> str:

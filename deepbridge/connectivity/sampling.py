@@ -19,7 +19,7 @@ from deepbridge.connectivity.descent import Momentum
 from deepbridge.connectivity.directions import NORMALIZATIONS, random_directions
 from deepbridge.connectivity.landscape import Landscape, Values, check_landscape
 from deepbridge.connectivity.measured import joined
-from deepbridge.connectivity.run import EpochJob, run_job
+from deepbridge.connectivity.run import EpochJob, run_job, settings_of
 
 MOST_SAMPLES = 10**5
 AUGMENTATIONS = ("none", "flips-and-crops")
@@ -205,9 +205,7 @@ def jump_and_retrain(
     ((337, 3), True)
     """
     check_landscape(landscape)
-    chosen = JumpAndRetrain() if settings is None else settings
-    if not isinstance(chosen, JumpAndRetrain):
-        raise InvalidInputError(f"settings={shown(settings)} is not a JumpAndRetrain(...)")
+    chosen = settings_of(settings, JumpAndRetrain)
     size = torch.finfo(landscape.dtype).bits // 8
     checked_memory(f"{chosen.n_samples} samples of {landscape.size} weights", chosen.n_samples * landscape.size * size)
     retraining = Retraining(landscape, landscape.point(solution), chosen, seed)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from binland.checks import positive, positive_int
-from binland.errors import InvalidInputError, shown
+from binland.errors import InvalidInputError
 from binland.rng import Seed, generator
 from binland.summary import Summary
 from deepbridge.common.checkpoints import checked, part
@@ -20,7 +20,7 @@ from deepbridge.connectivity.landscape import Landscape
 from deepbridge.connectivity.lines import straight
 from deepbridge.connectivity.measured import at_places
 from deepbridge.connectivity.results import LandscapePath, path_of
-from deepbridge.connectivity.run import EpochJob, minima_of, run_job
+from deepbridge.connectivity.run import EpochJob, minima_of, run_job, settings_of
 from deepbridge.connectivity.shapes import Polygon
 
 
@@ -225,9 +225,7 @@ def star(
     >>> bool(found.highest_loss < found.direct[0, 1])
     True
     """
-    chosen = Star() if settings is None else settings
-    if not isinstance(chosen, Star):
-        raise InvalidInputError(f"settings={shown(settings)} is not a Star(...)")
+    chosen = settings_of(settings, Star)
     feet = minima_of(landscape, minima, alignment, seed)
     training = StarTraining(landscape, feet, chosen, seed)
     training.budget = None if budget is None else positive_int("budget", budget)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from binland.checks import finite, one_of
+from deepbridge.connectivity.geometry import perpendicular
 from deepbridge.continuous.evaluation import Row
 from deepbridge.continuous.networks import Network
 from deepbridge.continuous.normalisation import Rule, normalize
@@ -94,11 +95,7 @@ class Arc:
         The choice is the same in both directions.
         """
         a, b = self._a[self.opposite], self._b[self.opposite]
-        radius = a.norm(dim=1, keepdim=True)
-        axis = torch.nn.functional.one_hot(a.abs().argmin(1), a.shape[1]).to(a)
-        across = axis - (axis * a).sum(1, keepdim=True) * a / radius.square()
-        across *= radius / across.norm(dim=1, keepdim=True)
-        return math.cos(math.pi * t) * (a - b) / 2 + math.sin(math.pi * t) * across
+        return math.cos(math.pi * t) * (a - b) / 2 + math.sin(math.pi * t) * perpendicular(a)
 
 
 class Line(Row):
